@@ -1,0 +1,1 @@
+"""Tokenhouse: a self-hosted token authentication service."""

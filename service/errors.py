@@ -1,0 +1,167 @@
+"""Every refusal, in our own words. How each is spoken over HTTP stands in `api/replies.py`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+
+class ConfigurationError(Exception):
+    """The service cannot start as configured; the message is one line that says what to do."""
+
+
+class AuthError(Exception):
+    """A refusal: `code` is stable for programs, `message` is safe for anyone to read."""
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.code)
+
+
+# --- what the request looks like
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenField:
+    """One field that breaks a rule. It never carries what the caller typed."""
+
+    field: str
+    code: str
+    message: str
+
+
+class MalformedRequestError(AuthError):
+    code = "malformed_request"
+    message = "The request is not well-formed: send at most one credential, in one Authorization or x-api-key header."
+
+
+class MalformedJsonError(AuthError):
+    code = "malformed_json"
+    message = "The body must be one JSON object in UTF-8, without duplicate names."
+
+
+class BodyTooLargeError(AuthError):
+    code = "body_too_large"
+    message = "The body is larger than 16 KiB."
+
+
+class BodyTimeoutError(AuthError):
+    code = "request_timeout"
+    message = "The body did not arrive in time. Send it again."
+
+
+class UnsupportedMediaTypeError(AuthError):
+    code = "unsupported_media_type"
+    message = "Send the body as application/json, in UTF-8 and without a content encoding."
+
+
+class InvalidFieldsError(AuthError):
+    code = "invalid_fields"
+    message = "Some fields are missing or break a rule; see `errors`."
+
+    def __init__(self, broken: Sequence[BrokenField]) -> None:
+        super().__init__()
+        self.broken = tuple(broken)
+
+
+class NotFoundError(AuthError):
+    code = "not_found"
+    message = "There is nothing at this path. GET /docs shows every call."
+
+
+class MethodNotAllowedError(AuthError):
+    code = "method_not_allowed"
+    message = "This path does not answer that method; see the Allow header."
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__()
+        self.allowed = tuple(sorted(allowed))
+
+
+# --- who is asking
+
+
+class InvalidCredentialsError(AuthError):
+    code = "invalid_credentials"
+    message = "The e-mail address or the password is wrong."
+
+
+class InvalidTokenError(AuthError):
+    """`presented` tells a bad credential from none at all (RFC 6750 section 3.1)."""
+
+    code = "invalid_token"
+    message = "Authenticate with a valid, unexpired id token or API key. Log in or refresh to get one."
+
+    def __init__(self, *, presented: bool = True) -> None:
+        super().__init__()
+        self.presented = presented
+
+
+class InvalidRefreshTokenError(AuthError):
+    code = "invalid_refresh_token"
+    message = "The refresh token is unknown, expired or revoked. Log in again."
+
+
+class InvalidAccessTokenError(AuthError):
+    code = "invalid_access_token"
+    message = "The accessToken in the body is not an access token of this service."
+
+
+class TokenMismatchError(AuthError):
+    code = "token_mismatch"
+    message = "The two tokens belong to different sessions."
+
+
+class EmailTakenError(AuthError):
+    code = "email_taken"
+    message = "This e-mail address has an account. Log in instead."
+
+
+# --- not now
+
+
+class RateLimitedError(AuthError):
+    """Too many tries. `policy` is the source's own policy and shown to it; None when another limit said no."""
+
+    code = "rate_limited"
+    message = "Too many attempts. Wait as long as the Retry-After header says, then try again."
+
+    def __init__(self, retry_after: timedelta, policy: "ShownPolicy | None" = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+        self.policy = policy
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPolicy:
+    """The state of a source's own limit, as the RateLimit header fields show it."""
+
+    name: str
+    quota: int
+    window: timedelta
+    remaining: int
+    resets_in: timedelta
+
+
+class OverloadedError(AuthError):
+    code = "overloaded"
+    message = "Too many passwords are waiting to be checked. Try again after the Retry-After header's seconds."
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class UnavailableError(AuthError):
+    code = "unavailable"
+    message = "A store does not answer at the moment. Try again after the Retry-After header's seconds."
+
+    def __init__(self, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class DamagedDataError(Exception):
+    """Something sealed in the database does not open, or a row contradicts itself: a defect, not a refusal."""
