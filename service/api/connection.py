@@ -1,0 +1,239 @@
+"""One client's connection: deadlines, and answers of our own to what the parser refuses, quoting nothing."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
+
+from service.api.doorstep import Refusals, Turnstile, address_of
+
+log = structlog.get_logger(__name__)
+
+# The parser measures the target alone; with the rest of the shortest request line it makes 8190. That this is another
+# number than FIELD_LIMIT tells the two kinds of LineTooLong apart.
+TARGET_LIMIT = 8190 - len("GET " + " HTTP/1.1")
+FIELD_LIMIT = 8190
+FIELDS_LIMIT = 64
+UNFINISHED_HEAD_LIMIT = 32_768
+LINGER_SECONDS = 2.0
+LAST_MOMENT_SECONDS = 0.25
+
+# CONNECT is left out: with a path for its target the parser would not say which one.
+KNOWN_METHODS = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"PUT ", b"PATCH ", b"DELETE ", b"TRACE ")
+METHOD_WORD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?= /)")
+NOBODYS_METHOD = b"UNLINK"  # the parser knows it and no route has it
+
+
+class _LastWord(web.Response):
+    """An answer of fixed bytes, after which the connection ends."""
+
+    def __init__(self, connection: "Connection", answer: bytes) -> None:
+        super().__init__()
+        self._connection = connection
+        self._answer = answer
+        self.force_close()
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's signature
+        self._connection.write(self._answer)
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
+        await self._connection.hang_up()
+
+
+class Connection(web.RequestHandler):
+    """One client's connection. Times are in seconds of the loop's clock."""
+
+    __slots__ = (
+        "_address", "_head_bytes", "_head_due", "_head_timer", "_header_timeout", "_lost", "_over", "_refusals",
+        "_source", "_turnstile",
+    )
+
+    def __init__(
+        self, server: web.Server, turnstile: Turnstile, refusals: Refusals, header_timeout: float,
+        **arguments: Any,  # noqa: ANN401 - aiohttp's own
+    ) -> None:
+        super().__init__(server, **arguments)
+        self._turnstile = turnstile
+        self._refusals = refusals
+        self._header_timeout = header_timeout
+        self._source: str | None = None
+        self._head_due: float | None = None  # None while no head is awaited
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._over = False  # nothing that still arrives is read
+        self._lost: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._address = address_of(transport.get_extra_info("peername"))
+        self._source = self._turnstile.admit(self._address)
+        if self._source is None:
+            self._over = True
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream socket has
+            transport.write(self._refusals.speak(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", self._address))
+            transport.close()
+            return
+        super().connection_made(transport)
+        if self._keepalive_handle is not None:  # counts between requests; the first one has the head's deadline
+            self._keepalive_handle.cancel()
+            self._keepalive_handle = None
+        self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        if self._lost is not None and not self._lost.done():
+            self._lost.set_result(None)
+        if self._source is not None:
+            self._turnstile.leave(self._source)
+            self._source = None
+
+    def data_received(self, data: bytes) -> None:
+        request = self._current_request
+        stopping = self._close
+        if self._over or (stopping and (request is None or request.content.is_eof())):
+            return
+        self._close = False  # aiohttp would drop the rest of a body that it still waits for
+        idle, heads = self._waiter is not None, self._request_count
+        if idle and not self._head_bytes and not data.startswith(KNOWN_METHODS) and (word := METHOD_WORD.match(data)):
+            data = NOBODYS_METHOD + data[word.end():]  # so that the application says which methods it allows
+        super().data_received(data)
+        if self._request_count != heads:
+            self._head_due, self._head_bytes = None, 0
+            if isinstance(self._messages[-1][0], _ErrInfo):
+                self._parser_gave_up()
+        elif idle and data.strip(b"\r\n"):
+            self._part_of_a_head(data)
+        self._close = self._close or stopping
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature; aiohttp narrows it to None
+        """A peer that closed only its own half still gets the answer to what it sent in full."""
+        request = self._current_request
+        answering = self._waiter is None or bool(self._messages)
+        if self._over or not answering or (request is not None and not request.content.is_eof()):
+            return False
+        self._close = True
+        return True
+
+    def _part_of_a_head(self, data: bytes) -> None:
+        line, ended, _ = data.lstrip(b"\r\n").partition(b"\n")
+        if not self._head_bytes and ended and b" HTTP/" not in line:  # HTTP/0.9: no more will come
+            self._refuse(BadStatusLine())
+        self._head_bytes += len(data)
+        if self._head_due is None:
+            self._await_head()
+        if self._head_bytes > UNFINISHED_HEAD_LIMIT:
+            self._refuse(LineTooLong("", FIELD_LIMIT))
+
+    def _parser_gave_up(self) -> None:
+        self._over = True
+        request = self._current_request
+        unfinished = self._messages[-2][1] if len(self._messages) > 1 else request.content if request else EMPTY_PAYLOAD
+        if not unfinished.is_eof():  # the handler that reads this body is the one to answer
+            self._messages.pop()
+            unfinished.set_exception(web.RequestPayloadError("The body is not well-formed."))
+            unfinished.feed_eof()
+            self._close = True
+
+    def _refuse(self, error: Exception) -> None:
+        """Answer in its turn, in place of a request that never came to be."""
+        if self._over:
+            return
+        self._over = True
+        self._messages.append((_ErrInfo(HTTPStatus.BAD_REQUEST, error, ""), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _await_head(self) -> None:
+        self._head_due = self._loop.time() + self._header_timeout
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_at(self._head_due, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        """A complete head does not stop the timer, which finds out here: once per deadline and not per request."""
+        self._head_timer = None
+        if self._head_due is None:
+            return
+        if self._loop.time() < self._head_due:
+            self._head_timer = self._loop.call_at(self._head_due, self._look_at_the_clock)
+        elif self._head_bytes:
+            self._refuse(TimeoutError())
+        else:
+            self.force_close()
+
+    def _process_keepalive(self) -> None:
+        if self._head_due is None:
+            super()._process_keepalive()
+        else:  # a head has begun, and has its own deadline
+            self._keepalive_handle = None
+
+    def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        return lambda _: self.last_word(_status_of(err_info.exc), type(err_info.exc).__name__)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,  # noqa: ARG002 - what went wrong says more
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - may quote the request
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0 or self.transport is None:
+            raise ConnectionError("An answer has begun already, or nobody is there to read it.") from None
+        malformed = isinstance(exc, web.RequestPayloadError)
+        answer = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.INTERNAL_SERVER_ERROR
+        return self._answer_with(answer, type(exc or TimeoutError()).__name__)
+
+    async def last_word(self, status: HTTPStatus, why: str) -> web.StreamResponse:
+        return self._answer_with(status, why)
+
+    def _answer_with(self, status: HTTPStatus, why: str) -> web.StreamResponse:
+        self._over = True
+        return _LastWord(self, self._refusals.speak(status, why, self._address))
+
+    def log_exception(self, *_: object, **facts: object) -> None:
+        """aiohttp's own lines carry what the exception quotes from the request; this one does not."""
+        log.error("connection failed", error=type(facts.get("exc_info")).__name__)
+
+    def write(self, answer: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(answer)
+
+    async def hang_up(self) -> None:
+        """End our half and wait for the peer's: a close over unread bytes is a reset, which destroys the answer."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        self._resume_transport_reading()
+        self._lost = self._loop.create_future()
+        with suppress(OSError, TimeoutError):
+            self.transport.write_eof()
+            async with asyncio.timeout(LINGER_SECONDS):
+                await self._lost
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's signature
+        """Let the request in flight finish. aiohttp alone would cut its body off, and wait for the time twice."""
+        if self._request_in_progress:
+            self._handler_waiter = self._loop.create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._handler_waiter
+            self._handler_waiter = None
+        await super().shutdown(LAST_MOMENT_SECONDS)
+
+
+def _status_of(error: BaseException) -> HTTPStatus:
+    match error:
+        case TimeoutError():
+            return HTTPStatus.REQUEST_TIMEOUT
+        case LineTooLong(args=(_, limit, *_)) if limit == TARGET_LIMIT:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        case LineTooLong() | BadHttpMessage(message="Too many headers received"):
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return HTTPStatus.BAD_REQUEST

@@ -1,0 +1,52 @@
+"""What a handler finds in the request: the services, and who is asking."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aiohttp import hdrs, web
+
+from service.ambient import Ambient
+from service.api.addresses import Addresses
+from service.domain.accounts import Accounts
+from service.domain.keys import KeyRing
+from service.domain.models import Visitor
+from service.domain.readiness import Readiness
+from service.domain.sessions import Sessions
+
+MAX_AGENT = 128  # characters of a User-Agent worth keeping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the handlers may ask. `outages` are the stores' exceptions that mean "not now"."""
+
+    sessions: Sessions
+    accounts: Accounts
+    keys: KeyRing
+    ambient: Ambient
+    readiness: Readiness
+    outages: tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDesk:
+    """What the HTTP side itself was told by the settings."""
+
+    addresses: Addresses
+    body_timeout: timedelta
+
+
+SERVICES = web.AppKey("services", Services)
+FRONT_DESK = web.AppKey("front_desk", FrontDesk)
+REQUEST_ID = web.RequestKey("request_id", str)
+
+
+def visitor_of(request: web.Request) -> Visitor:
+    """Who is asking. A User-Agent is cut, and stripped of what is not printable ASCII."""
+    transport = request.transport
+    agent = "".join(c for c in request.headers.get(hdrs.USER_AGENT, "")[:MAX_AGENT] if " " <= c <= "~")
+    return Visitor(
+        source=request.app[FRONT_DESK].addresses.source_of(request.remote, request.headers),
+        user_agent=agent,
+        is_gone=lambda: transport is None or transport.is_closing(),
+    )

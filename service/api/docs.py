@@ -1,0 +1,73 @@
+"""The browsable documentation. Every file of it comes from this process."""
+
+import html
+from importlib.util import find_spec
+from pathlib import Path
+
+from aiohttp import web
+
+from service.api.openapi import document
+from service.api.operations import Operation
+from service.errors import NotFoundError
+
+OPENAPI = web.AppKey("openapi", bytes)
+OPERATIONS = web.AppKey("operations", tuple[Operation, ...])
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self';"
+    " frame-ancestors 'none'"
+)
+START = b"""window.onload = () => SwaggerUIBundle({
+  url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null, presets: [SwaggerUIBundle.presets.apis],
+});
+"""
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Tokenhouse API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="docs"></div>
+<script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
+"""
+ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript", "start.js": "text/javascript"}
+
+
+def prepare(app: web.Application, operations: tuple[Operation, ...]) -> None:
+    app[OPENAPI] = document(operations)
+    app[OPERATIONS] = operations
+
+
+async def openapi(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[OPENAPI], content_type="application/json")
+
+
+async def page(request: web.Request) -> web.Response:
+    """Swagger UI where the `docs` extra is installed, otherwise a plain table of the calls."""
+    text = PAGE if _swagger() else _table(request.app[OPERATIONS])
+    return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+async def asset(request: web.Request) -> web.StreamResponse:
+    """Raises NotFoundError for anything but the page's three files."""
+    name, folder = request.match_info["file"], _swagger()
+    if name not in ASSETS or folder is None:
+        raise NotFoundError
+    headers = {"Content-Type": ASSETS[name], "Cache-Control": "public, max-age=3600"}
+    if name == "start.js":
+        return web.Response(body=START, headers=headers)
+    return web.FileResponse(folder / name, headers=headers)
+
+
+def _swagger() -> Path | None:
+    """Where the package keeps Swagger UI's files. The package itself is not imported: it would bring its own server."""
+    spec = find_spec("swagger_ui")
+    return Path(spec.origin).parent / "static" if spec and spec.origin else None
+
+
+def _table(operations: tuple[Operation, ...]) -> str:
+    rows = "".join(
+        f"<tr><td>{one.method}</td><td><code>{html.escape(one.path)}</code></td><td>{html.escape(one.summary)}</td></tr>"
+        for one in operations
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tokenhouse API</title></head><body>'
+        f'<h1>Tokenhouse API</h1><table>{rows}</table><p>All of it: <a href="/openapi.json">openapi.json</a>.'
+        " Install <code>tokenhouse[docs]</code> to browse it here.</p></body></html>"
+    )

@@ -1,0 +1,126 @@
+"""Who may connect, and the fixed answers to those who may not or whose HTTP makes no sense: no request exists yet."""
+
+import json
+from collections import Counter
+from email.utils import format_datetime
+from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+import structlog
+
+from service.ambient import Ambient
+from service.api.replies import INTERNAL, PROBLEM
+from service.settings import Server
+
+log = structlog.get_logger(__name__)
+
+LINES_PER_SECOND = 10
+
+DETAILS = {
+    HTTPStatus.BAD_REQUEST: "The request is not well-formed HTTP/1.1.",
+    HTTPStatus.REQUEST_TIMEOUT: "The head of the request did not arrive in time.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The request line is too long.",
+    HTTPStatus.EXPECTATION_FAILED: "The only expectation that can be met is 100-continue.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "A header field is too large, or there are too many of them.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL,
+    HTTPStatus.NOT_IMPLEMENTED: "The only transfer coding understood is chunked.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Too many connections are open. Try again after the Retry-After header's seconds.",
+}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+CODES = {HTTPStatus.INTERNAL_SERVER_ERROR: "internal", HTTPStatus.SERVICE_UNAVAILABLE: "overloaded"}
+EVENTS = {HTTPStatus.INTERNAL_SERVER_ERROR: "request failed", HTTPStatus.SERVICE_UNAVAILABLE: "connection turned away"}
+
+Address = IPv4Address | IPv6Address
+
+
+def address_of(peer: object) -> Address | None:
+    """A socket's peer name as an address; None for a Unix socket or a peer that is already gone."""
+    if not isinstance(peer, tuple):
+        return None
+    address = ip_address(peer[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def prefix(address: Address, bits: int, bits6: int) -> str:
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address), bits6), strict=False))  # the integer leaves a scope id behind
+    return str(ip_network((address, bits), strict=False))
+
+
+class Turnstile:
+    """Counts open connections, in all and by source. A trusted proxy is not a source: many callers stand behind it."""
+
+    def __init__(self, settings: Server) -> None:
+        self._settings = settings
+        self._open = 0
+        self._open_by_source: Counter[str] = Counter()
+
+    def admit(self, address: Address | None) -> str | None:
+        """Count a new connection in; None when a cap is reached. What this returns is for `leave`."""
+        source = self._source(address)
+        if self._open >= self._settings.max_connections:
+            return None
+        if source and self._open_by_source[source] >= self._settings.max_connections_per_source:
+            return None
+        self._open += 1
+        if source:
+            self._open_by_source[source] += 1
+        return source
+
+    def leave(self, source: str) -> None:
+        self._open -= 1
+        if source:
+            self._open_by_source[source] -= 1
+            if not self._open_by_source[source]:
+                del self._open_by_source[source]
+
+    def _source(self, address: Address | None) -> str:
+        if address is None or any(address in network for network in self._settings.trusted_proxies):
+            return ""
+        return prefix(address, 32, 64)  # one IPv6 subscriber has all of a /64
+
+
+class Refusals:
+    """Whole answers as bytes. Each is logged under a fixed event; a flood of them is not logged line by line."""
+
+    def __init__(self, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._second = 0
+        self._lines = 0
+
+    def speak(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
+        """`why` is our own word or an exception's class name, never its text."""
+        request_id = self._ambient.new_id()
+        if self._may_log():
+            log.warning(
+                EVENTS.get(status, "request malformed"), error=why, status=status.value, request_id=request_id,
+                source=prefix(address, 24, 48) if address else None,
+            )
+        body = json.dumps({
+            "type": "about:blank", "title": status.phrase, "status": status.value, "detail": DETAILS[status],
+            "code": CODES.get(status, "malformed_request"), "requestId": request_id,
+        }).encode()
+        headers = {
+            "Date": format_datetime(self._ambient.now(), usegmt=True),
+            "Content-Type": PROBLEM,
+            "Content-Length": str(len(body)),
+            "X-Request-Id": request_id,
+            **HEADERS,
+            **({"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
+            "Connection": "close",
+        }  # fmt: skip
+        head = (f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items()))
+        return "\r\n".join((*head, "", "")).encode() + body
+
+    def _may_log(self) -> bool:
+        second = int(self._ambient.monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        return self._lines <= LINES_PER_SECOND

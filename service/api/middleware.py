@@ -1,0 +1,83 @@
+"""Around every call: a request id, one line in the log, and refusals spoken as problems."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import hdrs, web
+
+from service.api import replies
+from service.api.context import REQUEST_ID, SERVICES
+from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
+
+SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+CLIENT_GONE = 499  # nginx's word for it; nobody receives it
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+UNLESS_SAID = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger("service.request")
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id (the caller's own, when it is a sane one), and every answer the headers it always has."""
+    sent = request.headers.getall("X-Request-Id", [])
+    ambient = request.app[SERVICES].ambient
+    request_id = sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
+    request[REQUEST_ID] = request_id
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    started = ambient.monotonic()
+    status = CLIENT_GONE
+    try:
+        response = await handler(request)
+        status = response.status
+        response.headers.update(ALWAYS)
+        response.headers["X-Request-Id"] = request_id
+        for name, value in UNLESS_SAID.items():
+            response.headers.setdefault(name, value)
+        return response
+    finally:
+        resource = request.match_info.route.resource
+        log.info(
+            "request",
+            method=request.method if request.method in hdrs.METH_ALL else "other",
+            route=resource.canonical if resource else "none",
+            status=status,
+            ms=round((ambient.monotonic() - started) * 1000, 1),
+        )
+
+
+@web.middleware
+async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what a handler raises into the answer: a refusal, an outage (503), or a defect (500) with its id alone."""
+    services = request.app[SERVICES]
+    try:
+        return await handler(request)
+    except AuthError as error:
+        refused = error
+    except web.HTTPMethodNotAllowed as error:
+        refused = MethodNotAllowedError(list(error.allowed_methods))
+    except web.HTTPNotFound:
+        refused = NotFoundError()
+    except services.outages as error:
+        log.warning("a store does not answer", error=type(error).__name__)
+        refused = UnavailableError()
+    except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the answer tells nothing
+        log.error("defect", error=type(error).__name__, where=_trail(error))
+        return replies.internal(request[REQUEST_ID])
+    return replies.refusal(refused, request[REQUEST_ID])
+
+
+def _trail(error: BaseException) -> list[str]:
+    """Where it happened. The exception's own text stays out: it may quote what a caller typed."""
+    trail, step = [], error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        trail.append(f"{code.co_filename.rpartition('/')[2]}:{step.tb_lineno}:{code.co_name}")
+        step = step.tb_next
+    return trail

@@ -1,0 +1,88 @@
+"""The OpenAPI 3.1 document, made from the route table and the payload types."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from service.api.operations import Access, Operation
+from service.api.payloads import Problem
+from service.api.replies import PROBLEM, STATUS
+from service.errors import (
+    AuthError,
+    BodyTooLargeError,
+    InvalidFieldsError,
+    InvalidTokenError,
+    MalformedJsonError,
+    MalformedRequestError,
+    UnsupportedMediaTypeError,
+)
+
+BODY_REFUSALS = (MalformedJsonError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError)
+GUARD_REFUSALS = (MalformedRequestError, InvalidTokenError)
+SECURITY_SCHEMES = {
+    "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The idToken of a login."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+
+
+def document(operations: Sequence[Operation]) -> bytes:
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
+    wanted += [(one.takes, "validation") for one in operations if one.takes]
+    wanted += [(one.returns.body, "serialization") for one in operations if one.returns.body]
+    references, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    paths: dict[str, Any] = {}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references)
+    return json.dumps({
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Tokenhouse",
+            "version": "1",
+            "description": "Sign up, log in, refresh, log out. Errors are RFC 9457 problems with a stable `code`.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY_SCHEMES},
+    }).encode()  # fmt: skip
+
+
+def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
+    refusals = [*one.refuses]
+    refusals += BODY_REFUSALS if one.takes else ()
+    refusals += GUARD_REFUSALS if one.access is not Access.OPEN else ()
+    good: dict[str, Any] = {"description": "Done"}
+    if one.returns.body:
+        good["content"] = {one.returns.media_type: {"schema": references[one.returns.body, "serialization"]}}
+    elif one.returns.media_type:
+        good["content"] = {one.returns.media_type: {}}
+    said: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{one.method.lower()}{one.path}").strip("_"),
+        "summary": one.summary,
+        "responses": {str(int(one.returns.status)): good, **_problems(refusals, references)},
+    }
+    if one.takes:
+        content = {"application/json": {"schema": references[one.takes, "validation"]}}
+        said["requestBody"] = {"required": True, "content": content}
+    if one.access is not Access.OPEN:
+        said["security"] = [{scheme: []} for scheme in one.access.value]
+    if names := re.findall(r"{(\w+)}", one.path):
+        said["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
+    return said
+
+
+def _problems(refusals: Sequence[type[AuthError]], references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    by_status: dict[str, list[str]] = {}
+    for refusal in refusals:
+        by_status.setdefault(str(int(STATUS[refusal])), []).append(f"`{refusal.code}`")
+    schema = references[Problem, "serialization"]
+    return {
+        status: {"description": ", ".join(codes), "content": {PROBLEM: {"schema": schema}}}
+        for status, codes in sorted(by_status.items())
+    }

@@ -1,0 +1,38 @@
+"""One row of the route table: what is mounted, and what the OpenAPI document says about it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+
+from service.api.guards import Handler
+from service.api.payloads import Payload
+from service.errors import AuthError
+
+
+class Access(Enum):
+    """How a caller proves who they are, as OpenAPI security schemes."""
+
+    OPEN = ()
+    BEARER = ("idToken",)
+    MEMBER = ("idToken", "apiKey")
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """The answer of a call that went well."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    body: type[Payload] | None = None
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    returns: Returns
+    takes: type[Payload] | None = None
+    refuses: tuple[type[AuthError], ...] = ()
+    access: Access = Access.OPEN

@@ -1,0 +1,17 @@
+"""What operators and orchestrators ask."""
+
+from aiohttp import web
+
+from service.api import payloads, replies
+from service.api.context import REQUEST_ID, SERVICES
+
+
+async def healthz(_: web.Request) -> web.Response:
+    return replies.answer(payloads.Health(status="ok"))
+
+
+async def readyz(request: web.Request) -> web.Response:
+    state = await request.app[SERVICES].readiness.state()
+    if state.is_ready:
+        return replies.answer(payloads.Readiness(status="ok", postgres=state.postgres, redis=state.redis))
+    return replies.not_ready({"postgres": state.postgres, "redis": state.redis}, request[REQUEST_ID])

@@ -1,0 +1,171 @@
+"""What comes in and goes out as JSON, and the strict reading of what comes in."""
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from service.domain import emails
+from service.domain.password_policy import broken_rules
+from service.errors import BrokenField, InvalidFieldsError
+
+MAX_NAME = 100
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi marks among them), surrogates, line separators
+
+
+def _present(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return value
+
+
+def _address(value: str) -> str:
+    _present(value)
+    try:
+        emails.canonical(value)
+    except emails.InvalidEmailError:
+        raise PydanticCustomError("invalid_email", "must be an e-mail address such as ada@example.com") from None
+    return value.strip()
+
+
+def _new_password(value: str) -> str:
+    if rules := broken_rules(value):
+        code, _ = rules[0]
+        raise PydanticCustomError(code, " ".join(message for _, message in rules))
+    return value
+
+
+def _name(value: str) -> str:
+    name = _present(value).strip()
+    if len(name) > MAX_NAME:
+        raise PydanticCustomError("too_long", "must have at most 100 characters")
+    if any(unicodedata.category(character) in UNSEEN for character in name):
+        raise PydanticCustomError("invisible_character", "must hold no control or invisible characters")
+    return name
+
+
+Text = Annotated[str, AfterValidator(_present)]
+Address = Annotated[
+    str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})
+]
+NewPassword = Annotated[
+    str,
+    AfterValidator(_new_password),
+    WithJsonSchema({
+        "type": "string", "format": "password", "minLength": 8, "maxLength": 256,
+        "description": "With an uppercase letter, a lowercase letter, a number and a special character.",
+    }),
+]  # fmt: skip
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME})]
+
+
+class Payload(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, strict=True, frozen=True, hide_input_in_errors=True
+    )
+
+
+class SignUp(Payload):
+    email: Address
+    password: NewPassword
+    first_name: Name
+    last_name: Name
+
+
+class Login(Payload):
+    email: Text
+    password: Text
+
+
+class Refresh(Payload):
+    refresh_token: Text
+
+
+class Logout(Payload):
+    access_token: Text
+
+
+class Message(Payload):
+    message: str
+
+
+class SignedUp(Payload):
+    message: str
+    user_id: UUID
+    api_key: str
+
+
+class Refreshed(Payload):
+    id_token: str
+    access_token: str
+
+
+class SignedIn(Payload):
+    id_token: str
+    access_token: str
+    refresh_token: str
+    api_key: str
+    first_name: str
+    last_name: str
+    email: str
+
+
+class Profile(Payload):
+    user_id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    created_at: datetime
+
+
+class FieldProblem(Payload):
+    field: str
+    code: str
+    message: str
+
+
+class Problem(Payload):
+    """RFC 9457. `code` is stable; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldProblem] | None = Field(None, description="Only with code invalid_fields.")
+
+
+class Health(Payload):
+    status: str
+
+
+class Readiness(Payload):
+    """`ok`, or in a word what is missing."""
+
+    status: str
+    postgres: str
+    redis: str
+
+
+P = TypeVar("P", bound=Payload)
+_CODES: dict[str, tuple[str, str]] = {
+    "missing": ("missing", "is required"),
+    "string_type": ("wrong_type", "must be a string"),
+}
+
+
+def parse(shape: type[P], values: dict[str, Any]) -> P:
+    """Raises InvalidFieldsError with every broken field, and nothing of what was typed."""
+    try:
+        return shape.model_validate(values, by_name=False, by_alias=True)
+    except ValidationError as invalid:
+        broken = [
+            BrokenField(str(one["loc"][0]), *_CODES.get(one["type"], (one["type"], one["msg"])))
+            for one in invalid.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise InvalidFieldsError(broken) from None

@@ -1,0 +1,93 @@
+"""The front door: aiohttp's server behind caps and deadlines."""
+
+import errno
+from collections.abc import Awaitable
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.web_protocol import _RequestHandler
+
+from service.ambient import Ambient
+from service.api.connection import FIELD_LIMIT, FIELDS_LIMIT, LINGER_SECONDS, TARGET_LIMIT, Connection
+from service.api.doorstep import Refusals, Turnstile
+from service.errors import ConfigurationError
+from service.settings import Server
+
+BACKLOG = 1024
+
+
+class FrontDoor(web.AppRunner):
+    """Runs an application behind the caps and deadlines of the `server` settings."""
+
+    def __init__(self, app: web.Application, settings: Server, ambient: Ambient | None = None) -> None:
+        super().__init__(
+            app, access_log=None, auto_decompress=False, lingering_time=LINGER_SECONDS,
+            max_line_size=TARGET_LIMIT, max_field_size=FIELD_LIMIT, max_headers=FIELDS_LIMIT,
+            keepalive_timeout=settings.keepalive_timeout.total_seconds(),
+            shutdown_timeout=settings.shutdown_timeout.total_seconds(),
+        )
+        self._settings = settings
+        self._ambient = ambient or Ambient()
+        app.on_response_prepare.append(_without_banner)
+
+    async def _make_server(self) -> web.Server:
+        return _Door(await super()._make_server(), self._settings, self._ambient)
+
+
+async def listen(runner: FrontDoor, settings: Server) -> int:
+    """Open the port of a runner that is set up; returns the real one when the settings say 0.
+
+    Raises ConfigurationError when the address cannot be had.
+    """
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG, reuse_port=False)
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            fault = f"{where} is in use; set TOKENHOUSE_SERVER__PORT (or PORT) to a free port"
+        elif error.errno == errno.EACCES:
+            fault = f"{where} needs rights this process lacks; set TOKENHOUSE_SERVER__PORT (or PORT) above 1023"
+        else:
+            fault = f"{where} cannot be listened on; set TOKENHOUSE_SERVER__HOST to an address of this machine"
+        raise ConfigurationError(fault) from None
+    return site.port
+
+
+async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop(hdrs.SERVER, None)
+
+
+def _unless_unfit(answer: _RequestHandler) -> _RequestHandler:
+    """Refuse what the parser lets through: HTTP/0.9, odd transfer codings, and expectations, which aiohttp quotes."""
+
+    def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101 - its server makes no other
+        if request.version not in (HttpVersion11, HttpVersion10):
+            return connection.last_word(HTTPStatus.BAD_REQUEST, "HttpVersion")
+        if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+            return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
+        if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
+            return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
+        return answer(request)
+
+    return fit
+
+
+class _Door(web.Server):
+    """Makes the connections and holds what they share."""
+
+    def __init__(self, plain: web.Server, settings: Server, ambient: Ambient) -> None:
+        # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
+        arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
+        super().__init__(_unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
+        self._turnstile = Turnstile(settings)
+        self._refusals = Refusals(ambient)
+        self._header_timeout = settings.header_timeout.total_seconds()
+
+    def __call__(self) -> web.RequestHandler:
+        return Connection(
+            self, self._turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs,
+        )

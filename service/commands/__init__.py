@@ -1,0 +1,1 @@
+"""What the `tokenhouse` command can do."""

@@ -1,0 +1,31 @@
+"""`tokenhouse users disable|enable EMAIL`."""
+
+import argparse
+import asyncio
+import sys
+
+from service.ambient import Ambient
+from service.settings import load
+from service.wiring import House, wire
+
+
+def run(asked: argparse.Namespace) -> int:
+    settings = load(asked.config)
+    settings.require_stores_and_secret()
+    house = wire(settings, Ambient())
+    try:
+        done = asyncio.run(_act(house, asked.action, asked.email))
+    except house.services.outages as error:
+        print(f"tokenhouse: a store does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's answer
+        return 1
+    print(f"{asked.action}d" if done else "no account has this address")  # noqa: T201 - the command's answer
+    return 0 if done else 1
+
+
+async def _act(house: House, action: str, email: str) -> bool:
+    await house.open()
+    try:
+        accounts = house.services.accounts
+        return await (accounts.disable(email) if action == "disable" else accounts.enable(email))
+    finally:
+        await house.close()

@@ -1,0 +1,68 @@
+"""`tokenhouse dev`: the whole service on one machine that has nothing but Python."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from service import logs
+from service.ambient import Ambient
+from service.commands.serve import serve
+from service.embedded import Stores, stores
+from service.settings import ENVIRONMENT, Settings, load
+
+DEFAULT_DIRECTORY = ".tokenhouse"
+SECRET_BYTES = 48
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+WELCOME = """
+Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
+
+Try it in another terminal:
+
+  curl -s {url}/auth/signup -H 'content-type: application/json' \\
+    -d '{{"email":"ada@example.com","password":"SecurePass1!","firstName":"Ada","lastName":"Lovelace"}}'
+
+  curl -s {url}/auth/login -H 'content-type: application/json' \\
+    -d '{{"email":"ada@example.com","password":"SecurePass1!"}}'
+
+  curl -s {url}/auth/refresh -H 'content-type: application/json' -d '{{"refreshToken":"PASTE"}}'
+
+  curl -s {url}/auth/logout -H 'content-type: application/json' -H 'authorization: Bearer PASTE_ID_TOKEN' \\
+    -d '{{"accessToken":"PASTE"}}'
+"""
+
+
+def run(asked: argparse.Namespace) -> int:
+    directory = Path(ENVIRONMENT.get("TOKENHOUSE_DEV_DIR") or DEFAULT_DIRECTORY).absolute()
+    settings = load(asked.config)
+    logs.configure(settings.logging)
+    with stores(directory) as running:
+        settings = load(asked.config, pinned=_pinned(settings, running, directory))
+        asyncio.run(serve(settings, lambda port: _welcome(settings, port, directory)))
+    return 0
+
+
+def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
+    """Its own stores whatever the environment says; a secret of its own and no limits for this machine unless told."""
+    pinned: dict[str, Any] = {
+        "database": {"url": running.postgres.url, "migrate_on_start": True},
+        "redis": {"url": running.redis.url},
+    }
+    if not settings.secret_key.get_secret_value():
+        pinned["secret_key"] = _secret(directory / "secret")
+    if not settings.throttle.exempt:
+        pinned["throttle"] = {"exempt": LOOPBACK}
+    return pinned
+
+
+def _secret(file: Path) -> str:
+    """Made once, readable by its owner alone."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(Ambient().random_bytes(SECRET_BYTES).hex(), encoding="ascii")
+    return file.read_text(encoding="ascii").strip()
+
+
+def _welcome(settings: Settings, port: int, directory: Path) -> None:
+    url = f"http://{settings.server.host}:{port}"
+    print(WELCOME.format(url=url, directory=directory), flush=True)  # noqa: T201 - the command's word to its user

@@ -1,0 +1,93 @@
+"""Accounts: signing up, and what a member is told about themselves."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.domain import emails
+from service.domain.api_keys import ApiKey, ApiKeys
+from service.domain.endings import Endings
+from service.domain.models import Member, User, Visitor
+from service.domain.passwords import Passwords
+from service.domain.ports import RefreshSessions, Users
+from service.domain.throttle import Throttle
+from service.errors import InvalidTokenError
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person fills in at sign-up; every field keeps its rules already."""
+
+    email: str
+    password: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    users: Users
+    sessions: RefreshSessions
+    endings: Endings
+    passwords: Passwords
+    throttle: Throttle
+    api_keys: ApiKeys
+    ambient: Ambient
+
+    def refuse_when_full(self, visitor: Visitor) -> None:
+        """As for a login. Raises OverloadedError."""
+        self.passwords.refuse_if_full(visitor)
+
+    async def sign_up(self, draft: Draft, visitor: Visitor) -> tuple[UUID, str]:
+        """The new account's id and API key. It hashes before it looks, so a taken address takes as long as a free one.
+
+        Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        address = emails.canonical(draft.email)
+        with self.passwords.reserve(visitor, address) as place:
+            await self.throttle.sign_up(visitor)
+            await self.endings.must_be_known()  # no Redis, no session to follow: one rule for all
+            password_hash = await self.passwords.hash(draft.password, place)
+        user_id = self.ambient.new_uuid()
+        key, sealed, digest = self.api_keys.make(user_id)
+        now = self.ambient.now()
+        user = User(
+            id=user_id,
+            email=draft.email,
+            canonical_email=address,
+            first_name=draft.first_name,
+            last_name=draft.last_name,
+            password_hash=password_hash,
+            api_key_sealed=sealed,
+            created_at=now,
+            password_changed_at=now,
+        )
+        await self.users.add(user, digest)
+        return user_id, key.text
+
+    async def by_api_key(self, text: str, visitor: Visitor) -> Member:
+        """Raises InvalidTokenError, or RateLimitedError for a source that shows too many unknown keys."""
+        key = ApiKey.parse(text)
+        user = await self.users.by_api_key(self.api_keys.digests(key)) if key else None
+        if user is None or user.disabled_at:
+            await self.throttle.unknown_api_key(visitor)
+            raise InvalidTokenError
+        return Member(user.id, user.email, user)
+
+    async def profile(self, member: Member) -> User:
+        """Raises InvalidTokenError when the account is gone or disabled."""
+        user = member.user or await self.users.by_id(member.user_id)
+        if user is None or user.disabled_at:
+            raise InvalidTokenError
+        return user
+
+    async def disable(self, email: str) -> bool:
+        """Close an account to its owner and end its sessions; False when there is no such account."""
+        user_id = await self.users.set_disabled(emails.for_look_up(email), self.ambient.now())
+        if user_id is None:
+            return False
+        await self.endings.end(user_id, [session.id for session in await self.sessions.all_of(user_id)])
+        return True
+
+    async def enable(self, email: str) -> bool:
+        return await self.users.set_disabled(emails.for_look_up(email), None) is not None

@@ -1,0 +1,95 @@
+"""Ending sessions so that they stay ended: Postgres remembers, Redis answers, and Redis is told again when it forgot."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.models import Claims, Revocation
+from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations
+from service.errors import UnavailableError
+from service.settings import Tokens as TokenSettings
+
+log = structlog.get_logger(__name__)
+
+
+class Endings:
+    """The one place where sessions end and where a token is asked whether its session has ended."""
+
+    def __init__(
+        self,
+        memory: Revocations,
+        denylist: Denylist,
+        sessions: RefreshSessions,
+        settings: TokenSettings,
+        ambient: Ambient,
+    ) -> None:
+        self._memory = memory
+        self._denylist = denylist
+        self._sessions = sessions
+        self._settings = settings
+        self._ambient = ambient
+        self._restoring: asyncio.Task[None] | None = None
+
+    async def end(self, user_id: UUID, session_ids: Iterable[str], tokens: Iterable[Claims] = ()) -> None:
+        """End sessions of a user for good: when this returns, no instance accepts their tokens.
+
+        Postgres first, so that a Redis that dies in between is told again; only then may success be said. The tokens
+        shown at a logout are denied by their own id besides. Raises UnavailableError: the ending may not hold yet.
+        """
+        now = self._ambient.now()
+        until = now + self._settings.longest
+        forget = max(until, now + self._settings.refresh_lifetime)
+        ended = [Revocation(session_id, user_id, until, forget) for session_id in session_ids]
+        if not ended:
+            return
+        await self._memory.add(ended)
+        left = {token.token_id: token.expires_at + self._settings.leeway - now for token in tokens}
+        try:
+            await self._denylist.add(
+                {token_id: time for token_id, time in left.items() if time > timedelta(0)},
+                {one.session_id: one.denied_until - now for one in ended},
+            )
+        except ForgottenError:
+            self._start_restoring()
+            raise UnavailableError from None
+        await self._sessions.remove(ended)
+
+    async def is_over(self, *, session_id: str, token_id: str = "") -> bool:
+        """Whether the session or the token was revoked. Raises UnavailableError while nobody can tell."""
+        try:
+            return await self._denylist.has(token_id, session_id)
+        except ForgottenError:
+            self._start_restoring()
+            raise UnavailableError from None
+
+    async def must_be_known(self) -> None:
+        """Raises UnavailableError (or the store's own outage) unless the denylist answers and holds everything."""
+        if not await self._denylist.is_whole():
+            self._start_restoring()
+            raise UnavailableError
+
+    async def restore(self) -> None:
+        """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
+        now = self._ambient.now()
+        async with self._memory.recall(now) as remembered:
+            if await self._denylist.is_whole():
+                return  # another instance was quicker
+            await self._sessions.remove(remembered)  # an old snapshot may have brought them back
+            await self._denylist.restore(
+                {one.session_id: one.denied_until - now for one in remembered if one.denied_until > now}
+            )
+        log.warning("denylist restored", sessions=len(remembered))
+
+    def _start_restoring(self) -> None:
+        if self._restoring is None or self._restoring.done():
+            self._restoring = asyncio.create_task(self._restore_or_log())
+
+    async def _restore_or_log(self) -> None:
+        try:
+            await self.restore()
+        except Exception as error:  # noqa: BLE001 - the next request that needs the denylist starts it again
+            log.error("denylist not restored", error=type(error).__name__)

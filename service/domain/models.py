@@ -1,0 +1,118 @@
+"""The values the domain speaks of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    email: str  # as it was typed at sign-up
+    canonical_email: str
+    first_name: str
+    last_name: str
+    password_hash: str
+    api_key_sealed: bytes
+    created_at: datetime
+    password_changed_at: datetime
+    disabled_at: datetime | None = None
+
+    def is_still(self, earlier: "User") -> bool:
+        """Whether what was true when `earlier` was read still lets the same password in."""
+        return self.disabled_at is None and self.password_changed_at == earlier.password_changed_at
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking, before anyone has proved to be somebody."""
+
+    source: str  # what limits count: an IPv4 address, or the /64 of an IPv6 address
+    user_agent: str = ""
+    is_gone: Callable[[], bool] = lambda: False  # true once nobody waits for the answer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    id_token: str
+    access_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """All that a login hands out."""
+
+    user: User
+    tokens: TokenPair
+    refresh_token: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token with a good signature says. Every token of a session carries the session's id (`origin_jti`)."""
+
+    user_id: UUID
+    session_id: str
+    token_id: str
+    expires_at: datetime
+    email: str  # empty in an access token
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person who showed an id token that is valid and not revoked."""
+
+    claims: Claims
+
+    @property
+    def user_id(self) -> UUID:
+        return self.claims.user_id
+
+    @property
+    def session_id(self) -> str:
+        return self.claims.session_id
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user known by an id token or by an API key; `user` is there when finding them took reading the row."""
+
+    user_id: UUID
+    email: str
+    user: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the store knows of one session. Its refresh token is not in it: only a digest is kept."""
+
+    id: str
+    user_id: UUID
+    started_at: datetime
+    last_used_at: datetime
+    ends_at: datetime
+    source: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A session that is over. Its tokens are refused until `denied_until`; until `forget_at` it must not come back."""
+
+    session_id: str
+    user_id: UUID
+    denied_until: datetime
+    forget_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A signing key as Postgres holds it: the public half in the clear, the private half sealed."""
+
+    kid: str
+    algorithm: str
+    public_jwk: str
+    sealed_private_jwk: bytes
+    created_at: datetime

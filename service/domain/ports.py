@@ -1,0 +1,77 @@
+"""What the domain needs from the stores. The keepers stand in `service/stores`, the fakes in `tests/fakes.py`."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from service.domain.models import Revocation, Session, StoredKey, User
+
+
+class Users(Protocol):
+    async def add(self, user: User, api_key_digest: bytes) -> None:
+        """Raises EmailTakenError when the canonical address has an account."""
+
+    async def by_email(self, canonical_email: str) -> User | None: ...
+
+    async def by_id(self, user_id: UUID) -> User | None: ...
+
+    async def by_api_key(self, digests: Sequence[bytes]) -> User | None:
+        """The user whose API key has one of these digests (one per secret that is still accepted)."""
+
+    async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
+        """Replace the hash, unless somebody else has replaced it meanwhile."""
+
+    async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
+        """Disable (a time) or enable (None) an account; its id, or None when there is no such account."""
+
+
+class SigningKeys(Protocol):
+    async def all(self) -> Sequence[StoredKey]:
+        """Every key that may still verify, the newest first."""
+
+    async def add_first(self, key: StoredKey) -> None:
+        """Keep the key unless there is one already; safe when many instances start at once."""
+
+
+class RefreshSessions(Protocol):
+    async def open(self, session: Session, digest: bytes, idle_lifetime: timedelta) -> Sequence[str]:
+        """Keep a new session and its refresh token's digest; the ids of the user's oldest sessions over the cap."""
+
+    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
+        """The session of this refresh token, its idle time begun anew; None when there is nothing to refresh."""
+
+    async def all_of(self, user_id: UUID) -> Sequence[Session]:
+        """The user's live sessions, the oldest first."""
+
+    async def remove(self, revocations: Sequence[Revocation]) -> None: ...
+
+
+class Revocations(Protocol):
+    """The durable memory of what was revoked."""
+
+    async def add(self, revocations: Sequence[Revocation]) -> None: ...
+
+    def recall(self, now: datetime) -> AbstractAsyncContextManager[Sequence[Revocation]]:
+        """All that may not be forgotten yet. While one instance is inside, every other waits at the door."""
+
+
+class Denylist(Protocol):
+    """The fast index that every request asks. Entries lapse by themselves."""
+
+    async def has(self, token_id: str, session_id: str) -> bool:
+        """Raises ForgottenError when the store may have lost entries."""
+
+    async def add(self, tokens: Mapping[str, timedelta], sessions: Mapping[str, timedelta]) -> None:
+        """Deny token ids and session ids for so long. Raises ForgottenError as `has` does."""
+
+    async def is_whole(self) -> bool:
+        """Whether the store is known to hold every entry."""
+
+    async def restore(self, sessions: Mapping[str, timedelta]) -> None:
+        """Put entries back and declare that none is missing."""
+
+
+class ForgottenError(Exception):
+    """The denylist may have lost entries: restore it before trusting its answers."""

@@ -1,0 +1,61 @@
+"""Whether this instance can serve: asked by balancers every second or so, answered from fresh news."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.ambient import Ambient
+
+FRESH = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`ok`, or in a few words what is wrong."""
+
+    postgres: str
+    redis: str
+
+    @property
+    def is_ready(self) -> bool:
+        return self.postgres == self.redis == "ok"
+
+
+class Readiness:
+    """Each check answers a word; what it raises, or a check that takes too long, counts as `no answer`."""
+
+    def __init__(
+        self, postgres: Callable[[], Awaitable[str]], redis: Callable[[], Awaitable[str]], ambient: Ambient
+    ) -> None:
+        self._checks: Mapping[str, Callable[[], Awaitable[str]]] = {"postgres": postgres, "redis": redis}
+        self._ambient = ambient
+        self._asked_at = -FRESH.total_seconds()
+        self._asking: asyncio.Task[State] | None = None
+        self.is_open = False  # true once the service has prepared its stores
+        self.is_closing = False
+
+    async def state(self) -> State:
+        if self.is_closing:
+            return State("shutting down", "shutting down")
+        if not self.is_open:
+            return State("starting", "starting")
+        if self._asking is None or (
+            self._asking.done() and self._ambient.monotonic() - self._asked_at >= FRESH.total_seconds()
+        ):
+            self._asked_at = self._ambient.monotonic()
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> State:
+        postgres, redis = await asyncio.gather(*(_word(check) for check in self._checks.values()))
+        return State(postgres, redis)
+
+
+async def _word(check: Callable[[], Awaitable[str]]) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            return await check()
+    except Exception:  # noqa: BLE001 - whatever it is, the store cannot be counted on
+        return "no answer"

@@ -1,0 +1,74 @@
+"""What is derived from `TOKENHOUSE_SECRET_KEY`: seals that only this service can open, and digests only it can make."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from enum import Enum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from service.ambient import Ambient
+from service.errors import DamagedDataError
+
+VERSION = b"\x01"
+NAME_BYTES = 4
+NONCE_BYTES = 12
+
+
+class Purpose(Enum):
+    """One derived key each, so that no value made for one use serves for another (HKDF info, RFC 5869)."""
+
+    API_KEY_SEAL = b"api key seal"
+    API_KEY_INDEX = b"api key index"
+    SIGNING_KEY_SEAL = b"signing key seal"
+    LIMITS = b"limits"
+
+
+class Seals:
+    """Made from the current secret and the previous ones: the current one seals, all of them open."""
+
+    def __init__(self, secrets: Sequence[str], ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._keys = {purpose: [_derive(secret, purpose) for secret in secrets] for purpose in Purpose}
+
+    def seal(self, purpose: Purpose, plain: bytes, bound_to: str) -> bytes:
+        """AES-256-GCM; opens only for the same purpose and the same `bound_to`."""
+        key = self._keys[purpose][0]
+        nonce = self._ambient.random_bytes(NONCE_BYTES)
+        return VERSION + _name(key) + nonce + AESGCM(key).encrypt(nonce, plain, _context(purpose, bound_to))
+
+    def open(self, purpose: Purpose, sealed: bytes, bound_to: str) -> bytes:
+        """Raises DamagedDataError when it was made with another secret, for something else, or was changed."""
+        name, nonce, body = sealed[1:5], sealed[5:17], sealed[17:]
+        for key in self._keys[purpose]:
+            if sealed[:1] == VERSION and name == _name(key):
+                try:
+                    return AESGCM(key).decrypt(nonce, body, _context(purpose, bound_to))
+                except InvalidTag:
+                    break
+        raise DamagedDataError(f"{purpose.name}: what is sealed does not open")
+
+    def pseudonym(self, text: str) -> str:
+        """A keyed digest that stands for what a stranger typed, as 22 base64url characters (128 bits)."""
+        return base64.urlsafe_b64encode(self.digests(Purpose.LIMITS, text)[0][:16]).decode().rstrip("=")
+
+    def digests(self, purpose: Purpose, text: str) -> list[bytes]:
+        """A keyed digest per secret, the current one first (HMAC-SHA-256)."""
+        return [hmac.digest(key, text.encode(), "sha256") for key in self._keys[purpose]]
+
+
+def _derive(secret: str, purpose: Purpose) -> bytes:
+    return HKDF(SHA256(), length=32, salt=None, info=b"tokenhouse v1 " + purpose.value).derive(secret.encode())
+
+
+def _name(key: bytes) -> bytes:
+    """Tells which key sealed something, without telling the key."""
+    return hashlib.sha256(b"name" + key).digest()[:NAME_BYTES]
+
+
+def _context(purpose: Purpose, bound_to: str) -> bytes:
+    return purpose.value + b"|" + bound_to.encode()

@@ -1,0 +1,120 @@
+"""Logging in, staying in, logging out."""
+
+import asyncio
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.domain import emails
+from service.domain.api_keys import ApiKeys
+from service.domain.endings import Endings
+from service.domain.models import Caller, Session, SignedIn, TokenPair, User, Visitor
+from service.domain.passwords import Passwords
+from service.domain.ports import RefreshSessions, Users
+from service.domain.refresh_tokens import RefreshToken
+from service.domain.throttle import Throttle
+from service.domain.tokens import Tokens, Use
+from service.errors import (
+    InvalidAccessTokenError,
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    InvalidTokenError,
+    TokenMismatchError,
+)
+from service.settings import Tokens as TokenSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    users: Users
+    stored: RefreshSessions
+    endings: Endings
+    passwords: Passwords
+    throttle: Throttle
+    tokens: Tokens
+    api_keys: ApiKeys
+    settings: TokenSettings
+    ambient: Ambient
+
+    def refuse_when_full(self, visitor: Visitor) -> None:
+        """Cheap, and first of all: an overload must not spend a body, a Redis or a SQL call on what it will refuse.
+
+        Raises OverloadedError.
+        """
+        self.passwords.refuse_if_full(visitor)
+
+    async def login(self, email: str, password: str, visitor: Visitor) -> SignedIn:
+        """The whole login policy, top to bottom; a stranger and a member walk the same way.
+
+        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
+        """
+        address = emails.for_look_up(email)
+        with self.passwords.reserve(visitor, address) as place:
+            async with self.throttle.login(address, visitor) as attempt:
+                user, _ = await asyncio.gather(self.users.by_email(address), self.endings.must_be_known())
+                match = await self.passwords.match(password, user.password_hash if user else None, place)
+                if user is None or not match.same or user.disabled_at:
+                    raise InvalidCredentialsError
+                signed_in = await self._open(user, visitor)
+                attempt.succeeded()
+        if match.upgraded:
+            await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
+        return signed_in
+
+    async def refresh(self, text: str, visitor: Visitor) -> TokenPair:
+        """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
+        token = RefreshToken.parse(text)
+        await self.throttle.refresh(visitor, token.text)
+        session = await self.stored.use(token.session_id, token.digest, self.ambient.now(), self.settings.idle_lifetime)
+        if session is None:
+            await self.throttle.unknown_refresh_token(visitor)
+            raise InvalidRefreshTokenError
+        user, over = await asyncio.gather(
+            self.users.by_id(session.user_id), self.endings.is_over(session_id=session.id)
+        )
+        if over or user is None or user.disabled_at:
+            raise InvalidRefreshTokenError
+        return await self.tokens.issue(user, session)
+
+    async def caller(self, id_token: str) -> Caller:
+        """Who shows this id token. Raises InvalidTokenError."""
+        claims = self.tokens.verify(id_token, Use.ID)
+        if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id):
+            raise InvalidTokenError
+        return Caller(claims)
+
+    async def logout(self, caller: Caller, access_token: str) -> None:
+        """End the caller's session. The access token must be of the same session; it may have expired."""
+        try:
+            access = self.tokens.verify(access_token, Use.ACCESS, even_expired=True)
+        except InvalidTokenError:
+            raise InvalidAccessTokenError from None
+        if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
+            raise TokenMismatchError
+        await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access])
+
+    async def _open(self, user: User, visitor: Visitor) -> SignedIn:
+        now = self.ambient.now()
+        session = Session(
+            id=self.ambient.new_id(),
+            user_id=user.id,
+            started_at=now,
+            last_used_at=now,
+            ends_at=now + self.settings.refresh_lifetime,
+            source=visitor.source,
+            user_agent=visitor.user_agent,
+        )
+        refresh_token = RefreshToken.make(session.id, self.ambient)
+        over_the_cap = await self.stored.open(session, refresh_token.digest, self.settings.idle_lifetime)
+        # Read again: whoever disables, deletes or changes a password ends the sessions that are there by then, and
+        # this one was not. One of the two always sees the other.
+        still = await self.users.by_id(user.id)
+        if still is None or not still.is_still(user):
+            await self.endings.end(user.id, [session.id])
+            raise InvalidCredentialsError
+        await self.endings.end(user.id, over_the_cap)
+        return SignedIn(
+            user=user,
+            tokens=await self.tokens.issue(user, session),
+            refresh_token=refresh_token.text,
+            api_key=self.api_keys.open(user.id, user.api_key_sealed),
+        )

@@ -1,0 +1,230 @@
+"""The rate limits: how often somebody may be wrong, counted in Redis for all instances together.
+
+A login is reserved in every row that concerns it before its password is hashed: one script call, all rows or none. Only
+certain failures refuse; a reservation not judged yet refuses nobody, so right passwords in parallel never harm each
+other. What wrong ones in parallel can gain is bounded here: at most `in_flight` attempts at one account are under way
+per instance, the others wait for their turn. So an account sees at most its quota + in_flight x instances guesses, and
+a source that tries many accounts gains what the password queue holds. The second call tells the verdict; where it never
+comes, the reservation stays a failure. A quota of 5/5m is 5 at once, then one more each minute.
+The price: the rows of all logins share a hash tag, so in Redis Cluster they live on one primary. That answers a
+thousand times the logins that bcrypt lets through.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import ip_network
+from typing import Protocol
+
+import structlog
+
+from service.domain.models import Visitor
+from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy
+from service.settings import Rate
+from service.settings import Throttle as ThrottleSettings
+
+log = structlog.get_logger(__name__)
+
+IN_FLIGHT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Whose failures a login attempt may add to; account names are keyed digests."""
+
+    source: str
+    account: str
+    pair: str  # this account from this source
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One count in one row: `row` names the limit, `who` whose it is."""
+
+    row: str
+    who: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    retry_after: timedelta
+    left: int  # of the source's own row
+    more_in: timedelta  # until that is one more
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    suspect: Suspect
+    charges: tuple[int, ...]  # microseconds per row, to be given back as they were taken
+
+
+class Verdict(StrEnum):
+    FAILED = "failed"
+    SUCCEEDED = "succeeded"
+    UNJUDGED = "unjudged"
+
+
+class Counters(Protocol):
+    async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
+        """Charge every row, or none when one is full. The first row is the source's own."""
+
+    async def knows(self, suspect: Suspect) -> bool:
+        """Whether the source has logged this account in before."""
+
+    async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | Refusal, bool]:
+        """Reserve in all rows, or in none when failures fill one.
+
+        The flag comes once per flood over the global limit.
+        """
+
+    async def settle(self, reservation: Reservation, verdict: Verdict, settings: ThrottleSettings) -> None:
+        """FAILED keeps the reservation as a failure; the others give it back."""
+
+
+class Attempt:
+    """A login that may be judged now. It counts as failed unless `succeeded` is said."""
+
+    def __init__(self) -> None:
+        self.is_right = False
+
+    def succeeded(self) -> None:
+        self.is_right = True
+
+
+class Throttle:
+    """Raises RateLimitedError. Its `policy` is always the source's own row, never one that tells about an account."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        settings: ThrottleSettings,
+        digest: Callable[[str], str],
+        max_wait: timedelta,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self._counters = counters
+        self._settings = settings
+        self._digest = digest
+        self._max_wait = max_wait
+        self._turns = Turns(in_flight)
+
+    @asynccontextmanager
+    async def login(self, account: str, visitor: Visitor) -> AsyncIterator[Attempt]:
+        """Judge the password inside: InvalidCredentialsError, or leaving without `succeeded`, is a failure.
+
+        Any other error means that it was not judged. Raises RateLimitedError, or OverloadedError if no turn came.
+        """
+        if self._is_free(visitor):
+            yield Attempt()
+            return
+        if self._settings.login_attempts:
+            source = Charge("source", visitor.source, self._settings.login_attempts)
+            await self._take("login-attempts", source, visitor=visitor)
+        suspect = Suspect(visitor.source, self._digest(account), self._digest(f"{account}\0{visitor.source}"))
+        async with AsyncExitStack() as turns:
+            await self._wait_for_turns(suspect, turns)
+            reservation = await self._reserve(suspect)
+            attempt = Attempt()
+            verdict = Verdict.FAILED
+            try:
+                yield attempt
+            except InvalidCredentialsError:
+                raise
+            except BaseException:
+                verdict = Verdict.UNJUDGED
+                raise
+            finally:
+                verdict = Verdict.SUCCEEDED if attempt.is_right else verdict
+                await self._counters.settle(reservation, verdict, self._settings)
+
+    async def sign_up(self, visitor: Visitor) -> None:
+        source = Charge("source", visitor.source, self._settings.signup_source)
+        await self._take("signup", source, Charge("global", "", self._settings.signup_global), visitor=visitor)
+
+    async def refresh(self, visitor: Visitor, token: str) -> None:
+        """Counts for the source and for the token: the whole token or its digest, which no stranger can name."""
+        source = Charge("source", visitor.source, self._settings.refresh_source)
+        of_token = Charge("token", self._digest(token), self._settings.refresh_token)
+        await self._take("refresh", source, of_token, visitor=visitor)
+
+    async def unknown_refresh_token(self, visitor: Visitor) -> None:
+        """Counted after the look-up, so that a neighbour's bad tokens never stop a good one."""
+        source = Charge("source", visitor.source, self._settings.refresh_unknown)
+        await self._take("refresh-unknown", source, visitor=visitor)
+
+    async def unknown_api_key(self, visitor: Visitor) -> None:
+        """Counted after the look-up, as unknown refresh tokens are; a key that works costs no count."""
+        source = Charge("source", visitor.source, self._settings.api_key_unknown)
+        await self._take("api-key-unknown", source, visitor=visitor)
+
+    async def _take(self, decision: str, source: Charge, *others: Charge, visitor: Visitor) -> None:
+        if self._is_free(visitor):
+            return
+        refusal = await self._counters.take(decision, (source, *others))
+        if refusal:
+            raise _limited(refusal, f"{decision}-source", source.rate)
+
+    async def _reserve(self, suspect: Suspect) -> Reservation:
+        outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)
+        if over_the_global_limit:
+            log.warning("login failures over the global limit; the other limits are halved")
+        if isinstance(outcome, Refusal):
+            raise _limited(outcome, "login-source", self._settings.login_source)
+        return outcome
+
+    async def _wait_for_turns(self, suspect: Suspect, turns: AsyncExitStack) -> None:
+        """A turn for this account from this source, and one among all strangers to the account: a known source does not
+        queue up behind them.
+        """
+        try:
+            async with asyncio.timeout(self._max_wait.total_seconds()):
+                await turns.enter_async_context(self._turns.turn(suspect.pair))
+                if not (self._turns.are_taken(suspect.account) and await self._counters.knows(suspect)):
+                    await turns.enter_async_context(self._turns.turn(suspect.account))
+        except TimeoutError:
+            raise OverloadedError(self._max_wait) from None
+
+    def _is_free(self, visitor: Visitor) -> bool:
+        if not self._settings.enabled:
+            return True
+        if not self._settings.exempt or visitor.source == "local":
+            return False
+        # A source is an IPv4 address or an IPv6 /64, so an exempt network narrower than that exempts the whole /64.
+        source = ip_network(visitor.source)
+        return any(source.overlaps(network) for network in self._settings.exempt if network.version == source.version)
+
+
+class Turns:
+    """At most so many at a time per name, first come, first served; nothing is remembered of names without a holder."""
+
+    def __init__(self, at_a_time: int) -> None:
+        self._at_a_time = at_a_time
+        self._semaphores: dict[str, asyncio.Semaphore] = {}
+        self._users: Counter[str] = Counter()
+
+    def are_taken(self, name: str) -> bool:
+        semaphore = self._semaphores.get(name)
+        return semaphore is not None and semaphore.locked()
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        semaphore = self._semaphores.setdefault(name, asyncio.Semaphore(self._at_a_time))
+        self._users[name] += 1
+        try:
+            async with semaphore:
+                yield
+        finally:
+            self._users[name] -= 1
+            if not self._users[name]:
+                del self._users[name], self._semaphores[name]
+
+
+def _limited(refusal: Refusal, name: str, rate: Rate) -> RateLimitedError:
+    # Retry-After may not name an earlier time than the policy's own reset (RateLimit draft, section on Retry-After).
+    resets_in = min(refusal.more_in, refusal.retry_after)
+    return RateLimitedError(refusal.retry_after, ShownPolicy(name, rate.quota, rate.window, refusal.left, resets_in))

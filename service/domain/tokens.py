@@ -1,0 +1,151 @@
+"""Id tokens and access tokens: what they say, how they are signed, and everything a hostile one is refused for."""
+
+import asyncio
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from joserfc import jws, jwt
+
+from service.ambient import Ambient
+from service.domain.keys import KeyPair, KeyRing
+from service.domain.models import Claims, Session, TokenPair, User
+from service.errors import InvalidTokenError, UnavailableError
+from service.settings import Tokens as TokenSettings
+
+SCOPE = "aws.cognito.signin.user.admin"
+ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)  # RFC 7515 section 7.1
+MAX_LENGTH = 4096
+REMEMBERED = 50_000  # verified tokens kept in mind; about 400 bytes each
+
+
+class Use(StrEnum):
+    """The `token_use` claim, which keeps the two kinds apart (RFC 8725 section 3.11)."""
+
+    ID = "id"
+    ACCESS = "access"
+
+
+class Tokens:
+    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient) -> None:
+        self._keys = keys
+        self._settings = settings
+        self._ambient = ambient
+        self._signer = ThreadPoolExecutor(1, "signer")  # one helper thread signs both tokens of a pair: measured best
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+
+    async def issue(self, user: User, session: Session) -> TokenPair:
+        """Sign the two tokens of a session. Raises UnavailableError while the keys are not loaded."""
+        key = self._keys.signing
+        now = self._ambient.now()
+        common = {
+            "iss": self._settings.issuer,
+            "sub": str(user.id),
+            "iat": int(now.timestamp()),
+            "auth_time": int(session.started_at.timestamp()),
+            "origin_jti": session.id,
+        }
+        id_claims = common | {
+            "token_use": Use.ID,
+            "aud": self._settings.client_id,
+            "exp": int((now + self._settings.id_lifetime).timestamp()),
+            "jti": self._ambient.new_id(),
+            "email": user.email,
+            "email_verified": False,
+            "given_name": user.first_name,
+            "family_name": user.last_name,
+            "cognito:username": str(user.id),
+        }
+        access_claims = common | {
+            "token_use": Use.ACCESS,
+            "client_id": self._settings.client_id,
+            "scope": SCOPE,
+            "username": str(user.id),
+            "exp": int((now + self._settings.access_lifetime).timestamp()),
+            "jti": self._ambient.new_id(),
+        }
+        pair = await asyncio.get_running_loop().run_in_executor(self._signer, _sign_pair, key, id_claims, access_claims)
+        return TokenPair(*pair)
+
+    def verify(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
+        """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded.
+
+        Whatever the JOSE library raises on a hostile token is a refusal: besides its own errors it lets out TypeError
+        (a header that is a JSON string) and UnicodeEncodeError (a surrogate in the input).
+        """
+        if len(token) > MAX_LENGTH or not COMPACT.fullmatch(token):
+            raise InvalidTokenError
+        now = self._ambient.now()
+        memory = hashlib.sha256(f"{use}:{token}".encode()).digest()
+        claims = self._verified.get(memory)
+        if claims is None:
+            try:
+                claims = self._decode(token, use, now)
+            except UnavailableError:
+                raise
+            except Exception as error:
+                raise InvalidTokenError from error
+            self._remember(memory, claims)
+        if not even_expired and now >= claims.expires_at + self._settings.leeway:
+            raise InvalidTokenError
+        return claims
+
+    def close(self) -> None:
+        self._signer.shutdown(wait=False, cancel_futures=True)
+
+    def _decode(self, token: str, use: Use, now: datetime) -> Claims:
+        """Signature first, with the key's own algorithm alone; then every claim. Any exception is a refusal."""
+        header = jws.extract_compact(token.encode()).headers()
+        pair = self._keys.verifying(header.get("kid"))
+        if pair is None or header.get("alg") != pair.algorithm or header.get("typ", "JWT") != "JWT":
+            raise ValueError("no key of ours signs such tokens")
+        said = jwt.decode(token, pair.key, algorithms=[pair.algorithm]).claims
+        audience = said["aud"] if use is Use.ID else said["client_id"]
+        if (said["iss"], audience, said["token_use"]) != (self._settings.issuer, self._settings.client_id, use):
+            raise ValueError("made by or for someone else")
+        issued, expires = _seconds(said["iat"]), _seconds(said["exp"])
+        lifetime = self._settings.id_lifetime if use is Use.ID else self._settings.access_lifetime
+        if issued > (now + self._settings.leeway).timestamp() or not 0 < expires - issued <= lifetime.total_seconds():
+            raise ValueError("impossible times")
+        return Claims(
+            user_id=UUID(said["sub"]),
+            session_id=_identifier(said["origin_jti"]),
+            token_id=_identifier(said["jti"]),
+            expires_at=datetime.fromtimestamp(expires, UTC),
+            email=str(said["email"]) if use is Use.ID else "",
+        )
+
+    def _remember(self, memory: bytes, claims: Claims) -> None:
+        self._verified[memory] = claims
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+
+
+def _sign_pair(key: KeyPair, first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, str]:
+    return _sign(key, first), _sign(key, second)
+
+
+def _sign(key: KeyPair, claims: Mapping[str, Any]) -> str:
+    return jwt.encode(
+        {"alg": key.algorithm, "kid": key.kid, "typ": "JWT"}, dict(claims), key.key, algorithms=[key.algorithm]
+    )
+
+
+def _seconds(value: object) -> int:
+    """A NumericDate of ours: whole seconds (RFC 7519 section 2)."""
+    if type(value) is not int:  # a bool is an int to isinstance
+        raise TypeError("not a whole number of seconds")
+    return value
+
+
+def _identifier(value: object) -> str:
+    if not isinstance(value, str) or not ID_SHAPE.fullmatch(value):
+        raise TypeError("not an identifier of ours")
+    return value

@@ -1,0 +1,20 @@
+"""What the service can be told, and where it is told from."""
+
+from service.settings.load import ENVIRONMENT, Settings, load
+from service.settings.sections import Database, Logging, Passwords, Redis, Server, Throttle, Tokens
+from service.settings.units import Networks, Rate
+
+__all__ = [
+    "ENVIRONMENT",
+    "Database",
+    "Logging",
+    "Networks",
+    "Passwords",
+    "Rate",
+    "Redis",
+    "Server",
+    "Settings",
+    "Throttle",
+    "Tokens",
+    "load",
+]

@@ -1,0 +1,174 @@
+"""The settings: `config.yaml`, overlaid by secrets files, overlaid by the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BeforeValidator, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings.exceptions import SettingsError
+
+from service.errors import ConfigurationError
+from service.settings.sections import Database, Logging, Passwords, Redis, Server, Throttle, Tokens
+from service.settings.units import Section, split_commas
+
+ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
+SHIPPED_CONFIG = (Path(__file__).parents[1] / "_config.yaml", Path(__file__).parents[2] / "config.yaml")
+SECRETS_DIR = "/run/secrets"
+SHORT_NAMES = {
+    "DATABASE_URL": "TOKENHOUSE_DATABASE__URL",
+    "REDIS_URL": "TOKENHOUSE_REDIS__URL",
+    "PORT": "TOKENHOUSE_SERVER__PORT",
+    "LOG_LEVEL": "TOKENHOUSE_LOGGING__LEVEL",
+}
+NOT_SETTINGS = frozenset({"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR"})
+MIN_SECRET_BYTES = 32
+MIN_VARIETY = 8  # different characters; 32 random hex digits have fewer about never
+SAMPLE_SECRETS = re.compile(r"change.?me|replace.?me|your.?secret|example|sample|placeholder", re.IGNORECASE)
+
+
+class Settings(BaseSettings):
+    """Everything the service can be told. Built by `load`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix="TOKENHOUSE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    secret_key: SecretStr = SecretStr("")
+    secret_keys_previous: Annotated[tuple[SecretStr, ...], BeforeValidator(split_commas), NoDecode] = ()
+    server: Server = Server()
+    database: Database = Database()
+    redis: Redis = Redis()
+    tokens: Tokens = Tokens()
+    passwords: Passwords = Passwords()
+    throttle: Throttle = Throttle()
+    logging: Logging = Logging()
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secret that seals, then the earlier ones that still open."""
+        return [secret.get_secret_value() for secret in (self.secret_key, *self.secret_keys_previous)]
+
+    def require_database(self) -> str:
+        """The database's URL. Raises ConfigurationError when there is none."""
+        if not (url := self.database.url.get_secret_value()):
+            raise ConfigurationError("TOKENHOUSE_DATABASE__URL is missing: postgresql://user:password@host/database")
+        return url
+
+    def require_stores_and_secret(self) -> None:
+        """Raises ConfigurationError for what a start cannot do without; the message never shows a secret."""
+        self.require_database()
+        if not self.redis.url.get_secret_value():
+            raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
+        _require_good_secret("TOKENHOUSE_SECRET_KEY", self.secret_key.get_secret_value())
+        for secret in self.secret_keys_previous:
+            _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature is pydantic-settings' own
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over secrets files, and those over `config.yaml` (the keyword arguments)."""
+        secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="ok")
+        return env_settings, ShortNames(settings_cls), secrets, init_settings
+
+
+class ShortNames(EnvSettingsSource):
+    """`DATABASE_URL` and the like, which many platforms set by themselves. The long names win over them."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {long.lower(): ENVIRONMENT[short] for short, long in SHORT_NAMES.items() if ENVIRONMENT.get(short)}
+
+
+SECTIONS = frozenset(
+    name
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+)
+
+
+def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None) -> Settings:
+    """Read all sources; `pinned` values win over every one of them (`tokenhouse dev` pins its own stores).
+
+    Raises ConfigurationError with one line that names the setting and the rule, never the value.
+    """
+    _refuse_unknown_variables()
+    file = path or (Path(named) if (named := ENVIRONMENT.get("TOKENHOUSE_CONFIG")) else None)
+    values = _read(file or next(shipped for shipped in (Path("config.yaml"), *SHIPPED_CONFIG) if shipped.is_file()))
+    try:
+        settings = Settings(**values, _secrets_dir=ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR") or SECRETS_DIR)
+        return _pin(settings, pinned or {})
+    except (ValidationError, SettingsError) as error:
+        raise ConfigurationError(_one_line(error)) from None
+
+
+def _pin(settings: Settings, pinned: Mapping[str, Any]) -> Settings:
+    for name, value in pinned.items():
+        held = getattr(settings, name)
+        new = type(held).model_validate({**dict(held), **value}) if isinstance(held, Section) else type(held)(value)
+        settings = settings.model_copy(update={name: new})
+    return settings
+
+
+def _require_good_secret(name: str, secret: str) -> None:
+    how = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    if not secret:
+        raise ConfigurationError(f"{name} is missing; {how}")
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise ConfigurationError(f"{name} is shorter than {MIN_SECRET_BYTES} bytes; {how}")
+    if SAMPLE_SECRETS.search(secret) or len(set(secret)) < MIN_VARIETY:
+        raise ConfigurationError(f"{name} looks like a sample, not like a random secret; {how}")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}; TOKENHOUSE_CONFIG names the configuration file") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ConfigurationError(f"{file} is not valid YAML in UTF-8") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise ConfigurationError(f"{file} must hold named sections, as the shipped config.yaml does")
+    return {name: {} if value is None and name in SECTIONS else value for name, value in values.items()}
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings passes over what it does not know; here a misspelt variable stops the start."""
+    for name in ENVIRONMENT:
+        if not name.startswith("TOKENHOUSE_") or name in NOT_SETTINGS:
+            continue
+        section, delimiter, _ = name.removeprefix("TOKENHOUSE_").lower().partition("__")
+        if section not in Settings.model_fields or bool(delimiter) != (section in SECTIONS):
+            raise ConfigurationError(f"{name} names no setting; config.yaml lists them all")
+
+
+def _one_line(error: ValidationError | SettingsError) -> str:
+    if isinstance(error, SettingsError):
+        return str(error).splitlines()[0]
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{name} names no setting; config.yaml lists them all"
+    return f"{name}: {first['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,83 @@
+"""The blocks of `config.yaml`, one class each, with safe defaults."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from service.settings.units import Duration, Leeway, Networks, OptionalRate, Rate, RateSetting, Section
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    trusted_proxies: Networks = ()
+    header_timeout: Duration = timedelta(seconds=10)
+    body_timeout: Duration = timedelta(seconds=10)
+    keepalive_timeout: Duration = timedelta(seconds=30)
+    shutdown_timeout: Duration = timedelta(seconds=20)
+    max_connections: int = Field(10_000, ge=1)
+    max_connections_per_source: int = Field(1_000, ge=1)
+
+
+class Database(Section):
+    url: SecretStr = SecretStr("")
+    migrate_on_start: bool = True
+    pool_max: int = Field(10, ge=1)
+    acquire_timeout: Duration = timedelta(milliseconds=500)
+    command_timeout: Duration = timedelta(seconds=1)
+    statement_cache_size: int = Field(100, ge=0)
+
+
+class Redis(Section):
+    url: SecretStr = SecretStr("")
+    max_connections: int = Field(64, ge=1)
+    acquire_timeout: Duration = timedelta(milliseconds=100)
+    command_timeout: Duration = timedelta(milliseconds=250)
+    connect_timeout: Duration = timedelta(milliseconds=250)
+
+
+class Tokens(Section):
+    issuer: str = Field("http://127.0.0.1:8080", min_length=1)
+    client_id: str = Field("tokenhouse", min_length=1)
+    algorithm: Literal["RS256", "RS256-3072", "ES256", "Ed25519"] = "RS256"
+    id_lifetime: Duration = timedelta(hours=1)
+    access_lifetime: Duration = timedelta(hours=1)
+    refresh_lifetime: Duration = timedelta(days=30)
+    idle_lifetime: Duration = timedelta(days=30)
+    leeway: Leeway = timedelta(seconds=5)
+
+    @property
+    def longest(self) -> timedelta:
+        """How long a signed token may still be shown to a verifier after it was made."""
+        return max(self.id_lifetime, self.access_lifetime) + self.leeway
+
+
+class Passwords(Section):
+    bcrypt_rounds: int = Field(12, ge=4, le=15)
+    max_wait: Duration = timedelta(seconds=2)
+    workers: int | None = Field(None, ge=1)
+
+
+class Throttle(Section):
+    enabled: bool = True
+    login_source: RateSetting = Rate(quota=20, window=timedelta(minutes=5))
+    login_account_source: RateSetting = Rate(quota=5, window=timedelta(minutes=5))
+    login_account: RateSetting = Rate(quota=10, window=timedelta(minutes=15))
+    login_known_source: RateSetting = Rate(quota=5, window=timedelta(minutes=5))
+    login_global: RateSetting = Rate(quota=1000, window=timedelta(minutes=5))
+    login_attempts: OptionalRate = None
+    login_lockout: int = Field(100, ge=1)
+    known_source_lifetime: Duration = timedelta(days=30)
+    signup_source: RateSetting = Rate(quota=30, window=timedelta(hours=1))
+    signup_global: RateSetting = Rate(quota=1000, window=timedelta(hours=1))
+    refresh_token: RateSetting = Rate(quota=30, window=timedelta(minutes=1))
+    refresh_source: RateSetting = Rate(quota=120, window=timedelta(minutes=1))
+    refresh_unknown: RateSetting = Rate(quota=10, window=timedelta(minutes=1))
+    api_key_unknown: RateSetting = Rate(quota=20, window=timedelta(minutes=1))
+    exempt: Networks = ()
+
+
+class Logging(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["auto", "json", "console"] = "auto"

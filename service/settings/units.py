@@ -1,0 +1,61 @@
+"""How values are written in the configuration: durations, rates, lists, networks."""
+
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+
+
+def parse_duration(value: object) -> object:
+    """`250ms`, `15m`, `30d`; ISO 8601 durations are left to pydantic. A bare number has no unit and is refused."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    if isinstance(value, str) and value.strip().startswith("P"):
+        return value.strip()
+    raise ValueError("write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d")
+
+
+def parse_rate(value: object) -> object:
+    """`5/5m`: five per five minutes."""
+    if isinstance(value, Rate):
+        return value
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*([1-9]\d*)\s*/\s*(\S+)\s*", value)):
+        window = parse_duration(match[2])
+        if isinstance(window, timedelta) and window:
+            return {"quota": int(match[1]), "window": window}
+    raise ValueError("write a rate as COUNT/DURATION, such as 5/5m or 1000/1h")
+
+
+def split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class Section(BaseModel):
+    """One block of `config.yaml`: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Rate(Section):
+    quota: int
+    window: timedelta
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+Leeway = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
+RateSetting = Annotated[Rate, BeforeValidator(parse_rate), NoDecode]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda text: ip_network(str(text), strict=False))]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]
+OptionalRate = Annotated[
+    Rate | None, BeforeValidator(lambda text: None if text in (None, "off") else parse_rate(text)), NoDecode
+]

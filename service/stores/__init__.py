@@ -1,0 +1,1 @@
+"""The ports' real keepers: one file per table or Redis concern."""

@@ -1,0 +1,48 @@
+"""What concurrent requests ask in one turn of the event loop, gathered into one round trip."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+MOST = 512  # questions in one round trip: more would make the store's other callers wait
+
+
+class Batch(Generic[Q, A]):
+    """`ask` puts a question into the batch of this turn; `answer_all` gets the batch and answers in the same order."""
+
+    def __init__(self, answer_all: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
+        self._answer_all = answer_all
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Q) -> A:
+        """Raises what the round trip raised."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._depart)
+        answer: asyncio.Future[A] = loop.create_future()
+        self._waiting.append((question, answer))
+        return await answer
+
+    def _depart(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), MOST):
+            task = asyncio.create_task(self._travel(waiting[start : start + MOST]))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _travel(self, asked: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
+        try:
+            answers = await self._answer_all([question for question, _ in asked])
+        except BaseException as error:
+            for _, future in asked:
+                if not future.done():
+                    future.set_exception(error if isinstance(error, Exception) else ConnectionError())
+            if not isinstance(error, Exception):
+                raise
+            return
+        for (_, future), answer in zip(asked, answers, strict=True):
+            if not future.done():  # its request may have been cancelled meanwhile
+                future.set_result(answer)

@@ -1,0 +1,81 @@
+"""The counters behind the rate limits: one script call per decision, on Redis's clock."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
+
+from redis.asyncio import Redis
+
+from service.domain.throttle import Charge, Refusal, Reservation, Suspect, Verdict
+from service.settings import Rate, Throttle
+from service.stores import keys
+from service.stores.redis import script
+
+HELD = timedelta(minutes=1)  # an attempt without a verdict for so long has lost its instance: it counts as failed
+IN_A_ROW_LIFETIME = timedelta(hours=24)
+MICROSECOND = timedelta(microseconds=1)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class RedisCounters:
+    """Needs a client that never retries: a script sent twice counts twice."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._take = redis.register_script(_text("gcra", "take"))
+        self._reserve = redis.register_script(_text("gcra", "login_row", "reserve"))
+        self._settle = redis.register_script(_text("gcra", "login_row", "settle"))
+
+    async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
+        rows = [keys.limit(decision, charge.row, charge.who) for charge in charges]
+        wait, left, more = await self._take(rows, _numbers(*(charge.rate for charge in charges)))
+        return _refusal(wait, left, more) if int(wait) else None
+
+    async def knows(self, suspect: Suspect) -> bool:
+        return bool(await self._redis.exists(_login_keys(suspect)[4]))
+
+    async def reserve(self, suspect: Suspect, settings: Throttle) -> tuple[Reservation | Refusal, bool]:
+        rates = _numbers(
+            settings.login_global,
+            settings.login_source,
+            settings.login_account_source,
+            settings.login_account,
+            settings.login_known_source,
+        )
+        arguments = [HELD // MICROSECOND, settings.login_lockout, *rates]
+        wait, _, warn, left, more, *charges = await self._reserve(_login_keys(suspect), arguments)
+        if int(wait):
+            return _refusal(wait, left, more), bool(warn)
+        return Reservation(suspect, tuple(int(charge) for charge in charges)), bool(warn)
+
+    async def settle(self, reservation: Reservation, verdict: Verdict, settings: Throttle) -> None:
+        lifetimes = (settings.known_source_lifetime // MILLISECOND, IN_A_ROW_LIFETIME // MILLISECOND)
+        await self._settle(_login_keys(reservation.suspect), [verdict.value, *reservation.charges, *lifetimes])
+
+
+def _login_keys(suspect: Suspect) -> list[str]:
+    return [
+        keys.limit("login", "global"),
+        keys.limit("login", "source", suspect.source),
+        keys.limit("login", "pair", suspect.pair),
+        keys.limit("login", "account", suspect.account),
+        keys.limit("login", "known", suspect.pair),
+        keys.limit("login", "in-a-row", suspect.account),
+    ]
+
+
+def _text(*names: str) -> str:
+    return "\n".join(script(f"{name}.lua") for name in names)
+
+
+def _numbers(*rates: Rate) -> list[int]:
+    return [number for rate in rates for number in (rate.quota, rate.window // MICROSECOND)]
+
+
+def _refusal(wait: bytes, left: int, more: bytes) -> Refusal:
+    """Times in whole seconds, rounded up: who waits as long as told is judged."""
+    return Refusal(_seconds(wait), left, _seconds(more))
+
+
+def _seconds(microseconds: bytes) -> timedelta:
+    return timedelta(seconds=ceil(int(microseconds) / 1_000_000))

@@ -1,0 +1,50 @@
+"""Every Redis key and its lifetime.
+
+| key                         | type   | lives for                                     | written by      |
+|-----------------------------|--------|-----------------------------------------------|-----------------|
+| th:session:<session id>     | hash   | idle lifetime, at most the refresh lifetime   | login, refresh  |
+| th:sessions:<user id>       | zset   | the refresh lifetime after the last login     | login           |
+| th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
+| th:denied:token:<jti>       | string | what is left of that token                    | logout          |
+| th:epoch                    | string | for ever: without it nobody trusts the others | restoring       |
+
+What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.
+"""
+
+from uuid import UUID
+
+PREFIX = "th:"
+EPOCH = f"{PREFIX}epoch"
+
+
+def session(session_id: str) -> str:
+    return f"{PREFIX}session:{session_id}"
+
+
+def sessions_of(user_id: UUID) -> str:
+    return f"{PREFIX}sessions:{user_id}"
+
+
+def denied_session(session_id: str) -> str:
+    return f"{PREFIX}denied:session:{session_id}"
+
+
+def denied_token(token_id: str) -> str:
+    return f"{PREFIX}denied:token:{token_id}"
+
+
+# --- limits
+#
+# | key                                | type   | lives for                                        | written by       |
+# |------------------------------------|--------|--------------------------------------------------|------------------|
+# | th:limit:{login}:<row>:<who>       | hash   | until its failures have run off                  | login            |
+# | th:limit:{login}:in-a-row:<digest> | string | 24 h after the last failure of an unknown source | a wrong password |
+# | th:limit:{login}:known:<digest>    | string | throttle.known_source_lifetime                   | a right password |
+# | th:limit:{<decision>}:<row>:<who>  | string | until its charges have run off                   | all other limits |
+#
+# All rows of one decision share a hash tag, so that one script may touch them, in Redis Cluster too.
+
+
+def limit(decision: str, row: str, who: str = "") -> str:
+    """`who` is a source as `api/addresses.py` spells it, or a keyed digest."""
+    return f"{PREFIX}limit:{{{decision}}}:{row}:{who}"

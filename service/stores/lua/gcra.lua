@@ -1,0 +1,24 @@
+-- What every limit script begins with: the clock of Redis, and the arithmetic of one row (GCRA, a leaky bucket kept as one
+-- point in time). `tat` is when all charges will have run off; each charge moves it by one step = window / quota. All times are
+-- whole microseconds, so that nothing is lost to rounding before the caller sees it.
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+
+local function step_of(quota, window) return math.ceil(window / quota) end
+
+-- How long until one more charge fits; 0 when it fits now.
+local function wait_for(tat, quota, window)
+  local step = step_of(quota, window)
+  return math.max(0, math.max(tat, now) + step - (now + step * quota))
+end
+
+-- How many more charges fit now, and how long until it is one more than that.
+local function standing(tat, quota, window)
+  local step = step_of(quota, window)
+  local used = math.max(tat - now, 0)
+  local left = math.max(0, quota - math.ceil(used / step))
+  if used == 0 then return left, 0 end
+  return left, used - (quota - left - 1) * step
+end
+
+local function digits(number) return string.format('%.0f', number) end

@@ -1,0 +1,70 @@
+"""The `users` table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from service.domain.models import User
+from service.errors import EmailTakenError
+from service.stores.batches import Batch
+from service.stores.postgres import Postgres
+
+_COLUMNS = (
+    "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
+    " disabled_at"
+)
+INSERT = f"""
+    INSERT INTO users ({_COLUMNS}, api_key_digest)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""  # noqa: S608 - our own column names
+BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
+BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
+BY_API_KEY = f"SELECT {_COLUMNS} FROM users WHERE api_key_digest = ANY($1::bytea[])"  # noqa: S608 - as above
+UPGRADE_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"  # noqa: S105 - SQL
+SET_DISABLED = "UPDATE users SET disabled_at = $2 WHERE canonical_email = $1 RETURNING id"
+
+
+class PostgresUsers:
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._by_id = Batch(self._by_ids)
+
+    async def add(self, user: User, api_key_digest: bytes) -> None:
+        try:
+            await self._postgres.execute(
+                INSERT, user.id, user.email, user.canonical_email, user.first_name, user.last_name, user.password_hash,
+                user.api_key_sealed, user.created_at, user.password_changed_at, user.disabled_at, api_key_digest,
+            )  # fmt: skip
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "users_canonical_email_key":
+                raise EmailTakenError from None
+            raise
+
+    async def by_email(self, canonical_email: str) -> User | None:
+        if "\0" in canonical_email:  # a text that Postgres cannot even be asked about
+            return None
+        return _user(await self._postgres.fetchrow(BY_EMAIL, canonical_email))
+
+    async def by_id(self, user_id: UUID) -> User | None:
+        return await self._by_id.ask(user_id)
+
+    async def by_api_key(self, digests: Sequence[bytes]) -> User | None:
+        return _user(await self._postgres.fetchrow(BY_API_KEY, digests))
+
+    async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
+        await self._postgres.execute(UPGRADE_PASSWORD, user_id, old_hash, new_hash)
+
+    async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
+        row = await self._postgres.fetchrow(SET_DISABLED, canonical_email, at)
+        return row["id"] if row else None
+
+    async def _by_ids(self, user_ids: Sequence[UUID]) -> list[User | None]:
+        rows = await self._postgres.fetch(BY_IDS, list(set(user_ids)))
+        found = {row["id"]: _user(row) for row in rows}
+        return [found.get(user_id) for user_id in user_ids]
+
+
+def _user(row: asyncpg.Record | None) -> User | None:
+    return User(**row) if row else None

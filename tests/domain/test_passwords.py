@@ -1,0 +1,227 @@
+"""The password room, with real hashes of low cost."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+import bcrypt
+import pytest
+import pytest_asyncio
+
+from service import settings
+from service.ambient import Ambient
+from service.domain.hash_engine import Job, Match
+from service.domain.models import Visitor
+from service.domain.passwords import BcryptEngine, Decoys, Passwords, usable_cores
+
+ANN = Visitor("192.0.2.1")
+ROUNDS = 6  # of the engine under test; hashes of cost 4 are older ones
+
+
+class CountingEngine(BcryptEngine):
+    """Remembers what it was asked, and the cost of every decoy it computed."""
+
+    def __init__(self, rounds: int = ROUNDS) -> None:
+        super().__init__(rounds, Decoys(Ambient()))
+        self.jobs: list[Job] = []
+        self.spent: list[int] = []
+
+    def verify_many(self, jobs: Sequence[Job]) -> list[Match]:
+        self.jobs += jobs
+        return super().verify_many(jobs)
+
+    def _spend(self, rounds: int) -> None:
+        self.spent.append(rounds)
+        super()._spend(rounds)
+
+
+class Room:
+    def __init__(self, rounds: int = ROUNDS) -> None:
+        self.engine = CountingEngine(rounds)
+        self.passwords = Passwords(settings.Passwords(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine)
+
+    async def hash(self, password: str) -> str:
+        with self.passwords.reserve(ANN) as place:
+            return await self.passwords.hash(password, place)
+
+    async def match(self, password: str, stored: str | None) -> Match:
+        with self.passwords.reserve(ANN, "ann@example.com") as place:
+            return await self.passwords.match(password, stored, place)
+
+
+@pytest_asyncio.fixture
+async def room() -> AsyncIterator[Room]:
+    room = Room()
+    yield room
+    await room.passwords.close()
+
+
+def plain(password: bytes, rounds: int = ROUNDS, prefix: bytes = b"2b") -> str:
+    made = bcrypt.hashpw(password, bcrypt.gensalt(rounds))
+    return (b"$" + prefix + made[3:]).decode()
+
+
+def hashed(password: str, rounds: int) -> str:
+    made = BcryptEngine(rounds, Decoys(Ambient())).verify_many([Job(password, None)])[0].upgraded
+    assert made is not None
+    return made
+
+
+# --- what is stored, and what counts
+
+
+async def test_a_new_hash_names_its_scheme_and_cost(room: Room) -> None:
+    one, two = await room.hash("SecurePass1!"), await room.hash("SecurePass1!")
+    assert re.fullmatch(r"\$bcrypt-sha256\$v=2,t=2b,r=6\$[./\w]{22}\$[./\w]{31}", one)
+    assert one != two
+    assert await room.match("SecurePass1!", one) == Match(same=True)
+    assert room.engine.spent == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [
+        ("A" * 72 + "b", "A" * 72 + "c"),
+        ("A" * 72 + "b", "A" * 72),
+        ("A" * 255 + "b", "A" * 255 + "c"),
+        ("Secure\x00Pass1!", "Secure\x00Pass2!"),
+        ("Secure\x00", "Secure"),
+        ("SecurePass1! ", "SecurePass1!"),
+        ("SecurePass1!", "securepass1!"),
+        ("Ofﬁce1!x", "Office1!x"),
+    ],
+)
+async def test_every_character_of_a_password_counts(room: Room, kept: str, typed: str) -> None:
+    stored = await room.hash(kept)
+    assert (await room.match(kept, stored)).same
+    assert not (await room.match(typed, stored)).same
+
+
+async def test_a_password_is_the_same_however_its_accents_were_typed(room: Room) -> None:
+    stored = await room.hash("Cafe\u0301Pass1!")
+    assert (await room.match("Caf\u00e9Pass1!", stored)).same
+
+
+# --- older hashes
+
+
+@pytest.mark.parametrize("prefix", [b"2a", b"2b", b"2y"])
+async def test_an_imported_plain_bcrypt_hash_is_right_and_replaced(room: Room, prefix: bytes) -> None:
+    match = await room.match("SecurePass1!", plain(b"SecurePass1!", prefix=prefix))
+    assert match.same
+    assert match.upgraded is not None
+    assert match.upgraded.startswith("$bcrypt-sha256$v=2,t=2b,r=6$")
+    assert await room.match("SecurePass1!", match.upgraded) == Match(same=True)
+
+
+@pytest.mark.parametrize("rounds", [4, 7])
+async def test_a_hash_of_another_cost_is_replaced(room: Room, rounds: int) -> None:
+    match = await room.match("SecurePass1!", hashed("SecurePass1!", rounds))
+    assert match.same
+    assert match.upgraded is not None
+    assert ",r=6$" in match.upgraded
+
+
+@pytest.mark.parametrize("stored", [plain(b"SecurePass1!"), hashed("SecurePass1!", 7), hashed("SecurePass1!", ROUNDS)])
+async def test_a_wrong_password_replaces_nothing(room: Room, stored: str) -> None:
+    assert await room.match("SecurePass2!", stored) == Match(same=False)
+    assert room.engine.spent == []
+
+
+@pytest.mark.parametrize("stored", [plain(b"SecurePass1!", 4), hashed("SecurePass1!", 4)])
+async def test_a_wrong_password_for_a_cheaper_hash_costs_as_much_as_for_a_current_one(room: Room, stored: str) -> None:
+    assert not (await room.match("SecurePass2!", stored)).same
+    assert 2**4 + sum(2**rounds for rounds in room.engine.spent) == 2**ROUNDS
+
+
+# --- what costs a decoy
+
+
+async def test_an_unknown_account_costs_one_hash_of_the_current_make(room: Room) -> None:
+    assert await room.match("SecurePass1!", None) == Match(same=False)
+    (job,) = room.engine.jobs
+    assert job.stored is not None
+    assert re.fullmatch(r"\$bcrypt-sha256\$v=2,t=2b,r=6\$[./\w]{22}\$[./\w]{31}", job.stored)
+    assert room.engine.spent == []  # it was computed as any stored hash is
+
+
+async def test_nothing_matches_where_there_is_no_account(room: Room) -> None:
+    stored = await room.hash("SecurePass1!")
+    room.passwords._decoy = stored
+    assert not (await room.match("SecurePass1!", None)).same
+
+
+SOUND = plain(b"SecurePass1!")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "garbage",
+        "\u00e9\ud800",
+        "$2b$",
+        "$2a$04$",
+        "$2b$06$short",
+        SOUND[:29],  # a salt and no digest
+        SOUND + "x",
+        SOUND[:-1] + "\u00e9",
+        "$2x$" + SOUND[4:],
+        "$2b$6$" + SOUND[7:],
+        "$2b$03$" + SOUND[7:],
+        "$2b$16$" + SOUND[7:],  # too dear to compute
+        "$2b$31$" + SOUND[7:],
+        "$2b$99$" + SOUND[7:],
+        "$bcrypt-sha256$v=2,t=2b,r=31$" + SOUND[7:29] + "$" + SOUND[29:],
+        "$bcrypt-sha256$v=3,t=2b,r=6$" + SOUND[7:29] + "$" + SOUND[29:],
+        "$bcrypt-sha256$v=2,t=2b,r=6$" + SOUND[7:29],
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaA",
+    ],
+)
+async def test_a_stored_hash_that_cannot_be_computed_is_wrong_and_costs_one_decoy(room: Room, stored: str) -> None:
+    assert await room.match("SecurePass1!", stored) == Match(same=False)
+    assert room.engine.spent == [ROUNDS]
+
+
+@pytest.mark.parametrize("password", ["A" * 73, "\u00e9" * 37, "Secure\x00Pass1!", "\ud800"])
+async def test_a_password_that_plain_bcrypt_refuses_is_wrong_and_costs_one_decoy(room: Room, password: str) -> None:
+    assert await room.match(password, plain(b"A" * 72)) == Match(same=False)
+    assert room.engine.spent == [ROUNDS]
+
+
+async def test_half_a_surrogate_pair_is_wrong_and_costs_one_decoy(room: Room) -> None:
+    assert await room.match("SecurePass1!\ud800", hashed("SecurePass1!", ROUNDS)) == Match(same=False)
+    assert room.engine.spent == [ROUNDS]
+
+
+@pytest.mark.parametrize("password", ["A" * 1025, "A" * 16_000, "a" + "\u0301" * 8_000])
+async def test_a_password_longer_than_any_at_sign_up_costs_what_an_unknown_account_does(
+    room: Room, password: str
+) -> None:
+    stored = await room.hash("SecurePass1!")
+    assert not (await room.match(password, stored)).same
+    assert not (await room.match("SecurePass1!", None)).same
+    _, long, unknown = room.engine.jobs
+    assert long.stored == unknown.stored
+    assert long.password == ""
+    assert room.engine.spent == []
+
+
+# --- around the queue
+
+
+async def test_an_operation_gives_its_place_back(room: Room) -> None:
+    room.passwords.refuse_if_full(ANN)
+    await room.hash("SecurePass1!")
+    await room.match("SecurePass1!", None)
+    assert (room.passwords.queue.waiting, room.passwords.queue.running, room.passwords.queue.hashed) == (0, 0, 2)
+
+
+async def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
+    assert Passwords(settings.Passwords(bcrypt_rounds=4), Ambient()).queue.workers == usable_cores() >= 1
+    assert Passwords(settings.Passwords(bcrypt_rounds=4, workers=3), Ambient()).queue.workers == 3
+
+
+def test_neither_a_job_nor_its_answer_shows_a_password_or_a_hash() -> None:
+    shown = repr(Job("SecurePass1!", SOUND)) + repr(Match(same=True, upgraded=SOUND))
+    assert "SecurePass1!" not in shown
+    assert SOUND not in shown

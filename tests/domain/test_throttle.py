@@ -1,0 +1,326 @@
+"""What logins may and may not do to each other: three instances with one Redis."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from itertools import count
+
+import fakeredis
+import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
+
+from service.domain.models import Visitor
+from service.domain.throttle import IN_FLIGHT, Throttle, Turns
+from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
+from service.settings import Rate
+from service.settings import Throttle as ThrottleSettings
+from service.stores.counters import RedisCounters
+
+MINUTE = timedelta(minutes=1)
+ANN, BOB = "ann@example.com", "bob@example.com"
+HOME = Visitor(source="203.0.113.7", user_agent="")
+MANY = Rate(quota=1000, window=5 * MINUTE)
+
+
+def throttle(
+    redis: Redis | None = None, settings: ThrottleSettings | None = None, max_wait: timedelta = timedelta(seconds=10)
+) -> Throttle:
+    counters = RedisCounters(redis or fakeredis.FakeAsyncRedis())
+    return Throttle(counters, settings or ThrottleSettings(), lambda text: f"<{text[::-1]}>", max_wait)
+
+
+def three(settings: ThrottleSettings | None = None) -> list[Throttle]:
+    server = fakeredis.FakeServer()
+    return [throttle(fakeredis.FakeAsyncRedis(server=server), settings) for _ in range(3)]
+
+
+def strangers() -> Callable[[], Visitor]:
+    numbers = count()
+    return lambda: Visitor(source=f"198.51.{(number := next(numbers)) >> 8}.{number & 255}", user_agent="")
+
+
+async def guess(limits: Throttle, account: str = ANN, visitor: Visitor = HOME) -> None:
+    """A wrong password. Raises what the visitor is told."""
+    async with limits.login(account, visitor):
+        for _ in range(20):
+            await asyncio.sleep(0)  # others get their turn of the loop, as they do during a hash
+        raise InvalidCredentialsError
+
+
+async def log_in(
+    limits: Throttle, account: str = ANN, visitor: Visitor = HOME, error: Exception | None = None
+) -> None:
+    """A right password; `error` strikes after it was judged."""
+    async with limits.login(account, visitor) as attempt:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        attempt.succeeded()
+        if error:
+            raise error
+
+
+async def outcomes(*tries: Awaitable[None]) -> list[type[BaseException] | None]:
+    return [type(said) if said else None for said in await asyncio.gather(*tries, return_exceptions=True)]
+
+
+async def judged_until_refused(limits: Throttle, account: str = ANN, visitor: Visitor = HOME) -> int:
+    for judged in count():
+        try:
+            await guess(limits, account, visitor)
+        except InvalidCredentialsError:
+            continue
+        except RateLimitedError:
+            return judged
+    raise AssertionError
+
+
+async def test_five_wrong_passwords_are_judged_and_the_sixth_is_not() -> None:
+    assert await judged_until_refused(throttle()) == 5
+
+
+async def test_an_unknown_address_meets_the_same_limit_at_the_same_count() -> None:
+    limits = throttle()
+    await log_in(limits, visitor=Visitor(source="192.0.2.1", user_agent=""))
+    assert await judged_until_refused(limits, ANN) == await judged_until_refused(limits, "no such address") == 5
+
+
+async def test_leaving_without_a_word_is_a_failure() -> None:
+    limits = throttle()
+    for _ in range(5):
+        async with limits.login(ANN, HOME):
+            pass
+    with pytest.raises(RateLimitedError):
+        await guess(limits)
+
+
+async def test_parallel_wrong_guesses_exceed_the_limit_by_what_is_in_flight_at_most() -> None:
+    instances = three()
+    said = await outcomes(*(guess(instances[i % 3]) for i in range(60)))
+    assert 5 <= said.count(InvalidCredentialsError) <= 5 + 3 * IN_FLIGHT
+    assert said.count(InvalidCredentialsError) + said.count(RateLimitedError) == 60
+
+
+async def test_parallel_wrong_guesses_from_many_sources_are_bounded_the_same_way() -> None:
+    instances, stranger = three(), strangers()
+    said = await outcomes(*(guess(instances[i % 3], ANN, stranger()) for i in range(60)))
+    assert 10 <= said.count(InvalidCredentialsError) <= 10 + 3 * IN_FLIGHT
+
+
+async def test_parallel_wrong_guesses_from_a_known_source_are_bounded_the_same_way() -> None:
+    instances = three()
+    await log_in(instances[0])
+    said = await outcomes(*(guess(instances[i % 3]) for i in range(60)))
+    assert 5 <= said.count(InvalidCredentialsError) <= 5 + 3 * IN_FLIGHT
+
+
+async def test_parallel_right_passwords_are_all_judged() -> None:
+    instances = three()
+    assert await outcomes(*(log_in(instances[i % 3]) for i in range(60))) == [None] * 60
+    assert await outcomes(*(log_in(instances[0], BOB) for _ in range(20))) == [None] * 20
+
+
+async def test_parallel_right_passwords_of_many_accounts_behind_one_source_are_all_judged() -> None:
+    instances = three()
+    assert await outcomes(*(log_in(instances[i % 3], f"{i}") for i in range(60))) == [None] * 60
+
+
+async def test_right_passwords_do_not_clear_the_source() -> None:
+    limits = throttle()
+    for number in range(20):
+        await log_in(limits, f"own {number % 3}")
+        with pytest.raises(InvalidCredentialsError):
+            await guess(limits, f"victim {number}")
+    with pytest.raises(RateLimitedError) as told:
+        await log_in(limits, "own 1")
+    assert told.value.policy
+    assert told.value.policy.remaining == 0
+
+
+async def test_strangers_cannot_lock_the_owner_out() -> None:
+    instances, stranger = three(), strangers()
+    await log_in(instances[0])
+    await outcomes(*(guess(instances[i % 3], ANN, stranger()) for i in range(200)))
+    with pytest.raises(RateLimitedError):
+        await guess(instances[0], ANN, stranger())
+    assert await judged_until_refused(instances[1]) == 5
+
+
+async def test_the_owner_comes_in_again_and_again_while_strangers_knock() -> None:
+    instances, stranger = three(), strangers()
+    await log_in(instances[0])
+    knocks = [guess(instances[i % 3], ANN, stranger()) for i in range(100)]
+    said = await outcomes(*knocks, *(log_in(instances[i % 3]) for i in range(20)))
+    assert said[100:] == [None] * 20
+
+
+async def test_a_known_source_does_not_queue_up_behind_strangers() -> None:
+    limits, stranger = throttle(max_wait=timedelta(milliseconds=50)), strangers()
+    await log_in(limits)
+    async with AsyncExitStack() as dawdlers:
+        for _ in range(IN_FLIGHT):
+            await dawdlers.enter_async_context(limits.login(ANN, stranger()))
+        with pytest.raises(OverloadedError):
+            await log_in(limits, ANN, stranger())
+        await log_in(limits)
+
+
+async def test_a_hundred_failures_in_a_row_close_the_account_to_strangers_only() -> None:
+    limits = throttle(settings=ThrottleSettings(login_account=MANY))
+    stranger = strangers()
+    await log_in(limits)
+    said = [(await outcomes(guess(limits, ANN, stranger())))[0] for _ in range(101)]
+    assert said == [InvalidCredentialsError] * 100 + [RateLimitedError]
+    await log_in(limits)
+    assert await outcomes(guess(limits, ANN, stranger())) == [InvalidCredentialsError]
+
+
+async def test_an_attempt_that_was_not_judged_does_not_count() -> None:
+    limits = throttle()
+    for error in (OverloadedError(MINUTE), UnavailableError(), asyncio.CancelledError(), OSError()):
+        for _ in range(6):
+            with pytest.raises(type(error)):
+                async with limits.login(ANN, HOME):
+                    raise error
+    assert await judged_until_refused(limits) == 5
+
+
+async def test_a_right_password_stays_right_when_the_answer_fails() -> None:
+    limits = throttle()
+    assert await outcomes(*(guess(limits) for _ in range(4))) == [InvalidCredentialsError] * 4
+    with pytest.raises(UnavailableError):
+        await log_in(limits, error=UnavailableError())
+    assert await judged_until_refused(limits) == 5
+
+
+async def test_a_refusal_shows_the_policy_of_the_source_and_nothing_of_the_account() -> None:
+    limits = throttle()
+    await judged_until_refused(limits)
+    with pytest.raises(RateLimitedError) as told:
+        await guess(limits)
+    policy = told.value.policy
+    assert policy
+    assert policy == ShownPolicy("login-source", 20, 5 * MINUTE, remaining=15, resets_in=policy.resets_in)
+    assert timedelta(0) < policy.resets_in <= timedelta(seconds=15) < told.value.retry_after <= MINUTE
+
+
+async def test_the_policy_never_resets_after_the_time_to_retry() -> None:
+    slow_source = Rate(quota=20, window=timedelta(hours=20))
+    limits = throttle(settings=ThrottleSettings(login_source=slow_source))
+    await judged_until_refused(limits)
+    with pytest.raises(RateLimitedError) as told:
+        await guess(limits)
+    assert told.value.policy
+    assert told.value.policy.resets_in == told.value.retry_after
+
+
+async def test_a_global_flood_is_warned_of_once() -> None:
+    limits = throttle(settings=ThrottleSettings(login_global=Rate(quota=3, window=5 * MINUTE)))
+    with capture_logs() as logs:
+        await outcomes(*[guess(limits, f"{number}") for number in range(3)])
+    assert logs == []
+    with capture_logs() as logs:
+        assert await judged_until_refused(limits) == 2
+    assert [line["log_level"] for line in logs] == ["warning"]
+
+
+async def test_attempts_are_limited_when_the_setting_says_so() -> None:
+    limits = throttle(settings=ThrottleSettings(login_attempts=Rate(quota=7, window=5 * MINUTE)))
+    for _ in range(7):
+        await log_in(limits)
+    with pytest.raises(RateLimitedError) as told:
+        await log_in(limits)
+    assert told.value.policy
+    assert (told.value.policy.name, told.value.policy.quota) == ("login-attempts-source", 7)
+
+
+@pytest.mark.parametrize(
+    ("source", "exempt"),
+    [
+        ("127.0.0.1", True),
+        ("::/64", True),  # a whole /64 is one source, so ::1/128 speaks for all of it
+        ("2001:db8:1:2::/64", True),
+        ("2001:db9::/64", False),
+        ("128.0.0.1", False),
+        ("local", False),
+    ],
+)
+async def test_exempt_sources_have_no_limits_and_others_do(source: str, exempt: bool) -> None:  # noqa: FBT001 - a column
+    networks = "127.0.0.0/8,::1/128,2001:db8::/32"
+    limits = throttle(settings=ThrottleSettings(
+        exempt=networks, login_attempts=MANY, signup_source=Rate(quota=5, window=MINUTE),
+    ))
+    visitor = Visitor(source=source, user_agent="")
+    said = await outcomes(*(guess(limits, ANN, visitor) for _ in range(20)))
+    assert (RateLimitedError not in said) is exempt
+    said = await outcomes(*(limits.sign_up(visitor) for _ in range(20)))
+    assert (RateLimitedError not in said) is exempt
+
+
+async def test_nothing_is_limited_when_limits_are_off() -> None:
+    limits = throttle(settings=ThrottleSettings(enabled=False))
+    assert await outcomes(*(guess(limits) for _ in range(50))) == [InvalidCredentialsError] * 50
+    assert await outcomes(*(limits.unknown_api_key(HOME) for _ in range(50))) == [None] * 50
+
+
+OTHERS: list[tuple[Callable[[Throttle, Visitor], Awaitable[None]], str, int]] = [
+    (lambda limits, visitor: limits.sign_up(visitor), "signup-source", 30),
+    (lambda limits, visitor: limits.unknown_refresh_token(visitor), "refresh-unknown-source", 10),
+    (lambda limits, visitor: limits.unknown_api_key(visitor), "api-key-unknown-source", 20),
+]
+
+
+@pytest.mark.parametrize(("call", "name", "quota"), OTHERS, ids=[name for _, name, _ in OTHERS])
+async def test_other_calls_are_limited_by_source(
+    call: Callable[[Throttle, Visitor], Awaitable[None]], name: str, quota: int
+) -> None:
+    limits = throttle()
+    for _ in range(quota):
+        await call(limits, HOME)
+    with pytest.raises(RateLimitedError) as told:
+        await call(limits, HOME)
+    assert told.value.policy
+    assert (told.value.policy.name, told.value.policy.quota, told.value.policy.remaining) == (name, quota, 0)
+    await call(limits, Visitor(source="198.51.100.9", user_agent=""))
+
+
+async def test_sign_ups_are_limited_over_all_sources() -> None:
+    limits = throttle(settings=ThrottleSettings(signup_global=Rate(quota=3, window=MINUTE)))
+    stranger = strangers()
+    said = [(await outcomes(limits.sign_up(stranger())))[0] for _ in range(4)]
+    assert said == [None, None, None, RateLimitedError]
+
+
+async def test_a_refresh_is_limited_by_its_token_and_by_its_source() -> None:
+    limits = throttle()
+    for _ in range(30):
+        await limits.refresh(HOME, "one")
+    with pytest.raises(RateLimitedError) as told:
+        await limits.refresh(HOME, "one")
+    assert told.value.policy
+    assert (told.value.policy.name, told.value.policy.remaining) == ("refresh-source", 90)
+    for number in range(90):
+        await limits.refresh(HOME, f"other {number}")
+    with pytest.raises(RateLimitedError):
+        await limits.refresh(HOME, "another")
+
+
+async def test_no_account_address_or_token_is_readable_in_a_key() -> None:
+    redis = fakeredis.FakeAsyncRedis()
+    limits = throttle(redis)
+    await outcomes(guess(limits, ANN), log_in(limits, BOB), limits.refresh(HOME, "rt_secret"))
+    found = str(await redis.keys())
+    assert not any(secret in found for secret in (ANN, BOB, "rt_secret"))
+
+
+async def test_nothing_is_remembered_of_turns_that_are_over() -> None:
+    turns = Turns(1)
+    async with turns.turn("a"), turns.turn("b"):
+        waiting = asyncio.create_task(turns.turn("a").__aenter__())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert turns.are_taken("a")
+    assert not turns._semaphores
+    assert not turns._users
