@@ -5,23 +5,18 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage, BadStatusLine, LineTooLong
+from aiohttp.http_exceptions import BadStatusLine
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
-from service.api.doorstep import Refusals, Turnstile, address_of
+from service.api.doorstep import Refusals, Turnstile, address_of, status_of
 
 log = structlog.get_logger(__name__)
 
-# The parser measures the target alone; with the rest of the shortest request line it makes 8190. That this is another
-# number than FIELD_LIMIT tells the two kinds of LineTooLong apart.
-TARGET_LIMIT = 8190 - len("GET " + " HTTP/1.1")
-FIELD_LIMIT = 8190
-FIELDS_LIMIT = 64
 UNFINISHED_HEAD_LIMIT = 32_768
 LINGER_SECONDS = 2.0
 LAST_MOMENT_SECONDS = 0.25
@@ -52,12 +47,25 @@ class Connection(web.RequestHandler):
     """One client's connection. Times are in seconds of the loop's clock."""
 
     __slots__ = (
-        "_address", "_head_bytes", "_head_due", "_head_timer", "_header_timeout", "_lost", "_over", "_refusals",
-        "_source", "_turnstile",
+        "_address",
+        "_body",
+        "_head_bytes",
+        "_head_due",
+        "_head_timer",
+        "_header_timeout",
+        "_lost",
+        "_over",
+        "_refusals",
+        "_source",
+        "_turnstile",
     )
 
     def __init__(
-        self, server: web.Server, turnstile: Turnstile, refusals: Refusals, header_timeout: float,
+        self,
+        server: web.Server,
+        turnstile: Turnstile,
+        refusals: Refusals,
+        header_timeout: float,
         **arguments: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
         super().__init__(server, **arguments)
@@ -65,6 +73,7 @@ class Connection(web.RequestHandler):
         self._refusals = refusals
         self._header_timeout = header_timeout
         self._source: str | None = None
+        self._body = EMPTY_PAYLOAD  # of the last request whose head is read
         self._head_due: float | None = None  # None while no head is awaited
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
@@ -76,9 +85,9 @@ class Connection(web.RequestHandler):
         self._source = self._turnstile.admit(self._address)
         if self._source is None:
             self._over = True
-            assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream socket has
-            transport.write(self._refusals.speak(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", self._address))
-            transport.close()
+            stream = cast("asyncio.Transport", transport)
+            stream.write(self._refusals.speak(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", self._address))
+            stream.close()
             return
         super().connection_made(transport)
         if self._keepalive_handle is not None:  # counts between requests; the first one has the head's deadline
@@ -88,6 +97,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        if not self._body.is_eof():  # aiohttp tells a handler that runs, not one that is about to
+            self._body.set_exception(ConnectionResetError("The peer left."))
         if self._head_timer is not None:
             self._head_timer.cancel()
         if self._lost is not None and not self._lost.done():
@@ -97,28 +108,28 @@ class Connection(web.RequestHandler):
             self._source = None
 
     def data_received(self, data: bytes) -> None:
-        request = self._current_request
         stopping = self._close
-        if self._over or (stopping and (request is None or request.content.is_eof())):
+        if self._over or (stopping and self._body.is_eof()):
             return
         self._close = False  # aiohttp would drop the rest of a body that it still waits for
         idle, heads = self._waiter is not None, self._request_count
         if idle and not self._head_bytes and not data.startswith(KNOWN_METHODS) and (word := METHOD_WORD.match(data)):
-            data = NOBODYS_METHOD + data[word.end():]  # so that the application says which methods it allows
+            data = NOBODYS_METHOD + data[word.end() :]  # so that the application says which methods it allows
         super().data_received(data)
         if self._request_count != heads:
             self._head_due, self._head_bytes = None, 0
-            if isinstance(self._messages[-1][0], _ErrInfo):
+            message, body = self._messages[-1]
+            if isinstance(message, _ErrInfo):
                 self._parser_gave_up()
+            else:
+                self._body = body
         elif idle and data.strip(b"\r\n"):
             self._part_of_a_head(data)
         self._close = self._close or stopping
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature; aiohttp narrows it to None
         """A peer that closed only its own half still gets the answer to what it sent in full."""
-        request = self._current_request
-        answering = self._waiter is None or bool(self._messages)
-        if self._over or not answering or (request is not None and not request.content.is_eof()):
+        if self._over or not self._body.is_eof() or (self._waiter is not None and not self._messages):
             return False
         self._close = True
         return True
@@ -135,12 +146,10 @@ class Connection(web.RequestHandler):
 
     def _parser_gave_up(self) -> None:
         self._over = True
-        request = self._current_request
-        unfinished = self._messages[-2][1] if len(self._messages) > 1 else request.content if request else EMPTY_PAYLOAD
-        if not unfinished.is_eof():  # the handler that reads this body is the one to answer
+        if not self._body.is_eof():  # the handler that reads this body is the one to answer
             self._messages.pop()
-            unfinished.set_exception(web.RequestPayloadError("The body is not well-formed."))
-            unfinished.feed_eof()
+            self._body.set_exception(web.RequestPayloadError("The body is not well-formed."))
+            self._body.feed_eof()
             self._close = True
 
     def _refuse(self, error: Exception) -> None:
@@ -176,7 +185,7 @@ class Connection(web.RequestHandler):
             self._keepalive_handle = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        return lambda _: self.last_word(_status_of(err_info.exc), type(err_info.exc).__name__)
+        return lambda _: self.last_word(status_of(err_info.exc), type(err_info.exc).__name__)
 
     def handle_error(
         self,
@@ -200,7 +209,9 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *_: object, **facts: object) -> None:
         """aiohttp's own lines carry what the exception quotes from the request; this one does not."""
-        log.error("connection failed", error=type(facts.get("exc_info")).__name__)
+        error = facts.get("exc_info")
+        if not isinstance(error, ConnectionError | web.RequestPayloadError):  # a caller's doing, after its answer
+            log.error("connection failed", error=type(error).__name__)
 
     def write(self, answer: bytes) -> None:
         if self.transport is not None:
@@ -226,14 +237,3 @@ class Connection(web.RequestHandler):
                     await self._handler_waiter
             self._handler_waiter = None
         await super().shutdown(LAST_MOMENT_SECONDS)
-
-
-def _status_of(error: BaseException) -> HTTPStatus:
-    match error:
-        case TimeoutError():
-            return HTTPStatus.REQUEST_TIMEOUT
-        case LineTooLong(args=(_, limit, *_)) if limit == TARGET_LIMIT:
-            return HTTPStatus.REQUEST_URI_TOO_LONG
-        case LineTooLong() | BadHttpMessage(message="Too many headers received"):
-            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    return HTTPStatus.BAD_REQUEST

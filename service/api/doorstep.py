@@ -7,13 +7,19 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from service.ambient import Ambient
-from service.api.replies import INTERNAL, PROBLEM
+from service.api.replies import ALWAYS, INTERNAL, PROBLEM, UNLESS_SAID
 from service.settings import Server
 
 log = structlog.get_logger(__name__)
 
+# The parser measures the target alone; with the rest of the shortest request line it makes 8190. That this is another
+# number than FIELD_LIMIT tells the two kinds of LineTooLong apart.
+TARGET_LIMIT = 8190 - len("GET " + " HTTP/1.1")
+FIELD_LIMIT = 8190
+FIELDS_LIMIT = 64
 LINES_PER_SECOND = 10
 
 DETAILS = {
@@ -25,13 +31,6 @@ DETAILS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: INTERNAL,
     HTTPStatus.NOT_IMPLEMENTED: "The only transfer coding understood is chunked.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Too many connections are open. Try again after the Retry-After header's seconds.",
-}
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 CODES = {HTTPStatus.INTERNAL_SERVER_ERROR: "internal", HTTPStatus.SERVICE_UNAVAILABLE: "overloaded"}
 EVENTS = {HTTPStatus.INTERNAL_SERVER_ERROR: "request failed", HTTPStatus.SERVICE_UNAVAILABLE: "connection turned away"}
@@ -99,19 +98,29 @@ class Refusals:
         request_id = self._ambient.new_id()
         if self._may_log():
             log.warning(
-                EVENTS.get(status, "request malformed"), error=why, status=status.value, request_id=request_id,
+                EVENTS.get(status, "request malformed"),
+                error=why,
+                status=status.value,
+                request_id=request_id,
                 source=prefix(address, 24, 48) if address else None,
             )
-        body = json.dumps({
-            "type": "about:blank", "title": status.phrase, "status": status.value, "detail": DETAILS[status],
-            "code": CODES.get(status, "malformed_request"), "requestId": request_id,
-        }).encode()
+        body = json.dumps(
+            {
+                "type": "about:blank",
+                "title": status.phrase,
+                "status": status.value,
+                "detail": DETAILS[status],
+                "code": CODES.get(status, "malformed_request"),
+                "requestId": request_id,
+            }
+        ).encode()
         headers = {
             "Date": format_datetime(self._ambient.now(), usegmt=True),
             "Content-Type": PROBLEM,
             "Content-Length": str(len(body)),
             "X-Request-Id": request_id,
-            **HEADERS,
+            **ALWAYS,
+            **UNLESS_SAID,
             **({"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
             "Connection": "close",
         }  # fmt: skip
@@ -124,3 +133,15 @@ class Refusals:
             self._second, self._lines = second, 0
         self._lines += 1
         return self._lines <= LINES_PER_SECOND
+
+
+def status_of(error: BaseException) -> HTTPStatus:
+    """How to answer what the parser raised."""
+    match error:
+        case TimeoutError():
+            return HTTPStatus.REQUEST_TIMEOUT
+        case LineTooLong(args=(_, limit, *_)) if limit == TARGET_LIMIT:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        case LineTooLong() | BadHttpMessage(message="Too many headers received"):
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return HTTPStatus.BAD_REQUEST

@@ -12,12 +12,6 @@ from service.errors import AuthError, MethodNotAllowedError, NotFoundError, Unav
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 CLIENT_GONE = 499  # nginx's word for it; nobody receives it
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-UNLESS_SAID = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger("service.request")
@@ -36,9 +30,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
         status = response.status
-        response.headers.update(ALWAYS)
+        response.headers.update(replies.ALWAYS)
         response.headers["X-Request-Id"] = request_id
-        for name, value in UNLESS_SAID.items():
+        for name, value in replies.UNLESS_SAID.items():
             response.headers.setdefault(name, value)
         return response
     finally:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,7 +30,9 @@ SECURITY_SCHEMES = {
 }
 
 
-def document(operations: Sequence[Operation]) -> bytes:
+@cache
+def document(operations: tuple[Operation, ...]) -> bytes:
+    """The same table makes the same document; it is made once."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     wanted += [(one.takes, "validation") for one in operations if one.takes]
     wanted += [(one.returns.body, "serialization") for one in operations if one.returns.body]

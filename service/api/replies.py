@@ -19,6 +19,13 @@ QUOTA_EXCEEDED = (
 )
 INTERNAL = "The service failed. The request id tells its operators where to look."
 
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+UNLESS_SAID = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+
 STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
     errors.MalformedJsonError: HTTPStatus.BAD_REQUEST,

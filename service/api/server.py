@@ -9,8 +9,8 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 from aiohttp.web_protocol import _RequestHandler
 
 from service.ambient import Ambient
-from service.api.connection import FIELD_LIMIT, FIELDS_LIMIT, LINGER_SECONDS, TARGET_LIMIT, Connection
-from service.api.doorstep import Refusals, Turnstile
+from service.api.connection import LINGER_SECONDS, Connection
+from service.api.doorstep import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, Refusals, Turnstile
 from service.errors import ConfigurationError
 from service.settings import Server
 
@@ -22,8 +22,13 @@ class FrontDoor(web.AppRunner):
 
     def __init__(self, app: web.Application, settings: Server, ambient: Ambient | None = None) -> None:
         super().__init__(
-            app, access_log=None, auto_decompress=False, lingering_time=LINGER_SECONDS,
-            max_line_size=TARGET_LIMIT, max_field_size=FIELD_LIMIT, max_headers=FIELDS_LIMIT,
+            app,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=LINGER_SECONDS,
+            max_line_size=TARGET_LIMIT,
+            max_field_size=FIELD_LIMIT,
+            max_headers=FIELDS_LIMIT,
             keepalive_timeout=settings.keepalive_timeout.total_seconds(),
             shutdown_timeout=settings.shutdown_timeout.total_seconds(),
         )
@@ -89,5 +94,10 @@ class _Door(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return Connection(
-            self, self._turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs,
+            self,
+            self._turnstile,
+            self._refusals,
+            self._header_timeout,
+            loop=self._loop,
+            **self._kwargs,
         )

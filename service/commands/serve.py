@@ -10,7 +10,6 @@ from aiohttp import web
 from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
-from service.errors import ConfigurationError
 from service.settings import Settings
 from service.wiring import House, wire
 
@@ -49,7 +48,7 @@ async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: 
         await stopping
         opening.cancel()
     finally:
-        house.readiness.is_closing = True
+        house.services.readiness.is_closing = True
         await runner.cleanup()
 
 

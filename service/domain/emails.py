@@ -1,7 +1,8 @@
 """The one function that tells which spellings of an e-mail address are the same account."""
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+SPECIAL_USE_DOMAIN_NAMES.clear()  # the library's own switch: a private installation may well use .test or .local
 MAX_LENGTH = 254
 DOTS = (".", "\u3002", "\uff0e", "\uff61")  # what IDNA takes for a dot (RFC 3490 section 3.1)
 
@@ -14,8 +15,8 @@ def canonical(typed: str) -> str:
     """The form that is unique in the database: lower-cased local part, domain as lower-cased A-labels (IDNA, UTS 46).
 
     ASCII dot-atom local part of at most 64 characters, a domain of at least two labels, no IP literal, no trailing
-    dot, at most 254 in all, whichever way the domain is spelt. Blanks around the address do not count. Reserved
-    domains such as `.test` and `.local` are fine: a private installation may well use them. Raises InvalidEmailError.
+    dot, at most 254 in all, whichever way the domain is spelt. Blanks around the address do not count. Raises
+    InvalidEmailError.
     """
     text = typed.strip()
     if not text.rpartition("@")[0].isascii() or text.endswith(DOTS):

@@ -1,4 +1,4 @@
-"""Ending sessions so that they stay ended: Postgres remembers, Redis answers, and Redis is told again when it forgot."""
+"""Ending sessions so that they stay ended: Postgres remembers, Redis answers, and is told again when it forgot."""
 
 import asyncio
 from collections.abc import Iterable

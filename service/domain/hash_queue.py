@@ -172,8 +172,8 @@ class HashQueue:
     def _next_batch(self) -> list[Place]:
         """The idle workers divide what is ready; none takes more than the engine's lanes."""
         share = min(self._engine.lanes, math.ceil(self._places.ready / self._idle))
-        # Who has waited twice as long as was promised is told to come back: the answer would be late for most clients.
-        too_old = self._ambient.monotonic() - 2 * (self._max_wait + self.hash_seconds)
+        # No answer comes later than the longest wait, one batch ahead and its own: few clients would be there still.
+        too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
         batch: list[Place] = []
         while len(batch) < share and (place := self._places.take()) is not None:
             if place.since < too_old or place.visitor.is_gone():

@@ -38,7 +38,7 @@ class KeyRing:
         """
         keys = await self._stored.all()
         if not keys:
-            await self._stored.add_first(await asyncio.to_thread(self._make))
+            await self._stored.add_first(await asyncio.to_thread(self.make))
             keys = await self._stored.all()
         pairs = [self._open(key) for key in keys]
         self._pairs = {pair.kid: pair for pair in pairs}
@@ -57,7 +57,8 @@ class KeyRing:
             raise UnavailableError
         return self._pairs.get(kid) if isinstance(kid, str) else None
 
-    def _make(self) -> StoredKey:
+    def make(self) -> StoredKey:
+        """A new key, sealed. Takes up to a second: not on the event loop."""
         algorithm, key = _generate(self._kind)
         kid = key.thumbprint()
         private = json.dumps(key.as_dict(private=True)).encode()

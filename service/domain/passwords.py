@@ -95,9 +95,9 @@ class BcryptEngine:
 class Passwords:
     """Passwords are compared in NFC. Each operation needs a place in the hash queue, reserved before it:
 
-        with passwords.reserve(visitor, email) as place:
-            ...
-            match = await passwords.match(password, stored, place)
+    with passwords.reserve(visitor, email) as place:
+        ...
+        match = await passwords.match(password, stored, place)
     """
 
     def __init__(

@@ -29,8 +29,13 @@ class EmbeddedPostgres(EmbeddedServer):
     SOCKET: ClassVar = f".s.PGSQL.{DEFAULT_PORT}"
 
     def __init__(
-        self, data: Path, sockets: Path, *,
-        port: int | None = None, fast: bool = False, options: Mapping[str, str] = MappingProxyType({}),
+        self,
+        data: Path,
+        sockets: Path,
+        *,
+        port: int | None = None,
+        fast: bool = False,
+        options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(data, sockets, port)
         self._fast = fast

@@ -19,8 +19,13 @@ class EmbeddedRedis(EmbeddedServer):
     SOCKET: ClassVar = "redis.sock"
 
     def __init__(
-        self, data: Path, sockets: Path, *,
-        port: int | None = None, options: Mapping[str, str] = MappingProxyType({}), sentinel: bool = False,
+        self,
+        data: Path,
+        sockets: Path,
+        *,
+        port: int | None = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+        sentinel: bool = False,
     ) -> None:
         super().__init__(data, sockets, port)
         self._options = options

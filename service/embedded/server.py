@@ -68,7 +68,10 @@ class EmbeddedServer(ABC):
                 identity, command = self._prepare(claim)
                 self._process = subprocess.Popen(  # noqa: S603 - our own words
                     identity.command(command, self.data, self.GRACEFUL),
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[claim],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[claim],
                     start_new_session=True,  # so that Ctrl-C reaches us alone, and we stop them in order
                 )
         except OSError as error:
@@ -119,7 +122,12 @@ class EmbeddedServer(ABC):
         with self.log.open("ab") as log:
             done = subprocess.run(  # noqa: S603 - our own words
                 identity.command(command, self.data.parent, signal.SIGKILL),
-                input=typed.encode(), stdout=log, stderr=log, pass_fds=[claim], check=False, start_new_session=True,
+                input=typed.encode(),
+                stdout=log,
+                stderr=log,
+                pass_fds=[claim],
+                check=False,
+                start_new_session=True,
             )
         if done.returncode != 0:
             raise ConfigurationError(self._complaint())

@@ -10,8 +10,8 @@ import yaml
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    NestedSecretsSettingsSource,
     EnvSettingsSource,
+    NestedSecretsSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,

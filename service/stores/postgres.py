@@ -1,9 +1,8 @@
 """The connection to Postgres: short patience, no session state, and a clean break with whatever does not answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -25,6 +24,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     TimeoutError,
 )
 
+
 async def _no_reset(_: object) -> None:
     """Nothing to reset: no store leaves session state behind, and the default costs a round trip a query."""
 
@@ -34,7 +34,7 @@ class Postgres:
 
     def __init__(self, settings: Database) -> None:
         self._settings = settings
-        self._pool: "asyncpg.Pool[asyncpg.Record] | None" = None
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
@@ -52,21 +52,17 @@ class Postgres:
         if self._pool is not None:
             self._pool.terminate()  # every request has ended by now; nothing is left to wait for
 
-    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         async with self.connection() as connection:
             return await connection.fetch(query, *arguments)
 
-    async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
         async with self.connection() as connection:
             return await connection.fetchrow(query, *arguments)
 
-    async def execute(self, query: str, *arguments: Any) -> None:
+    async def execute(self, query: str, *arguments: object) -> None:
         async with self.connection() as connection:
             await connection.execute(query, *arguments)
-
-    async def executemany(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
-        async with self.connection() as connection:
-            await connection.executemany(query, rows)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:

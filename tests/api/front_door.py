@@ -22,6 +22,7 @@ POST = b"POST /echo HTTP/1.1\r\n" + HEAD
 GET = b"GET / HTTP/1.1\r\n" + HEAD
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
+
 @dataclass
 class Answer:
     status: int

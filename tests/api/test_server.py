@@ -92,6 +92,7 @@ async def test_what_the_parser_refuses_is_answered_without_quoting_it(
         assert MARK not in trace
     assert (await house.ask(GOOD)).status == 200
 
+
 ODD = {
     "HTTP/1.0 without host": (b"GET / HTTP/1.0\r\n\r\n", 200),
     "a proxy's target": (b"GET http://elsewhere/ HTTP/1.1\r\n" + HEAD + b"\r\n", 200),
@@ -189,3 +190,13 @@ async def test_a_body_nobody_reads_does_not_hold_the_connection() -> None:
         await client.send(b"POST /deaf HTTP/1.1\r\n" + HEAD + b"Content-Length: 16000\r\n\r\nabc")
         assert (await client.answer()).status == 200
         assert await client.closed() == b""
+
+
+async def test_a_chunk_that_breaks_after_the_answer_just_ends_the_connection(house: House) -> None:
+    client = await house.connect()
+    with capture_logs() as logged:
+        await client.send(CHUNKED.replace(b"/echo", b"/deaf"))
+        assert (await client.answer()).status == 200
+        await client.send(b"SECRETMARKER\r\n")
+        assert await client.closed() == b""
+    assert logged == []

@@ -91,6 +91,17 @@ async def test_a_reservation_without_a_verdict_becomes_a_failure(counters: Redis
     assert await refusal(counters)
 
 
+async def test_a_verdict_that_comes_too_late_counts_once(counters: RedisCounters, redis_client: Redis) -> None:
+    slow = WIDE_OPEN.model_copy(update={"login_account_source": Rate(quota=5, window=500 * MINUTE)})
+    late = await reserve(counters, settings=slow)
+    await let_pass(redis_client, HELD)
+    other = await reserve(counters, settings=slow)
+    await counters.settle(late, Verdict.FAILED, slow)
+    await counters.settle(other, Verdict.FAILED, slow)
+    await login(counters, Verdict.FAILED, settings=slow, times=3)
+    assert await refusal(counters, settings=slow)
+
+
 async def test_an_attempt_nobody_judged_leaves_nothing_behind(counters: RedisCounters, redis_client: Redis) -> None:
     await login(counters, Verdict.UNJUDGED, times=20)
     assert await redis_client.keys() == []
@@ -135,7 +146,17 @@ async def test_taking_charges_all_rows_or_none(counters: RedisCounters, redis_cl
     assert 20 * SECOND < told.retry_after <= 30 * SECOND
     assert SECOND < told.more_in <= 15 * SECOND
     assert await redis_client.get(keys.limit("signup", "source", "a")) == before
+    fresh = await counters.take("signup", [Charge("source", "b", source.rate), all_of_them])
+    assert fresh
+    assert (fresh.left, fresh.more_in) == (4, timedelta(0))
     assert await counters.take("other", [source, all_of_them]) is None
+
+
+async def test_any_full_row_refuses_alone(counters: RedisCounters) -> None:
+    full, empty = Charge("source", "a", Rate(quota=1, window=MINUTE)), Charge("global", "", Rate(quota=9, window=MINUTE))
+    assert await counters.take("signup", [full, empty]) is None
+    assert await counters.take("signup", [full, empty])
+    assert await counters.take("signup", [empty, full])
 
 
 async def test_who_waits_as_long_as_told_may_take_again(counters: RedisCounters, redis_client: Redis) -> None:

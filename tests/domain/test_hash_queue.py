@@ -164,10 +164,10 @@ async def test_a_request_cancelled_during_its_hash_frees_the_place_when_the_hash
     assert (hall.queue.running, hall.queue.hashed) == (0, 2)
 
 
-async def test_what_has_waited_twice_its_time_is_refused(hall: Hall) -> None:
+async def test_what_would_be_answered_too_late_is_refused_instead_of_hashed(hall: Hall) -> None:
     late, in_time = hall.queue.reserve(ANN), hall.queue.reserve(ANN)
     in_time.since = 1.0
-    hall.clock.seconds += 10.5  # twice the longest wait and the time of a hash are ten seconds
+    hall.clock.seconds += 6.5  # the longest wait and two hashes are six seconds
     hall.engine.finish()
     with pytest.raises(OverloadedError):
         await late.run(Job("late", "stored"))

@@ -264,48 +264,6 @@ async def test_nothing_is_limited_when_limits_are_off() -> None:
     assert await outcomes(*(limits.unknown_api_key(HOME) for _ in range(50))) == [None] * 50
 
 
-OTHERS: list[tuple[Callable[[Throttle, Visitor], Awaitable[None]], str, int]] = [
-    (lambda limits, visitor: limits.sign_up(visitor), "signup-source", 30),
-    (lambda limits, visitor: limits.unknown_refresh_token(visitor), "refresh-unknown-source", 10),
-    (lambda limits, visitor: limits.unknown_api_key(visitor), "api-key-unknown-source", 20),
-]
-
-
-@pytest.mark.parametrize(("call", "name", "quota"), OTHERS, ids=[name for _, name, _ in OTHERS])
-async def test_other_calls_are_limited_by_source(
-    call: Callable[[Throttle, Visitor], Awaitable[None]], name: str, quota: int
-) -> None:
-    limits = throttle()
-    for _ in range(quota):
-        await call(limits, HOME)
-    with pytest.raises(RateLimitedError) as told:
-        await call(limits, HOME)
-    assert told.value.policy
-    assert (told.value.policy.name, told.value.policy.quota, told.value.policy.remaining) == (name, quota, 0)
-    await call(limits, Visitor(source="198.51.100.9", user_agent=""))
-
-
-async def test_sign_ups_are_limited_over_all_sources() -> None:
-    limits = throttle(settings=ThrottleSettings(signup_global=Rate(quota=3, window=MINUTE)))
-    stranger = strangers()
-    said = [(await outcomes(limits.sign_up(stranger())))[0] for _ in range(4)]
-    assert said == [None, None, None, RateLimitedError]
-
-
-async def test_a_refresh_is_limited_by_its_token_and_by_its_source() -> None:
-    limits = throttle()
-    for _ in range(30):
-        await limits.refresh(HOME, "one")
-    with pytest.raises(RateLimitedError) as told:
-        await limits.refresh(HOME, "one")
-    assert told.value.policy
-    assert (told.value.policy.name, told.value.policy.remaining) == ("refresh-source", 90)
-    for number in range(90):
-        await limits.refresh(HOME, f"other {number}")
-    with pytest.raises(RateLimitedError):
-        await limits.refresh(HOME, "another")
-
-
 async def test_no_account_address_or_token_is_readable_in_a_key() -> None:
     redis = fakeredis.FakeAsyncRedis()
     limits = throttle(redis)

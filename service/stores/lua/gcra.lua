@@ -9,7 +9,7 @@ local function step_of(quota, window) return math.ceil(window / quota) end
 -- How long until one more charge fits; 0 when it fits now.
 local function wait_for(tat, quota, window)
   local step = step_of(quota, window)
-  return math.max(0, math.max(tat, now) + step - (now + step * quota))
+  return math.max(0, tat + step - (now + step * quota))
 end
 
 -- How many more charges fit now, and how long until it is one more than that.

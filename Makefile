@@ -1,0 +1,60 @@
+# Everything a person types. `make` alone shows the list.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOAD_STAMP := $(VENV)/.load-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types imports fmt check schema lock load bench up down clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Install everything into .venv, from the lock file
+
+$(STAMP): tests/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
+	@$(BIN)/tokenhouse dev
+
+test: $(STAMP) ## Run the tests; they start what they need
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## The arrows between the rooms
+	$(BIN)/lint-imports
+
+fmt: $(STAMP) ## Format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint types imports ## Everything that needs no running code
+
+schema: $(STAMP) ## Write sql/schema.sql from the migrations
+	$(BIN)/python -m tests.schema
+
+lock: $(STAMP) ## Choose the newest versions again
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-header --no-annotate --python-version 3.11 pyproject.toml --extra dev --extra docs --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+
+up: ## Build and start the containers
+	docker compose up --build --detach --wait
+
+down: ## Stop the containers, keep their data
+	docker compose down
+
+clean: ## Remove what was installed and built; data in .tokenhouse/ stays
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,210 @@
+"""The service in three sizes: on fakes, on real stores, and as many instances as a story needs."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import fakeredis
+import pytest
+from aiohttp import ClientResponse, ClientSession, TCPConnector
+from redis.asyncio import Redis
+
+from service.ambient import Ambient
+from service.api.server import FrontDoor, listen
+from service.app import make_app
+from service.domain.keys import KeyRing
+from service.domain.models import StoredKey
+from service.domain.seals import Seals
+from service.embedded import Stores, stores
+from service.settings import Settings
+from service.stores.migrations import migrate
+from service.stores.redis import Server
+from service.wiring import Ground, House, furnish, wire
+from tests import builders
+from tests.builders import FakeAmbient
+from tests.fakes import FakeRevocations, FakeSigningKeys, FakeUsers
+
+
+class Client:
+    """A client of one instance, in the words of the wire contract."""
+
+    def __init__(self, session: ClientSession, port: int) -> None:
+        self.http = session
+        self.port = port
+
+    async def post(self, path: str, body: object, **headers: str) -> ClientResponse:
+        return await self.http.post(path, json=body, headers=headers)
+
+    async def get(self, path: str, **headers: str) -> ClientResponse:
+        return await self.http.get(path, headers=headers)
+
+    async def sign_up(self, **fields: object) -> dict[str, Any]:
+        """A new account: what was sent and what came back."""
+        sent = builders.sign_up_body(**fields)
+        answer = await self.post("/auth/signup", sent)
+        assert answer.status == 201, await answer.text()
+        return {**sent, **await answer.json()}
+
+    async def log_in(self, person: dict[str, Any]) -> dict[str, Any]:
+        answer = await self.post("/auth/login", {"email": person["email"], "password": person["password"]})
+        assert answer.status == 200, await answer.text()
+        return dict(await answer.json())
+
+    async def log_out(self, tokens: dict[str, Any]) -> ClientResponse:
+        return await self.post("/auth/logout", {"accessToken": tokens["accessToken"]}, **bearer(tokens))
+
+    async def refresh(self, tokens: dict[str, Any]) -> ClientResponse:
+        return await self.post("/auth/refresh", {"refreshToken": tokens["refreshToken"]})
+
+    async def me(self, tokens: dict[str, Any]) -> ClientResponse:
+        return await self.get("/auth/me", **bearer(tokens))
+
+
+def bearer(tokens: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens['idToken']}"}
+
+
+@dataclass(frozen=True)
+class OnFakes:
+    """The service on fakes, and the fakes to look behind the wall."""
+
+    client: Client
+    house: House
+    ambient: FakeAmbient
+    users: FakeUsers
+    revocations: FakeRevocations
+    redis: Redis
+
+
+Serve = Callable[[House], Awaitable[Client]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serve a house on a port of its own until the test ends."""
+    async with AsyncExitStack() as closing:
+
+        async def start(house: House) -> Client:
+            app = make_app(house.services, house.settings.server)
+            runner = FrontDoor(app, house.settings.server, house.services.ambient)
+            await runner.setup()
+            closing.push_async_callback(runner.cleanup)
+            port = await listen(runner, house.settings.server)
+            session = ClientSession(f"http://127.0.0.1:{port}", connector=TCPConnector(limit=0))
+            return Client(await closing.enter_async_context(session), port)
+
+        yield start
+
+
+@pytest.fixture
+def ambient() -> FakeAmbient:
+    return FakeAmbient()
+
+
+@cache
+def signing_key() -> StoredKey:
+    """One RSA key for all tests on fakes: making one takes a tenth of a second."""
+    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), "RS256")
+    return replace(ring.make(), created_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+MakeOnFakes = Callable[..., Awaitable[OnFakes]]
+
+
+@pytest.fixture
+async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFakes]:
+    """Builds the service on fakes with these settings; `on_fakes(throttle={...})`."""
+    async with AsyncExitStack() as closing:
+
+        async def build(**sections: dict[str, Any]) -> OnFakes:
+            users, revocations = FakeUsers(), FakeRevocations()
+            redis = fakeredis.FakeAsyncRedis()
+            closing.push_async_callback(redis.aclose)
+            ground = Ground(users, FakeSigningKeys(signing_key()), revocations, redis, Server(b"the only run"))
+            house = furnish(builders.settings(**sections), ambient, ground)
+            closing.push_async_callback(house.passwords.close)
+            closing.callback(house.tokens.close)
+            await house.open()
+            return OnFakes(await serve(house), house, ambient, users, revocations, redis)
+
+        yield build
+
+
+@pytest.fixture
+async def fakes(on_fakes: MakeOnFakes) -> OnFakes:
+    return await on_fakes()
+
+
+@pytest.fixture
+def client(fakes: OnFakes) -> Client:
+    return fakes.client
+
+
+# --- real stores
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """One real Postgres and one real Redis for the whole run."""
+    with stores(tmp_path_factory.mktemp("stores"), fast=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def redis(embedded: Stores) -> AsyncIterator[Redis]:
+    async with Redis.from_url(embedded.redis.url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """The migrated, empty database."""
+    await migrate(embedded.postgres.url)
+    connection = await asyncpg.connect(embedded.postgres.url)
+    await connection.execute("TRUNCATE users, signing_keys, revocations")
+    yield connection
+    await connection.close()
+
+
+def real_settings(embedded: Stores, **sections: dict[str, Any]) -> Settings:
+    urls = {"database": {"url": embedded.postgres.url}, "redis": {"url": embedded.redis.url}}
+    return builders.settings(**{name: urls.get(name, {}) | sections.get(name, {}) for name in urls | sections})
+
+
+Instances = Callable[..., Awaitable[list[Client]]]
+
+
+@pytest.fixture
+async def instances(
+    embedded: Stores, serve: Serve, redis: Redis, database: "asyncpg.Connection[asyncpg.Record]"
+) -> AsyncIterator[Instances]:
+    """Starts equal instances on the real stores: `await instances(2)`."""
+    async with AsyncExitStack() as closing:
+
+        async def start(count: int, **sections: dict[str, Any]) -> list[Client]:
+            clients = []
+            for _ in range(count):
+                house = wire(real_settings(embedded, **sections), Ambient())
+                closing.push_async_callback(house.close)
+                await house.open()
+                clients.append(await serve(house))
+            return clients
+
+        yield start
+
+
+def problem(text: str) -> dict[str, Any]:
+    """A problem document, checked for the fields that each must have."""
+    said: dict[str, Any] = json.loads(text)
+    assert {"type", "title", "status", "detail", "code", "requestId"} <= said.keys()
+    return said
+
+
+ROOT = Path(__file__).parents[1]

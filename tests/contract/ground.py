@@ -1,0 +1,21 @@
+"""The real Postgres, as the stores stand on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from service.embedded import Stores
+from service.settings import Database
+from service.stores.migrations import migrate
+from service.stores.postgres import Postgres
+
+
+@asynccontextmanager
+async def open_postgres(embedded: Stores) -> AsyncIterator[Postgres]:
+    """Migrated and empty."""
+    url = embedded.postgres.url
+    await migrate(url)
+    postgres = Postgres(Database.model_validate({"url": url}))
+    await postgres.open()
+    await postgres.execute("TRUNCATE users, signing_keys, revocations")
+    yield postgres
+    await postgres.close()

@@ -1,0 +1,194 @@
+"""What the denylist promises, on a Redis in memory and on a real one."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from service.domain.ports import ForgottenError
+from service.stores import keys
+from service.stores.batches import MOST
+from service.stores.denylist import RedisDenylist
+from service.stores.redis import Server
+from tests.builders import FakeAmbient
+
+HOUR = timedelta(hours=1)
+SLACK = timedelta(minutes=1)  # between writing a lifetime and reading what is left of it
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server(b"this run")
+
+
+@pytest.fixture
+async def denylist(redis_client: Redis, server: Server, ambient: FakeAmbient) -> RedisDenylist:
+    """Whole and empty."""
+    denylist = RedisDenylist(redis_client, server, ambient)
+    await denylist.restore({})
+    return denylist
+
+
+async def refuses_to_answer(denylist: RedisDenylist) -> bool:
+    with pytest.raises(ForgottenError):
+        await denylist.has("token", "session")
+    with pytest.raises(ForgottenError):
+        await denylist.add({"token": HOUR}, {"session": HOUR})
+    return not await denylist.is_whole()
+
+
+async def test_a_revoked_token_is_denied_and_its_session_is_not(denylist: RedisDenylist) -> None:
+    await denylist.add({"token": HOUR}, {})
+    assert await denylist.has("token", "session")
+    assert not await denylist.has("other", "session")
+    assert not await denylist.has("session", "token")
+
+
+async def test_a_revoked_session_denies_every_token_of_it(denylist: RedisDenylist) -> None:
+    await denylist.add({}, {"session": HOUR, "another": HOUR})
+    assert await denylist.has("token", "session")
+    assert await denylist.has("", "another")
+    assert not await denylist.has("token", "third")
+
+
+async def test_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
+    await denylist.add({"token": HOUR, "moment": timedelta(milliseconds=90_500)}, {"session": 2 * HOUR})
+    asked = {
+        keys.denied_token("token"): HOUR,
+        keys.denied_token("moment"): timedelta(seconds=90.5),
+        keys.denied_session("session"): 2 * HOUR,
+    }
+    for key, lifetime in asked.items():
+        assert lifetime - SLACK < timedelta(milliseconds=await redis_client.pttl(key)) <= lifetime
+
+
+async def test_restored_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
+    await denylist.restore({f"session {number}": HOUR for number in range(1500)})
+    for number in (0, 999, 1000, 1499):
+        assert await denylist.has("", f"session {number}")
+        left = timedelta(milliseconds=await redis_client.pttl(keys.denied_session(f"session {number}")))
+        assert HOUR - SLACK < left <= HOUR
+
+
+async def test_an_empty_store_is_not_trusted(redis_client: Redis, server: Server, ambient: FakeAmbient) -> None:
+    assert await refuses_to_answer(RedisDenylist(redis_client, server, ambient))
+
+
+async def test_a_client_that_does_not_know_its_server_trusts_nothing(redis_client: Redis, ambient: FakeAmbient) -> None:
+    unknown = RedisDenylist(redis_client, Server(), ambient)
+    assert await refuses_to_answer(unknown)
+    await redis_client.set(keys.EPOCH, b"another run")
+    assert await refuses_to_answer(unknown)
+
+
+async def test_a_flushed_store_is_found_out_and_restoring_heals_it(denylist: RedisDenylist, redis_client: Redis) -> None:
+    await denylist.add({}, {"session": HOUR})
+    await redis_client.flushall()
+    assert await refuses_to_answer(denylist)
+    await denylist.restore({"session": HOUR})
+    assert await denylist.is_whole()
+    assert await denylist.has("token", "session")
+    assert not await denylist.has("token", "another")
+
+
+async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
+    denylist: RedisDenylist, server: Server
+) -> None:
+    server.run_id = b"the next run"
+    assert await refuses_to_answer(denylist)
+    await denylist.restore({"session": HOUR})
+    assert await denylist.is_whole()
+    assert await denylist.has("token", "session")
+
+
+async def test_what_one_instance_restores_all_trust(
+    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+) -> None:
+    other = RedisDenylist(redis_client, server, ambient)
+    assert await other.is_whole()
+    await redis_client.flushall()
+    await denylist.restore({"session": HOUR})
+    assert await other.has("token", "session")
+
+
+def interrupted(redis: Redis, *command: str | bytes) -> Redis:
+    """The same Redis, but just before the restoring is declared complete something happens to it."""
+    kind = type(redis)
+
+    class Interrupted(kind):  # type: ignore[valid-type, misc] # a subclass of whichever of the two it is
+        async def execute_command(self, *args: Any, **options: Any) -> Any:
+            if args[0] == "EVALSHA":
+                await super().execute_command(*command)
+            return await super().execute_command(*args, **options)
+
+    return Interrupted(connection_pool=redis.connection_pool)
+
+
+async def test_a_store_flushed_half_way_through_restoring_is_found_out(
+    redis_client: Redis, server: Server, ambient: FakeAmbient
+) -> None:
+    denylist = RedisDenylist(interrupted(redis_client, "FLUSHALL"), server, ambient)
+    with pytest.raises(ForgottenError):
+        await denylist.restore({"session": HOUR})
+    assert await refuses_to_answer(denylist)
+
+
+async def test_two_restorings_at_once_never_vouch_for_each_other(
+    redis_client: Redis, server: Server, ambient: FakeAmbient
+) -> None:
+    denylist = RedisDenylist(interrupted(redis_client, "SET", keys.EPOCH, b"restoring other"), server, ambient)
+    with pytest.raises(ForgottenError):
+        await denylist.restore({"session": HOUR})
+    assert await refuses_to_answer(denylist)
+
+
+async def test_nobody_trusts_a_store_while_it_is_restored(
+    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+) -> None:
+    slow = RedisDenylist(interrupted(redis_client, "PING"), server, ambient)
+    server.run_id = b"the next run"
+    restoring = asyncio.create_task(slow.restore({f"session {number}": HOUR for number in range(3000)}))
+    while not (await redis_client.get(keys.EPOCH) or b"").startswith(b"restoring"):
+        await asyncio.sleep(0)
+    answer = asyncio.gather(denylist.has("", "session 2999"), return_exceptions=True)
+    await restoring
+    (said,) = await answer
+    assert said is True or isinstance(said, ForgottenError)
+    assert await denylist.has("", "session 2999")
+
+
+async def test_questions_asked_at_once_are_answered_each_for_itself(denylist: RedisDenylist) -> None:
+    await denylist.add({f"token {number}": HOUR for number in range(0, 100, 3)}, {"session 50": HOUR})
+    asked = [denylist.has(f"token {number}", f"session {number}") for number in range(100)]
+    assert await asyncio.gather(*asked) == [number % 3 == 0 or number == 50 for number in range(100)]
+
+
+async def test_questions_of_one_loop_turn_cost_one_round_trip(redis: Redis, server: Server, ambient: FakeAmbient) -> None:
+    denylist = RedisDenylist(redis, server, ambient)
+    await denylist.restore({})
+    for questions, trips in ((1, 1), (300, 1), (MOST + 1, 2)):
+        await redis.config_resetstat()
+        await asyncio.gather(*(denylist.has(f"token {number}", "session") for number in range(questions)))
+        spent = await redis.info("commandstats")
+        assert spent["cmdstat_mget"]["calls"] == trips
+        assert "cmdstat_get" not in spent
+
+
+async def test_everyone_in_a_round_trip_that_fails_is_told(server: Server, ambient: FakeAmbient) -> None:
+    async with Redis(unix_socket_path="/nowhere/redis.sock", retry=None) as nobody:
+        denylist = RedisDenylist(nobody, server, ambient)
+        asked = [denylist.has("token", f"session {number}") for number in range(10)]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(outcome, ConnectionError | OSError | Exception) for outcome in outcomes] == [True] * 10
+
+
+async def test_a_question_that_was_given_up_harms_no_other(denylist: RedisDenylist) -> None:
+    await denylist.add({"token": HOUR}, {})
+    given_up = asyncio.create_task(denylist.has("other", "session"))
+    kept = asyncio.create_task(denylist.has("token", "session"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await kept
+    assert given_up.cancelled()

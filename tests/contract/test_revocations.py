@@ -1,0 +1,98 @@
+"""What the durable memory of endings promises, in memory and on a real Postgres."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from service.domain.models import Revocation
+from service.domain.ports import Revocations
+from service.embedded import Stores
+from service.stores.revocations import PostgresRevocations
+from tests.builders import NOON, FakeAmbient
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeRevocations
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
+    if request.param == "fake":
+        yield FakeRevocations()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresRevocations(postgres)
+
+
+def revocation(name: str, forget_after: timedelta = DAY) -> Revocation:
+    return Revocation(name, FakeAmbient().new_uuid(), NOON + HOUR, NOON + forget_after)
+
+
+async def recalled(revocations: Revocations, after: timedelta = timedelta(0)) -> list[Revocation]:
+    async with revocations.recall(NOON + after) as remembered:
+        return sorted(remembered, key=lambda one: one.session_id)
+
+
+async def test_what_was_revoked_is_recalled(revocations: Revocations) -> None:
+    one, two, three = revocation("one"), revocation("two"), revocation("three")
+    await revocations.add([one, two])
+    await revocations.add([three])
+    await revocations.add([])
+    assert await recalled(revocations) == [one, three, two]
+
+
+async def test_who_is_revoked_again_keeps_the_first_ending(revocations: Revocations) -> None:
+    first = revocation("one")
+    await revocations.add([first])
+    await revocations.add([replace(first, denied_until=NOON + DAY, forget_at=NOON + 2 * DAY), revocation("two")])
+    assert (await recalled(revocations))[0] == first
+
+
+async def test_parallel_endings_of_one_session_do_not_fail(revocations: Revocations) -> None:
+    rivals = [revocation("one") for _ in range(10)]
+    await asyncio.gather(*(revocations.add([rival]) for rival in rivals))
+    (kept,) = await recalled(revocations)
+    assert kept in rivals
+
+
+async def test_what_may_be_forgotten_is_forgotten_at_a_recall(revocations: Revocations) -> None:
+    long, short = revocation("long", forget_after=DAY), revocation("short", forget_after=2 * HOUR)
+    await revocations.add([long, short])
+    assert await recalled(revocations, after=2 * HOUR - timedelta(microseconds=1)) == [long, short]
+    assert await recalled(revocations, after=2 * HOUR) == [long]
+    assert await recalled(revocations) == [long]  # it is gone, not hidden
+
+
+async def test_a_lapsed_denial_is_still_recalled(revocations: Revocations) -> None:
+    one = revocation("one")
+    await revocations.add([one])
+    assert await recalled(revocations, after=2 * HOUR) == [one]
+
+
+async def test_while_one_recalls_every_other_waits_at_the_door(
+    embedded: Stores, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with asyncio.timeout(10), open_postgres(embedded) as mine, open_postgres(embedded) as other:
+        async with PostgresRevocations(mine).recall(NOON):
+            waiting = asyncio.create_task(recalled(PostgresRevocations(other)))
+            while not await database.fetchval(WAITING):
+                await asyncio.sleep(0)
+            late = revocation("late")
+            await PostgresRevocations(mine).add([late])  # whoever ends a session never waits
+            assert not waiting.done()
+        assert await waiting == [late]
+
+
+async def test_a_recall_that_fails_lets_the_next_one_in(revocations: Revocations) -> None:
+    one = revocation("one")
+    await revocations.add([one])
+    with pytest.raises(ConnectionError):
+        async with revocations.recall(NOON):
+            raise ConnectionError
+    assert await recalled(revocations) == [one]

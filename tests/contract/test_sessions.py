@@ -1,0 +1,223 @@
+"""What the sessions' store promises, on a Redis in memory and on a real one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from service.domain.models import Revocation, Session
+from service.stores import keys
+from service.stores.sessions import CAP, RedisSessions
+from tests import builders
+from tests.builders import FakeAmbient
+
+DAY = timedelta(days=1)
+IDLE = timedelta(days=7)
+LIFETIME = timedelta(days=30)
+SLACK = timedelta(minutes=5)  # between writing a lifetime and reading what is left of it
+DIGEST = b"d\0\r\n\xff" * 6
+
+
+@pytest.fixture
+def sessions(redis_client: Redis) -> RedisSessions:
+    return RedisSessions(redis_client)
+
+
+async def opened(sessions: RedisSessions, ambient: FakeAmbient, **fields: object) -> Session:
+    session = builders.session(ambient, **fields)
+    assert await sessions.open(session, DIGEST, IDLE) == []
+    return session
+
+
+async def use(sessions: RedisSessions, session: Session, ambient: FakeAmbient) -> Session | None:
+    return await sessions.use(session.id, DIGEST, ambient.now(), IDLE)
+
+
+async def left_of(redis: Redis, key: str) -> timedelta:
+    return timedelta(milliseconds=await redis.pttl(key))
+
+
+def ended(sessions: Sequence[Session]) -> list[Revocation]:
+    return [Revocation(one.id, one.user_id, one.ends_at, one.ends_at) for one in sessions]
+
+
+async def test_a_session_is_used_as_often_as_one_likes(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    session = await opened(sessions, ambient)
+    for _ in range(3):
+        ambient.advance(days=1, milliseconds=7)
+        assert await use(sessions, session, ambient) == replace(session, last_used_at=ambient.now())
+    assert list(await sessions.all_of(session.user_id)) == [replace(session, last_used_at=ambient.now())]
+
+
+async def test_a_wrong_digest_finds_nothing_and_harms_nothing(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    session = await opened(sessions, ambient)
+    for wrong in (b"", DIGEST[:-1], DIGEST + b"\0", DIGEST[::-1]):
+        assert await sessions.use(session.id, wrong, ambient.now(), IDLE) is None
+    assert await use(sessions, session, ambient) == session
+
+
+async def test_a_session_that_never_was_is_not_used(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    assert await sessions.use(ambient.new_id(), DIGEST, ambient.now(), IDLE) is None
+    assert await sessions.use(ambient.new_id(), b"", ambient.now(), IDLE) is None
+    assert list(await sessions.all_of(ambient.new_uuid())) == []
+
+
+async def test_the_oldest_session_comes_first_and_others_are_nobody_s_business(
+    sessions: RedisSessions, ambient: FakeAmbient
+) -> None:
+    user_id, held = ambient.new_uuid(), []
+    for _ in range(3):
+        held.append(await opened(sessions, ambient, user_id=user_id))
+        await opened(sessions, ambient)
+        ambient.advance(seconds=1)
+    assert list(await sessions.all_of(user_id)) == held
+
+
+async def test_what_is_removed_is_gone_from_the_index_too(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    user_id = ambient.new_uuid()
+    one, two = [await opened(sessions, ambient, user_id=user_id) for _ in range(2)]
+    await sessions.remove(ended([one, builders.session(ambient)]))
+    await sessions.remove([])
+    assert await use(sessions, one, ambient) is None
+    assert await use(sessions, two, ambient) == two
+    assert await redis_client.zrange(keys.sessions_of(user_id), 0, -1) == [two.id.encode()]
+    await sessions.remove(ended([two]))
+    assert await redis_client.keys() == []
+
+
+async def test_more_sessions_than_fit_a_pipeline_are_removed(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    last = await opened(sessions, ambient)
+    await sessions.remove(ended([*(builders.session(ambient) for _ in range(1500)), last]))
+    assert await use(sessions, last, ambient) is None
+
+
+async def test_use_never_moves_the_absolute_end(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = await opened(sessions, ambient)
+    for days, left in ((6, IDLE), (20, 4 * DAY), (3, DAY)):
+        ambient.advance(days=days)
+        used = await use(sessions, session, ambient)
+        assert used
+        assert used.ends_at == session.ends_at
+        assert left - SLACK < await left_of(redis_client, keys.session(session.id)) <= left
+    ambient.advance(days=1, milliseconds=-1)
+    assert await use(sessions, session, ambient)
+    ambient.advance(milliseconds=1)
+    assert await use(sessions, session, ambient) is None
+    assert not await redis_client.exists(keys.session(session.id))
+
+
+async def test_an_idle_session_ends_and_use_begins_its_time_anew(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = await opened(sessions, ambient)
+    key = keys.session(session.id)
+    assert IDLE - SLACK < await left_of(redis_client, key) <= IDLE
+    await redis_client.pexpire(key, DAY)
+    assert await sessions.use(session.id, b"wrong", ambient.now(), IDLE) is None
+    assert await left_of(redis_client, key) <= DAY
+    await use(sessions, session, ambient)
+    assert IDLE - SLACK < await left_of(redis_client, key) <= IDLE
+
+
+async def test_an_idle_lifetime_beyond_the_absolute_end_adds_nothing(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = builders.session(ambient)
+    await sessions.open(session, DIGEST, 2 * LIFETIME)
+    assert LIFETIME - SLACK < await left_of(redis_client, keys.session(session.id)) <= LIFETIME
+
+
+async def test_sessions_over_the_cap_are_named_until_they_are_removed(
+    sessions: RedisSessions, ambient: FakeAmbient
+) -> None:
+    user_id, held = ambient.new_uuid(), []
+    for _ in range(CAP):
+        held.append(await opened(sessions, ambient, user_id=user_id))
+        ambient.advance(seconds=1)
+    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE) == [held[0].id]
+    ambient.advance(seconds=1)
+    over = await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE)
+    assert over == [held[0].id, held[1].id]
+    await sessions.remove(ended(held[:2]))
+    assert len(await sessions.all_of(user_id)) == CAP == 20
+    ambient.advance(seconds=1)
+    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE) == [held[2].id]
+
+
+async def test_parallel_logins_leave_no_more_than_the_cap(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    user_id = ambient.new_uuid()
+    held = {one.id: one for one in (builders.session(ambient, user_id=user_id) for _ in range(CAP + 10))}
+
+    async def log_in(session: Session) -> None:
+        over = await sessions.open(session, DIGEST, IDLE)
+        await sessions.remove(ended([held[session_id] for session_id in over]))
+
+    await asyncio.gather(*(log_in(session) for session in held.values()))
+    assert len(await sessions.all_of(user_id)) <= CAP
+
+
+async def test_the_index_lives_as_long_as_the_last_session_may(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = await opened(sessions, ambient)
+    index = keys.sessions_of(session.user_id)
+    await redis_client.pexpire(index, DAY)
+    ambient.advance(days=1)
+    await opened(sessions, ambient, user_id=session.user_id)
+    assert LIFETIME - SLACK < await left_of(redis_client, index) <= LIFETIME
+
+
+async def test_index_entries_of_sessions_that_must_be_over_are_forgotten(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    old = await opened(sessions, ambient)
+    ambient.advance(days=29)
+    young = await opened(sessions, ambient, user_id=old.user_id)
+    index = keys.sessions_of(old.user_id)
+    assert await redis_client.zcard(index) == 2
+    ambient.advance(days=1, milliseconds=1)
+    new = await opened(sessions, ambient, user_id=old.user_id)
+    assert await redis_client.zrange(index, 0, -1) == [young.id.encode(), new.id.encode()]
+
+
+async def test_the_index_is_a_hint_and_the_hash_the_truth(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    gone = await opened(sessions, ambient)
+    live = await opened(sessions, ambient, user_id=gone.user_id)
+    await redis_client.delete(keys.session(gone.id))
+    assert list(await sessions.all_of(gone.user_id)) == [live]
+
+
+@pytest.mark.parametrize("agent", ["", "x" * 64, "x" * 65, "x" * 128, "na\u00efve " + "x" * 58, "\u00e9" * 64])
+async def test_a_user_agent_of_up_to_128_bytes_survives(
+    sessions: RedisSessions, ambient: FakeAmbient, agent: str
+) -> None:
+    session = await opened(sessions, ambient, user_agent=agent)
+    assert await use(sessions, session, ambient) == session
+
+
+@pytest.mark.parametrize("agent", ["x" * 500, "x" + "\u00e9" * 127, "\U0001f469" * 128, "x\u20ac" * 64])
+async def test_a_longer_user_agent_is_cut_between_characters(
+    sessions: RedisSessions, ambient: FakeAmbient, agent: str
+) -> None:
+    session = await opened(sessions, ambient, user_agent=agent)
+    kept = (await sessions.all_of(session.user_id))[0].user_agent
+    assert agent.startswith(kept)
+    assert 124 < len(kept.encode()) <= 128
+
+
+async def test_a_full_session_stays_compact_in_redis(
+    sessions: RedisSessions, redis_client: Redis, request: pytest.FixtureRequest, ambient: FakeAmbient
+) -> None:
+    if "fake" in request.node.name:
+        pytest.skip("a Redis in memory has no encodings")
+    session = await opened(sessions, ambient, user_agent="x" * 128, source="2001:db8:aaaa:bbbb::/64")
+    assert await redis_client.object("ENCODING", keys.session(session.id)) in (b"ziplist", b"listpack")

@@ -1,0 +1,115 @@
+"""What the users' store promises, in memory and on a real Postgres."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.domain.ports import Users
+from service.errors import EmailTakenError
+from service.stores.users import PostgresUsers
+from tests import builders
+from tests.builders import FakeAmbient
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeUsers
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def users(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
+    if request.param == "fake":
+        yield FakeUsers()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresUsers(postgres)
+
+
+async def test_a_new_user_is_found_by_address_id_and_api_key(users: Users, ambient: FakeAmbient) -> None:
+    ambient.advance(microseconds=123_457)
+    grace = builders.user(ambient, first_name="Gr\u00e4ce \U0001f469", password_hash="$2b$12$hash", email="Grace@Example.com")
+    await users.add(grace, b"digest\0\xff")
+    assert await users.by_email(grace.canonical_email) == grace
+    assert await users.by_id(grace.id) == grace
+    assert await users.by_api_key([b"digest\0\xff"]) == grace
+
+
+async def test_a_stranger_is_nobody(users: Users, ambient: FakeAmbient) -> None:
+    await users.add(builders.user(ambient), b"digest")
+    assert await users.by_email("nobody@example.com") is None
+    assert await users.by_id(ambient.new_uuid()) is None
+    assert await users.by_api_key([b"another"]) is None
+    assert await users.by_api_key([]) is None
+
+
+@pytest.mark.parametrize("typed", ["", "\0", "a\0@example.com", "grace%@example.com", "' OR true --"])
+async def test_whatever_was_typed_is_an_address_that_nobody_has(users: Users, ambient: FakeAmbient, typed: str) -> None:
+    await users.add(builders.user(ambient), b"digest")
+    assert await users.by_email(typed) is None
+    assert await users.set_disabled(typed.replace("\0", ""), ambient.now()) is None
+
+
+async def test_an_address_has_one_account_and_the_first_stays(users: Users, ambient: FakeAmbient) -> None:
+    first = builders.user(ambient)
+    second = builders.user(ambient, canonical_email=first.canonical_email, email=first.email.upper())
+    await users.add(first, b"one")
+    with pytest.raises(EmailTakenError):
+        await users.add(second, b"two")
+    assert await users.by_email(first.canonical_email) == first
+    assert await users.by_id(second.id) is None
+    assert await users.by_api_key([b"two"]) is None
+
+
+async def test_of_parallel_sign_ups_to_one_address_exactly_one_wins(users: Users, ambient: FakeAmbient) -> None:
+    rivals = [builders.user(ambient, canonical_email="one@example.com") for _ in range(20)]
+    adding = (users.add(rival, rival.id.bytes) for rival in rivals)
+    outcomes = await asyncio.gather(*adding, return_exceptions=True)
+    winner = next(rival for rival, outcome in zip(rivals, outcomes, strict=True) if outcome is None)
+    assert sum(isinstance(outcome, EmailTakenError) for outcome in outcomes) == 19
+    assert await users.by_email("one@example.com") == winner
+
+
+async def test_an_api_key_is_found_by_the_digest_of_any_secret(users: Users, ambient: FakeAmbient) -> None:
+    grace, ada = builders.user(ambient), builders.user(ambient)
+    await users.add(grace, b"made with the previous secret")
+    await users.add(ada, b"another key")
+    assert await users.by_api_key([b"made with the current secret", b"made with the previous secret"]) == grace
+
+
+async def test_many_who_are_asked_for_at_once_are_not_mixed_up(users: Users, ambient: FakeAmbient) -> None:
+    known = [builders.user(ambient) for _ in range(5)]
+    for one in known:
+        await users.add(one, one.id.bytes)
+    asked = [*known, builders.user(ambient), *reversed(known)]
+    found = await asyncio.gather(*(users.by_id(one.id) for one in asked))
+    assert found == [one if one in known else None for one in asked]
+
+
+async def test_a_hash_is_upgraded_only_where_the_old_one_still_is(users: Users, ambient: FakeAmbient) -> None:
+    grace, ada = builders.user(ambient, password_hash="old"), builders.user(ambient, password_hash="old")
+    await users.add(grace, b"one")
+    await users.add(ada, b"two")
+    await users.upgrade_password(grace.id, "old", "new")
+    await users.upgrade_password(grace.id, "old", "too late")
+    renewed, untouched = await users.by_id(grace.id), await users.by_id(ada.id)
+    assert renewed
+    assert renewed.password_hash == "new"
+    assert renewed.password_changed_at == grace.password_changed_at  # it is the same password
+    assert untouched == ada
+
+
+async def test_upgrading_an_account_that_is_gone_is_no_failure(users: Users, ambient: FakeAmbient) -> None:
+    gone = builders.user(ambient)
+    await users.upgrade_password(gone.id, "old", "new")
+    assert await users.by_id(gone.id) is None
+
+
+async def test_an_account_is_disabled_and_enabled_by_its_address(users: Users, ambient: FakeAmbient) -> None:
+    grace, ada = builders.user(ambient), builders.user(ambient)
+    await users.add(grace, b"one")
+    await users.add(ada, b"two")
+    assert await users.set_disabled(grace.canonical_email, ambient.now()) == grace.id
+    disabled = await users.by_api_key([b"one"])
+    assert disabled
+    assert disabled.disabled_at == ambient.now()
+    assert await users.set_disabled(grace.canonical_email, None) == grace.id
+    assert await users.by_id(grace.id) == grace
+    assert await users.by_id(ada.id) == ada

@@ -1,0 +1,155 @@
+"""What the files of the deployment promise, as far as no container engine is needed to see it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.stores import keys
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONE_SHOTS = {"init", "migrate"}
+LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOTS)
+STORES = ("postgres", "redis")
+LONG_RANDOM = re.compile(r"[A-Za-z0-9+/_-]{32,}")
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def environment_of(service: str) -> dict[str, str]:
+    environment: dict[str, str] = SERVICES[service].get("environment", {})
+    return environment
+
+
+def secrets_of(service: str) -> set[str]:
+    mounted = {volume.partition(":")[0] for volume in SERVICES[service].get("volumes", [])}
+    return {name for name in mounted if name == "vault" or name.startswith("secrets-")}
+
+
+def redis_setting(name: str) -> str:
+    found = re.search(rf"^{name} (.+)$", text_of("deploy/redis/redis.conf"), re.MULTILINE)
+    assert found, f"redis.conf does not set {name}"
+    return found[1]
+
+
+def test_the_compose_file_follows_the_compose_specification() -> None:
+    call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_service_is_known_to_these_tests() -> None:
+    assert SERVICES.keys() == {"init", "migrate", "postgres", "redis", "api", "proxy"}
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_container_has_no_more_rights_than_it_needs(service: str) -> None:
+    described = SERVICES[service]
+    assert described["read_only"] is True
+    assert described["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in described["security_opt"]
+    assert "privileged" not in described
+
+
+@pytest.mark.parametrize("service", LONG_RUNNING)
+def test_a_long_running_service_is_watched_and_comes_back(service: str) -> None:
+    described = SERVICES[service]
+    assert described["healthcheck"]["test"]
+    assert described["restart"] == "unless-stopped"
+    assert "stop_grace_period" in described
+
+
+@pytest.mark.parametrize("service", ["api", "migrate", "proxy"])
+def test_the_service_and_the_proxy_get_no_capability_back(service: str) -> None:
+    assert "cap_add" not in SERVICES[service]
+
+
+def test_the_proxy_alone_is_published() -> None:
+    assert [name for name in sorted(SERVICES) if "ports" in SERVICES[name]] == ["proxy"]
+    assert SERVICES["proxy"]["ports"] == ["${PORT:-8080}:8080"]
+
+
+def test_the_stores_live_in_a_network_without_a_way_out() -> None:
+    assert COMPOSE["networks"]["back"]["internal"] is True
+    assert [SERVICES[store]["networks"] for store in STORES] == [["back"], ["back"]]
+    assert "back" not in SERVICES["proxy"]["networks"]
+
+
+def test_the_api_can_be_scaled() -> None:
+    assert SERVICES["api"].keys().isdisjoint({"container_name", "ports", "hostname"})
+
+
+def test_the_api_believes_the_proxy_alone_about_addresses() -> None:
+    address = SERVICES["proxy"]["networks"]["front"]["ipv4_address"]
+    assert environment_of("api")["TOKENHOUSE_SERVER__TRUSTED_PROXIES"] == address
+    config = text_of("deploy/proxy/haproxy.cfg")
+    assert "http-request set-header X-Forwarded-For %[src]" in config
+    assert "http-request del-header Forwarded" in config
+
+
+def test_migrations_end_before_an_instance_starts() -> None:
+    assert SERVICES["migrate"]["command"] == ["migrate"]
+    assert SERVICES["api"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert environment_of("api")["TOKENHOUSE_DATABASE__MIGRATE_ON_START"] == "false"
+
+
+def test_no_secret_is_written_in_the_compose_file() -> None:
+    for service in SERVICES:
+        for name, value in environment_of(service).items():
+            assert not LONG_RANDOM.fullmatch(value), name
+            assert "://" not in value or name == "TOKENHOUSE_TOKENS__ISSUER", name
+            assert "PASSWORD" not in name or name.endswith("_FILE"), name
+            assert "SECRET_KEY" not in name, name
+
+
+def test_a_container_sees_its_own_secrets_only() -> None:
+    assert {service: secrets_of(service) for service in ("api", "migrate", *STORES, "proxy")} == {
+        "api": {"secrets-api"},
+        "migrate": {"secrets-migrate"},
+        "postgres": {"secrets-postgres"},
+        "redis": {"secrets-redis"},
+        "proxy": set(),
+    }
+
+
+@pytest.mark.parametrize("service", ["api", "migrate", *STORES])
+def test_secrets_are_mounted_for_reading(service: str) -> None:
+    assert f"secrets-{service}:/secrets:ro" in SERVICES[service]["volumes"]
+
+
+def test_redis_keeps_what_it_was_told() -> None:
+    assert redis_setting("appendonly") == "yes"
+    assert redis_setting("appendfsync") == "everysec"
+    assert redis_setting("maxmemory-policy") == "noeviction"
+
+
+def test_redis_lets_the_service_touch_its_own_keys_and_nothing_dangerous() -> None:
+    users = dict(line.split(" ", 2)[1:] for line in text_of("deploy/redis/users.acl").splitlines())
+    assert users["default"] == "reset"
+    assert users["probe"].split() == ["reset", "on", "nopass", "-@all", "+ping"]
+    rules = users["tokenhouse"].split()
+    assert [rule for rule in rules if rule[0] in "~%&"] == [f"~{keys.PREFIX}*"]
+    after = rules[rules.index("-@dangerous") + 1 :]
+    assert after == ["+eval", "+evalsha", "+script|load", "+info", "+time"]
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    dockerfile = text_of("Dockerfile")
+    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+    assert "--require-hashes" in dockerfile
+    assert re.search(r"^HEALTHCHECK ", dockerfile, re.MULTILINE)
+
+
+def test_the_image_is_made_of_named_files_only() -> None:
+    lines = text_of(".dockerignore").splitlines()
+    assert "*" in lines
+    allowed = {line[1:] for line in lines if line.startswith("!")}
+    assert allowed.isdisjoint({".git", "tests", ".venv", ".tokenhouse", "deploy"})

@@ -1,0 +1,104 @@
+"""The laws of this house that no linter knows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service import errors
+from service.api.replies import STATUS
+from service.errors import AuthError
+from service.settings import Settings, load
+from service.settings.units import Section
+from tests.conftest import ROOT
+
+CODE = sorted((ROOT / "service").rglob("*.py"))
+LONGEST = 250
+DOORS = {  # foreign word: the rooms that may speak it
+    "aiohttp": {"api", "app.py", "commands"},
+    "asyncpg": {"stores"},
+    "redis": {"stores", "wiring.py"},
+    "joserfc": {"domain/tokens.py", "domain/keys.py"},
+    "authlib": {"domain", "api"},
+    "passlib": {"domain/passwords.py"},
+    "bcrypt": {"domain/passwords.py"},
+    "pydantic": {"settings", "api"},
+    "pydantic_settings": {"settings"},
+    "cryptography": {"domain/seals.py"},
+    "yaml": {"settings"},
+}
+
+
+def imports_of(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_file_is_longer_than_a_person_can_hold_in_mind(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("word", DOORS)
+def test_a_foreign_word_is_spoken_in_its_own_room_only(word: str) -> None:
+    for file in CODE:
+        place = file.relative_to(ROOT / "service").as_posix()
+        if word in imports_of(file):
+            assert any(place == room or place.startswith(room + "/") for room in DOORS[word]), place
+
+
+def test_every_refusal_has_a_status_and_a_code() -> None:
+    refusals = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AuthError)} - {
+        AuthError
+    }
+    assert set(STATUS) == refusals
+    for refusal in refusals:
+        assert re.fullmatch(r"[a-z_]+", refusal.code)
+        assert refusal.message.endswith((".", "`."))
+
+
+def test_the_shipped_configuration_lists_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            assert list(shipped[name]) == list(kind.model_fields), name
+    assert load(ROOT / "config.yaml") == Settings()
+
+
+def test_only_the_key_room_knows_the_prefix_of_redis_keys() -> None:
+    for file in CODE:
+        if file.name != "keys.py":
+            assert '"th:' not in file.read_text(encoding="utf-8"), file
+
+
+def test_every_lua_script_begins_with_what_it_does() -> None:
+    for file in (ROOT / "service/stores/lua").glob("*.lua"):
+        assert file.read_text(encoding="utf-8").startswith("-- "), file
+
+
+def test_every_ignore_gives_its_reason() -> None:
+    noqa, ignore = "# no" + "qa", "# type: " + "ignore"  # spelt so that this file does not find itself
+    for file in [*CODE, *(ROOT / "tests").rglob("*.py")]:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if noqa in line:
+                assert re.search(noqa + r": [A-Z0-9, ]+ - \w", line), f"{file}: {line}"
+            if ignore in line:
+                assert re.search(ignore + r"\[[a-z, -]+\] # \w", line), f"{file}: {line}"
+
+
+def test_the_top_level_is_what_was_agreed() -> None:
+    agreed = {
+        "service", "sql", "tests", "config.yaml", "pyproject.toml", "docker-compose.yml", "Makefile", "README.md",
+        "Dockerfile", "docs", "deploy", "LICENSE", "requirements.lock", "dist", "load-report.html",
+    }  # fmt: skip
+    assert {entry.name for entry in ROOT.iterdir() if not entry.name.startswith(".")} <= agreed | {"__pycache__"}
