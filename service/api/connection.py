@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadStatusLine
+from aiohttp.http_exceptions import BadStatusLine, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
-from service.api.doorstep import Refusals, Turnstile, address_of, status_of
+from service.api.doorstep import FIELD_LIMIT, Refusals, Turnstile, address_of, status_of
 
 log = structlog.get_logger(__name__)
 
