@@ -196,7 +196,7 @@ class Throttle:
             return False
         # A source is an IPv4 address or an IPv6 /64, so an exempt network narrower than that exempts the whole /64.
         source = ip_network(visitor.source)
-        return any(source.overlaps(network) for network in self._settings.exempt if network.version == source.version)
+        return any(source.overlaps(network) for network in self._settings.exempt)
 
 
 class Turns:

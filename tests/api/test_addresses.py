@@ -112,7 +112,7 @@ def test_lines_of_one_header_are_one_list_in_order() -> None:
 
 def test_the_common_header_goes_before_the_standard_one() -> None:
     assert source("10.0.0.1", (FORWARDED, "for=6.6.6.6"), (XFF, "203.0.113.7")) == "203.0.113.7"
-    assert source("10.0.0.1", (FORWARDED, "for=6.6.6.6"), (XFF, "unknown")) == "10.0.0.1"
+    assert source("10.0.0.1", (FORWARDED, "for=6.6.6.6"), (XFF, "10.1.1.1")) == "10.1.1.1"
 
 
 def test_no_more_hops_are_read_than_a_chain_can_have() -> None:

@@ -153,7 +153,8 @@ async def test_taking_charges_all_rows_or_none(counters: RedisCounters, redis_cl
 
 
 async def test_any_full_row_refuses_alone(counters: RedisCounters) -> None:
-    full, empty = Charge("source", "a", Rate(quota=1, window=MINUTE)), Charge("global", "", Rate(quota=9, window=MINUTE))
+    full = Charge("source", "a", Rate(quota=1, window=MINUTE))
+    empty = Charge("global", "", Rate(quota=9, window=MINUTE))
     assert await counters.take("signup", [full, empty]) is None
     assert await counters.take("signup", [full, empty])
     assert await counters.take("signup", [empty, full])

@@ -15,6 +15,7 @@ from service.stores.revocations import PostgresRevocations
 from tests.builders import NOON, FakeAmbient
 from tests.contract.ground import open_postgres
 from tests.fakes import FakeRevocations
+from tests.patience import until
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -81,8 +82,7 @@ async def test_while_one_recalls_every_other_waits_at_the_door(
     async with asyncio.timeout(10), open_postgres(embedded) as mine, open_postgres(embedded) as other:
         async with PostgresRevocations(mine).recall(NOON):
             waiting = asyncio.create_task(recalled(PostgresRevocations(other)))
-            while not await database.fetchval(WAITING):
-                await asyncio.sleep(0)
+            await until(lambda: database.fetchval(WAITING), within=5)
             late = revocation("late")
             await PostgresRevocations(mine).add([late])  # whoever ends a session never waits
             assert not waiting.done()

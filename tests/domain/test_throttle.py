@@ -4,76 +4,30 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from itertools import count
 
 import fakeredis
 import pytest
-from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from service.domain.models import Visitor
-from service.domain.throttle import IN_FLIGHT, Throttle, Turns
+from service.domain.throttle import IN_FLIGHT, Turns
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
-from service.stores.counters import RedisCounters
-
-MINUTE = timedelta(minutes=1)
-ANN, BOB = "ann@example.com", "bob@example.com"
-HOME = Visitor(source="203.0.113.7", user_agent="")
-MANY = Rate(quota=1000, window=5 * MINUTE)
-
-
-def throttle(
-    redis: Redis | None = None, settings: ThrottleSettings | None = None, max_wait: timedelta = timedelta(seconds=10)
-) -> Throttle:
-    counters = RedisCounters(redis or fakeredis.FakeAsyncRedis())
-    return Throttle(counters, settings or ThrottleSettings(), lambda text: f"<{text[::-1]}>", max_wait)
-
-
-def three(settings: ThrottleSettings | None = None) -> list[Throttle]:
-    server = fakeredis.FakeServer()
-    return [throttle(fakeredis.FakeAsyncRedis(server=server), settings) for _ in range(3)]
-
-
-def strangers() -> Callable[[], Visitor]:
-    numbers = count()
-    return lambda: Visitor(source=f"198.51.{(number := next(numbers)) >> 8}.{number & 255}", user_agent="")
-
-
-async def guess(limits: Throttle, account: str = ANN, visitor: Visitor = HOME) -> None:
-    """A wrong password. Raises what the visitor is told."""
-    async with limits.login(account, visitor):
-        for _ in range(20):
-            await asyncio.sleep(0)  # others get their turn of the loop, as they do during a hash
-        raise InvalidCredentialsError
-
-
-async def log_in(
-    limits: Throttle, account: str = ANN, visitor: Visitor = HOME, error: Exception | None = None
-) -> None:
-    """A right password; `error` strikes after it was judged."""
-    async with limits.login(account, visitor) as attempt:
-        for _ in range(20):
-            await asyncio.sleep(0)
-        attempt.succeeded()
-        if error:
-            raise error
-
-
-async def outcomes(*tries: Awaitable[None]) -> list[type[BaseException] | None]:
-    return [type(said) if said else None for said in await asyncio.gather(*tries, return_exceptions=True)]
-
-
-async def judged_until_refused(limits: Throttle, account: str = ANN, visitor: Visitor = HOME) -> int:
-    for judged in count():
-        try:
-            await guess(limits, account, visitor)
-        except InvalidCredentialsError:
-            continue
-        except RateLimitedError:
-            return judged
-    raise AssertionError
+from tests.domain.logins import (
+    ANN,
+    BOB,
+    HOME,
+    MANY,
+    MINUTE,
+    guess,
+    judged_until_refused,
+    log_in,
+    outcomes,
+    strangers,
+    three,
+    throttle,
+)
 
 
 async def test_five_wrong_passwords_are_judged_and_the_sixth_is_not() -> None:
@@ -225,53 +179,6 @@ async def test_a_global_flood_is_warned_of_once() -> None:
     assert [line["log_level"] for line in logs] == ["warning"]
 
 
-async def test_attempts_are_limited_when_the_setting_says_so() -> None:
-    limits = throttle(settings=ThrottleSettings(login_attempts=Rate(quota=7, window=5 * MINUTE)))
-    for _ in range(7):
-        await log_in(limits)
-    with pytest.raises(RateLimitedError) as told:
-        await log_in(limits)
-    assert told.value.policy
-    assert (told.value.policy.name, told.value.policy.quota) == ("login-attempts-source", 7)
-
-
-@pytest.mark.parametrize(
-    ("source", "exempt"),
-    [
-        ("127.0.0.1", True),
-        ("::/64", True),  # a whole /64 is one source, so ::1/128 speaks for all of it
-        ("2001:db8:1:2::/64", True),
-        ("2001:db9::/64", False),
-        ("128.0.0.1", False),
-        ("local", False),
-    ],
-)
-async def test_exempt_sources_have_no_limits_and_others_do(source: str, exempt: bool) -> None:  # noqa: FBT001 - a column
-    networks = "127.0.0.0/8,::1/128,2001:db8::/32"
-    limits = throttle(settings=ThrottleSettings(
-        exempt=networks, login_attempts=MANY, signup_source=Rate(quota=5, window=MINUTE),
-    ))
-    visitor = Visitor(source=source, user_agent="")
-    said = await outcomes(*(guess(limits, ANN, visitor) for _ in range(20)))
-    assert (RateLimitedError not in said) is exempt
-    said = await outcomes(*(limits.sign_up(visitor) for _ in range(20)))
-    assert (RateLimitedError not in said) is exempt
-
-
-async def test_nothing_is_limited_when_limits_are_off() -> None:
-    limits = throttle(settings=ThrottleSettings(enabled=False))
-    assert await outcomes(*(guess(limits) for _ in range(50))) == [InvalidCredentialsError] * 50
-    assert await outcomes(*(limits.unknown_api_key(HOME) for _ in range(50))) == [None] * 50
-
-
-async def test_no_account_address_or_token_is_readable_in_a_key() -> None:
-    redis = fakeredis.FakeAsyncRedis()
-    limits = throttle(redis)
-    await outcomes(guess(limits, ANN), log_in(limits, BOB), limits.refresh(HOME, "rt_secret"))
-    found = str(await redis.keys())
-    assert not any(secret in found for secret in (ANN, BOB, "rt_secret"))
-
-
 async def test_nothing_is_remembered_of_turns_that_are_over() -> None:
     turns = Turns(1)
     async with turns.turn("a"), turns.turn("b"):
@@ -282,3 +189,18 @@ async def test_nothing_is_remembered_of_turns_that_are_over() -> None:
         assert turns.are_taken("a")
     assert not turns._semaphores
     assert not turns._users
+
+
+async def test_a_login_that_waits_for_nobody_asks_redis_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    redis = fakeredis.FakeAsyncRedis()
+    limits, asked = throttle(redis), []
+    await log_in(limits)
+    ask: Callable[..., Awaitable[object]] = redis.execute_command
+
+    async def note(*command: str, **options: bool) -> object:
+        asked.append(command[0])
+        return await ask(*command, **options)
+
+    monkeypatch.setattr(redis, "execute_command", note)
+    await log_in(limits)
+    assert asked == ["EVALSHA", "EVALSHA"]

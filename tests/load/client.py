@@ -67,7 +67,7 @@ class Patience(Enum):
     """What a client does when it is refused."""
 
     HONOURS = "waits as long as Retry-After says"
-    IGNORES = "comes back at once"
+    IGNORES = "pauses as long as the load says"
 
 
 class Connection(asyncio.Protocol):
@@ -184,7 +184,7 @@ async def closed_loop(
 
 async def open_loop(port: int, requests: Sequence[bytes], per_second: float, seconds: float) -> Load:
     """Send the requests in turn at a fixed rate, on as many connections as it takes."""
-    load, loop = Load(), asyncio.get_running_loop()
+    load = Load()
     idle = deque([await Connection.open(port) for _ in range(16)])
     everyone = list(idle)
     late: deque[tuple[bytes, float]] = deque()
@@ -215,7 +215,6 @@ async def open_loop(port: int, requests: Sequence[bytes], per_second: float, sec
             break
         await asyncio.sleep(0.01)
     load.seen.setdefault(0, []).extend(Seen(perf_counter(), perf_counter() - due) for _, due in late)
-    _ = loop
     for connection in everyone:
         connection.drop()
     return load

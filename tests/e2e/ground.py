@@ -1,0 +1,37 @@
+"""More ground for stories than the common fixtures give: empty databases, and an operator's command line."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from service.ambient import Ambient
+from service.embedded import Stores
+from service.settings import Settings
+from service.wiring import House, wire
+
+
+@asynccontextmanager
+async def empty_database(embedded: Stores) -> AsyncIterator[str]:
+    """The URL of a database of its own, without any tables, that is dropped again."""
+    name = f"empty_{Ambient().new_uuid().hex}"
+    admin = await asyncpg.connect(embedded.postgres.url)
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield embedded.postgres.url.replace("/tokenhouse?", f"/{name}?")
+        finally:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def operator(settings: Settings) -> AsyncIterator[House]:
+    """A house that serves nobody, as the commands open one."""
+    house = wire(settings, Ambient())
+    try:
+        await house.open()
+        yield house
+    finally:
+        await house.close()

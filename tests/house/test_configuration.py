@@ -1,0 +1,118 @@
+"""A configuration that cannot work: one clear line, exit status 78, never a traceback, never the value."""
+
+from pathlib import Path
+
+import pytest
+
+from service.__main__ import main
+from service.errors import ConfigurationError
+from service.settings import load
+from tests.builders import SECRET
+
+GOOD = {
+    "TOKENHOUSE_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none",
+    "TOKENHOUSE_REDIS__URL": "redis://127.0.0.1:1/0",
+    "TOKENHOUSE_SECRET_KEY": SECRET,
+}
+
+
+def refusal_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **environment: str) -> str:
+    for name, value in (GOOD | environment).items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve"]) == 78
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("tokenhouse: ")
+    return said
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_required_is_asked_for_by_name(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of(monkeypatch, capsys, **{name: ""})
+    assert f"{name} is missing" in said
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "tiny-0451",
+        "x" * 31,
+        "x" * 64,
+        "change-me-change-me-change-me-change-me-1234",
+        "your-secret-here-your-secret-here-1234",
+    ],
+)
+def test_a_short_or_sample_secret_stops_the_start(
+    secret: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of(monkeypatch, capsys, TOKENHOUSE_SECRET_KEY=secret)
+    assert "TOKENHOUSE_SECRET_KEY" in said
+    assert secret not in said
+    assert "TOKENHOUSE_SECRET_KEYS_PREVIOUS" in refusal_of(
+        monkeypatch, capsys, TOKENHOUSE_SECRET_KEYS_PREVIOUS=f"{SECRET},{secret}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("TOKENHOUSE_SERVER__PROT", "1", "server.prot"), ("TOKENHOUSE_NO_SUCH", "1", "TOKENHOUSE_NO_SUCH"),
+        ("TOKENHOUSE_SERVER", "1", "TOKENHOUSE_SERVER"), ("TOKENHOUSE_SERVER__PORT", "eighty", "server.port"),
+        ("TOKENHOUSE_SERVER__PORT", "70000", "server.port"), ("TOKENHOUSE_PASSWORDS__MAX_WAIT", "2", "passwords.max_wait"),
+        ("TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS", "3", "passwords.bcrypt_rounds"), ("TOKENHOUSE_LOGGING__LEVEL", "LOUD", "logging.level"),
+        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "many", "throttle.login_source"), ("TOKENHOUSE_TOKENS__LEEWAY", "5m", "tokens.leeway"),
+        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "10.0.0.0/99", "server.trusted_proxies"), ("PORT", "x", "server.port"),
+        ("TOKENHOUSE_CONFIG", "/no/such/file.yaml", "/no/such/file.yaml"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_is_wrong_is_named(
+    name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word in refusal_of(monkeypatch, capsys, **{name: value})
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "\x00", "7"])
+def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"mine\.yaml"):
+        load(file)
+
+
+def test_the_environment_wins_over_secrets_files_and_those_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text("server: {port: 1, host: a}\ndatabase: {url: from-file}\n")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "TOKENHOUSE_SERVER__PORT").write_text("2")
+    (secrets / "tokenhouse_database__url").write_text("from-secret\n")
+    (secrets / "unrelated").write_text("ignored")
+    monkeypatch.setenv("TOKENHOUSE_SECRETS_DIR", str(secrets))
+    assert load(tmp_path / "mine.yaml").server.port == 2
+    monkeypatch.setenv("PORT", "3")
+    assert load(tmp_path / "mine.yaml").server.port == 3
+    monkeypatch.setenv("TOKENHOUSE_SERVER__PORT", "4")
+    settings = load(tmp_path / "mine.yaml")
+    assert (settings.server.port, settings.server.host) == (4, "a")
+    assert settings.database.url.get_secret_value() == "from-secret"
+
+
+def test_lists_rates_and_durations_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    monkeypatch.setenv("TOKENHOUSE_THROTTLE__LOGIN_ATTEMPTS", "7/90s")
+    monkeypatch.setenv("TOKENHOUSE_TOKENS__REFRESH_LIFETIME", "P1DT12H")
+    settings = load()
+    assert [str(network) for network in settings.server.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert settings.throttle.login_attempts
+    assert (settings.throttle.login_attempts.quota, settings.throttle.login_attempts.window.total_seconds()) == (7, 90)
+    assert settings.tokens.refresh_lifetime.total_seconds() == 36 * 3600
+
+
+def test_a_secret_is_never_printed_with_the_settings() -> None:
+    settings = load()
+    shown = repr(type(settings)(secret_key=SECRET, database={"url": "postgresql://u:hidden@h/d"}))
+    assert SECRET not in shown
+    assert "hidden" not in shown

@@ -1,0 +1,140 @@
+"""Logins against the raw rate of bcrypt, and what an overload leaves of them."""
+
+import asyncio
+from statistics import median
+from time import perf_counter
+
+from service.settings import Passwords
+from tests.load.client import Connection, Load, Patience, closed_loop, open_loop, request
+from tests.load.figures import Bar, Row, ms, percentile, ratio
+from tests.load.limits import Hashes, cores
+from tests.load.plan import Plan
+from tests.load.stage import Instance, login
+
+SETTLE = 1.0  # seconds for hashes whose client has hung up to run to their end
+WARM_UP = 2.0
+IMPATIENCE = 0.25  # seconds after which a client that ignores Retry-After tries again
+MAX_WAIT = Passwords().max_wait.total_seconds()
+
+
+async def rates(service: Instance, plan: Plan) -> list[Row]:
+    """Raw, 16 clients, 64 that wait as told, 256 that do not, and again from the start."""
+    hashes, threads = Hashes(), len(cores())
+    raw: list[float] = []
+    loads: dict[str, list[Load]] = {"16": [], "64": [], "256": [], "flood": []}
+    for _ in range(plan.rounds):
+        raw.append(hashes.rate(plan.seconds(6), threads))
+        loads["16"].append(await _load(service, plan, 16, Patience.HONOURS))
+        loads["64"].append(await _load(service, plan, 64, Patience.HONOURS))
+        loads["256"].append(await _load(service, plan, 256, Patience.IGNORES, IMPATIENCE))
+    loads["flood"].append(await _load(service, plan, 256, Patience.IGNORES))
+    calm = [load.rate() for load in loads["16"]]
+    promised = [MAX_WAIT + 3 * ratio(threads, rate) for rate in raw]
+    accepted = [percentile(load.times(200), 0.99) for load in loads["64"]]
+    flood = loads["flood"][0]
+    return [
+        Row(name="bcrypt checks/s, all cores", values=raw, note=f"cost 12, {threads} threads"),
+        Row(
+            name="login/s at 16 clients to the raw bcrypt rate of all cores",
+            values=[ratio(rate, limit) for rate, limit in zip(calm, raw, strict=True)],
+            bar=0.95, target=1.0, note=f"median {median(calm):.2f}/s",
+        ),
+        Row(
+            name="overload, 64 clients that honour Retry-After: login rate kept",
+            values=_kept(loads["64"], calm), bar=0.9, target=0.9, note="of the rate at 16 clients",
+        ),
+        Row(
+            name="… p99 of the accepted to max_wait + 3 hash times",
+            values=[ratio(*pair) for pair in zip(accepted, promised, strict=True)],
+            side=Bar.AT_MOST, bar=1.0, target=1.0,
+            note=f"median {median(accepted):.2f} s; hash time with all cores busy {ratio(threads, median(raw)):.3f} s",
+        ),
+        Row(
+            name="overload, 256 clients that ignore it: login rate kept",
+            values=_kept(loads["256"], calm), bar=0.8, target=0.9,
+            note=f"each comes back after {ms(IMPATIENCE):.0f} ms; {median(load.rate(503) for load in loads['256']):.0f}"
+            " refusals/s",
+        ),
+        Row(
+            name="… p99 of the refusals", values=[ms(percentile(load.times(503), 0.99)) for load in loads["256"]],
+            unit=" ms", side=Bar.AT_MOST, bar=100, target=50,
+        ),
+        Row(
+            name="flood, 256 clients that come back at once: login rate kept", values=_kept([flood], calm[-1:]),
+            note=f"{flood.rate(503):.0f} refusals/s, p99 {ms(percentile(flood.times(503), 0.99)):.0f} ms; the flood's "
+            f"own sender took {flood.generator:.0%} of a core",
+        ),
+    ]  # fmt: skip
+
+
+async def latency(service: Instance, plan: Plan) -> list[Row]:
+    """One client and one raw hash in turn."""
+    hashes = Hashes()
+    connection = await Connection.open(service.port)
+    raw: list[float] = []
+    ratios: list[float] = []
+    for _ in range(plan.rounds):
+        alone: list[float] = []
+        logins: list[float] = []
+        for _ in range(plan.few or 12):
+            alone.append(hashes.one())
+            started = perf_counter()
+            answer = await connection.ask(login(0))
+            logins.append(perf_counter() - started)
+            if answer.status != 200:
+                raise RuntimeError(f"a lone login was answered with {answer.status}")
+        raw.append(ms(median(alone)))
+        ratios.append(ratio(median(logins), median(alone)))
+    connection.drop()
+    return [
+        Row(name="one bcrypt check alone", values=raw, unit=" ms", side=Bar.AT_MOST, note="cost 12"),
+        Row(
+            name="login p50, one client, to one raw hash", values=ratios, side=Bar.AT_MOST, bar=1.05, target=1.02,
+            note="in turn, one after the other",
+        ),
+    ]  # fmt: skip
+
+
+async def neighbours(service: Instance, plan: Plan, bearer: list[str]) -> list[Row]:
+    """/auth/me a hundred times a second: alone, then while 64 clients log in."""
+    asked = [request("GET", "/auth/me", authorization=token) for token in bearer]
+    idle: list[float] = []
+    busy: list[float] = []
+    for _ in range(plan.rounds):
+        await asyncio.sleep(SETTLE)
+        idle.append(_p99(await open_loop(service.port, asked, 100, plan.seconds(5))))
+        storm = asyncio.create_task(
+            closed_loop(service.port, [login(number) for number in range(64)], plan.seconds(8) + 1, warm_up=1)
+        )
+        await asyncio.sleep(1.5)  # until the queue is full
+        busy.append(_p99(await open_loop(service.port, asked, 100, plan.seconds(8) - 1)))
+        await storm
+    return [
+        Row(name="`me` p99 alone, 100/s", values=idle, unit=" ms", side=Bar.AT_MOST, note="open loop"),
+        Row(name="`me` p99 under 64 logins", values=busy, unit=" ms", side=Bar.AT_MOST, bar=15, target=7),
+        Row(
+            name="… to its p99 alone", values=[ratio(*pair) for pair in zip(busy, idle, strict=True)],
+            side=Bar.AT_MOST, bar=5,
+        ),
+    ]  # fmt: skip
+
+
+async def _load(service: Instance, plan: Plan, clients: int, patience: Patience, pause: float = 0.0) -> Load:
+    load = await closed_loop(
+        service.port, [login(number) for number in range(clients)], plan.seconds(8),
+        warm_up=WARM_UP, patience=patience, pause=pause,
+    )  # fmt: skip
+    await asyncio.sleep(SETTLE)
+    if strange := load.seen.keys() - {200, 503}:
+        raise RuntimeError(f"logins were answered with {strange}")
+    return load
+
+
+def _kept(loads: list[Load], calm: list[float]) -> list[float]:
+    return [ratio(load.rate(), rate) for load, rate in zip(loads, calm, strict=True)]
+
+
+def _p99(load: Load) -> float:
+    if strange := load.seen.keys() - {200, 0}:
+        raise RuntimeError(f"/auth/me was answered with {strange}")
+    return ms(percentile(load.times(200, 0), 0.99))

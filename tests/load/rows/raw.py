@@ -1,0 +1,24 @@
+"""The raw limits that no bar refers to, for orientation."""
+
+from tests.load.figures import Row
+from tests.load.limits import Hashes, RoundTrips, Signatures, postgres_round_trips, redis_round_trips
+from tests.load.plan import Plan
+from tests.load.stage import Stage
+
+
+async def limits(place: Stage, plan: Plan) -> list[Row]:
+    redis = await redis_round_trips(place.redis, plan.seconds(1))
+    postgres = await postgres_round_trips(place.postgres, plan.seconds(1))
+    return [
+        Row(name="bcrypt checks/s, one thread", values=[Hashes().rate(plan.seconds(3), 1)], note="cost 12"),
+        Row(name="RS256 verifications/s, one core", values=[Signatures().verifications(plan.seconds(1))], note="joserfc"),
+        *_rows("Redis GET/s", redis, "redis-py, Unix socket"),
+        *_rows("Postgres SELECT/s", postgres, "asyncpg's pool as it comes, 10 connections, Unix socket"),
+    ]
+
+
+def _rows(name: str, trips: RoundTrips, note: str) -> list[Row]:
+    return [
+        Row(name=f"{name}, one at a time", values=[trips.alone], note=note),
+        Row(name=f"{name}, 32 at a time", values=[trips.together], note=note),
+    ]
