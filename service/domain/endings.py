@@ -58,10 +58,10 @@ class Endings:
             raise UnavailableError from None
         await self._sessions.remove(ended)
 
-    async def is_over(self, *, session_id: str, token_id: str = "") -> bool:
-        """Whether the session or the token was revoked. Raises UnavailableError while nobody can tell."""
+    async def is_over(self, *, session_id: str, token_id: str = "", key_id: str = "") -> bool:
+        """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""
         try:
-            return await self._denylist.has(token_id, session_id)
+            return await self._denylist.has(token_id, session_id, key_id)
         except ForgottenError:
             self._start_restoring()
             raise UnavailableError from None

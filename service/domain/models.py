@@ -56,6 +56,7 @@ class Claims:
     user_id: UUID
     session_id: str
     token_id: str
+    key_id: str
     expires_at: datetime
     email: str  # empty in an access token
 

@@ -60,16 +60,18 @@ class Revocations(Protocol):
 class Denylist(Protocol):
     """The fast index that every request asks. Entries lapse by themselves."""
 
-    async def has(self, token_id: str, session_id: str) -> bool:
-        """Raises ForgottenError when the store may have lost entries."""
+    async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
+        """Whether any of the three is denied. Raises ForgottenError when the store may have lost entries."""
 
-    async def add(self, tokens: Mapping[str, timedelta], sessions: Mapping[str, timedelta]) -> None:
-        """Deny token ids and session ids for so long. Raises ForgottenError as `has` does."""
+    async def add(
+        self, tokens: Mapping[str, timedelta], sessions: Mapping[str, timedelta], keys: Mapping[str, timedelta] = ...
+    ) -> None:
+        """Deny token ids, session ids and signing keys for so long. Raises ForgottenError as `has` does."""
 
     async def is_whole(self) -> bool:
         """Whether the store is known to hold every entry."""
 
-    async def restore(self, sessions: Mapping[str, timedelta]) -> None:
+    async def restore(self, sessions: Mapping[str, timedelta], keys: Mapping[str, timedelta] = ...) -> None:
         """Put entries back and declare that none is missing."""
 
 

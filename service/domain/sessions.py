@@ -78,7 +78,7 @@ class Sessions:
     async def caller(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
         claims = self.tokens.verify(id_token, Use.ID)
-        if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id):
+        if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
             raise InvalidTokenError
         return Caller(claims)
 

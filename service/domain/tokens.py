@@ -118,6 +118,7 @@ class Tokens:
             user_id=UUID(said["sub"]),
             session_id=_identifier(said["origin_jti"]),
             token_id=_identifier(said["jti"]),
+            key_id=pair.kid,
             expires_at=datetime.fromtimestamp(expires, UTC),
             email=str(said["email"]) if use is Use.ID else "",
         )

@@ -6,6 +6,7 @@
 | th:sessions:<user id>       | zset   | the refresh lifetime after the last login     | login           |
 | th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
+| th:denied:key:<kid>         | string | what is left of the last token it signed      | a leaked key    |
 | th:epoch                    | string | for ever: without it nobody trusts the others | restoring       |
 
 What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.
@@ -27,6 +28,10 @@ def sessions_of(user_id: UUID) -> str:
 
 def denied_session(session_id: str) -> str:
     return f"{PREFIX}denied:session:{session_id}"
+
+
+def denied_key(key_id: str) -> str:
+    return f"{PREFIX}denied:key:{key_id}"
 
 
 def denied_token(token_id: str) -> str:

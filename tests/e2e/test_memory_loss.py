@@ -1,29 +1,20 @@
 """When Redis forgets: what was revoked stays revoked, and who was let in stays in, on every instance."""
 
 import asyncio
-import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
 from aiohttp import ClientResponse
 from redis.asyncio import Redis
 
-from service.domain.models import Session, TokenPair, User, Visitor
-from service.domain.sessions import Sessions
 from service.embedded import EmbeddedRedis, socket_directory
-from service.errors import InvalidRefreshTokenError
 from service.stores import keys
-from service.stores.sessions import RedisSessions
-from tests.builders import part
-from tests.conftest import Client, Instances, OnFakes
-from tests.fakes import FakeUsers
+from tests.conftest import Client, Instances
 from tests.patience import until
 
 SOON = 3.0  # seconds after which everything works again
@@ -44,7 +35,8 @@ class Story:
         return self.server.data / "dump.rdb"
 
     async def command(self, *words: str) -> Any:
-        async with Redis.from_url(self.server.url) as redis:
+        client: Any = Redis.from_url(self.server.url)  # redis-py's `execute_command` is not typed
+        async with client as redis:
             return await redis.execute_command(*words)
 
     async def dead_everywhere(self) -> None:
@@ -192,68 +184,3 @@ async def test_a_restart_with_an_intact_log_logs_nobody_out(story: Story, *, cra
     story.server.start()
     await story.dead_everywhere()
     await story.alive_everywhere(refresh=True)
-
-
-# --- an instance that was half-way through a request
-
-
-class Interrupted(RedisSessions):
-    """Redis as it was before the logout, at the moment when a refresh looks; the next moment another instance heals it."""
-
-    def __init__(self, redis: Redis, heal: Callable[[], Any]) -> None:
-        super().__init__(redis)
-        self._heal = heal
-
-    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
-        found = await super().use(session_id, digest, now, idle_lifetime)
-        await self._heal()
-        return found
-
-
-async def test_a_refresh_that_saw_an_old_snapshot_gets_nothing_when_another_instance_heals_it(fakes: OnFakes) -> None:
-    tokens = await fakes.client.log_in(await fakes.client.sign_up())
-    session_key = keys.session(tokens["refreshToken"][3:27])
-    old = await fakes.redis.dump(session_key)
-    assert old
-    assert (await fakes.client.log_out(tokens)).status == 200
-    fakes.ambient.advance(hours=2)  # the denial has lapsed: all tokens have expired, but the refresh token is younger
-    await fakes.redis.flushall()
-    await fakes.redis.restore(session_key, 0, old)
-    sessions: Sessions = replace(
-        fakes.house.services.sessions, stored=Interrupted(fakes.redis, fakes.house.endings.restore)
-    )
-    with pytest.raises(InvalidRefreshTokenError):
-        await sessions.refresh(tokens["refreshToken"], Visitor("127.0.0.1"))
-
-
-class SlowUsers(FakeUsers):
-    """Answers late."""
-
-    def __init__(self, users: FakeUsers) -> None:
-        super().__init__()
-        self.rows = users.rows
-        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
-
-    async def by_id(self, user_id: UUID) -> User | None:
-        self.is_asked.set()
-        await self.may_answer.wait()
-        return await super().by_id(user_id)
-
-
-async def test_tokens_of_a_refresh_that_a_logout_overtook_are_denied_to_their_very_end(fakes: OnFakes) -> None:
-    tokens = await fakes.client.log_in(await fakes.client.sign_up())
-    users = SlowUsers(fakes.users)
-    sessions: Sessions = replace(fakes.house.services.sessions, users=users)
-    refreshing = asyncio.create_task(sessions.refresh(tokens["refreshToken"], Visitor("127.0.0.1")))
-    await users.is_asked.wait()
-    assert (await fakes.client.log_out(tokens)).status == 200
-    patience = fakes.house.settings.database
-    fakes.ambient.advance(seconds=(patience.acquire_timeout + patience.command_timeout).total_seconds())
-    users.may_answer.set()
-    (outcome,) = await asyncio.gather(refreshing, return_exceptions=True)
-    if isinstance(outcome, TokenPair):
-        (ending,) = fakes.revocations.rows.values()
-        expires = datetime.fromtimestamp(json.loads(part(outcome.id_token, 1))["exp"], UTC)
-        assert ending.denied_until >= expires + fakes.house.settings.tokens.leeway
-    else:
-        assert isinstance(outcome, InvalidRefreshTokenError)

@@ -49,8 +49,8 @@ async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
     add(process.starts(place, plan))
     add(await limiter.refusals(place, plan, SPOILT + 2))
     add(await limiter.parallel_guesses(place, SPOILT + 3))
-    yardsticks = [row for row in bars if row.verdict is Verdict.NO_BAR and "hello" in row.name or "checks/s" in row.name]
-    return [row for row in bars if row not in yardsticks], [*yardsticks, *limits]
+    yardsticks = [row for row in bars if row.is_yardstick]
+    return [row for row in bars if not row.is_yardstick], [*yardsticks, *limits]
 
 
 def _say(row: Row) -> None:

@@ -6,12 +6,11 @@ and counts from the time a request was due, so that a server that stalls cannot 
 
 import asyncio
 import json
-import resource
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 LOOPBACK = "127.0.0.1"
@@ -48,6 +47,10 @@ class Load:
 
     seen: dict[int, list[Seen]] = field(default_factory=dict)
     generator: float = 0.0
+
+    @property
+    def answers(self) -> int:
+        return sum(map(len, self.seen.values()))
 
     def count(self, status: int) -> int:
         return len(self.seen.get(status, ()))
@@ -122,7 +125,12 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, request: bytes) -> Answer:
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send(request, lambda answer: done.done() or done.set_result(answer))
+
+        def heard(answer: Answer) -> None:
+            if not done.done():
+                done.set_result(answer)
+
+        self.send(request, heard)
         return await done
 
 
@@ -176,7 +184,9 @@ async def closed_loop(
     for connection, said in zip(connections, requests, strict=True):
         go_on(connection, said)
     await asyncio.sleep(warm_up)
-    load.generator = await _share_of_a_core(seconds)
+    spent, started = process_time(), perf_counter()
+    await asyncio.sleep(seconds)
+    load.generator = (process_time() - spent) / (perf_counter() - started)
     for connection in connections:
         connection.drop()
     return load
@@ -218,16 +228,6 @@ async def open_loop(port: int, requests: Sequence[bytes], per_second: float, sec
     for connection in everyone:
         connection.drop()
     return load
-
-
-async def _share_of_a_core(seconds: float) -> float:
-    def spent() -> float:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
-    before, started = spent(), perf_counter()
-    await asyncio.sleep(seconds)
-    return (spent() - before) / (perf_counter() - started)
 
 
 def _number(head: bytes, name: bytes) -> int:

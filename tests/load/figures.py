@@ -11,7 +11,7 @@ class Verdict(StrEnum):
     TARGET = "reaches the target"
     HOLDS = "holds"
     MISSED = "**missed**"
-    NO_BAR = "–"
+    NO_BAR = "-"
     ABSENT = "not there yet"
 
 
@@ -31,6 +31,7 @@ class Row:
     bar: float | None = None
     target: float | None = None
     note: str = ""
+    is_yardstick: bool = False  # a raw limit, which a row with a bar refers to
 
     @property
     def verdict(self) -> Verdict:
@@ -62,7 +63,7 @@ class Row:
 
     def _spoken(self, value: float | None) -> str:
         if value is None:
-            return "–"
+            return "-"
         if value >= 1000:
             return f"{value:,.0f}{self.unit}".replace(",", " ")
         text = f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -94,7 +94,7 @@ class Stage:
         log = self.logs / f"{port}.log"
         with log.open("ab") as output:
             started = perf_counter()
-            process = subprocess.Popen(  # noqa: S603 - our own words
+            process = subprocess.Popen(
                 [sys.executable, *words], env={**inherited, **variables}, stdout=output, stderr=output,
             )
         instance = Instance(process, port)

@@ -55,12 +55,12 @@ async def parallel_guesses(place: Stage, number: int) -> list[Row]:
         Row(
             name=f"{GUESSES} parallel guesses at one account from one source, {INSTANCES} instances: judged",
             values=[one], side=Bar.AT_MOST, bar=limits.login_account_source.quota + allowed,
-            note=f"limit {limits.login_account_source.quota} + {INSTANCES} × {IN_FLIGHT} in flight",
+            note=f"limit {limits.login_account_source.quota} + {INSTANCES} x {IN_FLIGHT} in flight",
         ),
         Row(
             name="… each from a source of its own: judged", values=[many], side=Bar.AT_MOST,
             bar=limits.login_account.quota + allowed,
-            note=f"limit {limits.login_account.quota} + {INSTANCES} × {IN_FLIGHT} in flight",
+            note=f"limit {limits.login_account.quota} + {INSTANCES} x {IN_FLIGHT} in flight",
         ),
     ]  # fmt: skip
 

@@ -1,0 +1,130 @@
+"""What happens to somebody who was half-way: a refresh that a logout overtakes, a restoring that is undone."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from service.domain.endings import Endings
+from service.domain.models import Revocation, Session, TokenPair, User, Visitor
+from service.domain.ports import ForgottenError
+from service.errors import InvalidRefreshTokenError
+from service.stores import keys
+from service.stores.denylist import RedisDenylist
+from service.stores.sessions import RedisSessions
+from tests.builders import part
+from tests.conftest import OnFakes
+from tests.fakes import FakeUsers
+
+VISITOR = Visitor("127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A session as Redis held it before its logout, which was so long ago that its denial has lapsed."""
+
+    redis: Redis
+    tokens: dict[str, Any]
+    dump: bytes
+
+    @property
+    def key(self) -> str:
+        return keys.session(self.tokens["refreshToken"][3:27])
+
+    async def comes_back(self) -> None:
+        """Redis restarts from it: there is no marker, and no denial either."""
+        await self.redis.flushall()
+        await self.redis.restore(self.key, 0, self.dump)
+
+
+@pytest.fixture
+async def snapshot(fakes: OnFakes) -> Snapshot:
+    tokens = await fakes.client.log_in(await fakes.client.sign_up())
+    dump = await fakes.redis.dump(keys.session(tokens["refreshToken"][3:27]))
+    assert dump
+    assert (await fakes.client.log_out(tokens)).status == 200
+    fakes.ambient.advance(hours=2)
+    return Snapshot(fakes.redis, tokens, dump)
+
+
+class EventfulSessions(RedisSessions):
+    """Something happens right after each call."""
+
+    def __init__(self, redis: Redis, event: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(redis)
+        self._event = event
+
+    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
+        found = await super().use(session_id, digest, now, idle_lifetime)
+        await self._event()
+        return found
+
+    async def remove(self, revocations: Sequence[Revocation]) -> None:
+        await super().remove(revocations)
+        await self._event()
+
+
+async def test_a_refresh_that_saw_an_old_snapshot_gets_nothing_when_another_instance_heals_it(
+    fakes: OnFakes, snapshot: Snapshot
+) -> None:
+    await snapshot.comes_back()
+    healed = EventfulSessions(fakes.redis, fakes.house.endings.restore)
+    sessions = replace(fakes.house.services.sessions, stored=healed)
+    with pytest.raises(InvalidRefreshTokenError):
+        await sessions.refresh(snapshot.tokens["refreshToken"], VISITOR)
+
+
+async def test_an_old_snapshot_that_comes_back_during_a_restoring_is_found_out(
+    fakes: OnFakes, snapshot: Snapshot
+) -> None:
+    await snapshot.comes_back()
+    denylist = RedisDenylist(fakes.redis, fakes.house.ground.server, fakes.ambient)
+    undone = EventfulSessions(fakes.redis, snapshot.comes_back)
+    endings = Endings(fakes.revocations, denylist, undone, fakes.house.settings.tokens, fakes.ambient)
+    try:
+        await endings.restore()
+    except ForgottenError:
+        assert not await denylist.is_whole()
+    await fakes.house.endings.restore()  # as the next request has it done, if the marker calls for it
+    assert not await fakes.redis.exists(snapshot.key)
+    assert (await fakes.client.refresh(snapshot.tokens)).status == 401
+
+
+class SlowUsers(FakeUsers):
+    """Answers late."""
+
+    def __init__(self, users: FakeUsers) -> None:
+        super().__init__()
+        self.rows = users.rows
+        self.is_asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def by_id(self, user_id: UUID) -> User | None:
+        self.is_asked.set()
+        await self.may_answer.wait()
+        return await super().by_id(user_id)
+
+
+async def test_tokens_of_a_refresh_that_a_logout_overtook_are_denied_to_their_very_end(fakes: OnFakes) -> None:
+    tokens = await fakes.client.log_in(await fakes.client.sign_up())
+    users = SlowUsers(fakes.users)
+    sessions = replace(fakes.house.services.sessions, users=users)
+    refreshing = asyncio.create_task(sessions.refresh(tokens["refreshToken"], VISITOR))
+    await users.is_asked.wait()
+    assert (await fakes.client.log_out(tokens)).status == 200
+    patience = fakes.house.settings.database
+    fakes.ambient.advance(seconds=(patience.acquire_timeout + patience.command_timeout).total_seconds())
+    users.may_answer.set()
+    (outcome,) = await asyncio.gather(refreshing, return_exceptions=True)
+    if isinstance(outcome, TokenPair):
+        (ending,) = fakes.revocations.rows.values()
+        last_moment = datetime.fromtimestamp(json.loads(part(outcome.id_token, 1))["exp"], UTC)
+        last_moment += fakes.house.settings.tokens.leeway
+        assert ending.denied_until >= last_moment
+    else:
+        assert isinstance(outcome, InvalidRefreshTokenError)

@@ -1,0 +1,189 @@
+"""When a store fails: 503 in time and nothing worse, and back to work by itself."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from service.ambient import Ambient
+from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
+from service.wiring import wire
+from tests.conftest import Client, Serve, real_settings
+from tests.e2e.outages import (
+    BY_POSTGRES,
+    BY_REDIS,
+    CALLS,
+    Scene,
+    all_unavailable,
+    burst_unavailable,
+    recovers,
+    still_stands,
+)
+from tests.patience import until
+
+POLICY_NOTICE = 10.0  # seconds until `/readyz` tells that Redis may forget at will
+DURABLE = {"synchronous_commit": "on"}  # for these tests kill it; a lost power supply they do not try
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Stores for these tests alone."""
+    directory = tmp_path_factory.mktemp("outages")
+    with socket_directory() as for_postgres, socket_directory() as for_redis:
+        postgres = EmbeddedPostgres(directory / "postgres", for_postgres, fast=True, options=DURABLE)
+        redis = EmbeddedRedis(directory / "redis", for_redis)
+        postgres.start()
+        redis.start()
+        yield Stores(postgres, redis)
+        redis.stop()
+        postgres.stop()
+
+
+@pytest.fixture
+async def scene(own: Stores, serve: Serve) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as closing:
+        client = await instance(own, serve, closing)
+        person = await client.sign_up()
+        tokens, spare = await client.log_in(person), await client.log_in(person)
+        yield Scene(own.postgres, own.redis, client, person, tokens, spare)
+        for server in (own.redis, own.postgres):  # whatever a failed test left behind
+            server.kill()
+            server.start()
+
+
+async def instance(own: Stores, serve: Serve, closing: AsyncExitStack, **sections: dict[str, Any]) -> Client:
+    house = wire(real_settings(own, **sections), Ambient())
+    closing.push_async_callback(house.close)
+    await house.open()
+    return await serve(house)
+
+
+async def configure(scene: Scene, name: str, value: str) -> None:
+    async with Redis.from_url(scene.redis.url) as redis:
+        await redis.config_set(name, value)
+
+
+@pytest.mark.parametrize(
+    ("fail", "mend"), [(EmbeddedRedis.kill, EmbeddedRedis.start), (EmbeddedRedis.pause, EmbeddedRedis.resume)]
+)
+async def test_without_redis_every_call_is_503_within_a_second_and_recovers(
+    scene: Scene, fail: Callable[[EmbeddedRedis], None], mend: Callable[[EmbeddedRedis], None]
+) -> None:
+    fail(scene.redis)
+    await all_unavailable(scene, BY_REDIS, *CALLS)
+    await burst_unavailable(scene, BY_REDIS, "me", "refresh", "log out")
+    await still_stands(scene)
+    mend(scene.redis)
+    await recovers(scene)
+    assert (await scene.client.me(scene.spare)).status == 401  # it was logged out while recovering
+
+
+@pytest.mark.parametrize(
+    ("fail", "mend"),
+    [(EmbeddedPostgres.kill, EmbeddedPostgres.start), (EmbeddedPostgres.pause, EmbeddedPostgres.resume)],
+)
+async def test_without_postgres_every_call_is_503_in_time_and_recovers(
+    scene: Scene, fail: Callable[[EmbeddedPostgres], None], mend: Callable[[EmbeddedPostgres], None]
+) -> None:
+    assert (await scene.call("api key")).status == 200
+    fail(scene.postgres)
+    await all_unavailable(scene, BY_POSTGRES, *CALLS, "api key")
+    await burst_unavailable(scene, BY_POSTGRES, "me", "refresh", "log out", "api key")
+    await still_stands(scene)
+    mend(scene.postgres)
+    await recovers(scene)
+    assert (await scene.call("api key")).status == 200
+
+
+async def test_a_killed_postgres_loses_no_acknowledged_write(scene: Scene) -> None:
+    newcomer = await scene.client.sign_up()
+    assert (await scene.client.log_out(scene.spare)).status == 200
+    scene.postgres.kill()
+    scene.redis.kill()
+    shutil.rmtree(scene.redis.data)  # so that Postgres alone remembers the logout
+    scene.redis.start()
+    scene.postgres.start()
+    await recovers(scene, but=("refresh", "log out"))
+    assert (await scene.client.log_in(newcomer))["apiKey"] == newcomer["apiKey"]
+    assert (await scene.client.me(scene.spare)).status == 401
+    assert (await scene.client.refresh(scene.spare)).status == 401
+
+
+async def test_a_killed_redis_loses_no_acknowledged_write(scene: Scene) -> None:
+    newest = await scene.client.log_in(scene.person)
+    assert (await scene.client.log_out(scene.spare)).status == 200
+    scene.redis.kill()
+    scene.redis.start()
+    await recovers(scene, but=("log out",))
+    assert (await scene.client.refresh(newest)).status == 200
+    assert (await scene.client.me(scene.spare)).status == 401
+    assert (await scene.client.refresh(scene.spare)).status == 401
+
+
+async def test_redis_restarted_empty_is_healed(scene: Scene) -> None:
+    scene.redis.kill()
+    shutil.rmtree(scene.redis.data)
+    scene.redis.start()
+    await recovers(scene, but=("refresh",))
+    assert (await scene.client.refresh(scene.tokens)).status == 401  # its session is lost, and the service says so
+    assert (await scene.client.me(scene.spare)).status == 401
+
+
+async def test_a_full_redis_refuses_what_it_cannot_keep_and_answers_the_rest(scene: Scene) -> None:
+    await configure(scene, "maxmemory", "1")
+    await all_unavailable(scene, BY_REDIS, "login", "refresh", "log out")
+    await burst_unavailable(scene, BY_REDIS, "refresh", "log out")
+    assert (await scene.hear("me")).status == 200
+    assert (await scene.hear("api key")).status == 200
+    for path in ("/healthz", "/.well-known/jwks.json"):
+        assert (await scene.client.get(path)).status == 200
+    await configure(scene, "maxmemory", "0")
+    await recovers(scene)
+    assert (await scene.client.me(scene.spare)).status == 401
+
+
+async def test_a_full_redis_refuses_what_must_be_counted(own: Stores, scene: Scene, serve: Serve) -> None:
+    async with AsyncExitStack() as closing:
+        limited = await instance(own, serve, closing, throttle={"exempt": []})
+        strict = Scene(scene.postgres, scene.redis, limited, scene.person, scene.tokens, scene.spare)
+        await configure(scene, "maxmemory", "1")
+        await all_unavailable(strict, BY_REDIS, "login", "sign up", "refresh", "log out")
+        await configure(scene, "maxmemory", "0")
+        await recovers(strict)
+
+
+async def test_a_redis_that_may_evict_is_not_ready_until_it_is_set_right(scene: Scene) -> None:
+    assert await scene.is_ready()
+    await configure(scene, "maxmemory-policy", "allkeys-lru")
+
+    async def tells() -> bool:
+        answer = await scene.client.get("/readyz")
+        return answer.status == 503 and "noeviction" in await answer.text()
+
+    await until(tells, within=POLICY_NOTICE)
+    await configure(scene, "maxmemory-policy", "noeviction")
+    await until(scene.is_ready, within=POLICY_NOTICE)
+
+
+async def test_both_stores_down_at_once_are_met_and_mended(scene: Scene) -> None:
+    scene.redis.kill()
+    scene.postgres.kill()
+    await all_unavailable(scene, BY_POSTGRES, *CALLS, "api key")
+    await still_stands(scene)
+    scene.postgres.start()
+    scene.redis.start()
+    await recovers(scene)
+
+
+async def test_an_instance_with_pending_answers_survives_a_pause_of_both(scene: Scene, tmp_path: Path) -> None:
+    assert tmp_path
+    scene.redis.pause()
+    scene.postgres.pause()
+    await all_unavailable(scene, BY_POSTGRES, *CALLS)
+    scene.postgres.resume()
+    scene.redis.resume()
+    await recovers(scene)
