@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.api import docs
 from service.api.addresses import Addresses
@@ -23,5 +23,7 @@ def make_app(services: Services, settings: Server, *lifespans: Lifespan) -> web.
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
         app.router.add_route(operation.method, operation.path, operation.handler)
+        if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors ask with HEAD
+            app.router.add_route(hdrs.METH_HEAD, operation.path, operation.handler)
     app.cleanup_ctx.extend(lifespans)
     return app

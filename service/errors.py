@@ -114,6 +114,20 @@ class TokenMismatchError(AuthError):
     message = "The two tokens belong to different sessions."
 
 
+class InvalidClientError(AuthError):
+    """RFC 6749 section 5.2."""
+
+    code = "invalid_client"
+    message = "Authenticate as a resource server: HTTP Basic with a client of the `introspection` settings."
+
+
+class InvalidRequestError(AuthError):
+    """RFC 6749 section 5.2."""
+
+    code = "invalid_request"
+    message = "Send one `token`, as a form or as a JSON object, and no parameter twice."
+
+
 class EmailTakenError(AuthError):
     code = "email_taken"
     message = "This e-mail address has an account. Log in instead."

@@ -13,6 +13,7 @@ from service.domain.keys import KeyRing
 from service.domain.passwords import Passwords
 from service.domain.ports import Revocations, SigningKeys, Users
 from service.domain.readiness import Readiness
+from service.domain.rotation import Rotation
 from service.domain.seals import Seals
 from service.domain.sessions import Sessions
 from service.domain.throttle import Throttle
@@ -87,7 +88,7 @@ def wire(settings: Settings, ambient: Ambient) -> House:
 def furnish(settings: Settings, ambient: Ambient, ground: Ground) -> House:
     rd, pg = ground.redis, ground.postgres
     seals = Seals(settings.secrets, ambient)
-    live = RedisSessions(rd)
+    live = RedisSessions(rd, settings.tokens.max_sessions)
     keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens.algorithm)
     denylist = RedisDenylist(rd, ground.server, ambient)
     endings = Endings(ground.revocations, denylist, live, settings.tokens, ambient)
@@ -104,12 +105,13 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground) -> House:
         return await health.of_redis(rd)
 
     sessions = Sessions(
-        users=ground.users, stored=live, endings=endings, passwords=passwords, throttle=throttle, tokens=tokens,
-        api_keys=api_keys, settings=settings.tokens, ambient=ambient,
+        users=ground.users, stored=live,
+        rotation=Rotation(live, endings, seals, settings.tokens, ambient), endings=endings, passwords=passwords,
+        throttle=throttle, tokens=tokens, api_keys=api_keys, settings=settings.tokens, ambient=ambient,
     )  # fmt: skip
     accounts = Accounts(
         users=ground.users, sessions=live, endings=endings, passwords=passwords, throttle=throttle, api_keys=api_keys,
-        ambient=ambient,
+        settings=settings.api_keys, ambient=ambient,
     )  # fmt: skip
     services = Services(
         sessions=sessions, accounts=accounts, keys=keys, ambient=ambient,

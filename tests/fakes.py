@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.models import Revocation, StoredKey, User
+from service.domain.models import Passage, Place, Revocation, StoredKey, User
 from service.errors import EmailTakenError
 
 
@@ -14,6 +14,7 @@ class FakeUsers:
     def __init__(self) -> None:
         self.rows: dict[UUID, User] = {}
         self.digests: dict[bytes, UUID] = {}
+        self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
 
     async def add(self, user: User, api_key_digest: bytes) -> None:
         if await self.by_email(user.canonical_email):
@@ -27,8 +28,32 @@ class FakeUsers:
     async def by_id(self, user_id: UUID) -> User | None:
         return self.rows.get(user_id)
 
-    async def by_api_key(self, digests: Sequence[bytes]) -> User | None:
-        return next((self.rows[self.digests[digest]] for digest in digests if digest in self.digests), None)
+    async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
+        for digest in digests:
+            if digest in self.digests:
+                return self.rows.get(self.digests[digest])
+            if digest in self.earlier and self.earlier[digest][1] > now:
+                return self.rows.get(self.earlier[digest][0])
+        return None
+
+    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
+        self.earlier = {old: held for old, held in self.earlier.items() if held[0] != user_id}
+        for old in [old for old, held in self.digests.items() if held == user_id]:
+            del self.digests[old]
+            if earlier_until:
+                self.earlier[old] = user_id, earlier_until
+        self.digests[digest] = user_id
+        self.rows[user_id] = replace(self.rows[user_id], api_key_sealed=sealed)
+
+    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
+        row = self.rows.get(before.id)
+        if row is None or row.password_changed_at != before.password_changed_at:
+            return False
+        self.rows[before.id] = replace(row, password_hash=password_hash, password_changed_at=at)
+        return True
+
+    async def remove(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         if self.rows[user_id].password_hash == old_hash:
@@ -57,10 +82,22 @@ class FakeSigningKeys:
 class FakeRevocations:
     def __init__(self) -> None:
         self.rows: dict[str, Revocation] = {}
+        self.entered: dict[str, int] = {}  # by which transaction
+        self.transactions = 1
 
     async def add(self, revocations: Sequence[Revocation]) -> None:
         for one in revocations:
             self.rows.setdefault(one.session_id, one)
+            self.entered.setdefault(one.session_id, self.transactions)
+        self.transactions += 1
+
+    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
+        placed = sorted((Place(self.entered[one.session_id], one.session_id), one) for one in self.rows.values())
+        found = [(here, one.denied_until) for here, one in placed if here > place and one.denied_until > now]
+        return Passage(found[:limit], Place(self.transactions))
+
+    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
+        return [one for one in self.rows.values() if one.user_id == user_id]
 
     @asynccontextmanager
     async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:

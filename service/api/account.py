@@ -1,10 +1,10 @@
-"""What members ask about themselves."""
+"""What members ask about themselves, and what they change."""
 
 from aiohttp import web
 
-from service.api import payloads, replies
-from service.api.context import SERVICES
-from service.domain.models import Member
+from service.api import bodies, payloads, replies
+from service.api.context import SERVICES, visitor_of
+from service.domain.models import Caller, Member, Session
 
 
 async def me(request: web.Request, who: Member) -> web.Response:
@@ -17,4 +17,73 @@ async def me(request: web.Request, who: Member) -> web.Response:
             last_name=user.last_name,
             created_at=user.created_at,
         )
+    )
+
+
+async def sessions(request: web.Request, caller: Caller) -> web.Response:
+    held = await request.app[SERVICES].sessions.all_of(caller)
+    return replies.answer(payloads.Sessions(sessions=[_shown(one, caller) for one in held]))
+
+
+async def end_session(request: web.Request, caller: Caller) -> web.Response:
+    await request.app[SERVICES].sessions.end_one(caller, request.match_info["sessionId"])
+    return replies.done()
+
+
+async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
+    """All but the current one; with `?everywhere=true` the current one too."""
+    held = request.app[SERVICES].sessions
+    await (held.end_all(caller) if request.query.get("everywhere") == "true" else held.end_others(caller))
+    return replies.done()
+
+
+async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
+    return replies.answer(payloads.ApiKey(api_key=await request.app[SERVICES].accounts.rotate_api_key(caller)))
+
+
+async def change_password(request: web.Request, caller: Caller) -> web.Response:
+    accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
+    accounts.refuse_when_full(visitor)
+    body = await bodies.read(request, payloads.ChangePassword)
+    await accounts.change_password(caller, body.current_password, body.new_password, visitor)
+    return replies.answer(payloads.Message(message="The password is changed. Every other session is over."))
+
+
+async def close(request: web.Request, caller: Caller) -> web.Response:
+    accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
+    accounts.refuse_when_full(visitor)
+    body = await bodies.read(request, payloads.CloseAccount)
+    await accounts.close(caller, body.password, visitor)
+    return replies.done()
+
+
+async def export(request: web.Request, caller: Caller) -> web.Response:
+    services = request.app[SERVICES]
+    user = await services.accounts.profile(Member(caller.user_id, caller.claims.email))
+    held, ended = await services.sessions.all_of(caller), await services.sessions.ended(caller)
+    return replies.answer(
+        payloads.Export(
+            user_id=user.id,
+            email=user.email,
+            canonical_email=user.canonical_email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            created_at=user.created_at,
+            password_changed_at=user.password_changed_at,
+            sessions=[_shown(one, caller) for one in held],
+            ended_sessions=[
+                payloads.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in ended
+            ],
+        )
+    )
+
+
+def _shown(session: Session, caller: Caller) -> payloads.Session:
+    return payloads.Session(
+        session_id=session.id,
+        created_at=session.started_at,
+        last_used_at=session.last_used_at,
+        ip=session.source,
+        user_agent=session.user_agent,
+        current=session.id == caller.session_id,
     )

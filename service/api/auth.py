@@ -41,8 +41,12 @@ async def login(request: web.Request) -> web.Response:
 
 async def refresh(request: web.Request) -> web.Response:
     body = await bodies.read(request, payloads.Refresh)
-    pair = await request.app[SERVICES].sessions.refresh(body.refresh_token, visitor_of(request))
-    return replies.answer(payloads.Refreshed(id_token=pair.id_token, access_token=pair.access_token))
+    done = await request.app[SERVICES].sessions.refresh(body.refresh_token, visitor_of(request))
+    return replies.answer(
+        payloads.Refreshed(
+            id_token=done.tokens.id_token, access_token=done.tokens.access_token, refresh_token=done.refresh_token
+        )
+    )
 
 
 async def logout(request: web.Request, caller: Caller) -> web.Response:

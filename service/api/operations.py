@@ -23,7 +23,7 @@ class Returns:
 
     status: HTTPStatus = HTTPStatus.OK
     body: type[Payload] | None = None
-    media_type: str = "application/json"
+    media_type: str | None = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,52 @@ class SignedUp(Payload):
 class Refreshed(Payload):
     id_token: str
     access_token: str
+    refresh_token: str | None = Field(None, description="Only when refresh tokens rotate.")
+
+
+class ChangePassword(Payload):
+    current_password: Text
+    new_password: NewPassword
+
+
+class CloseAccount(Payload):
+    password: Text
+
+
+class ApiKey(Payload):
+    api_key: str
+
+
+class Session(Payload):
+    session_id: str
+    created_at: datetime
+    last_used_at: datetime
+    ip: str = Field(description="The network it was opened from: a /24 or a /48.")
+    user_agent: str
+    current: bool
+
+
+class Sessions(Payload):
+    sessions: list[Session]
+
+
+class EndedSession(Payload):
+    session_id: str
+    remembered_until: datetime
+
+
+class Export(Payload):
+    """Everything that is stored about a user, but for the password's hash and the key's seal."""
+
+    user_id: UUID
+    email: str
+    canonical_email: str
+    first_name: str
+    last_name: str
+    created_at: datetime
+    password_changed_at: datetime
+    sessions: list[Session]
+    ended_sessions: list[EndedSession]
 
 
 class SignedIn(Payload):

@@ -40,6 +40,8 @@ STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.InvalidRefreshTokenError: HTTPStatus.UNAUTHORIZED,
     errors.InvalidAccessTokenError: HTTPStatus.BAD_REQUEST,
     errors.TokenMismatchError: HTTPStatus.FORBIDDEN,
+    errors.InvalidClientError: HTTPStatus.UNAUTHORIZED,
+    errors.InvalidRequestError: HTTPStatus.BAD_REQUEST,
     errors.EmailTakenError: HTTPStatus.CONFLICT,
     errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -58,6 +60,10 @@ def refusal(error: AuthError, request_id: str) -> web.Response:
             headers[hdrs.ALLOW] = ", ".join(allowed)
         case errors.InvalidTokenError(presented=True):
             headers[hdrs.WWW_AUTHENTICATE] = 'Bearer error="invalid_token"'
+        case errors.InvalidClientError() | errors.InvalidRequestError():
+            facts |= {"error": error.code, "error_description": error.message}  # RFC 6749 section 5.2
+            if isinstance(error, errors.InvalidClientError):
+                headers[hdrs.WWW_AUTHENTICATE] = 'Basic realm="tokenhouse", charset="UTF-8"'
         case errors.RateLimitedError(retry_after=wait, policy=policy):
             headers[hdrs.RETRY_AFTER] = _whole_seconds(wait)
             facts["type"] = QUOTA_EXCEEDED
@@ -104,10 +110,16 @@ def problem(
     return web.Response(status=status, headers=headers, body=json.dumps(body).encode(), content_type=PROBLEM)
 
 
+def done() -> web.Response:
+    """204: there is nothing to say."""
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
 def answer(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    """What a payload does not hold is left out rather than null."""
     return web.Response(
         status=status,
-        body=body.model_dump_json(by_alias=True).encode(),
+        body=body.model_dump_json(by_alias=True, exclude_none=True).encode(),
         content_type="application/json",
         charset="utf-8",
     )

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from service.api import account, auth, docs, ops, payloads, trust
+from service.api import account, auth, docs, gate, ops, payloads, trust
 from service.api.guards import bearer, member
 from service.api.operations import Access, Operation, Returns
 from service.errors import (
@@ -10,6 +10,7 @@ from service.errors import (
     InvalidAccessTokenError,
     InvalidCredentialsError,
     InvalidRefreshTokenError,
+    NotFoundError,
     OverloadedError,
     RateLimitedError,
     TokenMismatchError,
@@ -18,6 +19,8 @@ from service.errors import (
 
 HTML = Returns(media_type="text/html")
 JSON = Returns()
+NOTHING = Returns(HTTPStatus.NO_CONTENT, media_type=None)
+HASHING = (RateLimitedError, OverloadedError, UnavailableError)  # of every call that judges or makes a password
 
 OPEN = (
     Operation(
@@ -64,12 +67,49 @@ BEARER = (
         takes=payloads.Logout, returns=Returns(body=payloads.Message), access=Access.BEARER,
         refuses=(InvalidAccessTokenError, TokenMismatchError, UnavailableError),
     ),
+    Operation(
+        method="GET", path="/auth/sessions", handler=bearer(account.sessions), summary="My sessions, the oldest first",
+        returns=Returns(body=payloads.Sessions), access=Access.BEARER, refuses=(UnavailableError,),
+    ),
+    Operation(
+        method="DELETE", path="/auth/sessions", handler=bearer(account.end_sessions), access=Access.BEARER,
+        summary="End all my sessions but this one; with ?everywhere=true this one too",
+        returns=NOTHING, refuses=(UnavailableError,),
+    ),
+    Operation(
+        method="DELETE", path="/auth/sessions/{sessionId}", handler=bearer(account.end_session), access=Access.BEARER,
+        summary="End one of my sessions", returns=NOTHING, refuses=(NotFoundError, UnavailableError),
+    ),
+    Operation(
+        method="POST", path="/auth/password", handler=bearer(account.change_password), access=Access.BEARER,
+        summary="Change my password; every other session of mine is over", takes=payloads.ChangePassword,
+        returns=Returns(body=payloads.Message), refuses=(InvalidCredentialsError, *HASHING),
+    ),
+    Operation(
+        method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key), summary="Replace my API key",
+        returns=Returns(body=payloads.ApiKey), access=Access.BEARER, refuses=(UnavailableError,),
+    ),
+    Operation(
+        method="GET", path="/auth/export", handler=bearer(account.export), access=Access.BEARER,
+        summary="Everything that is stored about me", returns=Returns(body=payloads.Export),
+        refuses=(UnavailableError,),
+    ),
+    Operation(
+        method="DELETE", path="/auth/me", handler=bearer(account.close), access=Access.BEARER,
+        summary="Remove my account", takes=payloads.CloseAccount, returns=NOTHING,
+        refuses=(InvalidCredentialsError, *HASHING),
+    ),
 )  # fmt: skip
 
 MEMBER = (
     Operation(
         method="GET", path="/auth/me", handler=member(account.me), summary="Who I am",
         returns=Returns(body=payloads.Profile), access=Access.MEMBER, refuses=(RateLimitedError, UnavailableError),
+    ),
+    Operation(
+        method="GET", path="/auth/verify", handler=member(gate.verify),
+        summary="Who I am, as X-Auth-User-Id and X-Auth-Email: for reverse proxies", access=Access.MEMBER,
+        returns=Returns(HTTPStatus.NO_CONTENT, media_type=""), refuses=(RateLimitedError, UnavailableError),
     ),
 )  # fmt: skip
 

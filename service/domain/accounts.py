@@ -7,11 +7,12 @@ from service.ambient import Ambient
 from service.domain import emails
 from service.domain.api_keys import ApiKey, ApiKeys
 from service.domain.endings import Endings
-from service.domain.models import Member, User, Visitor
+from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords import Passwords
 from service.domain.ports import RefreshSessions, Users
 from service.domain.throttle import Throttle
-from service.errors import InvalidTokenError
+from service.errors import InvalidCredentialsError, InvalidTokenError
+from service.settings import ApiKeys as ApiKeySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Accounts:
     passwords: Passwords
     throttle: Throttle
     api_keys: ApiKeys
+    settings: ApiKeySettings
     ambient: Ambient
 
     def refuse_when_full(self, visitor: Visitor) -> None:
@@ -68,7 +70,7 @@ class Accounts:
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that shows too many unknown keys."""
         key = ApiKey.parse(text)
-        user = await self.users.by_api_key(self.api_keys.digests(key)) if key else None
+        user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
         if user is None or user.disabled_at:
             await self.throttle.unknown_api_key(visitor)
             raise InvalidTokenError
@@ -81,13 +83,53 @@ class Accounts:
             raise InvalidTokenError
         return user
 
+    async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
+        """Asks the current password as a login does, and ends every other session of the user.
+
+        Raises InvalidCredentialsError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        user = await self._confirmed(caller, current, visitor)
+        with self.passwords.reserve(visitor, user.canonical_email) as place:
+            password_hash = await self.passwords.hash(new, place)
+        if not await self.users.set_password(user, password_hash, self.ambient.now()):
+            raise InvalidCredentialsError  # changed meanwhile: what was confirmed is the password no more
+        await self._end_sessions(user.id, but=caller.session_id)
+
+    async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
+        """Remove the account with its sessions and its key. Raises as `change_password` does."""
+        user = await self._confirmed(caller, password, visitor)
+        await self._end_sessions(user.id)
+        await self.users.remove(user.id)
+        await self._end_sessions(user.id)  # of a login that found the account a moment ago
+
+    async def rotate_api_key(self, caller: Caller) -> str:
+        """A new API key. The old one stops at once, or after the overlap of the settings."""
+        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        key, sealed, digest = self.api_keys.make(user.id)
+        overlap = self.settings.overlap
+        await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
+        return key.text
+
     async def disable(self, email: str) -> bool:
         """Close an account to its owner and end its sessions; False when there is no such account."""
         user_id = await self.users.set_disabled(emails.for_look_up(email), self.ambient.now())
         if user_id is None:
             return False
-        await self.endings.end(user_id, [session.id for session in await self.sessions.all_of(user_id)])
+        await self._end_sessions(user_id)
         return True
 
     async def enable(self, email: str) -> bool:
         return await self.users.set_disabled(emails.for_look_up(email), None) is not None
+
+    async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
+        """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
+        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        with self.passwords.reserve(visitor, user.canonical_email) as place:
+            async with self.throttle.login(user.canonical_email, visitor) as attempt:
+                if not (await self.passwords.match(password, user.password_hash, place)).same:
+                    raise InvalidCredentialsError
+                attempt.succeeded()
+        return user
+
+    async def _end_sessions(self, user_id: UUID, but: str = "") -> None:
+        await self.endings.end(user_id, {one.id for one in await self.sessions.all_of(user_id)} - {but})

@@ -35,6 +35,11 @@ def canonical(typed: str) -> str:
     return address
 
 
+def canonical_of_account(typed: str) -> str:
+    """The canonical form of an address that has an account. Most are ASCII, where it is no more than lower case."""
+    return typed.lower() if typed.isascii() else canonical(typed)
+
+
 def for_look_up(typed: str) -> str:
     """The canonical form, or for what is no address a form that no account has; login refuses both alike."""
     try:

@@ -1,7 +1,7 @@
 """Ending sessions so that they stay ended: Postgres remembers, Redis answers, and is told again when it forgot."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -57,6 +57,9 @@ class Endings:
             self._start_restoring()
             raise UnavailableError from None
         await self._sessions.remove(ended)
+
+    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
+        return await self._memory.of_user(user_id)
 
     async def is_over(self, *, session_id: str, token_id: str = "", key_id: str = "") -> bool:
         """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""

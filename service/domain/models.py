@@ -1,8 +1,10 @@
 """The values the domain speaks of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -40,6 +42,12 @@ class TokenPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    tokens: TokenPair
+    refresh_token: str | None  # only when refresh tokens rotate
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """All that a login hands out."""
 
@@ -57,6 +65,7 @@ class Claims:
     session_id: str
     token_id: str
     key_id: str
+    issued_at: datetime
     expires_at: datetime
     email: str  # empty in an access token
 
@@ -108,6 +117,21 @@ class Revocation:
     forget_at: datetime
 
 
+class Place(NamedTuple):
+    """A place in the feed of revocations. Whatever is entered later stands at or behind the last `settled` place."""
+
+    transaction: int
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Revocations in the feed's order. What was entered before `settled` is all there: nothing can still join it."""
+
+    entries: Sequence[tuple[Place, datetime]]  # with the end of the denial
+    settled: Place
+
+
 @dataclass(frozen=True, slots=True)
 class StoredKey:
     """A signing key as Postgres holds it: the public half in the clear, the private half sealed."""
@@ -117,3 +141,29 @@ class StoredKey:
     public_jwk: str
     sealed_private_jwk: bytes
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    session_id: str
+    shown: bytes  # digest of the token that was shown
+    successor: bytes  # digest of the token that takes its place
+    now: datetime
+    idle_lifetime: timedelta
+    grace: timedelta
+
+
+class SwapState(StrEnum):
+    RENEWED = "renewed"  # the successor is in place
+    AGAIN = "again"  # shown a second time within the grace: the successor was in place already
+    SPENT = "spent"  # shown again after the grace
+    UNKNOWN = "unknown"  # neither the current token nor the one before it
+    NOTHING = "nothing"  # there is no such session
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    state: SwapState
+    session: Session | None = None
+    current: bytes = b""  # digest of the token that is in place
+    swaps: int = 0  # how many successors the session has seen

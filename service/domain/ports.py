@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import Revocation, Session, StoredKey, User
+from service.domain.models import Passage, Place, Revocation, Session, StoredKey, Swap, Swapped, User
 
 
 class Users(Protocol):
@@ -17,8 +17,19 @@ class Users(Protocol):
 
     async def by_id(self, user_id: UUID) -> User | None: ...
 
-    async def by_api_key(self, digests: Sequence[bytes]) -> User | None:
-        """The user whose API key has one of these digests (one per secret that is still accepted)."""
+    async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
+        """The user whose API key has one of these digests (one per secret that is still accepted).
+
+        A key that was replaced still counts until the end of its overlap.
+        """
+
+    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
+        """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
+
+    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
+        """Replace the password, unless it was changed since `before` was read; whether it was."""
+
+    async def remove(self, user_id: UUID) -> None: ...
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         """Replace the hash, unless somebody else has replaced it meanwhile."""
@@ -42,6 +53,12 @@ class RefreshSessions(Protocol):
     async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
         """The session of this refresh token, its idle time begun anew; None when there is nothing to refresh."""
 
+    async def rotate(self, swap: Swap) -> Swapped:
+        """Use a refresh token and put its successor in its place, in one step."""
+
+    async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
+        """The session that this refresh token would be good for, without using it."""
+
     async def all_of(self, user_id: UUID) -> Sequence[Session]:
         """The user's live sessions, the oldest first."""
 
@@ -51,7 +68,13 @@ class RefreshSessions(Protocol):
 class Revocations(Protocol):
     """The durable memory of what was revoked."""
 
+    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
+        """What is remembered of a user's ended sessions."""
+
     async def add(self, revocations: Sequence[Revocation]) -> None: ...
+
+    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
+        """The first `limit` revocations behind a place whose tokens are still denied."""
 
     def recall(self, now: datetime) -> AbstractAsyncContextManager[Sequence[Revocation]]:
         """All that may not be forgotten yet. While one instance is inside, every other waits at the door."""

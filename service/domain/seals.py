@@ -25,6 +25,7 @@ class Purpose(Enum):
     API_KEY_SEAL = b"api key seal"
     API_KEY_INDEX = b"api key index"
     SIGNING_KEY_SEAL = b"signing key seal"
+    ROTATION = b"refresh rotation"
     LIMITS = b"limits"
 
 

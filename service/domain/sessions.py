@@ -1,16 +1,19 @@
 """Logging in, staying in, logging out."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.ambient import Ambient
 from service.domain import emails
 from service.domain.api_keys import ApiKeys
 from service.domain.endings import Endings
-from service.domain.models import Caller, Session, SignedIn, TokenPair, User, Visitor
+from service.domain.models import Caller, Refreshed, Revocation, Session, SignedIn, User, Visitor
 from service.domain.passwords import Passwords
 from service.domain.ports import RefreshSessions, Users
 from service.domain.refresh_tokens import RefreshToken
+from service.domain.rotation import Rotation
+from service.domain.sources import prefix_of
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens, Use
 from service.errors import (
@@ -18,6 +21,7 @@ from service.errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     InvalidTokenError,
+    NotFoundError,
     TokenMismatchError,
 )
 from service.settings import Tokens as TokenSettings
@@ -27,6 +31,7 @@ from service.settings import Tokens as TokenSettings
 class Sessions:
     users: Users
     stored: RefreshSessions
+    rotation: Rotation
     endings: Endings
     passwords: Passwords
     throttle: Throttle
@@ -60,20 +65,21 @@ class Sessions:
             await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
         return signed_in
 
-    async def refresh(self, text: str, visitor: Visitor) -> TokenPair:
+    async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
         """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
         token = RefreshToken.parse(text)
         await self.throttle.refresh(visitor, token.text)
-        session = await self.stored.use(token.session_id, token.digest, self.ambient.now(), self.settings.idle_lifetime)
-        if session is None:
+        try:
+            session, successor = await self._use(token)
+        except InvalidRefreshTokenError:
             await self.throttle.unknown_refresh_token(visitor)
-            raise InvalidRefreshTokenError
+            raise
         user, over = await asyncio.gather(
             self.users.by_id(session.user_id), self.endings.is_over(session_id=session.id)
         )
         if over or user is None or user.disabled_at:
             raise InvalidRefreshTokenError
-        return await self.tokens.issue(user, session)
+        return Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
 
     async def caller(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
@@ -92,6 +98,38 @@ class Sessions:
             raise TokenMismatchError
         await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access])
 
+    async def all_of(self, caller: Caller) -> list[Session]:
+        """The caller's live sessions, the oldest first."""
+        return [one for one in await self.stored.all_of(caller.user_id) if one.ends_at > self.ambient.now()]
+
+    async def ended(self, caller: Caller) -> Sequence[Revocation]:
+        """The caller's sessions that are over and not forgotten yet."""
+        return await self.endings.of_user(caller.user_id)
+
+    async def end_one(self, caller: Caller, session_id: str) -> None:
+        """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""
+        if session_id not in {one.id for one in await self.all_of(caller)}:
+            raise NotFoundError
+        await self.endings.end(caller.user_id, [session_id])
+
+    async def end_others(self, caller: Caller) -> None:
+        others = {one.id for one in await self.stored.all_of(caller.user_id)} - {caller.session_id}
+        await self.endings.end(caller.user_id, others)
+
+    async def end_all(self, caller: Caller) -> None:
+        """Log out everywhere, here too."""
+        held = {one.id for one in await self.stored.all_of(caller.user_id)} | {caller.session_id}
+        await self.endings.end(caller.user_id, held)
+
+    async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
+        if self.settings.refresh_rotation:
+            return await self.rotation.use(token)
+        now, idle = self.ambient.now(), self.settings.idle_lifetime
+        session = await self.stored.use(token.session_id, token.digest, now, idle)
+        if session is None:
+            raise InvalidRefreshTokenError
+        return session, None
+
     async def _open(self, user: User, visitor: Visitor) -> SignedIn:
         now = self.ambient.now()
         session = Session(
@@ -100,7 +138,7 @@ class Sessions:
             started_at=now,
             last_used_at=now,
             ends_at=now + self.settings.refresh_lifetime,
-            source=visitor.source,
+            source=prefix_of(visitor.source),
             user_agent=visitor.user_agent,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)

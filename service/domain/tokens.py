@@ -74,6 +74,11 @@ class Tokens:
         pair = await asyncio.get_running_loop().run_in_executor(self._signer, _sign_pair, key, id_claims, access_claims)
         return TokenPair(*pair)
 
+    async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
+        """A statement that is no token: its `typ` keeps it apart from them. Raises UnavailableError as `issue` does."""
+        key = self._keys.signing
+        return await asyncio.get_running_loop().run_in_executor(self._signer, _sign, key, claims, kind)
+
     def verify(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
         """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded.
 
@@ -119,6 +124,7 @@ class Tokens:
             session_id=_identifier(said["origin_jti"]),
             token_id=_identifier(said["jti"]),
             key_id=pair.kid,
+            issued_at=datetime.fromtimestamp(issued, UTC),
             expires_at=datetime.fromtimestamp(expires, UTC),
             email=str(said["email"]) if use is Use.ID else "",
         )
@@ -133,9 +139,9 @@ def _sign_pair(key: KeyPair, first: Mapping[str, Any], second: Mapping[str, Any]
     return _sign(key, first), _sign(key, second)
 
 
-def _sign(key: KeyPair, claims: Mapping[str, Any]) -> str:
+def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
     return jwt.encode(
-        {"alg": key.algorithm, "kid": key.kid, "typ": "JWT"}, dict(claims), key.key, algorithms=[key.algorithm]
+        {"alg": key.algorithm, "kid": key.kid, "typ": kind}, dict(claims), key.key, algorithms=[key.algorithm]
     )
 
 

@@ -1,11 +1,12 @@
 """The blocks of `config.yaml`, one class each, with safe defaults."""
 
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from service.settings.units import Duration, Leeway, Networks, OptionalRate, Rate, RateSetting, Section
+from service.settings.units import Clients, Duration, Grace, Leeway, Networks, OptionalRate, Rate, RateSetting, Section, Span
 
 
 class Server(Section):
@@ -45,12 +46,19 @@ class Tokens(Section):
     access_lifetime: Duration = timedelta(hours=1)
     refresh_lifetime: Duration = timedelta(days=30)
     idle_lifetime: Duration = timedelta(days=30)
+    refresh_rotation: bool = False
+    refresh_grace: Grace = timedelta(seconds=10)
+    max_sessions: int = Field(20, ge=1, le=1000)
     leeway: Leeway = timedelta(seconds=5)
 
     @property
     def longest(self) -> timedelta:
         """How long a signed token may still be shown to a verifier after it was made."""
         return max(self.id_lifetime, self.access_lifetime) + self.leeway
+
+
+class ApiKeys(Section):
+    overlap: Span = timedelta(0)
 
 
 class Passwords(Section):
@@ -76,6 +84,10 @@ class Throttle(Section):
     refresh_unknown: RateSetting = Rate(quota=10, window=timedelta(minutes=1))
     api_key_unknown: RateSetting = Rate(quota=20, window=timedelta(minutes=1))
     exempt: Networks = ()
+
+
+class Introspection(Section):
+    clients: Clients = MappingProxyType({})
 
 
 class Logging(Section):

@@ -1,6 +1,7 @@
 """How values are written in the configuration: durations, rates, lists, networks."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
@@ -40,6 +41,16 @@ def split_commas(value: object) -> object:
     return value
 
 
+def parse_clients(value: object) -> object:
+    """A mapping of names to digests, or `name:digest,name:digest`."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().partition(":")[::2] for part in value.split(",") if part.strip()]
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a client is named twice")
+    return dict(pairs)
+
+
 class Section(BaseModel):
     """One block of `config.yaml`: unknown keys are refused, values never change."""
 
@@ -52,9 +63,14 @@ class Rate(Section):
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+Span = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
+Grace = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
 Leeway = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
 RateSetting = Annotated[Rate, BeforeValidator(parse_rate), NoDecode]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda text: ip_network(str(text), strict=False))]
+ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
+ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
+Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]
 OptionalRate = Annotated[
     Rate | None, BeforeValidator(lambda text: None if text in (None, "off") else parse_rate(text)), NoDecode

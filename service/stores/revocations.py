@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from uuid import UUID
 
-from service.domain.models import Revocation
+from service.domain.models import Passage, Place, Revocation
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
@@ -16,6 +17,19 @@ INSERT = """
 """
 FORGET = "DELETE FROM revocations WHERE forget_at <= $1"
 ALL = "SELECT session_id, user_id, denied_until, forget_at FROM revocations"
+OF_USER = f"{ALL} WHERE user_id = $1"
+# Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
+AFTER = """
+    SELECT settled.place::text AS settled, found.*
+    FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS place) AS settled
+    LEFT JOIN LATERAL (
+        SELECT entered_by::text AS place, session_id, denied_until
+        FROM revocations
+        WHERE (entered_by, session_id) > ($1::text::xid8, $2::text) AND denied_until > $3
+        ORDER BY entered_by, revocations.session_id
+        LIMIT $4
+    ) AS found ON true
+"""
 
 
 class PostgresRevocations:
@@ -30,6 +44,14 @@ class PostgresRevocations:
             [one.denied_until for one in revocations],
             [one.forget_at for one in revocations],
         )
+
+    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
+        return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id)]
+
+    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
+        rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, now, limit)
+        entries = [(Place(int(row["place"]), row["session_id"]), row["denied_until"]) for row in rows if row["place"]]
+        return Passage(entries, Place(int(rows[0]["settled"])))
 
     @asynccontextmanager
     async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:

@@ -2,34 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 from typing import cast
 from uuid import UUID
 
 from redis.asyncio import Redis
 
-from service.domain.models import Revocation, Session
+from service.domain.models import Revocation, Session, Swap, Swapped, SwapState
 from service.stores import keys
 from service.stores.redis import script
 
-CAP = 20  # sessions a user may have; the oldest ends
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
 AGENT_PARTS = 2
+MILLISECOND = timedelta(milliseconds=1)
 AT_ONCE = 1000  # sessions removed in one pipeline
 
 
 class RedisSessions:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, cap: int = 20) -> None:
+        """`cap`: how many sessions a user may have."""
         self._redis = redis
+        self._cap = cap
         self._open = redis.register_script(script("session_open.lua"))
         self._index = redis.register_script(script("session_index.lua"))
         self._use = redis.register_script(script("session_use.lua"))
+        self._rotate = redis.register_script(script("session_rotate.lua"))
 
     async def open(self, session: Session, digest: bytes, idle_lifetime: timedelta) -> Sequence[str]:
         lifetime = session.ends_at - session.started_at
         fields = [part for pair in _fields(session, digest).items() for part in pair]
         over = await self._index(
             keys=[keys.sessions_of(session.user_id)],
-            args=[session.id, _ms(session.started_at), _span(lifetime), CAP],
+            args=[session.id, _ms(session.started_at), _span(lifetime), self._cap],
         )
         await self._open(keys=[keys.session(session.id)], args=[_span(min(lifetime, idle_lifetime)), *fields])
         return [session_id.decode() for session_id in over]
@@ -37,6 +41,25 @@ class RedisSessions:
     async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
         held = await self._use(keys=[keys.session(session_id)], args=[digest, _ms(now), _span(idle_lifetime)])
         return _session(session_id, dict(zip(held[::2], held[1::2], strict=True))) if held else None
+
+    async def rotate(self, swap: Swap) -> Swapped:
+        state, *held = await self._rotate(
+            keys=[keys.session(swap.session_id)],
+            args=[swap.shown, swap.successor, _ms(swap.now), _span(swap.idle_lifetime), swap.grace // MILLISECOND],
+        )
+        if not held:
+            return Swapped(SwapState(state.decode()))
+        fields = dict(zip(held[::2], held[1::2], strict=True))
+        session = _session(swap.session_id, fields)
+        return Swapped(SwapState(state.decode()), session, fields[b"d"], int(fields.get(b"n", 0)))
+
+    async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
+        fields = cast("dict[bytes, bytes]", await self._redis.hgetall(keys.session(session_id)))
+        if not fields or int(fields[b"e"]) <= _ms(now):
+            return None
+        in_grace = int(fields.get(b"g", 0)) > _ms(now)  # a token that was rotated away is good for a retry until then
+        good = [fields[b"d"], fields[b"p"]] if in_grace else [fields[b"d"]]
+        return _session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
 
     async def all_of(self, user_id: UUID) -> Sequence[Session]:
         ids = [one.decode() for one in cast("list[bytes]", await self._redis.zrange(keys.sessions_of(user_id), 0, -1))]

@@ -21,7 +21,27 @@ INSERT = f"""
 """  # noqa: S608 - our own column names
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
 BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
-BY_API_KEY = f"SELECT {_COLUMNS} FROM users WHERE api_key_digest = ANY($1::bytea[])"  # noqa: S608 - as above
+BY_API_KEY = f"""
+    SELECT {_COLUMNS}
+    FROM users
+    WHERE api_key_digest = ANY($1::bytea[])
+        OR (earlier_api_key_digest = ANY($1::bytea[]) AND earlier_api_key_until > $2)
+"""  # noqa: S608 - as above
+SET_API_KEY = """
+    UPDATE users
+    SET api_key_sealed = $2,
+        api_key_digest = $3,
+        earlier_api_key_digest = CASE WHEN $4::timestamptz IS NULL THEN NULL ELSE api_key_digest END,
+        earlier_api_key_until = $4
+    WHERE id = $1
+"""
+SET_PASSWORD = """
+    UPDATE users
+    SET password_hash = $3, password_changed_at = $4
+    WHERE id = $1 AND password_changed_at = $2
+    RETURNING id
+"""  # noqa: S105 - SQL
+REMOVE = "DELETE FROM users WHERE id = $1"
 UPGRADE_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"  # noqa: S105 - SQL
 SET_DISABLED = "UPDATE users SET disabled_at = $2 WHERE canonical_email = $1 RETURNING id"
 
@@ -50,8 +70,18 @@ class PostgresUsers:
     async def by_id(self, user_id: UUID) -> User | None:
         return await self._by_id.ask(user_id)
 
-    async def by_api_key(self, digests: Sequence[bytes]) -> User | None:
-        return _user(await self._postgres.fetchrow(BY_API_KEY, digests))
+    async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
+        return _user(await self._postgres.fetchrow(BY_API_KEY, digests, now))
+
+    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
+        await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
+
+    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
+        row = await self._postgres.fetchrow(SET_PASSWORD, before.id, before.password_changed_at, password_hash, at)
+        return row is not None
+
+    async def remove(self, user_id: UUID) -> None:
+        await self._postgres.execute(REMOVE, user_id)
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         await self._postgres.execute(UPGRADE_PASSWORD, user_id, old_hash, new_hash)

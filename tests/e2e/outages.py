@@ -1,7 +1,7 @@
 """Stores that fail on demand, and how every call answers meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +70,18 @@ class Scene:
 
 
 async def all_unavailable(scene: Scene, within: float, *calls: str) -> None:
-    """Each call answers 503 in time, twice: when the failure is met, and when it is known."""
+    """Every call answers 503 in time, twice: when the failure is met, and when it is known."""
     for _ in range(2):
-        for name in calls:
-            heard = await scene.hear(name)
-            assert heard.status == 503, heard
-            assert heard.seconds < within, heard
+        await unavailable_at_once(scene, within, calls)
 
 
 async def burst_unavailable(scene: Scene, within: float, *calls: str) -> None:
     """A hundred calls at once queue up for nothing."""
-    names = [calls[number % len(calls)] for number in range(100)]
-    for heard in await asyncio.gather(*(scene.hear(name) for name in names)):
+    await unavailable_at_once(scene, within, [calls[number % len(calls)] for number in range(100)])
+
+
+async def unavailable_at_once(scene: Scene, within: float, calls: Sequence[str]) -> None:
+    for heard in await asyncio.gather(*(scene.hear(name) for name in calls)):
         assert heard.status == 503, heard
         assert heard.seconds < within, heard
 
@@ -114,6 +114,3 @@ async def recovers(scene: Scene, *, but: tuple[str, ...] = ()) -> None:
 
     async with asyncio.timeout(RECOVERY):
         await all_work()
-
-
-Break = Callable[[Scene], None]

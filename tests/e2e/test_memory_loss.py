@@ -12,11 +12,18 @@ import pytest
 from aiohttp import ClientResponse
 from redis.asyncio import Redis
 
-from service.embedded import EmbeddedRedis, socket_directory
+from service.embedded import EmbeddedRedis, Stores, socket_directory
 from service.stores import keys
-from tests.conftest import Client, Instances
+from tests.conftest import Client, Instances, real_settings
+from tests.e2e.ground import operator
 from tests.patience import until
 
+ENDINGS = """
+    INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
+    SELECT left(replace(gen_random_uuid()::text, '-', ''), 24), gen_random_uuid(), now() + $2::text::interval,
+        now() + interval '20 days'
+    FROM generate_series(1, $1::int)
+"""
 SOON = 3.0  # seconds after which everything works again
 
 
@@ -80,7 +87,7 @@ def server(tmp_path: Path, *, with_aof: bool) -> Iterator[EmbeddedRedis]:
 @pytest.fixture
 async def story(server: EmbeddedRedis, instances: Instances) -> Story:
     """The snapshot beside the data is older than the logout: it knows both sessions as live ones."""
-    here, there = await instances(2, redis={"url": server.url})
+    here, there = await instances(2, redis={"url": server.url}, tokens={"algorithm": "ES256"})
     person = await here.sign_up()
     over, live = await here.log_in(person), await there.log_in(person)
     story = Story(server, here, there, over, live)
@@ -172,6 +179,27 @@ async def test_new_logins_work_soon_after_a_loss(story: Story) -> None:
     tokens = await story.here.log_in(person)
     assert (await story.there.me(tokens)).status == 200
     assert (await story.there.refresh(tokens)).status == 200
+
+
+async def test_disabling_an_account_ends_the_sessions_that_redis_forgot_too(story: Story, embedded: Stores) -> None:
+    await story.command("FLUSHALL")
+    await story.alive_everywhere(refresh=False)
+    async with operator(real_settings(embedded, redis={"url": story.server.url})) as house:
+        assert await house.services.accounts.disable(story.live["email"])
+        await settles(401, story.here.me, story.live)
+        assert await house.services.accounts.enable(story.live["email"])  # so that a dead session alone is the reason
+    assert (await story.here.me(story.live)).status == 401
+    assert (await story.there.log_out(story.live)).status == 401
+
+
+async def test_a_month_of_endings_does_not_delay_the_healing(
+    story: Story, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await database.execute(ENDINGS, 100_000, "-1 hour")
+    await database.execute(ENDINGS, 3_000, "1 hour")
+    await story.command("FLUSHALL")
+    await story.dead_everywhere()
+    await story.alive_everywhere(refresh=False)
 
 
 @pytest.mark.parametrize("with_aof", [True])

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
+from service.embedded.server import EmbeddedServer
 from service.wiring import wire
 from tests.conftest import Client, Serve, real_settings
 from tests.e2e.outages import (
@@ -136,7 +136,6 @@ async def test_redis_restarted_empty_is_healed(scene: Scene) -> None:
 async def test_a_full_redis_refuses_what_it_cannot_keep_and_answers_the_rest(scene: Scene) -> None:
     await configure(scene, "maxmemory", "1")
     await all_unavailable(scene, BY_REDIS, "login", "refresh", "log out")
-    await burst_unavailable(scene, BY_REDIS, "refresh", "log out")
     assert (await scene.hear("me")).status == 200
     assert (await scene.hear("api key")).status == 200
     for path in ("/healthz", "/.well-known/jwks.json"):
@@ -169,21 +168,17 @@ async def test_a_redis_that_may_evict_is_not_ready_until_it_is_set_right(scene: 
     await until(scene.is_ready, within=POLICY_NOTICE)
 
 
-async def test_both_stores_down_at_once_are_met_and_mended(scene: Scene) -> None:
-    scene.redis.kill()
-    scene.postgres.kill()
+@pytest.mark.parametrize(
+    ("fail", "mend"),
+    [(EmbeddedServer.kill, EmbeddedServer.start), (EmbeddedServer.pause, EmbeddedServer.resume)],
+)
+async def test_without_both_stores_every_call_is_503_in_time_and_recovers(
+    scene: Scene, fail: Callable[[EmbeddedServer], None], mend: Callable[[EmbeddedServer], None]
+) -> None:
+    for server in (scene.redis, scene.postgres):
+        fail(server)
     await all_unavailable(scene, BY_POSTGRES, *CALLS, "api key")
     await still_stands(scene)
-    scene.postgres.start()
-    scene.redis.start()
-    await recovers(scene)
-
-
-async def test_an_instance_with_pending_answers_survives_a_pause_of_both(scene: Scene, tmp_path: Path) -> None:
-    assert tmp_path
-    scene.redis.pause()
-    scene.postgres.pause()
-    await all_unavailable(scene, BY_POSTGRES, *CALLS)
-    scene.postgres.resume()
-    scene.redis.resume()
+    for server in (scene.redis, scene.postgres):
+        mend(server)
     await recovers(scene)

@@ -1,0 +1,20 @@
+"""What a reverse proxy asks before it lets a request through."""
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from service.domain import emails
+from service.domain.models import Member
+
+USER_ID = "X-Auth-User-Id"
+EMAIL = "X-Auth-Email"
+
+
+async def verify(_: web.Request, who: Member) -> web.Response:
+    """Who the caller is, in header fields alone.
+
+    The address is in its canonical form: header fields are ASCII, and one account must not have two names upstream.
+    """
+    identity = {USER_ID: str(who.user_id), EMAIL: emails.canonical_of_account(who.email)}
+    return web.Response(status=HTTPStatus.NO_CONTENT, headers=identity)

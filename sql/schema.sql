@@ -1,0 +1,56 @@
+-- The schema as the migrations make it. Written by `make schema`; change it by a migration.
+
+CREATE TABLE revocations (
+    session_id text NOT NULL,
+    user_id uuid NOT NULL,
+    denied_until timestamp with time zone NOT NULL,
+    forget_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE schema_migrations (
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE signing_keys (
+    kid text NOT NULL,
+    algorithm text NOT NULL,
+    public_jwk text NOT NULL,
+    sealed_private_jwk bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    canonical_email text NOT NULL,
+    first_name text NOT NULL,
+    last_name text NOT NULL,
+    password_hash text NOT NULL,
+    api_key_sealed bytea NOT NULL,
+    api_key_digest bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    password_changed_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone
+);
+
+ALTER TABLE ONLY revocations
+    ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
+
+ALTER TABLE ONLY schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_api_key_digest_key UNIQUE (api_key_digest);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_canonical_email_key UNIQUE (canonical_email);
+
+ALTER TABLE ONLY users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);

@@ -1,0 +1,184 @@
+"""What members see and change: sessions, password, API key, export, the end of an account."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import PASSWORD
+from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+
+NEW = "EvenMoreSecure2?"
+
+
+async def listed(client: Client, tokens: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = await client.get("/auth/sessions", **bearer(tokens))
+    assert answer.status == 200
+    return list((await answer.json())["sessions"])
+
+
+async def delete(client: Client, path: str, tokens: dict[str, Any], body: object = None) -> Any:
+    return await client.http.delete(path, headers=bearer(tokens), json=body)
+
+
+async def test_sessions_are_listed_with_where_and_when_and_which_is_mine(fakes: OnFakes) -> None:
+    person = await fakes.client.sign_up()
+    login = {"email": person["email"], "password": person["password"]}
+    first = await (await fakes.client.post("/auth/login", login, **{"User-Agent": "A browser/1.0 \u00fc"})).json()
+    fakes.ambient.advance(minutes=5)
+    second = await fakes.client.log_in(person)
+    fakes.ambient.advance(minutes=5)
+    await fakes.client.refresh(first)
+    one, two = await listed(fakes.client, second)
+    assert one == {
+        "sessionId": one["sessionId"], "createdAt": "2026-11-24T12:00:00Z", "lastUsedAt": "2026-11-24T12:10:00Z",
+        "ip": "127.0.0.0/24", "userAgent": "A browser/1.0 ", "current": False,
+    }  # fmt: skip
+    assert (two["current"], two["createdAt"]) == (True, "2026-11-24T12:05:00Z")
+
+
+async def test_one_session_is_ended_and_the_others_go_on(client: Client) -> None:
+    person = await client.sign_up()
+    lost, kept = await client.log_in(person), await client.log_in(person)
+    of_lost = next(one["sessionId"] for one in await listed(client, lost) if one["current"])
+    assert (await delete(client, f"/auth/sessions/{of_lost}", kept)).status == 204
+    assert (await client.me(lost)).status == 401
+    assert (await client.refresh(lost)).status == 401
+    assert [one["current"] for one in await listed(client, kept)] == [True]
+    assert (await delete(client, f"/auth/sessions/{of_lost}", kept)).status == 404
+
+
+async def test_nobody_ends_the_session_of_another(client: Client) -> None:
+    ada, eve = await client.log_in(await client.sign_up()), await client.log_in(await client.sign_up())
+    (hers,) = await listed(client, ada)
+    for session_id in (hers["sessionId"], "x", "%2e%2e", "th:epoch"):
+        answer = await delete(client, f"/auth/sessions/{session_id}", eve)
+        assert (answer.status, problem(await answer.text())["code"]) == (404, "not_found")
+    assert (await client.me(ada)).status == 200
+
+
+async def test_all_other_sessions_are_ended_at_once(client: Client) -> None:
+    person = await client.sign_up()
+    others, kept = [await client.log_in(person) for _ in range(3)], await client.log_in(person)
+    assert (await delete(client, "/auth/sessions", kept)).status == 204
+    assert [(await client.me(one)).status for one in [*others, kept]] == [401, 401, 401, 200]
+    assert (await client.refresh(kept)).status == 200
+
+
+async def test_logging_out_everywhere_ends_this_session_too(client: Client) -> None:
+    person = await client.sign_up()
+    held = [await client.log_in(person) for _ in range(2)]
+    assert (await delete(client, "/auth/sessions?everywhere=true", held[0])).status == 204
+    assert [(await client.me(one)).status for one in held] == [401, 401]
+
+
+async def test_an_idle_session_ends_before_its_absolute_end(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(tokens={"idle_lifetime": "7d"})
+    tokens = await fakes.client.log_in(await fakes.client.sign_up())
+    (key,) = await fakes.redis.keys("th:session:*")
+    assert 6.9 * 86_400_000 < await fakes.redis.pttl(key) <= 7 * 86_400_000
+    fakes.ambient.advance(days=25)
+    assert (await fakes.client.refresh(tokens)).status == 200
+    assert 4.9 * 86_400_000 < await fakes.redis.pttl(key) <= 5 * 86_400_000  # what is left of thirty days
+
+
+async def test_a_changed_password_ends_every_other_session(client: Client) -> None:
+    person = await client.sign_up()
+    other, mine = await client.log_in(person), await client.log_in(person)
+    answer = await client.post("/auth/password", {"currentPassword": PASSWORD, "newPassword": NEW}, **bearer(mine))
+    assert answer.status == 200
+    assert (await answer.json()).keys() == {"message"}
+    assert (await client.me(mine)).status == 200
+    assert (await client.refresh(mine)).status == 200
+    assert (await client.me(other)).status == 401
+    assert (await client.refresh(other)).status == 401
+    assert (await client.post("/auth/login", {"email": person["email"], "password": PASSWORD})).status == 401
+    tokens = await client.log_in(person | {"password": NEW})
+    assert tokens["apiKey"] == person["apiKey"]
+
+
+async def test_a_password_is_changed_only_by_who_knows_it_and_only_to_a_good_one(client: Client) -> None:
+    person = await client.sign_up()
+    tokens = await client.log_in(person)
+    answer = await client.post("/auth/password", {"currentPassword": "Wrong1!x", "newPassword": NEW}, **bearer(tokens))
+    assert (answer.status, problem(await answer.text())["code"]) == (401, "invalid_credentials")
+    answer = await client.post("/auth/password", {"currentPassword": PASSWORD, "newPassword": "weak"}, **bearer(tokens))
+    assert [one["field"] for one in problem(await answer.text())["errors"]] == ["newPassword"]
+    await client.log_in(person)
+
+
+async def test_guesses_at_the_current_password_are_limited_as_logins_are(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(throttle={"exempt": []})
+    person = await fakes.client.sign_up()
+    tokens = await fakes.client.log_in(person)
+    wrong = {"currentPassword": "Wrong1!x", "newPassword": NEW}
+    codes = [(await fakes.client.post("/auth/password", wrong, **bearer(tokens))).status for _ in range(6)]
+    assert codes == [401] * 5 + [429]
+
+
+async def test_a_new_api_key_replaces_the_old_one_at_once(client: Client) -> None:
+    person = await client.sign_up()
+    tokens = await client.log_in(person)
+    answer = await client.post("/auth/api-key", None, **bearer(tokens))
+    assert answer.status == 200
+    new = (await answer.json())["apiKey"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await client.get("/auth/me", **{"x-api-key": person["apiKey"]})).status == 401
+    assert (await client.get("/auth/me", **{"x-api-key": new})).status == 200
+    assert (await client.log_in(person))["apiKey"] == new
+
+
+async def test_an_old_api_key_lives_on_for_the_overlap_and_no_longer(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(api_keys={"overlap": "1h"})
+    person = await fakes.client.sign_up()
+    tokens = await fakes.client.log_in(person)
+    await fakes.client.post("/auth/api-key", None, **bearer(tokens))
+    old = {"x-api-key": person["apiKey"]}
+    fakes.ambient.advance(minutes=59)
+    assert (await fakes.client.get("/auth/me", **old)).status == 200
+    fakes.ambient.advance(minutes=1)
+    assert (await fakes.client.get("/auth/me", **old)).status == 401
+
+
+async def test_a_removed_account_is_gone_with_its_sessions_and_its_key(fakes: OnFakes) -> None:
+    client = fakes.client
+    person = await client.sign_up()
+    tokens, other = await client.log_in(person), await client.log_in(person)
+    assert (await delete(client, "/auth/me", tokens, {"password": "Wrong1!x"})).status == 401
+    assert (await delete(client, "/auth/me", tokens, {"password": PASSWORD})).status == 204
+    for held in (tokens, other):
+        assert (await client.me(held)).status == 401
+        assert (await client.refresh(held)).status == 401
+    assert (await client.get("/auth/me", **{"x-api-key": person["apiKey"]})).status == 401
+    assert (await client.post("/auth/login", {"email": person["email"], "password": PASSWORD})).status == 401
+    assert not fakes.users.rows
+    await client.sign_up(email=person["email"])
+
+
+async def test_an_export_holds_what_is_stored_and_no_secret(client: Client) -> None:
+    person = await client.sign_up(email="Ada@Example.com")
+    gone, tokens = await client.log_in(person), await client.log_in(person)
+    await client.log_out(gone)
+    answer = await client.get("/auth/export", **bearer(tokens))
+    text = await answer.text()
+    said = await answer.json()
+    assert (said["userId"], said["email"], said["canonicalEmail"]) == (
+        person["userId"],
+        "Ada@Example.com",
+        "ada@example.com",
+    )
+    assert [one["current"] for one in said["sessions"]] == [True]
+    assert len(said["endedSessions"]) == 1
+    for secret in (person["apiKey"], PASSWORD, tokens["refreshToken"], "bcrypt"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/auth/password", "POST"), ("/auth/me", "DELETE"), ("/auth/api-key", "POST"), ("/auth/export", "GET")],
+)
+async def test_an_api_key_changes_nothing(client: Client, path: str, method: str) -> None:
+    person = await client.sign_up()
+    answer = await client.http.request(
+        method, path, headers={"x-api-key": person["apiKey"]}, json={"password": PASSWORD}
+    )
+    assert (answer.status, problem(await answer.text())["code"]) == (401, "invalid_token")

@@ -1,0 +1,125 @@
+"""Programs that a test runs but the project does not need: from PATH, or fetched without installing anything."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.patience import until
+
+FETCHED = ROOT / ".tokenhouse" / "tools"
+PLACES = ("usr/sbin", "usr/bin")
+PATIENCE = 20.0  # seconds for a program to come up or to end
+DOWNLOAD = 180.0  # seconds; longer is a network that does not answer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find(name: str, *asks_version: str) -> Path:
+    """The program of that name, which is also the name of its Debian package. Skips the test where there is none."""
+    search_path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    on_path = shutil.which(name, path=search_path)
+    kept = [FETCHED / name / place / name for place in PLACES]
+    for program in (*([Path(on_path)] if on_path else []), *kept):
+        if program.exists() and _works(program, *asks_version):
+            return program
+    if not shutil.which("apt-get") or not shutil.which("dpkg"):
+        pytest.skip(f"{name} is not on PATH, and there is no apt-get to fetch it with")
+    if trouble := _fetch(name):
+        pytest.skip(f"{name} is not on PATH, and cannot be fetched: {trouble}")
+    for program in kept:
+        if program.exists() and _works(program, *asks_version):
+            return program
+    pytest.skip(f"Debian's {name} does not run here: its libraries are missing")
+
+
+def run(arguments: list[str], directory: Path) -> str:
+    """What a command complains about, empty when all is well."""
+    try:
+        done = subprocess.run(
+            arguments, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=DOWNLOAD,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"{arguments[0]} took longer than {DOWNLOAD:.0f} s"
+    said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+    return said[-1] if done.returncode else ""
+
+
+def replace(new: Path, kept: Path) -> None:
+    """Move a directory into place; another test run may do the same at the same moment."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(kept, ignore_errors=True)
+    with suppress(OSError):  # the other run was quicker, and its copy is as good
+        new.rename(kept)
+
+
+def _works(program: Path, *asks_version: str) -> bool:
+    return subprocess.run([program, *asks_version], capture_output=True, check=False).returncode == 0
+
+
+def _fetch(package: str) -> str:
+    """Download and unpack a Debian package, by the machine's package lists or, where they are old, by fresh ones."""
+    FETCHED.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FETCHED) as scratch:
+        here = Path(scratch)
+        for part in ("lists/partial", "cache/archives/partial"):
+            (here / part).mkdir(parents=True)
+        apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=", "-o", f"Dir::Cache={here / 'cache'}"]
+        fresh = [*apt, "-o", f"Dir::State::Lists={here / 'lists'}"]
+        trouble = run([*apt, "download", package], here)
+        if trouble:
+            trouble = run([*fresh, "update"], here) or run([*fresh, "download", package], here)
+        if trouble:
+            return trouble
+        [archive] = here.glob("*.deb")
+        trouble = run(["dpkg", "-x", str(archive), str(here / "unpacked")], here)
+        if not trouble:
+            replace(here / "unpacked", FETCHED / package)
+        return trouble
+
+
+@asynccontextmanager
+async def serving(program: Path, *arguments: str, port: int, home: Path) -> AsyncIterator[None]:
+    """Run a server in the foreground until the test is over; its home is all that it may write to."""
+    own = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(home))
+    said = home / "said.txt"
+    with said.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            program, *arguments, cwd=home, env=os.environ | own, stdin=asyncio.subprocess.DEVNULL, stdout=output,
+            stderr=output,
+        )  # fmt: skip
+
+    async def is_up() -> bool:
+        assert process.returncode is None, said.read_text()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(is_up, within=PATIENCE)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
