@@ -1,7 +1,6 @@
 """The blocks of `config.yaml`, one class each, with safe defaults."""
 
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -87,7 +86,7 @@ class Throttle(Section):
 
 
 class Introspection(Section):
-    clients: Clients = MappingProxyType({})
+    clients: Clients = Field(default_factory=dict)
 
 
 class Logging(Section):

@@ -68,8 +68,8 @@ Grace = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta
 Leeway = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
 RateSetting = Annotated[Rate, BeforeValidator(parse_rate), NoDecode]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda text: ip_network(str(text), strict=False))]
-ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
-ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
+ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]
 OptionalRate = Annotated[
