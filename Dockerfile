@@ -1,4 +1,4 @@
-# The image of the service: Python, the locked packages and Tokenhouse. No compiler, no shell needed, no root.
+# The image of the service: Python, the locked packages and Tokenhouse. No compiler, no root.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv --without-pip /opt/tokenhouse
@@ -9,7 +9,8 @@ RUN pip --python /opt/tokenhouse/bin/python install --only-binary=:all: --requir
 COPY pyproject.toml README.md LICENSE config.yaml ./
 COPY sql sql
 COPY service service
-RUN pip --python /opt/tokenhouse/bin/python install --no-deps .
+# `check` fails when the lock has fallen behind pyproject.toml.
+RUN pip --python /opt/tokenhouse/bin/python install --no-deps . && pip --python /opt/tokenhouse/bin/python check
 
 FROM python:3.13-slim
 RUN groupadd --gid 10001 tokenhouse \

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from service import logs
-from service.commands import accounts, dev, migrate, serve
+from service.commands import accounts, clients, dev, keys, migrate, secrets, serve
 from service.errors import ConfigurationError
 from service.settings import load
 
@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         one = users.add_parser(action, help=about, description=about)
         one.add_argument("email", metavar="EMAIL")
         one.set_defaults(run=accounts.run, action=action)
+    keys.add_parsers(commands)
+    clients.add_parsers(commands)
+    secrets.add_parsers(commands)
     return parser
 
 

@@ -10,16 +10,19 @@ from service.api.bodies import MAX_BYTES
 from service.api.context import FRONT_DESK, SERVICES, FrontDesk, Services
 from service.api.middleware import identify, speak
 from service.api.routes import OPERATIONS
+from service.request_log import Line, say
 from service.settings import Server
 
 Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
-def make_app(services: Services, settings: Server, *lifespans: Lifespan) -> web.Application:
+def make_app(
+    services: Services, settings: Server, *lifespans: Lifespan, log_request: Callable[[Line], None] = say
+) -> web.Application:
     """`lifespans` run around the serving; production prepares its stores in them, tests need none."""
     app = web.Application(middlewares=[identify, speak], client_max_size=MAX_BYTES)
     app[SERVICES] = services
-    app[FRONT_DESK] = FrontDesk(Addresses(settings.trusted_proxies), settings.body_timeout)
+    app[FRONT_DESK] = FrontDesk(Addresses(settings.trusted_proxies), settings.body_timeout, log_request)
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
         app.router.add_route(operation.method, operation.path, operation.handler)

@@ -137,7 +137,7 @@ class EmailTakenError(AuthError):
 
 
 class RateLimitedError(AuthError):
-    """Too many tries. `policy` is the source's own policy and shown to it; None when another limit said no."""
+    """Too many tries. `policy` is how the source's own limit stands, whichever limit said no."""
 
     code = "rate_limited"
     message = "Too many attempts. Wait as long as the Retry-After header says, then try again."

@@ -9,10 +9,15 @@ from service.api.context import Services
 from service.domain.accounts import Accounts
 from service.domain.api_keys import ApiKeys
 from service.domain.endings import Endings
+from service.domain.introspection import Introspection
+from service.domain.key_life import KeyLife
 from service.domain.keys import KeyRing
 from service.domain.passwords import Passwords
 from service.domain.ports import Revocations, SigningKeys, Users
 from service.domain.readiness import Readiness
+from service.domain.resealing import Resealer
+from service.domain.resource_servers import ResourceServers
+from service.domain.revocation_feed import RevocationFeed
 from service.domain.rotation import Rotation
 from service.domain.seals import Seals
 from service.domain.sessions import Sessions
@@ -53,15 +58,21 @@ class House:
     endings: Endings
     passwords: Passwords
     tokens: Tokens
+    key_life: KeyLife
+    resealer: Resealer
 
     async def open(self) -> None:
         """Prepare the stores. Raises the stores' outages, or ConfigurationError when waiting will not help."""
+        await self.open_postgres()
+        await self.endings.restore()
+        self.services.readiness.is_open = True
+
+    async def open_postgres(self) -> None:
+        """What commands about keys need; they must work while Redis does not. Raises as `open` does."""
         if self.ground.postgres:
             await self._migrate()
             await self.ground.postgres.open()
         await self.services.keys.load()
-        await self.endings.restore()
-        self.services.readiness.is_open = True
 
     async def close(self) -> None:
         await self.passwords.close()
@@ -89,20 +100,25 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground) -> House:
     rd, pg = ground.redis, ground.postgres
     seals = Seals(settings.secrets, ambient)
     live = RedisSessions(rd, settings.tokens.max_sessions)
-    keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens.algorithm)
+    keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens)
     denylist = RedisDenylist(rd, ground.server, ambient)
-    endings = Endings(ground.revocations, denylist, live, settings.tokens, ambient)
+    endings = Endings(ground.revocations, denylist, live, settings.tokens, ambient, keys=ground.signing_keys)
     passwords = Passwords(settings.passwords, ambient)
     throttle = Throttle(RedisCounters(rd), settings.throttle, seals.pseudonym, settings.passwords.max_wait)
     tokens = Tokens(keys, settings.tokens, ambient)
     api_keys = ApiKeys(seals, ambient)
+    key_life = KeyLife(
+        keys, ground.signing_keys, endings, settings=settings.keys, longest=settings.tokens.longest, ambient=ambient
+    )
+    resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys)
 
     async def postgres_word() -> str:
         return await health.of_postgres(pg) if pg else "ok"
 
     async def redis_word() -> str:
+        word = await health.of_redis(rd, ground.server)
         await endings.must_be_known()
-        return await health.of_redis(rd)
+        return word
 
     sessions = Sessions(
         users=ground.users, stored=live,
@@ -113,10 +129,17 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground) -> House:
         users=ground.users, sessions=live, endings=endings, passwords=passwords, throttle=throttle, api_keys=api_keys,
         settings=settings.api_keys, ambient=ambient,
     )  # fmt: skip
+    introspection = Introspection(
+        users=ground.users, sessions=live, endings=endings, tokens=tokens, settings=settings.tokens, ambient=ambient
+    )
     services = Services(
-        sessions=sessions, accounts=accounts, keys=keys, ambient=ambient,
+        introspection=introspection,
+        resource_servers=ResourceServers(settings.introspection.clients, throttle, ambient),
+        feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient),
+        sessions=sessions, accounts=accounts, keys=keys, issuer=settings.tokens.issuer, ambient=ambient,
         readiness=Readiness(postgres_word, redis_word, ambient), outages=(*postgres.OUTAGES, *OUTAGES),
     )  # fmt: skip
     return House(
-        services=services, settings=settings, ground=ground, endings=endings, passwords=passwords, tokens=tokens
-    )
+        services=services, settings=settings, ground=ground, endings=endings, passwords=passwords, tokens=tokens,
+        key_life=key_life, resealer=resealer,
+    )  # fmt: skip

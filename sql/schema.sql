@@ -4,7 +4,8 @@ CREATE TABLE revocations (
     session_id text NOT NULL,
     user_id uuid NOT NULL,
     denied_until timestamp with time zone NOT NULL,
-    forget_at timestamp with time zone NOT NULL
+    forget_at timestamp with time zone NOT NULL,
+    entered_by xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 
 CREATE TABLE schema_migrations (
@@ -18,7 +19,11 @@ CREATE TABLE signing_keys (
     algorithm text NOT NULL,
     public_jwk text NOT NULL,
     sealed_private_jwk bytea NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    ready_at timestamp with time zone,
+    activates_at timestamp with time zone,
+    retires_at timestamp with time zone,
+    killed_at timestamp with time zone
 );
 
 CREATE TABLE users (
@@ -32,7 +37,9 @@ CREATE TABLE users (
     api_key_digest bytea NOT NULL,
     created_at timestamp with time zone NOT NULL,
     password_changed_at timestamp with time zone NOT NULL,
-    disabled_at timestamp with time zone
+    disabled_at timestamp with time zone,
+    earlier_api_key_digest bytea,
+    earlier_api_key_until timestamp with time zone
 );
 
 ALTER TABLE ONLY revocations
@@ -51,6 +58,13 @@ ALTER TABLE ONLY users
     ADD CONSTRAINT users_canonical_email_key UNIQUE (canonical_email);
 
 ALTER TABLE ONLY users
+    ADD CONSTRAINT users_earlier_api_key_digest_key UNIQUE (earlier_api_key_digest);
+
+ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX revocations_denied_until ON revocations USING btree (denied_until);
+
+CREATE INDEX revocations_entered_by ON revocations USING btree (entered_by, session_id);
 
 CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);

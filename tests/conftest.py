@@ -110,8 +110,9 @@ def ambient() -> FakeAmbient:
 @cache
 def signing_key() -> StoredKey:
     """One RSA key for all tests on fakes: making one takes a tenth of a second."""
-    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), "RS256")
-    return replace(ring.make(), created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), builders.settings().tokens)
+    new_year = datetime(2026, 1, 1, tzinfo=UTC)
+    return replace(ring.make(), created_at=new_year, activates_at=new_year)
 
 
 MakeOnFakes = Callable[..., Awaitable[OnFakes]]

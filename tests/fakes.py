@@ -1,12 +1,12 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.models import Passage, Place, Revocation, StoredKey, User
+from service.domain.models import Passage, Place, Resealing, Revocation, SealedApiKey, StoredKey, User
 from service.errors import EmailTakenError
 
 
@@ -56,8 +56,9 @@ class FakeUsers:
         self.rows.pop(user_id, None)
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
-        if self.rows[user_id].password_hash == old_hash:
-            self.rows[user_id] = replace(self.rows[user_id], password_hash=new_hash)
+        row = self.rows.get(user_id)
+        if row and row.password_hash == old_hash:
+            self.rows[user_id] = replace(row, password_hash=new_hash)
 
     async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
         user = await self.by_email(canonical_email)
@@ -65,6 +66,21 @@ class FakeUsers:
             return None
         self.rows[user.id] = replace(user, disabled_at=at)
         return user.id
+
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
+        found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
+        return [SealedApiKey(user.id, user.api_key_sealed) for user in found[:limit]]
+
+    async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
+        count = 0
+        for one in resealings:
+            row = self.rows.get(one.user_id)
+            if row and row.api_key_sealed == one.before:
+                self.digests = {old: held for old, held in self.digests.items() if held != one.user_id}
+                self.digests[one.digest] = one.user_id
+                self.rows[one.user_id] = replace(row, api_key_sealed=one.sealed)
+                count += 1
+        return count
 
 
 class FakeSigningKeys:
@@ -74,9 +90,16 @@ class FakeSigningKeys:
     async def all(self) -> Sequence[StoredKey]:
         return sorted(self.keys, key=lambda key: key.created_at, reverse=True)
 
-    async def add_first(self, key: StoredKey) -> None:
+    async def add_first(self, *keys: StoredKey) -> None:
         if not self.keys:
-            self.keys.append(key)
+            self.keys.extend(keys)
+
+    async def change(self, decide: Callable[[Sequence[StoredKey]], Sequence[StoredKey]]) -> None:
+        changed = {key.kid: key for key in decide(await self.all())}
+        self.keys = [changed.pop(key.kid, key) for key in self.keys] + list(changed.values())
+
+    async def remove(self, kids: Sequence[str]) -> None:
+        self.keys = [key for key in self.keys if key.kid not in kids]
 
 
 class FakeRevocations:
@@ -96,10 +119,15 @@ class FakeRevocations:
         found = [(here, one.denied_until) for here, one in placed if here > place and one.denied_until > now]
         return Passage(found[:limit], Place(self.transactions))
 
+    async def has(self, session_id: str) -> bool:
+        return session_id in self.rows
+
+    async def forget(self, now: datetime) -> None:
+        self.rows = {key: one for key, one in self.rows.items() if one.forget_at > now}
+
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return [one for one in self.rows.values() if one.user_id == user_id]
 
     @asynccontextmanager
     async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:
-        self.rows = {key: one for key, one in self.rows.items() if one.forget_at > now}
-        yield list(self.rows.values())
+        yield [one for one in self.rows.values() if one.denied_until > now]

@@ -1,5 +1,6 @@
 """What a handler finds in the request: the services, and who is asking."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,10 +9,14 @@ from aiohttp import hdrs, web
 from service.ambient import Ambient
 from service.api.addresses import Addresses
 from service.domain.accounts import Accounts
+from service.domain.introspection import Introspection
 from service.domain.keys import KeyRing
 from service.domain.models import Visitor
 from service.domain.readiness import Readiness
+from service.domain.resource_servers import ResourceServers
+from service.domain.revocation_feed import RevocationFeed
 from service.domain.sessions import Sessions
+from service.request_log import Line
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
 
@@ -22,7 +27,11 @@ class Services:
 
     sessions: Sessions
     accounts: Accounts
+    introspection: Introspection
+    resource_servers: ResourceServers
+    feed: RevocationFeed
     keys: KeyRing
+    issuer: str
     ambient: Ambient
     readiness: Readiness
     outages: tuple[type[Exception], ...]
@@ -34,6 +43,7 @@ class FrontDesk:
 
     addresses: Addresses
     body_timeout: timedelta
+    log_request: Callable[[Line], None]
 
 
 SERVICES = web.AppKey("services", Services)

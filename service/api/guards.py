@@ -45,6 +45,20 @@ def member(handler: MemberHandler) -> Handler:
     return guarded
 
 
+def resource_server(handler: Handler) -> Handler:
+    """With the credential of a resource server, in HTTP Basic."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        authorizations = request.headers.getall(hdrs.AUTHORIZATION, [])
+        if len(authorizations) + len(request.headers.getall(API_KEY, [])) > 1:
+            raise MalformedRequestError
+        credential = authorizations[0].strip() if authorizations else None
+        await request.app[SERVICES].resource_servers.by_credential(credential, visitor_of(request))
+        return await handler(request)
+
+    return guarded
+
+
 def _credentials(request: web.Request) -> tuple[str | None, str | None]:
     """The bearer token and the API key; at most one of them.
 

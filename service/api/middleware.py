@@ -7,8 +7,9 @@ import structlog
 from aiohttp import hdrs, web
 
 from service.api import replies
-from service.api.context import REQUEST_ID, SERVICES
+from service.api.context import FRONT_DESK, REQUEST_ID, SERVICES
 from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
+from service.request_log import Line
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 CLIENT_GONE = 499  # nginx's word for it; nobody receives it
@@ -30,19 +31,24 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
         status = response.status
-        response.headers.update(replies.ALWAYS)
-        response.headers["X-Request-Id"] = request_id
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        for name, value in replies.ALWAYS.items():
+            headers[name] = value
         for name, value in replies.UNLESS_SAID.items():
-            response.headers.setdefault(name, value)
+            if name not in headers:
+                headers[name] = value
         return response
     finally:
         resource = request.match_info.route.resource
-        log.info(
-            "request",
-            method=request.method if request.method in hdrs.METH_ALL else "other",
-            route=resource.canonical if resource else "none",
-            status=status,
-            ms=round((ambient.monotonic() - started) * 1000, 1),
+        request.app[FRONT_DESK].log_request(
+            Line(
+                request_id=request_id,
+                method=request.method if request.method in hdrs.METH_ALL else "other",
+                route=resource.canonical if resource else "none",
+                status=status,
+                milliseconds=(ambient.monotonic() - started) * 1000,
+            )
         )
 
 

@@ -16,6 +16,7 @@ from service.errors import (
     AuthError,
     BodyTooLargeError,
     InvalidFieldsError,
+    InvalidRequestError,
     InvalidTokenError,
     MalformedJsonError,
     MalformedRequestError,
@@ -23,10 +24,12 @@ from service.errors import (
 )
 
 BODY_REFUSALS = (MalformedJsonError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError)
+FORM_REFUSALS = (InvalidRequestError, BodyTooLargeError, UnsupportedMediaTypeError)
 GUARD_REFUSALS = (MalformedRequestError, InvalidTokenError)
 SECURITY_SCHEMES = {
     "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The idToken of a login."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "resourceServer": {"type": "http", "scheme": "basic", "description": "A client of the `introspection` settings."},
 }
 
 
@@ -56,8 +59,10 @@ def document(operations: tuple[Operation, ...]) -> bytes:
 
 def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
     refusals = [*one.refuses]
-    refusals += BODY_REFUSALS if one.takes else ()
-    refusals += GUARD_REFUSALS if one.access is not Access.OPEN else ()
+    if one.takes:
+        refusals += FORM_REFUSALS if one.takes_form else BODY_REFUSALS
+    if one.access is not Access.OPEN:
+        refusals += (MalformedRequestError,) if one.access is Access.RESOURCE_SERVER else GUARD_REFUSALS
     good: dict[str, Any] = {"description": "Done"}
     if one.returns.body:
         good["content"] = {one.returns.media_type: {"schema": references[one.returns.body, "serialization"]}}
@@ -69,7 +74,8 @@ def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN4
         "responses": {str(int(one.returns.status)): good, **_problems(refusals, references)},
     }
     if one.takes:
-        content = {"application/json": {"schema": references[one.takes, "validation"]}}
+        media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.takes_form else [])]
+        content = {media_type: {"schema": references[one.takes, "validation"]} for media_type in media_types}
         said["requestBody"] = {"required": True, "content": content}
     if one.access is not Access.OPEN:
         said["security"] = [{scheme: []} for scheme in one.access.value]

@@ -15,6 +15,7 @@ class Access(Enum):
     OPEN = ()
     BEARER = ("idToken",)
     MEMBER = ("idToken", "apiKey")
+    RESOURCE_SERVER = ("resourceServer",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +35,6 @@ class Operation:
     summary: str
     returns: Returns
     takes: type[Payload] | None = None
+    takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()
     access: Access = Access.OPEN

@@ -89,6 +89,32 @@ class Logout(Payload):
     access_token: Text
 
 
+class Token(Payload):
+    """RFC 7009 and RFC 7662. A `token_type_hint` is not needed, and ignored like any other parameter."""
+
+    token: Text
+
+
+class Introspected(Payload):
+    """RFC 7662 section 2.2. A token that is not active has no other member."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    active: bool
+    iss: str | None = None
+    sub: str | None = None
+    aud: str | None = None
+    client_id: str | None = None
+    username: str | None = None
+    scope: str | None = None
+    token_type: str | None = None
+    token_use: str | None = Field(None, description="id, access or refresh; a refresh token is no bearer token.")
+    iat: int | None = None
+    exp: int | None = None
+    jti: str | None = None
+    origin_jti: str | None = Field(None, description="The session.")
+
+
 class Message(Payload):
     message: str
 

@@ -69,7 +69,7 @@ def refusal(error: AuthError, request_id: str) -> web.Response:
             facts["type"] = QUOTA_EXCEEDED
             if policy is not None:
                 headers |= _rate_limit_fields(policy)
-                facts["violated-policies"] = [policy.name]
+                facts["violated-policies"] = [_violated(policy)]
         case errors.OverloadedError(retry_after=wait) | errors.UnavailableError(retry_after=wait):
             headers[hdrs.RETRY_AFTER] = _whole_seconds(wait)
     status = STATUS[type(error)]
@@ -123,6 +123,11 @@ def answer(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         content_type="application/json",
         charset="utf-8",
     )
+
+
+def _violated(policy: ShownPolicy) -> str:
+    """The source's own policy when that is full; otherwise the family, which tells nothing about an account."""
+    return policy.name if policy.remaining == 0 else policy.name.removesuffix("-source")
 
 
 def _rate_limit_fields(policy: ShownPolicy) -> dict[str, str]:

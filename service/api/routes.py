@@ -2,12 +2,13 @@
 
 from http import HTTPStatus
 
-from service.api import account, auth, docs, gate, ops, payloads, trust
-from service.api.guards import bearer, member
+from service.api import account, auth, docs, gate, introspection, ops, payloads, trust
+from service.api.guards import bearer, member, resource_server
 from service.api.operations import Access, Operation, Returns
 from service.errors import (
     EmailTakenError,
     InvalidAccessTokenError,
+    InvalidClientError,
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     NotFoundError,
@@ -39,8 +40,22 @@ OPEN = (
         refuses=(InvalidRefreshTokenError, RateLimitedError, UnavailableError),
     ),
     Operation(
+        method="POST", path="/auth/revoke", handler=introspection.revoke, takes=payloads.Token, takes_form=True,
+        summary="End the session of a refresh or access token (RFC 7009)", returns=Returns(media_type=None),
+        refuses=(UnavailableError,),
+    ),
+    Operation(
+        method="GET", path="/auth/revocations", handler=introspection.revocations,
+        summary="Which sessions are over, signed, for verifiers that stay offline",
+        returns=Returns(media_type=introspection.FEED), refuses=(UnavailableError,),
+    ),
+    Operation(
         method="GET", path="/.well-known/jwks.json", handler=trust.jwks, summary="The keys that verify our tokens",
         returns=JSON,
+    ),
+    Operation(
+        method="GET", path="/.well-known/openid-configuration", handler=trust.discovery,
+        summary="Where the keys are, and what the tokens hold", returns=JSON,
     ),
     Operation(
         method="GET", path="/healthz", handler=ops.healthz, summary="Whether the process is alive",
@@ -113,4 +128,13 @@ MEMBER = (
     ),
 )  # fmt: skip
 
-OPERATIONS = (*OPEN, *BEARER, *MEMBER)
+RESOURCE_SERVER = (
+    Operation(
+        method="POST", path="/auth/introspect", handler=resource_server(introspection.introspect),
+        summary="What a token is good for (RFC 7662)", takes=payloads.Token, takes_form=True,
+        returns=Returns(body=payloads.Introspected), access=Access.RESOURCE_SERVER,
+        refuses=(InvalidClientError, RateLimitedError, UnavailableError),
+    ),
+)  # fmt: skip
+
+OPERATIONS = (*OPEN, *BEARER, *MEMBER, *RESOURCE_SERVER)

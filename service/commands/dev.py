@@ -9,7 +9,7 @@ from service import logs
 from service.ambient import Ambient
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import ENVIRONMENT, Settings, load
+from service.settings import ENVIRONMENT, Settings, Tokens, load
 
 DEFAULT_DIRECTORY = ".tokenhouse"
 SECRET_BYTES = 48
@@ -19,16 +19,18 @@ Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stop
 
 Try it in another terminal:
 
-  curl -s {url}/auth/signup -H 'content-type: application/json' \\
-    -d '{{"email":"ada@example.com","password":"SecurePass1!","firstName":"Ada","lastName":"Lovelace"}}'
+  curl -s {url}/auth/signup -H 'Content-Type: application/json' \\
+    -d '{{"email":"ada@example.com","password":"SecurePass1!","firstName":"Ada","lastName":"Lovelace"}}'; echo
 
-  curl -s {url}/auth/login -H 'content-type: application/json' \\
-    -d '{{"email":"ada@example.com","password":"SecurePass1!"}}'
+  LOGIN=$(curl -s {url}/auth/login -H 'Content-Type: application/json' \\
+    -d '{{"email":"ada@example.com","password":"SecurePass1!"}}'); echo "$LOGIN"
+  field() {{ printf %s "$LOGIN" | python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }}
 
-  curl -s {url}/auth/refresh -H 'content-type: application/json' -d '{{"refreshToken":"PASTE"}}'
+  curl -s {url}/auth/refresh -H 'Content-Type: application/json' \\
+    -d "{{\\"refreshToken\\":\\"$(field refreshToken)\\"}}"; echo
 
-  curl -s {url}/auth/logout -H 'content-type: application/json' -H 'authorization: Bearer PASTE_ID_TOKEN' \\
-    -d '{{"accessToken":"PASTE"}}'
+  curl -s {url}/auth/logout -H 'Content-Type: application/json' -H "Authorization: Bearer $(field idToken)" \\
+    -d "{{\\"accessToken\\":\\"$(field accessToken)\\"}}"; echo
 """
 
 
@@ -52,6 +54,8 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         pinned["secret_key"] = _secret(directory / "secret")
     if not settings.throttle.exempt:
         pinned["throttle"] = {"exempt": LOOPBACK}
+    if settings.tokens.issuer == Tokens().issuer:
+        pinned["tokens"] = {"issuer": f"http://{settings.server.host}:{settings.server.port}"}
     return pinned
 
 

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from aiohttp import web
 
+from service import logs
 from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
+from service.request_log import RequestLog
 from service.settings import Settings
 from service.wiring import House, wire
 
 SOON = 0.2  # seconds before a store that is not up yet is asked again
 LATEST = 1.0
+TIDY_EVERY = 600.0  # seconds
 log = structlog.get_logger(__name__)
 
 
@@ -31,10 +34,16 @@ async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: 
     house = wire(settings, Ambient())
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
+        chores = [asyncio.create_task(house.key_life.follow()), asyncio.create_task(_tidy(house))]
         yield
+        for chore in chores:
+            chore.cancel()
+        await asyncio.wait(chores)
         await house.close()
 
-    runner = FrontDoor(make_app(house.services, settings.server, lifespan), settings.server, house.services.ambient)
+    log_request = logs.for_requests(settings.logging, house.services.ambient)
+    app = make_app(house.services, settings.server, lifespan, log_request=log_request)
+    runner = FrontDoor(app, settings.server, house.services.ambient)
     await runner.setup()
     try:
         port = await listen(runner, settings.server)
@@ -50,6 +59,18 @@ async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: 
     finally:
         house.services.readiness.is_closing = True
         await runner.cleanup()
+        if isinstance(log_request, RequestLog):
+            log_request.flush()
+
+
+async def _tidy(house: House) -> None:
+    """Keep the table of endings no larger than what may still matter."""
+    while True:
+        await asyncio.sleep(TIDY_EVERY)
+        try:
+            await house.endings.forget()
+        except house.services.outages as error:
+            log.warning("endings not tidied", error=type(error).__name__)
 
 
 async def _open(house: House) -> None:

@@ -8,11 +8,13 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
+from service.domain.key_states import killed_until
 from service.domain.models import Claims, Revocation
-from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations
+from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations, SigningKeys
 from service.errors import UnavailableError
 from service.settings import Tokens as TokenSettings
 
+OVERTAKEN = timedelta(seconds=60)  # a refresh that was under way may sign its tokens this long after the ending
 log = structlog.get_logger(__name__)
 
 
@@ -26,10 +28,13 @@ class Endings:
         sessions: RefreshSessions,
         settings: TokenSettings,
         ambient: Ambient,
+        *,
+        keys: SigningKeys,
     ) -> None:
         self._memory = memory
         self._denylist = denylist
         self._sessions = sessions
+        self._keys = keys
         self._settings = settings
         self._ambient = ambient
         self._restoring: asyncio.Task[None] | None = None
@@ -41,7 +46,7 @@ class Endings:
         shown at a logout are denied by their own id besides. Raises UnavailableError: the ending may not hold yet.
         """
         now = self._ambient.now()
-        until = now + self._settings.longest
+        until = now + self._settings.longest + OVERTAKEN
         forget = max(until, now + self._settings.refresh_lifetime)
         ended = [Revocation(session_id, user_id, until, forget) for session_id in session_ids]
         if not ended:
@@ -58,10 +63,21 @@ class Endings:
             raise UnavailableError from None
         await self._sessions.remove(ended)
 
+    async def was_ended(self, session_id: str) -> bool:
+        """What Postgres remembers: the answer for whoever asks for new tokens.
+
+        It holds for a session that an old snapshot of Redis brought back, long after its denial has lapsed.
+        """
+        return await self._memory.has(session_id)
+
+    async def forget(self) -> None:
+        """Drop the memory of sessions that nothing can bring back."""
+        await self._memory.forget(self._ambient.now())
+
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return await self._memory.of_user(user_id)
 
-    async def is_over(self, *, session_id: str, token_id: str = "", key_id: str = "") -> bool:
+    async def is_over(self, *, session_id: str = "", token_id: str = "", key_id: str = "") -> bool:
         """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""
         try:
             return await self._denylist.has(token_id, session_id, key_id)
@@ -75,17 +91,27 @@ class Endings:
             self._start_restoring()
             raise UnavailableError
 
+    async def deny_killed_keys(self) -> None:
+        """Deny every token of the keys that Postgres remembers as killed. Raises the store's outage."""
+        try:
+            await self._denylist.add({}, {}, await self._killed_keys())
+        except ForgottenError:
+            await self.restore()
+
     async def restore(self) -> None:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
         now = self._ambient.now()
         async with self._memory.recall(now) as remembered:
             if await self._denylist.is_whole():
                 return  # another instance was quicker
-            await self._sessions.remove(remembered)  # an old snapshot may have brought them back
             await self._denylist.restore(
-                {one.session_id: one.denied_until - now for one in remembered if one.denied_until > now}
+                {one.session_id: one.denied_until - now for one in remembered}, await self._killed_keys()
             )
-        log.warning("denylist restored", sessions=len(remembered))
+        log.info("denylist restored", sessions=len(remembered))
+
+    async def _killed_keys(self) -> dict[str, timedelta]:
+        now = self._ambient.now()
+        return {kid: until - now for kid, until in killed_until(await self._keys.all()).items() if until > now}
 
     def _start_restoring(self) -> None:
         if self._restoring is None or self._restoring.done():

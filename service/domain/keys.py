@@ -1,65 +1,100 @@
-"""The signing keys: made once, sealed in Postgres, the same on every instance."""
+"""The signing keys as one instance holds them: read from Postgres, opened, published, and looked for again."""
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from service.ambient import Ambient
+from service.domain.key_states import State, gone_at, in_state
 from service.domain.models import StoredKey
 from service.domain.ports import SigningKeys
 from service.domain.seals import Purpose, Seals
 from service.errors import ConfigurationError, DamagedDataError, UnavailableError
+from service.settings import Tokens as TokenSettings
+
+LOOK_EVERY = 10.0  # seconds between two looks for keys that tokens name and nobody knows
+LOOK_AFTER_FAILURE = 1.0
 
 
 class KeyPair(NamedTuple):
     kid: str  # the RFC 7638 thumbprint
     algorithm: str  # the JWS algorithm, the only one this key is used with
     key: Key
+    gone_at: datetime | None
 
 
 class KeyRing:
     """All keys that verify, and the one that signs. Empty until `load` has found them."""
 
-    def __init__(self, stored: SigningKeys, seals: Seals, ambient: Ambient, kind: str) -> None:
+    def __init__(self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings) -> None:
         self._stored = stored
         self._seals = seals
         self._ambient = ambient
-        self._kind = kind
+        self._settings = settings
         self._pairs: dict[str, KeyPair] = {}
-        self._signing: KeyPair | None = None
+        self._turn = asyncio.Lock()  # so that an older reading never replaces a newer one
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = 0.0
+        self.rows: Sequence[StoredKey] = ()
         self.jwks = b'{"keys":[]}'
 
     async def load(self) -> None:
-        """Read the keys, making the first one if there is none.
+        """Read the keys, making the first two if there are none: one signs, the other is ready to follow it.
 
         Raises ConfigurationError when the secret does not open what is sealed in the database.
         """
-        keys = await self._stored.all()
-        if not keys:
-            await self._stored.add_first(await asyncio.to_thread(self.make))
-            keys = await self._stored.all()
-        pairs = [self._open(key) for key in keys]
-        self._pairs = {pair.kid: pair for pair in pairs}
-        self._signing = pairs[0]
-        self.jwks = json.dumps({"keys": [_published(key) for key in keys]}, separators=(",", ":")).encode()
+        async with self._turn:
+            rows = await self._stored.all()
+            if not rows:
+                await self._stored.add_first(*await asyncio.to_thread(self._first))
+                rows = await self._stored.all()
+            self._take(rows)
+
+    async def look_again(self) -> None:
+        """For a key that a token names: read the keys, all callers together, unless that was done a moment ago.
+
+        Raises the store's outage, also for a moment after it: until then nobody can tell whether the key is ours.
+        """
+        if self._looking is None or self._may_look(self._looking):
+            self._looked_at = self._ambient.monotonic()
+            self._looking = asyncio.create_task(self.load())
+        await asyncio.shield(self._looking)
 
     @property
     def signing(self) -> KeyPair:
         """Raises UnavailableError until the keys are loaded."""
-        if self._signing is None:
+        active = self.in_state(State.ACTIVE)
+        if not active:
             raise UnavailableError
-        return self._signing
+        return self._pairs[active[0].kid]
+
+    @property
+    def algorithms(self) -> list[str]:
+        """Those of all keys that verify."""
+        return sorted({pair.algorithm for pair in self._pairs.values()})
+
+    def in_state(self, state: State) -> list[StoredKey]:
+        return in_state(self.rows, state, self._ambient.now(), self._settings.longest)
 
     def verifying(self, kid: object) -> KeyPair | None:
-        if self._signing is None:
+        """Raises UnavailableError until the keys are loaded."""
+        if not self._pairs:
             raise UnavailableError
-        return self._pairs.get(kid) if isinstance(kid, str) else None
+        pair = self._pairs.get(kid) if isinstance(kid, str) else None
+        if pair is None or (pair.gone_at is not None and self._ambient.now() >= pair.gone_at):
+            return None
+        return pair
 
     def make(self) -> StoredKey:
         """A new key, sealed. Takes up to a second: not on the event loop."""
-        algorithm, key = _generate(self._kind)
+        algorithm, key = _generate(self._settings.algorithm)
+        while key.thumbprint().startswith("-"):  # `keys retire` would take such a name for an option
+            algorithm, key = _generate(self._settings.algorithm)
         kid = key.thumbprint()
         private = json.dumps(key.as_dict(private=True)).encode()
         return StoredKey(
@@ -70,15 +105,41 @@ class KeyRing:
             created_at=self._ambient.now(),
         )
 
-    def _open(self, stored: StoredKey) -> KeyPair:
+    def _first(self) -> tuple[StoredKey, StoredKey]:
+        """Both are in the very first key set, so no verifier can hold a set without the second."""
+        return replace(self.make(), activates_at=self._ambient.now()), self.make()
+
+    def _may_look(self, last: asyncio.Task[None]) -> bool:
+        if not last.done():
+            return False
+        failed = last.cancelled() or last.exception() is not None
+        return self._ambient.monotonic() - self._looked_at >= (LOOK_AFTER_FAILURE if failed else LOOK_EVERY)
+
+    def _take(self, rows: Sequence[StoredKey]) -> None:
+        now, longest = self._ambient.now(), self._settings.longest
+        live = [
+            key for state in (State.ACTIVE, State.NEXT, State.RETIRED) for key in in_state(rows, state, now, longest)
+        ]
+        self._pairs = {key.kid: self._pair(key) for key in live}
+        self.rows = rows
+        self.jwks = json.dumps({"keys": [_published(key) for key in live]}, separators=(",", ":")).encode()
+
+    def _pair(self, row: StoredKey) -> KeyPair:
+        """The `kid` is a digest of the key, so one that is held already need not be opened again."""
+        held = self._pairs.get(row.kid)
+        key = held.key if held else self._open(row)
+        return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._settings.longest))
+
+    def _open(self, row: StoredKey) -> Key:
         try:
-            private = json.loads(self._seals.open(Purpose.SIGNING_KEY_SEAL, stored.sealed_private_jwk, stored.kid))
+            private = json.loads(self._seals.open(Purpose.SIGNING_KEY_SEAL, row.sealed_private_jwk, row.kid))
         except DamagedDataError:
             raise ConfigurationError(
                 "TOKENHOUSE_SECRET_KEY does not open the signing keys in the database: set the secret they were made"
                 " with, or keep that one in TOKENHOUSE_SECRET_KEYS_PREVIOUS"
             ) from None
-        return KeyPair(stored.kid, stored.algorithm, _KINDS[private["kty"]].import_key(private))
+        key: Key = _KINDS[private["kty"]].import_key(private)
+        return key
 
 
 _KINDS: dict[str, Any] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}

@@ -140,7 +140,29 @@ class StoredKey:
     algorithm: str
     public_jwk: str
     sealed_private_jwk: bytes
-    created_at: datetime
+    created_at: datetime  # and published
+    ready_at: datetime | None = None  # when every verifier has heard of it; None: there never was a key set without it
+    activates_at: datetime | None = None  # None: not chosen yet
+    retires_at: datetime | None = None
+    killed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedApiKey:
+    """A user's API key as Postgres holds it."""
+
+    user_id: UUID
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resealing:
+    """A user's API key, sealed anew; `before` is what the new seal was made from."""
+
+    user_id: UUID
+    before: bytes
+    sealed: bytes
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,23 @@
 """What the domain needs from the stores. The keepers stand in `service/stores`, the fakes in `tests/fakes.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import Passage, Place, Revocation, Session, StoredKey, Swap, Swapped, User
+from service.domain.models import (
+    Passage,
+    Place,
+    Resealing,
+    Revocation,
+    SealedApiKey,
+    Session,
+    StoredKey,
+    Swap,
+    Swapped,
+    User,
+)
 
 
 class Users(Protocol):
@@ -37,13 +48,27 @@ class Users(Protocol):
     async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
         """Disable (a time) or enable (None) an account; its id, or None when there is no such account."""
 
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
+        """The next `limit` users' API keys in the order of their ids, from the first id above `after`."""
+
+    async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
+        """Replace seals and digests, unless the key was replaced meanwhile; how many were."""
+
 
 class SigningKeys(Protocol):
     async def all(self) -> Sequence[StoredKey]:
-        """Every key that may still verify, the newest first."""
+        """Every key, gone ones too until they are removed, the newest first."""
 
-    async def add_first(self, key: StoredKey) -> None:
-        """Keep the key unless there is one already; safe when many instances start at once."""
+    async def add_first(self, *keys: StoredKey) -> None:
+        """Keep the keys unless there is one already; safe when many instances start at once."""
+
+    async def change(self, decide: Callable[[Sequence[StoredKey]], Sequence[StoredKey]]) -> None:
+        """Show all keys to `decide` and keep what it returns: new keys, and changed times and seals of known ones.
+
+        One change at a time, over all instances.
+        """
+
+    async def remove(self, kids: Sequence[str]) -> None: ...
 
 
 class RefreshSessions(Protocol):
@@ -68,6 +93,12 @@ class RefreshSessions(Protocol):
 class Revocations(Protocol):
     """The durable memory of what was revoked."""
 
+    async def has(self, session_id: str) -> bool:
+        """Whether this session was ended: asked before it gives new tokens."""
+
+    async def forget(self, now: datetime) -> None:
+        """Drop what may be forgotten by now."""
+
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         """What is remembered of a user's ended sessions."""
 
@@ -77,7 +108,7 @@ class Revocations(Protocol):
         """The first `limit` revocations behind a place whose tokens are still denied."""
 
     def recall(self, now: datetime) -> AbstractAsyncContextManager[Sequence[Revocation]]:
-        """All that may not be forgotten yet. While one instance is inside, every other waits at the door."""
+        """All whose tokens may still be shown. While one instance is inside, every other waits at the door."""
 
 
 class Denylist(Protocol):

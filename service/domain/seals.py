@@ -53,6 +53,10 @@ class Seals:
                     break
         raise DamagedDataError(f"{purpose.name}: what is sealed does not open")
 
+    def is_current(self, purpose: Purpose, sealed: bytes) -> bool:
+        """Whether it was sealed with the current secret."""
+        return sealed[: 1 + NAME_BYTES] == VERSION + _name(self._keys[purpose][0])
+
     def pseudonym(self, text: str) -> str:
         """A keyed digest that stands for what a stranger typed, as 22 base64url characters (128 bits)."""
         return base64.urlsafe_b64encode(self.digests(Purpose.LIMITS, text)[0][:16]).decode().rstrip("=")

@@ -23,6 +23,7 @@ from service.errors import (
     InvalidTokenError,
     NotFoundError,
     TokenMismatchError,
+    UnavailableError,
 )
 from service.settings import Tokens as TokenSettings
 
@@ -55,14 +56,14 @@ class Sessions:
         address = emails.for_look_up(email)
         with self.passwords.reserve(visitor, address) as place:
             async with self.throttle.login(address, visitor) as attempt:
-                user, _ = await asyncio.gather(self.users.by_email(address), self.endings.must_be_known())
+                user, _ = await asyncio.gather(self.users.by_email(address), self._key_must_be_good())
                 match = await self.passwords.match(password, user.password_hash if user else None, place)
                 if user is None or not match.same or user.disabled_at:
                     raise InvalidCredentialsError
+                if match.upgraded:
+                    await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 signed_in = await self._open(user, visitor)
                 attempt.succeeded()
-        if match.upgraded:
-            await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
         return signed_in
 
     async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
@@ -74,16 +75,16 @@ class Sessions:
         except InvalidRefreshTokenError:
             await self.throttle.unknown_refresh_token(visitor)
             raise
-        user, over = await asyncio.gather(
-            self.users.by_id(session.user_id), self.endings.is_over(session_id=session.id)
+        user, ended, _ = await asyncio.gather(
+            self.users.by_id(session.user_id), self.endings.was_ended(session.id), self._key_must_be_good()
         )
-        if over or user is None or user.disabled_at:
+        if ended or user is None or user.disabled_at:
             raise InvalidRefreshTokenError
         return Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
 
     async def caller(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
-        claims = self.tokens.verify(id_token, Use.ID)
+        claims = await self.tokens.accept(id_token, Use.ID)
         if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
             raise InvalidTokenError
         return Caller(claims)
@@ -91,7 +92,7 @@ class Sessions:
     async def logout(self, caller: Caller, access_token: str) -> None:
         """End the caller's session. The access token must be of the same session; it may have expired."""
         try:
-            access = self.tokens.verify(access_token, Use.ACCESS, even_expired=True)
+            access = await self.tokens.accept(access_token, Use.ACCESS, even_expired=True)
         except InvalidTokenError:
             raise InvalidAccessTokenError from None
         if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
@@ -100,7 +101,9 @@ class Sessions:
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
-        return [one for one in await self.stored.all_of(caller.user_id) if one.ends_at > self.ambient.now()]
+        ended = {one.session_id for one in await self.endings.of_user(caller.user_id)}
+        held = await self.stored.all_of(caller.user_id)
+        return [one for one in held if one.id not in ended and one.ends_at > self.ambient.now()]
 
     async def ended(self, caller: Caller) -> Sequence[Revocation]:
         """The caller's sessions that are over and not forgotten yet."""
@@ -120,6 +123,16 @@ class Sessions:
         """Log out everywhere, here too."""
         held = {one.id for one in await self.stored.all_of(caller.user_id)} | {caller.session_id}
         await self.endings.end(caller.user_id, held)
+
+    async def _key_must_be_good(self) -> None:
+        """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
+
+        An instance may hear of a killed key from the denylist first; then it reads the keys before it signs.
+        """
+        if await self.endings.is_over(key_id=self.tokens.key_id):
+            await self.tokens.read_keys()
+            if await self.endings.is_over(key_id=self.tokens.key_id):
+                raise UnavailableError
 
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:

@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from joserfc import jws, jwt
+from joserfc.jwa import EdDSAAlgorithm
+from joserfc.jws import JWSRegistry
 
 from service.ambient import Ambient
 from service.domain.keys import KeyPair, KeyRing
@@ -23,6 +25,8 @@ SCOPE = "aws.cognito.signin.user.admin"
 ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)  # RFC 7515 section 7.1
 MAX_LENGTH = 4096
+KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
 REMEMBERED = 50_000  # verified tokens kept in mind; about 400 bytes each
 
 
@@ -31,6 +35,10 @@ class Use(StrEnum):
 
     ID = "id"
     ACCESS = "access"
+
+
+class UnknownKeyError(Exception):
+    """The token names a key that this instance does not hold: a new one of ours, or nobody's."""
 
 
 class Tokens:
@@ -79,8 +87,32 @@ class Tokens:
         key = self._keys.signing
         return await asyncio.get_running_loop().run_in_executor(self._signer, _sign, key, claims, kind)
 
+    @property
+    def key_id(self) -> str:
+        """Of the key that signs. Raises UnavailableError while the keys are not loaded."""
+        return self._keys.signing.kid
+
+    async def read_keys(self) -> None:
+        """Hear at once of the keys that others have made or killed. Raises the store's outage."""
+        await self._keys.load()
+
+    async def accept(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
+        """As `verify`, but a key that this instance has not heard of is looked for. Raises the store's outage too."""
+        try:
+            return self._verify(token, use, even_expired=even_expired)
+        except UnknownKeyError:
+            await self._keys.look_again()
+        return self.verify(token, use, even_expired=even_expired)
+
     def verify(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
-        """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded.
+        """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded."""
+        try:
+            return self._verify(token, use, even_expired=even_expired)
+        except UnknownKeyError:
+            raise InvalidTokenError from None
+
+    def _verify(self, token: str, use: Use, *, even_expired: bool) -> Claims:
+        """Raises UnknownKeyError besides.
 
         Whatever the JOSE library raises on a hostile token is a refusal: besides its own errors it lets out TypeError
         (a header that is a JSON string) and UnicodeEncodeError (a surrogate in the input).
@@ -93,11 +125,13 @@ class Tokens:
         if claims is None:
             try:
                 claims = self._decode(token, use, now)
-            except UnavailableError:
+            except (UnavailableError, UnknownKeyError):
                 raise
             except Exception as error:
                 raise InvalidTokenError from error
             self._remember(memory, claims)
+        elif self._keys.verifying(claims.key_id) is None:
+            raise UnknownKeyError  # killed or gone since the token was verified
         if not even_expired and now >= claims.expires_at + self._settings.leeway:
             raise InvalidTokenError
         return claims
@@ -108,10 +142,15 @@ class Tokens:
     def _decode(self, token: str, use: Use, now: datetime) -> Claims:
         """Signature first, with the key's own algorithm alone; then every claim. Any exception is a refusal."""
         header = jws.extract_compact(token.encode()).headers()
-        pair = self._keys.verifying(header.get("kid"))
-        if pair is None or header.get("alg") != pair.algorithm or header.get("typ", "JWT") != "JWT":
+        kid, algorithm = header.get("kid"), header.get("alg")
+        if algorithm not in ALGORITHMS or header.get("typ", "JWT") != "JWT":
             raise ValueError("no key of ours signs such tokens")
-        said = jwt.decode(token, pair.key, algorithms=[pair.algorithm]).claims
+        pair = self._keys.verifying(kid)
+        if pair is None and isinstance(kid, str) and KID.fullmatch(kid):
+            raise UnknownKeyError
+        if pair is None or algorithm != pair.algorithm:
+            raise ValueError("no key of ours signs such tokens")
+        said = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
         audience = said["aud"] if use is Use.ID else said["client_id"]
         if (said["iss"], audience, said["token_use"]) != (self._settings.issuer, self._settings.client_id, use):
             raise ValueError("made by or for someone else")
@@ -135,14 +174,23 @@ class Tokens:
             self._verified.popitem(last=False)
 
 
+class _Registry(JWSRegistry):
+    """joserfc warns of the name EdDSA (RFC 9864 says Ed25519 instead), but EdDSA is what verifiers know today."""
+
+    algorithms = {**JWSRegistry.algorithms, "EdDSA": EdDSAAlgorithm()}  # noqa: RUF012 - joserfc's own class attribute
+    algorithms["EdDSA"].security_warning = None
+
+
+_REGISTRIES = {algorithm: _Registry(algorithms=[algorithm]) for algorithm in ALGORITHMS}
+
+
 def _sign_pair(key: KeyPair, first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, str]:
     return _sign(key, first), _sign(key, second)
 
 
 def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
-    return jwt.encode(
-        {"alg": key.algorithm, "kid": key.kid, "typ": kind}, dict(claims), key.key, algorithms=[key.algorithm]
-    )
+    header = {"alg": key.algorithm, "kid": key.kid, "typ": kind}
+    return jwt.encode(header, dict(claims), key.key, registry=_REGISTRIES[key.algorithm])
 
 
 def _seconds(value: object) -> int:

@@ -1,7 +1,18 @@
 """What the service can be told, and where it is told from."""
 
 from service.settings.load import ENVIRONMENT, Settings, load
-from service.settings.sections import ApiKeys, Database, Introspection, Logging, Passwords, Redis, Server, Throttle, Tokens
+from service.settings.sections import (
+    ApiKeys,
+    Database,
+    Introspection,
+    Keys,
+    Logging,
+    Passwords,
+    Redis,
+    Server,
+    Throttle,
+    Tokens,
+)
 from service.settings.units import Networks, Rate
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "ApiKeys",
     "Database",
     "Introspection",
+    "Keys",
     "Logging",
     "Networks",
     "Passwords",

@@ -19,7 +19,18 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from service.errors import ConfigurationError
-from service.settings.sections import ApiKeys, Database, Introspection, Logging, Passwords, Redis, Server, Throttle, Tokens
+from service.settings.sections import (
+    ApiKeys,
+    Database,
+    Introspection,
+    Keys,
+    Logging,
+    Passwords,
+    Redis,
+    Server,
+    Throttle,
+    Tokens,
+)
 from service.settings.units import Section, split_commas
 
 ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
@@ -55,6 +66,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     redis: Redis = Redis()
     tokens: Tokens = Tokens()
+    keys: Keys = Keys()
     api_keys: ApiKeys = ApiKeys()
     passwords: Passwords = Passwords()
     throttle: Throttle = Throttle()

@@ -5,7 +5,19 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from service.settings.units import Clients, Duration, Grace, Leeway, Networks, OptionalRate, Rate, RateSetting, Section, Span
+from service.settings.units import (
+    Clients,
+    Duration,
+    Grace,
+    Leeway,
+    Networks,
+    OptionalDuration,
+    OptionalRate,
+    Rate,
+    RateSetting,
+    Section,
+    Span,
+)
 
 
 class Server(Section):
@@ -23,7 +35,7 @@ class Server(Section):
 class Database(Section):
     url: SecretStr = SecretStr("")
     migrate_on_start: bool = True
-    pool_max: int = Field(10, ge=1)
+    pool_max: int = Field(10, ge=2)  # restoring the denylist reads over one while it holds a lock over another
     acquire_timeout: Duration = timedelta(milliseconds=500)
     command_timeout: Duration = timedelta(seconds=1)
     statement_cache_size: int = Field(100, ge=0)
@@ -54,6 +66,11 @@ class Tokens(Section):
     def longest(self) -> timedelta:
         """How long a signed token may still be shown to a verifier after it was made."""
         return max(self.id_lifetime, self.access_lifetime) + self.leeway
+
+
+class Keys(Section):
+    publish_ahead: Duration = Field(timedelta(minutes=6), ge=timedelta(minutes=6))  # a verifier's cache, and a minute
+    rotate_after: OptionalDuration = None
 
 
 class ApiKeys(Section):

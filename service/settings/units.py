@@ -72,6 +72,7 @@ ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]
+OptionalDuration = Annotated[Duration | None, BeforeValidator(lambda text: None if text == "off" else text)]
 OptionalRate = Annotated[
     Rate | None, BeforeValidator(lambda text: None if text in (None, "off") else parse_rate(text)), NoDecode
 ]

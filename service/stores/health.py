@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 
 from service.stores.postgres import Postgres
+from service.stores.redis import Server
 
 READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
 
@@ -12,7 +13,10 @@ async def of_postgres(postgres: Postgres) -> str:
     return "read-only" if row is None or row["read_only"] else "ok"
 
 
-async def of_redis(redis: Redis) -> str:
+async def of_redis(redis: Redis, server: Server) -> str:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
-    policy = (await redis.info("memory"))["maxmemory_policy"]
-    return "ok" if policy == "noeviction" else "maxmemory-policy is not noeviction"
+    said = await redis.info()
+    server.hear(said["run_id"], said["role"])
+    if said["role"] != "master":
+        return "is a replica"
+    return "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"

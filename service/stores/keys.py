@@ -6,7 +6,7 @@
 | th:sessions:<user id>       | zset   | the refresh lifetime after the last login     | login           |
 | th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
-| th:denied:key:<kid>         | string | what is left of the last token it signed      | a leaked key    |
+| th:denied:key:<kid>         | string | 30 days: who holds the key can date tokens    | a leaked key    |
 | th:epoch                    | string | for ever: without it nobody trusts the others | restoring       |
 
 What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.

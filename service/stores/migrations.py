@@ -62,6 +62,9 @@ async def _apply(
             raise ConfigurationError(f"{path.name} was changed after it was applied; write a new migration instead")
         return False
     if not dry:
-        await connection.execute(script)
+        try:
+            await connection.execute(script)
+        except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
+            raise ConfigurationError(f"{path.name} does not apply to this database ({type(error).__name__})") from None
         await connection.execute(ENTER, path.name, digest)
     return True

@@ -17,15 +17,23 @@ OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 
 @dataclass(slots=True)
 class Server:
-    """The server at the other end. Another run id means a restart or a failover: it may have forgotten something."""
+    """The server at the other end. Another run id means a restart or a failover: it may have forgotten something.
+
+    A replica has no id for us: its data are another server's, and may lack what was written to it as a primary.
+    """
 
     run_id: bytes = b""
 
     async def greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
-        await connection.send_command("INFO", "server")
-        said = cast("bytes", await connection.read_response(disable_decoding=True))
-        self.run_id = next(line[7:] for line in said.splitlines() if line.startswith(b"run_id:"))
+        await connection.send_command("INFO")
+        info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
+        said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+        self.hear(said["run_id"], said["role"])
+
+    def hear(self, run_id: str, role: str) -> None:
+        """Take note of what INFO says."""
+        self.run_id = run_id.encode() if role == "master" else b""
 
 
 def connect(settings: RedisSettings, server: Server) -> Redis:

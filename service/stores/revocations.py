@@ -6,9 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from service.domain.models import Passage, Place, Revocation
+from service.stores.batches import Batch
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
+PATIENCE = 10.0  # seconds: an hour of endings may be many, and another instance may be restoring them
 TAKE_LOCK = "SELECT pg_advisory_xact_lock($1)"
 INSERT = """
     INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
@@ -18,6 +20,8 @@ INSERT = """
 FORGET = "DELETE FROM revocations WHERE forget_at <= $1"
 ALL = "SELECT session_id, user_id, denied_until, forget_at FROM revocations"
 OF_USER = f"{ALL} WHERE user_id = $1"
+DENIED = f"{ALL} WHERE denied_until > $1"
+WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
 AFTER = """
     SELECT settled.place::text AS settled, found.*
@@ -35,6 +39,7 @@ AFTER = """
 class PostgresRevocations:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
+        self._questions = Batch(self._which)
 
     async def add(self, revocations: Sequence[Revocation]) -> None:
         await self._postgres.execute(
@@ -44,6 +49,12 @@ class PostgresRevocations:
             [one.denied_until for one in revocations],
             [one.forget_at for one in revocations],
         )
+
+    async def has(self, session_id: str) -> bool:
+        return await self._questions.ask(session_id)
+
+    async def forget(self, now: datetime) -> None:
+        await self._postgres.execute(FORGET, now)
 
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id)]
@@ -56,6 +67,9 @@ class PostgresRevocations:
     @asynccontextmanager
     async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(TAKE_LOCK, LOCK)
-            await connection.execute(FORGET, now)
-            yield [Revocation(**row) for row in await connection.fetch(ALL)]
+            await connection.execute(TAKE_LOCK, LOCK, timeout=PATIENCE)
+            yield [Revocation(**row) for row in await connection.fetch(DENIED, now, timeout=PATIENCE)]
+
+    async def _which(self, session_ids: Sequence[str]) -> list[bool]:
+        ended = {row["session_id"] for row in await self._postgres.fetch(WHICH, list(session_ids))}
+        return [session_id in ended for session_id in session_ids]

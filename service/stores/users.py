@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.models import User
+from service.domain.models import Resealing, SealedApiKey, User
 from service.errors import EmailTakenError
 from service.stores.batches import Batch
 from service.stores.postgres import Postgres
@@ -43,6 +43,14 @@ SET_PASSWORD = """
 """  # noqa: S105 - SQL
 REMOVE = "DELETE FROM users WHERE id = $1"
 UPGRADE_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"  # noqa: S105 - SQL
+SEALED_API_KEYS = "SELECT id AS user_id, api_key_sealed AS sealed FROM users WHERE id > $1 ORDER BY id LIMIT $2"
+RESEAL_API_KEYS = """
+    UPDATE users
+    SET api_key_sealed = anew.sealed, api_key_digest = anew.digest
+    FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[]) AS anew (id, before, sealed, digest)
+    WHERE users.id = anew.id AND users.api_key_sealed = anew.before
+    RETURNING users.id
+"""
 SET_DISABLED = "UPDATE users SET disabled_at = $2 WHERE canonical_email = $1 RETURNING id"
 
 
@@ -89,6 +97,19 @@ class PostgresUsers:
     async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
         row = await self._postgres.fetchrow(SET_DISABLED, canonical_email, at)
         return row["id"] if row else None
+
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
+        return [SealedApiKey(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
+
+    async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
+        rows = await self._postgres.fetch(
+            RESEAL_API_KEYS,
+            [one.user_id for one in resealings],
+            [one.before for one in resealings],
+            [one.sealed for one in resealings],
+            [one.digest for one in resealings],
+        )
+        return len(rows)
 
     async def _by_ids(self, user_ids: Sequence[UUID]) -> list[User | None]:
         rows = await self._postgres.fetch(BY_IDS, list(set(user_ids)))

@@ -39,7 +39,7 @@ async def test_the_sixth_wrong_password_is_refused_and_told_when_to_come_back(li
     assert answer.headers["RateLimit-Policy"] == '"login-source";q=20;w=300'
     assert answer.headers["RateLimit"].startswith('"login-source";r=15;t=')
     assert answer.headers["Cache-Control"] == "no-store"
-    assert said["violated-policies"] == ["login-source"]
+    assert said["violated-policies"] == ["login"]
 
 
 async def test_a_stranger_meets_the_same_refusal_at_the_same_count(limited: OnFakes) -> None:
@@ -70,8 +70,8 @@ async def test_a_stranger_cannot_lock_the_owner_out(limited: OnFakes) -> None:
     assert await try_login(limited.client, person["email"], PASSWORD, "192.0.2.1") == 200
     strangers = [await try_login(limited.client, person["email"], "Wrong1!x", f"198.51.100.{n}") for n in range(30)]
     assert strangers[10:] == [429] * 20
-    assert await try_login(limited.client, person["email"], PASSWORD, "192.0.2.1") == 200
     assert await try_login(limited.client, person["email"], PASSWORD, "203.0.113.9") == 429
+    assert await try_login(limited.client, person["email"], PASSWORD, "192.0.2.1") == 200
 
 
 async def test_every_address_of_an_ipv6_subscriber_is_one_source(limited: OnFakes) -> None:

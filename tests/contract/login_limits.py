@@ -16,8 +16,12 @@ ANN_ELSEWHERE = Suspect(source="198.51.100.9", account="ann", pair="ann@9")
 BOB = Suspect(source="203.0.113.7", account="bob", pair="bob@7")
 GENEROUS = Rate(quota=1000, window=5 * MINUTE)
 WIDE_OPEN = Throttle(
-    login_source=GENEROUS, login_account_source=GENEROUS, login_account=GENEROUS, login_known_source=GENEROUS,
-    login_global=Rate(quota=100_000, window=5 * MINUTE), login_lockout=1000,
+    login_source=GENEROUS,
+    login_account_source=GENEROUS,
+    login_account=GENEROUS,
+    login_known_source=GENEROUS,
+    login_global=Rate(quota=100_000, window=5 * MINUTE),
+    login_lockout=1000,
 )
 FIVE = WIDE_OPEN.model_copy(update={"login_account_source": Rate(quota=5, window=5 * MINUTE)})
 OF_PAIR = keys.limit("login", "pair", ANN.pair)

@@ -87,7 +87,9 @@ async def test_a_client_that_does_not_know_its_server_trusts_nothing(redis_clien
     assert await refuses_to_answer(unknown)
 
 
-async def test_a_flushed_store_is_found_out_and_restoring_heals_it(denylist: RedisDenylist, redis_client: Redis) -> None:
+async def test_a_flushed_store_is_found_out_and_restoring_heals_it(
+    denylist: RedisDenylist, redis_client: Redis
+) -> None:
     await denylist.add({}, {"session": HOUR})
     await redis_client.flushall()
     assert await refuses_to_answer(denylist)
@@ -173,7 +175,9 @@ async def test_questions_asked_at_once_are_answered_each_for_itself(denylist: Re
     assert await asyncio.gather(*asked) == [number % 3 == 0 or number == 50 for number in range(100)]
 
 
-async def test_questions_of_one_loop_turn_cost_one_round_trip(redis: Redis, server: Server, ambient: FakeAmbient) -> None:
+async def test_questions_of_one_loop_turn_cost_one_round_trip(
+    redis: Redis, server: Server, ambient: FakeAmbient
+) -> None:
     denylist = RedisDenylist(redis, server, ambient)
     await denylist.restore({})
     for questions, trips in ((1, 1), (300, 1), (MOST + 1, 2)):

@@ -127,14 +127,18 @@ async def test_the_secret_half_of_a_refresh_token_is_nowhere(
     secret = secrets["second refreshToken"][-43:]
     assert secret not in everything
     assert base64.urlsafe_b64decode(secret + b"=") not in everything
-    assert hashlib.sha256(secrets["second refreshToken"]).digest() in everything  # so it was looked for in the right place
+    assert (
+        hashlib.sha256(secrets["second refreshToken"]).digest() in everything
+    )  # so it was looked for in the right place
 
 
 async def test_a_copy_of_the_database_holds_nothing_worth_stealing(
     secrets: dict[str, bytes], database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     rows = await rows_of(database, "users.email", "users.canonical_email")
-    assert {"users.password_hash", "revocations.session_id", "signing_keys.sealed_private_jwk"} <= {at for at, _ in rows}
+    assert {"users.password_hash", "revocations.session_id", "signing_keys.sealed_private_jwk"} <= {
+        at for at, _ in rows
+    }
     leaks = [(name, at) for name, secret in secrets.items() for at, value in rows if secret.lower() in value.lower()]
     assert leaks == []
     digests = [hashlib.sha256(secrets[name]).digest() for name in ("password", "first apiKey")]

@@ -57,9 +57,12 @@ async def test_a_success_never_clears_the_source(counters: RedisCounters) -> Non
 async def test_a_known_source_has_its_own_row_and_adds_to_no_other_of_the_account(
     counters: RedisCounters, redis_client: Redis
 ) -> None:
-    limits = FIVE.model_copy(update={
-        "login_known_source": Rate(quota=3, window=5 * MINUTE), "login_account": Rate(quota=2, window=15 * MINUTE),
-    })
+    limits = FIVE.model_copy(
+        update={
+            "login_known_source": Rate(quota=3, window=5 * MINUTE),
+            "login_account": Rate(quota=2, window=15 * MINUTE),
+        }
+    )
     await login(counters, Verdict.SUCCEEDED, ANN, limits)
     await login(counters, Verdict.FAILED, ANN_ELSEWHERE, limits, times=2)
     assert await refusal(counters, ANN_ELSEWHERE, limits)

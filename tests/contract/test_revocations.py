@@ -62,18 +62,24 @@ async def test_parallel_endings_of_one_session_do_not_fail(revocations: Revocati
     assert kept in rivals
 
 
-async def test_what_may_be_forgotten_is_forgotten_at_a_recall(revocations: Revocations) -> None:
+async def test_what_may_be_forgotten_is_forgotten_and_nothing_else(revocations: Revocations) -> None:
     long, short = revocation("long", forget_after=DAY), revocation("short", forget_after=2 * HOUR)
     await revocations.add([long, short])
-    assert await recalled(revocations, after=2 * HOUR - timedelta(microseconds=1)) == [long, short]
-    assert await recalled(revocations, after=2 * HOUR) == [long]
-    assert await recalled(revocations) == [long]  # it is gone, not hidden
+    await revocations.forget(NOON + 2 * HOUR - timedelta(microseconds=1))
+    assert await recalled(revocations) == [long, short]
+    await revocations.forget(NOON + 2 * HOUR)
+    assert await recalled(revocations) == [long]
+    assert await revocations.has("long")
+    assert not await revocations.has("short")
 
 
-async def test_a_lapsed_denial_is_still_recalled(revocations: Revocations) -> None:
+async def test_a_lapsed_denial_is_remembered_but_not_recalled(revocations: Revocations) -> None:
     one = revocation("one")
     await revocations.add([one])
-    assert await recalled(revocations, after=2 * HOUR) == [one]
+    assert await recalled(revocations, after=HOUR - timedelta(microseconds=1)) == [one]
+    assert await recalled(revocations, after=HOUR) == []
+    assert await revocations.has("one")
+    assert await revocations.of_user(one.user_id) == [one]
 
 
 async def test_while_one_recalls_every_other_waits_at_the_door(
@@ -96,3 +102,12 @@ async def test_a_recall_that_fails_lets_the_next_one_in(revocations: Revocations
         async with revocations.recall(NOON):
             raise ConnectionError
     assert await recalled(revocations) == [one]
+
+
+async def test_what_is_remembered_of_a_user_is_theirs_alone(revocations: Revocations) -> None:
+    one, other = revocation("one"), revocation("other")
+    two = replace(one, session_id="two")
+    await revocations.add([one, other])
+    await revocations.add([two])
+    assert sorted(await revocations.of_user(one.user_id), key=lambda ended: ended.session_id) == [one, two]
+    assert list(await revocations.of_user(FakeAmbient().new_uuid())) == []

@@ -10,10 +10,13 @@ from redis.asyncio import Redis
 
 from service.domain.models import Revocation, Session
 from service.stores import keys
-from service.stores.sessions import CAP, RedisSessions
+from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
 
+CAP = 20  # the default
+
+CAP = 20
 DAY = timedelta(days=1)
 IDLE = timedelta(days=7)
 LIFETIME = timedelta(days=30)
@@ -23,7 +26,7 @@ DIGEST = b"d\0\r\n\xff" * 6
 
 @pytest.fixture
 def sessions(redis_client: Redis) -> RedisSessions:
-    return RedisSessions(redis_client)
+    return RedisSessions(redis_client, CAP)
 
 
 async def opened(sessions: RedisSessions, ambient: FakeAmbient, **fields: object) -> Session:
@@ -146,7 +149,7 @@ async def test_sessions_over_the_cap_are_named_until_they_are_removed(
     over = await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE)
     assert over == [held[0].id, held[1].id]
     await sessions.remove(ended(held[:2]))
-    assert len(await sessions.all_of(user_id)) == CAP == 20
+    assert len(await sessions.all_of(user_id)) == CAP
     ambient.advance(seconds=1)
     assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE) == [held[2].id]
 
@@ -221,3 +224,20 @@ async def test_a_full_session_stays_compact_in_redis(
         pytest.skip("a Redis in memory has no encodings")
     session = await opened(sessions, ambient, user_agent="x" * 128, source="2001:db8:aaaa:bbbb::/64")
     assert await redis_client.object("ENCODING", keys.session(session.id)) in (b"ziplist", b"listpack")
+
+
+async def test_a_session_is_found_by_its_token_without_being_used(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = await opened(sessions, ambient)
+    key = keys.session(session.id)
+    before = await redis_client.hgetall(key)
+    await redis_client.pexpire(key, DAY)
+    ambient.advance(hours=1)
+    assert await sessions.find(session.id, DIGEST, ambient.now()) == session
+    assert await redis_client.hgetall(key) == before
+    assert await left_of(redis_client, key) <= DAY
+    for wrong in (b"", DIGEST[:-1], DIGEST[::-1]):
+        assert await sessions.find(session.id, wrong, ambient.now()) is None
+    assert await sessions.find(ambient.new_id(), DIGEST, ambient.now()) is None
+    assert await sessions.find(session.id, DIGEST, session.ends_at) is None

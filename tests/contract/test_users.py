@@ -25,19 +25,21 @@ async def users(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
 
 async def test_a_new_user_is_found_by_address_id_and_api_key(users: Users, ambient: FakeAmbient) -> None:
     ambient.advance(microseconds=123_457)
-    grace = builders.user(ambient, first_name="Gr\u00e4ce \U0001f469", password_hash="$2b$12$hash", email="Grace@Example.com")
+    grace = builders.user(
+        ambient, first_name="Gr\u00e4ce \U0001f469", password_hash="$2b$12$hash", email="Grace@Example.com"
+    )
     await users.add(grace, b"digest\0\xff")
     assert await users.by_email(grace.canonical_email) == grace
     assert await users.by_id(grace.id) == grace
-    assert await users.by_api_key([b"digest\0\xff"]) == grace
+    assert await users.by_api_key([b"digest\0\xff"], ambient.now()) == grace
 
 
 async def test_a_stranger_is_nobody(users: Users, ambient: FakeAmbient) -> None:
     await users.add(builders.user(ambient), b"digest")
     assert await users.by_email("nobody@example.com") is None
     assert await users.by_id(ambient.new_uuid()) is None
-    assert await users.by_api_key([b"another"]) is None
-    assert await users.by_api_key([]) is None
+    assert await users.by_api_key([b"another"], ambient.now()) is None
+    assert await users.by_api_key([], ambient.now()) is None
 
 
 @pytest.mark.parametrize("typed", ["", "\0", "a\0@example.com", "grace%@example.com", "' OR true --"])
@@ -55,7 +57,7 @@ async def test_an_address_has_one_account_and_the_first_stays(users: Users, ambi
         await users.add(second, b"two")
     assert await users.by_email(first.canonical_email) == first
     assert await users.by_id(second.id) is None
-    assert await users.by_api_key([b"two"]) is None
+    assert await users.by_api_key([b"two"], ambient.now()) is None
 
 
 async def test_of_parallel_sign_ups_to_one_address_exactly_one_wins(users: Users, ambient: FakeAmbient) -> None:
@@ -71,7 +73,10 @@ async def test_an_api_key_is_found_by_the_digest_of_any_secret(users: Users, amb
     grace, ada = builders.user(ambient), builders.user(ambient)
     await users.add(grace, b"made with the previous secret")
     await users.add(ada, b"another key")
-    assert await users.by_api_key([b"made with the current secret", b"made with the previous secret"]) == grace
+    assert (
+        await users.by_api_key([b"made with the current secret", b"made with the previous secret"], ambient.now())
+        == grace
+    )
 
 
 async def test_many_who_are_asked_for_at_once_are_not_mixed_up(users: Users, ambient: FakeAmbient) -> None:
@@ -107,7 +112,7 @@ async def test_an_account_is_disabled_and_enabled_by_its_address(users: Users, a
     await users.add(grace, b"one")
     await users.add(ada, b"two")
     assert await users.set_disabled(grace.canonical_email, ambient.now()) == grace.id
-    disabled = await users.by_api_key([b"one"])
+    disabled = await users.by_api_key([b"one"], ambient.now())
     assert disabled
     assert disabled.disabled_at == ambient.now()
     assert await users.set_disabled(grace.canonical_email, None) == grace.id

@@ -23,7 +23,7 @@ from service.stores.redis import Server
 from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
-from tests.fakes import FakeRevocations
+from tests.fakes import FakeRevocations, FakeSigningKeys
 
 GRACE = timedelta(seconds=10)
 instances = st.integers(0, 1)
@@ -43,7 +43,8 @@ class Life(RuleBasedStateMachine):
         for _ in range(2):
             redis = fakeredis.FakeAsyncRedis(server=server)
             live = RedisSessions(redis)
-            endings = Endings(memory, RedisDenylist(redis, Server(b"run"), self.ambient), live, config, self.ambient)
+            denylist = RedisDenylist(redis, Server(b"run"), self.ambient)
+            endings = Endings(memory, denylist, live, config, self.ambient, keys=FakeSigningKeys())
             await endings.restore()
             seals = Seals([builders.SECRET], self.ambient)
             self.rotations.append(Rotation(live, endings, seals, config, self.ambient))

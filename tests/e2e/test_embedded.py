@@ -82,7 +82,7 @@ async def test_data_survives_a_crash_and_servers_listen_on_a_port_when_asked(fil
 @LINUX
 def test_killing_the_parent_leaves_no_server_behind_and_the_next_start_recovers(filled: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(filled)]
-    with subprocess.Popen(  # noqa: S603 - our own words
+    with subprocess.Popen(
         command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout is not None
@@ -155,7 +155,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(
 
 
 def test_without_any_redis_the_refusal_says_what_to_install(tmp_path: Path) -> None:
-    bare = subprocess.run(  # noqa: S603 - our own words
+    bare = subprocess.run(
         [sys.executable, "-S", "-c", BARE, str(tmp_path / "redis")],
         cwd=CHECKOUT, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=True,
     )

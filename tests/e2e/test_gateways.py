@@ -62,7 +62,8 @@ async def upstream() -> AsyncIterator[Upstream]:
 
 def snippet(language: str, port: int, tokenhouse: int, app: int) -> str:
     """The guide's own text, with the names and ports of this run."""
-    [text] = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    _, _, rest = GUIDE.read_text(encoding="utf-8").partition(f"```{language}\n")
+    text = rest.partition("```")[0]
     for name, real in (
         ("tokenhouse:8080", f"127.0.0.1:{tokenhouse}"), ("app:3000", f"127.0.0.1:{app}"),
         ("listen 80;", f"listen 127.0.0.1:{port};"), (":80 {", f"http://127.0.0.1:{port} {{"),
@@ -111,9 +112,7 @@ async def gateway(request: pytest.FixtureRequest, upstream: Upstream, tmp_path: 
 
 def identity(seen: dict[str, Any]) -> dict[str, str]:
     """Every field that an application could take for an identity."""
-    return {
-        name.lower(): value for name, value in seen["headers"] if re.match(r"x[-_]auth", name, re.IGNORECASE)
-    }  # fmt: skip
+    return {name.lower(): value for name, value in seen["headers"] if re.match(r"(?i)x[-_]auth[-_]", name)}
 
 
 async def test_a_member_comes_through_under_the_verified_name_alone(
@@ -156,17 +155,17 @@ async def test_nobody_has_a_name_on_public_paths(gateway: Open, instances: Insta
         assert (status, identity(seen)) == (200, {})
 
 
-@pytest.mark.parametrize("path", ["/public/../orders", "/public/%2e%2e/orders", "/public/.%2E/orders", "//orders"])
 async def test_no_spelling_of_a_path_walks_round_the_gate(
-    gateway: Open, instances: Instances, upstream: Upstream, path: str
+    gateway: Open, instances: Instances, upstream: Upstream
 ) -> None:
     [client] = await instances(1)
     proxy = await gateway(client.port)
-    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nConnection: close\r\n\r\n".encode())
-    status = int((await reader.readline()).split()[1])
-    writer.close()
-    assert status in (301, 308, 400, 401)
+    for path in ("/public/../orders", "/public/%2e%2e/orders", "/public/.%2E/orders", "//orders", "/public"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nConnection: close\r\n\r\n".encode())
+        status = int((await reader.readline()).split()[1])
+        writer.close()
+        assert status in (301, 308, 400, 401), path
     assert upstream.asked == []
 
 

@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from service import errors
+from service.api.operations import Access
 from service.api.replies import STATUS
+from service.api.routes import OPERATIONS
 from service.errors import AuthError
 from service.settings import Settings, load
 from service.settings.units import Section
@@ -17,10 +19,10 @@ from tests.conftest import ROOT
 CODE = sorted((ROOT / "service").rglob("*.py"))
 LONGEST = 250
 DOORS = {  # foreign word: the rooms that may speak it
-    "aiohttp": {"api", "app.py", "commands"},
+    "aiohttp": {"api", "app.py", "commands", "client"},
     "asyncpg": {"stores"},
     "redis": {"stores", "wiring.py"},
-    "joserfc": {"domain/tokens.py", "domain/keys.py"},
+    "joserfc": {"domain/tokens.py", "domain/keys.py", "client"},
     "authlib": {"domain", "api"},
     "passlib": {"domain/passwords.py"},
     "bcrypt": {"domain/passwords.py"},
@@ -63,6 +65,13 @@ def test_every_refusal_has_a_status_and_a_code() -> None:
     for refusal in refusals:
         assert re.fullmatch(r"[a-z_]+", refusal.code)
         assert refusal.message.endswith((".", "`."))
+
+
+def test_every_row_of_the_route_table_tells_the_truth_about_its_guard() -> None:
+    for one in OPERATIONS:
+        guard = one.handler.__qualname__.partition(".")[0]
+        assert guard == {Access.BEARER: "bearer", Access.MEMBER: "member"}.get(one.access, guard), one.path
+        assert (guard in ("bearer", "member")) == (one.access in (Access.BEARER, Access.MEMBER)), one.path
 
 
 def test_the_shipped_configuration_lists_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:

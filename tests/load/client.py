@@ -153,8 +153,13 @@ async def once(port: int, said: bytes) -> Answer:
 
 
 async def closed_loop(
-    port: int, requests: Sequence[bytes], seconds: float, *,
-    warm_up: float = 0.5, patience: Patience = Patience.HONOURS, pause: float = 0.0,
+    port: int,
+    requests: Sequence[bytes],
+    seconds: float,
+    *,
+    warm_up: float = 0.5,
+    patience: Patience = Patience.HONOURS,
+    pause: float = 0.0,
 ) -> Load:
     """One client for each of `requests`, which it sends again and again; one that ignores a refusal pauses before it."""
     load, loop = Load(), asyncio.get_running_loop()

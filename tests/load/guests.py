@@ -38,7 +38,9 @@ def invite(host: str, wanted: int) -> list[Guest]:
         for number, guest in enumerate(guests):
             _sign_up(host, guest, address(number), (number, wanted))
     except OSError as error:
-        raise NoGuestsError(f"{host} does not answer ({type(error).__name__}): is it running? HOST names another") from None
+        raise NoGuestsError(
+            f"{host} does not answer ({type(error).__name__}): is it running? HOST names another"
+        ) from None
     return guests
 
 
@@ -59,7 +61,9 @@ def _sign_up(host: str, guest: Guest, source: str, progress: tuple[int, int]) ->
         if status != http.client.SERVICE_UNAVAILABLE:
             raise NoGuestsError(f"{host} answers a sign-up with {status}: is it a Tokenhouse?")
         sleep(max(1, wait))
-    raise NoGuestsError(f"{host} answers sign-ups with 503 again and again: it is overloaded already, or a store is away")
+    raise NoGuestsError(
+        f"{host} answers sign-ups with 503 again and again: it is overloaded already, or a store is away"
+    )
 
 
 def _post(host: str, path: str, body: dict[str, str], source: str) -> tuple[int, int]:

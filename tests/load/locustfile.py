@@ -1,5 +1,5 @@
-# mypy: disable-error-code="import-not-found,misc,untyped-decorator"
-# (Locust is typed but not installed where the checks run: its environment is its own, see requirements.in.)
+# mypy: disable-error-code="misc,untyped-decorator"
+# (Where the checks run there is no Locust, so what derives from it has no types; it has an environment of its own.)
 """Load tests for users of the service: `python -m locust -f tests/load/locustfile.py`. See docs/load-testing.md.
 
 Every run is bounded, in the web interface too: so many users (CLIENTS), so long (DURATION), one SCENARIO or all.
@@ -9,8 +9,8 @@ import logging
 from argparse import Namespace
 from typing import Any
 
-from locust import LoadTestShape, User, events
-from locust.env import Environment
+from locust import LoadTestShape, User, events  # type: ignore[import-not-found,unused-ignore] # see above
+from locust.env import Environment  # type: ignore[import-not-found,unused-ignore] # see above
 
 from tests.load.guests import NoGuestsError, invite
 from tests.load.people import OneAccount, Person, Spray, Steady, Storm
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, tuple[int, tuple[type[Person], ...]]] = {  # users unless t
     "spray": (10, (Spray,)),  # last: a source that has sprayed is refused for minutes
 }
 MOST_CLIENTS, MOST_SECONDS, MOST_ACCOUNTS = 1000, 3600, 1000
+CHANGE = 3.0  # seconds between two scenarios
 CANNOT_START = 2
 log = logging.getLogger(__name__)
 
@@ -39,10 +40,12 @@ class Schedule(LoadTestShape):
         if asked is None:
             return None
         names = list(SCENARIOS) if asked.scenario == "all" else [asked.scenario]
-        stage = int(self._ran() // min(asked.duration, MOST_SECONDS))
+        stage, second = divmod(self._ran(), min(max(asked.duration, 2 * CHANGE), MOST_SECONDS))
         if stage >= len(names):
             return None
-        usual, people = SCENARIOS[names[stage]]
+        usual, people = SCENARIOS[names[int(stage)]]
+        if stage and second < CHANGE:  # Locust adds people to those who are there: first everybody leaves
+            return 0, 100, None
         clients = min(asked.clients or usual, MOST_CLIENTS)
         return clients, max(1.0, clients / 3), list(people)
 
@@ -55,7 +58,9 @@ class Schedule(LoadTestShape):
 def _options(parser: Any) -> None:
     group = parser.add_argument_group("Tokenhouse")
     group.add_argument("--scenario", env_var="SCENARIO", choices=[*SCENARIOS, "all"], default="steady")
-    group.add_argument("--clients", env_var="CLIENTS", type=int, default=0, help="simulated users; 0: the scenario's own")
+    group.add_argument(
+        "--clients", env_var="CLIENTS", type=int, default=0, help="simulated users; 0: the scenario's own"
+    )
     group.add_argument("--duration", env_var="DURATION", type=int, default=60, help="seconds of a scenario")
     group.add_argument("--accounts", env_var="ACCOUNTS", type=int, default=10, help="accounts to sign up at the start")
     for name, value in Thresholds._field_defaults.items():

@@ -1,5 +1,5 @@
-# mypy: disable-error-code="import-not-found,misc,untyped-decorator"
-# (Locust is typed but not installed where the checks run: its environment is its own, see requirements.in.)
+# mypy: disable-error-code="misc,untyped-decorator"
+# (Where the checks run there is no Locust, so what derives from it has no types; it has an environment of its own.)
 """Who comes to the house in a load test: one class for each kind of behaviour.
 
 An answer is counted in a row of its own: `login` for those let in, `login 401`, `login 429` and `login 503` for the
@@ -11,7 +11,7 @@ from itertools import count
 from time import sleep
 from typing import Any, ClassVar
 
-from locust import FastHttpUser, between, constant, task
+from locust import FastHttpUser, between, constant, task  # type: ignore[import-not-found,unused-ignore] # see above
 
 from tests.load.guests import Guest, address
 
@@ -38,8 +38,14 @@ class Person(FastHttpUser):
         self.source = address(self.number)
 
     def ask(
-        self, name: str, path: str, body: Mapping[str, str] | None = None, *,
-        method: str = "POST", bearer: str = "", expected: int = OK,
+        self,
+        name: str,
+        path: str,
+        body: Mapping[str, str] | None = None,
+        *,
+        method: str = "POST",
+        bearer: str = "",
+        expected: int = OK,
     ) -> dict[str, Any] | None:
         """The body of the expected answer, or None after a refusal, when it has been waited for."""
         headers = {"X-Forwarded-For": self.source} | ({"Authorization": f"Bearer {bearer}"} if bearer else {})

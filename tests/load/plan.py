@@ -18,4 +18,4 @@ class Plan:
         return 4 if self.quick else 0
 
     def seconds(self, wanted: float) -> float:
-        return wanted / 3 if self.quick else wanted
+        return wanted / 4 if self.quick else wanted

@@ -73,8 +73,11 @@ class Stage:
     def service(self, settings: Mapping[str, str]) -> Iterator[Instance]:
         port = free_port()
         variables = {
-            "TOKENHOUSE_DATABASE__URL": self.postgres, "TOKENHOUSE_REDIS__URL": self.redis,
-            "TOKENHOUSE_SECRET_KEY": self.secret, "TOKENHOUSE_SERVER__PORT": str(port), **settings,
+            "TOKENHOUSE_DATABASE__URL": self.postgres,
+            "TOKENHOUSE_REDIS__URL": self.redis,
+            "TOKENHOUSE_SECRET_KEY": self.secret,
+            "TOKENHOUSE_SERVER__PORT": str(port),
+            **settings,
         }
         with self._run(["-m", "service", "serve"], port, variables) as instance:
             yield instance
@@ -88,14 +91,18 @@ class Stage:
     @contextmanager
     def _run(self, words: list[str], port: int, variables: Mapping[str, str]) -> Iterator[Instance]:
         inherited = {
-            name: value for name, value in ENVIRONMENT.items()
+            name: value
+            for name, value in ENVIRONMENT.items()
             if not name.startswith("TOKENHOUSE_") and name not in SHORT_NAMES
         }
         log = self.logs / f"{port}.log"
         with log.open("ab") as output:
             started = perf_counter()
             process = subprocess.Popen(
-                [sys.executable, *words], env={**inherited, **variables}, stdout=output, stderr=output,
+                [sys.executable, *words],
+                env={**inherited, **variables},
+                stdout=output,
+                stderr=output,
             )
         instance = Instance(process, port)
         try:

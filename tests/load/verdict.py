@@ -36,7 +36,9 @@ def faults(stats: Any, wanted: Thresholds) -> list[str]:
 
 def _late(name: str, entry: Any, bounds: tuple[tuple[float, float], ...]) -> list[str]:
     times = [(share, entry.get_response_time_percentile(share), most) for share, most in bounds]
-    return [f"{name}: p{share * 100:.0f} {time:.0f} ms, {most:.0f} allowed" for share, time, most in times if time > most]
+    return [
+        f"{name}: p{share * 100:.0f} {time:.0f} ms, {most:.0f} allowed" for share, time, most in times if time > most
+    ]
 
 
 def _nobody(name: str, rows: dict[str, Any]) -> list[str]:

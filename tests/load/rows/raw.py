@@ -11,7 +11,9 @@ async def limits(place: Stage, plan: Plan) -> list[Row]:
     postgres = await postgres_round_trips(place.postgres, plan.seconds(1))
     return [
         Row(name="bcrypt checks/s, one thread", values=[Hashes().rate(plan.seconds(3), 1)], note="cost 12"),
-        Row(name="RS256 verifications/s, one core", values=[Signatures().verifications(plan.seconds(1))], note="joserfc"),
+        Row(
+            name="RS256 verifications/s, one core", values=[Signatures().verifications(plan.seconds(1))], note="joserfc"
+        ),
         *_rows("Redis GET/s", redis, "redis-py, Unix socket"),
         *_rows("Postgres SELECT/s", postgres, "asyncpg's pool as it comes, 10 connections, Unix socket"),
     ]

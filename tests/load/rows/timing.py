@@ -28,7 +28,12 @@ async def refusals(place: Stage, service: Instance, plan: Plan, number: int) -> 
     connection.drop()
     known = times[number]
     return [
-        Row(name="login with a wrong password, p50", values=[median(known)], unit=" ms", note="the yardstick of the next"),
+        Row(
+            name="login with a wrong password, p50",
+            values=[median(known)],
+            unit=" ms",
+            note="the yardstick of the next",
+        ),
         *(
             row
             for name, who in (("an unknown address", UNKNOWN), ("a damaged stored hash", number + 1))

@@ -1,0 +1,70 @@
+"""What the feed of revocations has told so far: the sessions and keys that are over, and how fresh that is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.client.tokens import InvalidTokenError, VerifyingKey, read
+
+KIND = "revocations+jwt"
+MARGIN = 120.0  # seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
+SWEEP = 60.0  # seconds between two looks for what may be forgotten
+
+
+class Feed:
+    """A revocation that was heard of is never taken back; it lapses when no token can be alive that it concerns."""
+
+    def __init__(self, issuer: str, leeway: float) -> None:
+        self._issuer = issuer
+        self._leeway = leeway
+        self._sessions: dict[str, int] = {}
+        self._keys: dict[str, int] = {}
+        self.made_at = 0
+        self._swept_at = 0.0
+        self.cursor = ""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def denies(self, session_id: str, key_id: str) -> bool:
+        return session_id in self._sessions or key_id in self._keys
+
+    def take(self, piece: str, keys: Mapping[str, VerifyingKey], now: float) -> bool:
+        """Learn from a piece that was asked for with `cursor`; whether there is more to ask for right now.
+
+        Raises UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery,
+        an old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
+        """
+        key, said = read(piece, KIND, {kid: one for kid, one in keys.items() if kid not in self._keys})
+        sessions, denied = said.get("sessions"), said.get("keys")
+        made_at, until, onward = said.get("iat"), said.get("exp"), said.get("next")
+        if (
+            said.get("iss") != self._issuer
+            or said.get("since") not in ("", self.cursor)
+            or not (isinstance(sessions, dict) and isinstance(denied, dict) and isinstance(onward, str))
+            or not (type(made_at) is int and type(until) is int)
+            or not made_at - self._leeway <= now < until + self._leeway
+            or made_at + 2 * self._leeway < self.made_at
+            or not _are_times(sessions)
+            or not _are_times(denied)
+        ):
+            raise InvalidTokenError
+        self._keys |= denied
+        if key.kid in self._keys:
+            raise InvalidTokenError  # a key that is killed may have said anything
+        self._sessions |= sessions
+        self.made_at = max(made_at, self.made_at)
+        self.cursor = onward
+        self._sweep(now)
+        return said.get("more") is True
+
+    def _sweep(self, now: float) -> None:
+        if now - self._swept_at < SWEEP:
+            return
+        self._swept_at = now
+        oldest = now - self._leeway - MARGIN
+        self._sessions = {name: until for name, until in self._sessions.items() if until > oldest}
+        self._keys = {name: until for name, until in self._keys.items() if until > oldest}
+
+
+def _are_times(entries: Mapping[str, Any]) -> bool:
+    return all(type(until) is int for until in entries.values())

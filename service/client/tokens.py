@@ -1,0 +1,125 @@
+"""What a token must be, apart from revocation: the same strict reading as the service's own."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from joserfc import jws, jwt
+from joserfc.jwa import EdDSAAlgorithm
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+KINDS: dict[str, tuple[Any, frozenset[str]]] = {  # what a key of each type may sign with
+    "RSA": (RSAKey, frozenset({"RS256"})),
+    "EC": (ECKey, frozenset({"ES256"})),
+    "OKP": (OKPKey, frozenset({"EdDSA"})),
+}
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
+MAX_TOKEN = 4096
+AUDIENCE = {"id": "aud", "access": "client_id"}  # which claim names whom a token is for
+MAX_LIFETIME = 24 * 3600  # seconds; no token of Tokenhouse's should live longer, whatever it says
+
+
+class InvalidTokenError(Exception):
+    """Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401."""
+
+
+class UnknownKeyError(InvalidTokenError):
+    """Signed with a key that is not in the key set: a new one, or nobody's."""
+
+
+class VerifyingKey(NamedTuple):
+    kid: str
+    algorithm: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good token says; `all` holds every claim."""
+
+    user_id: str
+    session_id: str
+    token_id: str
+    key_id: str
+    expires_at: int
+    all: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose tokens, for whom, and of which kind (`id` or `access`)."""
+
+    issuer: str
+    client_id: str
+    use: str
+    leeway: float
+
+
+class _Registry(JWSRegistry):
+    """joserfc warns of the name EdDSA (RFC 9864 says Ed25519 instead), but EdDSA is what the service signs with."""
+
+    algorithms = {**JWSRegistry.algorithms, "EdDSA": EdDSAAlgorithm()}  # noqa: RUF012 - joserfc's own class attribute
+    algorithms["EdDSA"].security_warning = None
+
+
+_REGISTRIES = {name: _Registry(algorithms=[name]) for name in ("RS256", "ES256", "EdDSA")}
+
+
+def keys_of(document: bytes) -> dict[str, VerifyingKey]:
+    """The usable keys of a key set, by their ids; what cannot verify our tokens is passed over.
+
+    Raises ValueError when none is left.
+    """
+    said = json.loads(document)
+    found = {}
+    for one in said.get("keys", ()) if isinstance(said, dict) else ():
+        kind, algorithms = KINDS.get(one.get("kty"), (None, frozenset()))
+        if kind and one.get("alg") in algorithms and isinstance(one.get("kid"), str) and one.get("use") == "sig":
+            found[one["kid"]] = VerifyingKey(one["kid"], one["alg"], kind.import_key(one))
+    if not found:
+        raise ValueError("no key set")
+    return found
+
+
+def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[VerifyingKey, dict[str, Any]]:
+    """The claims of a JWT whose header says `typ: kind`, once its signature is proved with the key's own algorithm.
+
+    Raises UnknownKeyError or InvalidTokenError: whatever the JOSE library raises on a hostile token is a refusal.
+    """
+    try:
+        header = jws.extract_compact(token.encode()).headers()
+        algorithm, key = header["alg"], keys.get(header["kid"])
+        fits = header.get("typ") == kind and algorithm in _REGISTRIES and (key is None or key.algorithm == algorithm)
+        said = jwt.decode(token, key.key, registry=_REGISTRIES[algorithm]).claims if fits and key else None
+    except Exception as error:
+        raise InvalidTokenError from error
+    if fits and key is None:
+        raise UnknownKeyError
+    if key is None or said is None:
+        raise InvalidTokenError
+    return key, said
+
+
+def claims_of(token: str, keys: Mapping[str, VerifyingKey], expected: Expected, now: float) -> Claims:
+    """Everything but revocation and the passing of `exp`: those are asked at every use. Raises InvalidTokenError."""
+    if len(token) > MAX_TOKEN or not COMPACT.fullmatch(token):
+        raise InvalidTokenError
+    key, said = read(token, "JWT", keys)
+    times = said.get("iat"), said.get("exp")
+    ids = said.get("origin_jti"), said.get("jti")
+    if (
+        said.get("iss") != expected.issuer
+        or said.get(AUDIENCE[expected.use]) != expected.client_id
+        or said.get("token_use") != expected.use
+        or any(type(one) is not int for one in times)  # a bool is an int to isinstance
+        or not all(isinstance(one, str) and IDENTIFIER.fullmatch(one) for one in ids)
+        or not isinstance(said.get("sub"), str)
+    ):
+        raise InvalidTokenError
+    if said["iat"] > now + expected.leeway or not 0 < said["exp"] - said["iat"] <= MAX_LIFETIME:
+        raise InvalidTokenError
+    return Claims(said["sub"], said["origin_jti"], said["jti"], key.kid, said["exp"], said)

@@ -1,0 +1,107 @@
+"""The feed of revocations, for verifiers that stay offline: signed, cacheable, and in pieces by cursor.
+
+A cursor names a place in commit order, so a revocation that is committed late cannot slip in behind it. All who ask
+within the same second from the same place get the same signed piece: ten thousand verifiers cost one query a second.
+"""
+
+import asyncio
+import re
+from datetime import datetime
+from typing import NamedTuple, Self
+
+from service.ambient import Ambient
+from service.domain.key_states import killed_until
+from service.domain.models import Place
+from service.domain.ports import Revocations, SigningKeys
+from service.domain.tokens import Tokens
+from service.settings import Tokens as TokenSettings
+
+KIND = "revocations+jwt"  # the `typ` of its header, which no token has (RFC 8725 section 3.11)
+SHARED = 1.0  # seconds in which all who ask get the same piece
+FRESH = 15  # seconds after which a verifier must not believe it any more, wherever it was kept
+LIMIT = 2_000  # sessions in one piece, 51 bytes each: JOSE libraries refuse what is much larger than 100 KB
+MOST = 64  # different pieces made in one second; who asks for yet another gets the beginning, which is never wrong
+CURSOR = re.compile(r"([1-9]\d{0,17})(?:\.([1-9]\d{0,17})\.([A-Za-z0-9_-]{22,43}))?", re.ASCII)
+
+
+class Cursor(NamedTuple):
+    """`settled`: where the next round begins. `reached`: how far this round is, when it takes several pieces."""
+
+    settled: int = 0
+    reached: Place | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What is no cursor of ours means the beginning."""
+        match = CURSOR.fullmatch(text)
+        if match is None:
+            return cls()
+        settled, transaction, session_id = match.groups()
+        return cls(int(settled), Place(int(transaction), session_id) if transaction else None)
+
+    @property
+    def text(self) -> str:
+        return ".".join(str(part) for part in (self.settled, *(self.reached or ()))) if self.settled else ""
+
+    @property
+    def place(self) -> Place:
+        return self.reached or Place(self.settled)
+
+
+class RevocationFeed:
+    def __init__(
+        self,
+        memory: Revocations,
+        keys: SigningKeys,
+        tokens: Tokens,
+        settings: TokenSettings,
+        ambient: Ambient,
+        *,
+        limit: int = LIMIT,
+    ) -> None:
+        self._memory = memory
+        self._keys = keys
+        self._tokens = tokens
+        self._settings = settings
+        self._ambient = ambient
+        self._limit = limit
+        self._began = -SHARED
+        self._pieces: dict[Cursor, asyncio.Task[str]] = {}
+
+    async def piece(self, since: str) -> str:
+        """The signed piece behind a cursor. Raises UnavailableError or the store's outage."""
+        if self._ambient.monotonic() - self._began >= SHARED:
+            self._began, self._pieces = self._ambient.monotonic(), {}
+        cursor = Cursor.parse(since)
+        if cursor not in self._pieces and len(self._pieces) >= MOST:
+            cursor = Cursor()
+        if cursor not in self._pieces:
+            self._pieces[cursor] = asyncio.create_task(self._make(cursor))
+        return await asyncio.shield(self._pieces[cursor])
+
+    async def _make(self, cursor: Cursor) -> str:
+        now = self._ambient.now()  # before the question: what is committed later is not in the answer
+        passage, keys = await asyncio.gather(self._memory.after(cursor.place, now, self._limit), self._keys.all())
+        if cursor.settled > passage.settled.transaction:  # of another database, or from before a restored backup
+            cursor = Cursor()
+            passage = await self._memory.after(cursor.place, now, self._limit)
+        begins_next = cursor.settled if cursor.reached else passage.settled.transaction
+        more = len(passage.entries) == self._limit
+        onward = Cursor(begins_next, passage.entries[-1][0] if more else None)
+        return await self._tokens.sign(
+            KIND,
+            {
+                "iss": self._settings.issuer,
+                "iat": _seconds(now),
+                "exp": _seconds(now) + FRESH,
+                "since": cursor.text,
+                "next": onward.text,
+                "more": more,
+                "sessions": {place.session_id: _seconds(until) for place, until in passage.entries},
+                "keys": {kid: _seconds(until) for kid, until in killed_until(keys).items() if until > now},
+            },
+        )
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,124 @@
+"""What a hostile token or feed can do to a verifier: nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
+
+from service.client import InvalidTokenError, StaleError, Verifier
+from tests.conftest import OnFakes
+from tests.fakes import FakeSigningKeys
+from tests.resource_servers import claims
+from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
+
+ALIEN = RSAKey.generate_key(2048)
+
+
+@pytest.fixture
+def clock(fakes: OnFakes) -> SharedClock:
+    return SharedClock(fakes.ambient)
+
+
+async def signed_in(fakes: OnFakes) -> dict[str, Any]:
+    return await fakes.client.log_in(await fakes.client.sign_up())
+
+
+async def test_hostile_tokens_are_refused(fakes: OnFakes, clock: SharedClock) -> None:
+    tokens = await signed_in(fakes)
+    good = claims(tokens["idToken"])
+    kid = fakes.house.tokens.key_id
+    key = fakes.house.services.keys.signing.key
+
+    def signed(said: dict[str, Any], **header: Any) -> str:
+        return jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"} | header, said, key)
+
+    hmac_key = OctKey.import_key(b"x" * 32)
+    text = tokens["idToken"]
+    unsigned = text.rpartition(".")[0] + "."
+    hostile = [
+        "", "x", "a.b.c", text + "A", text[:-8] + "AAAAAAAA", text + "." + text, " " + text, "\u00e9" * 50, "\udcff", unsigned,
+        "A" * 5000, jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"}, good, ALIEN), signed(good, typ="at+jwt"),
+        jwt.encode({"alg": "HS256", "kid": kid, "typ": "JWT"}, good, hmac_key), signed(good, kid="other"),
+        *(signed(good | change) for change in (
+            {"iss": "http://evil"}, {"aud": "other"}, {"aud": ["tokenhouse"]}, {"token_use": "access"}, {"exp": good["exp"] + 0.5},
+            {"exp": True}, {"iat": good["iat"] + 60}, {"exp": good["iat"]}, {"exp": good["iat"] + 10**6}, {"origin_jti": "x"},
+            {"jti": None}, {"sub": 7}, {"exp": str(good["exp"])},
+        )),
+        *(signed({name: value for name, value in good.items() if name != gone}) for gone in ("iss", "aud", "exp", "iat", "jti")),
+    ]  # fmt: skip
+    async with verifier_of(fakes.client, clock) as verifier:
+        assert verifier.verify(signed(good))
+        for token in hostile:
+            assert refuses(verifier, token), token
+
+
+async def evil(fakes: OnFakes, piece: Callable[[], str]) -> TestServer:
+    """A service whose key set is the real one and whose feed is not."""
+
+    async def jwks(_: web.Request) -> web.Response:
+        return web.Response(body=fakes.house.services.keys.jwks, content_type="application/json")
+
+    async def feed(_: web.Request) -> web.Response:
+        return web.Response(text=piece())
+
+    app = web.Application()
+    app.router.add_get("/.well-known/jwks.json", jwks)
+    app.router.add_get("/auth/revocations", feed)
+    server = TestServer(app)
+    await server.start_server()
+    return server
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "http://evil"}, {"since": "77"}, {"sessions": []}, {"sessions": {"x": "y"}}, {"keys": None}, {"iat": None},
+        {"exp": True}, {"iat": -20, "exp": -6}, {"iat": 60, "exp": 75}, {"next": None}, {"typ": "JWT"}, {"alien": True},
+        {"more": True},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_a_feed_that_is_not_to_be_believed_changes_nothing(
+    fakes: OnFakes, clock: SharedClock, change: dict[str, Any]
+) -> None:
+    tokens = await signed_in(fakes)
+    now = int(clock.now())
+    said: dict[str, Any] = {
+        "iss": ISSUER, "iat": now, "exp": now + 15, "since": "", "next": "5", "more": False,
+        "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600}, "keys": {},
+    }  # fmt: skip
+    kid, key = fakes.house.tokens.key_id, fakes.house.services.keys.signing.key
+    header = {"alg": "RS256", "kid": kid, "typ": change.get("typ", "revocations+jwt")}
+    shifted = {
+        name: now + value if name in ("iat", "exp") and type(value) is int else value for name, value in change.items()
+    }
+    piece = jwt.encode(header, said | shifted, ALIEN if change.get("alien") else key)
+    server = await evil(fakes, lambda: piece)
+    url = f"http://127.0.0.1:{server.port}"
+    async with Verifier(ISSUER, "tokenhouse", base_url=url, clock=clock, poll=3600) as verifier:
+        with pytest.raises(InvalidTokenError):
+            await verifier.refresh()
+        with pytest.raises(StaleError):
+            verifier.verify(tokens["idToken"])
+        piece = jwt.encode(header | {"typ": "revocations+jwt"}, said, key)
+        await verifier.refresh()
+        assert refuses(verifier, tokens["idToken"])
+    await server.close()
+
+
+async def test_a_killed_key_signs_neither_tokens_nor_the_feed(fakes: OnFakes, clock: SharedClock) -> None:
+    tokens = await signed_in(fakes)
+    keys = fakes.house.ground.signing_keys
+    assert isinstance(keys, FakeSigningKeys)
+    async with verifier_of(fakes.client, clock) as verifier:
+        verifier.verify(tokens["idToken"])
+        fakes.ambient.advance(seconds=1)
+        keys.keys[0] = replace(keys.keys[0], killed_at=fakes.ambient.now())
+        with pytest.raises(InvalidTokenError):
+            await verifier.refresh()
+        assert refuses(verifier, tokens["idToken"])

@@ -1,0 +1,98 @@
+"""What the memory of endings promises to the feed: a place in commit order, that nothing can slip in behind."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from service.domain.models import Place, Revocation
+from service.domain.ports import Revocations
+from service.embedded import Stores
+from service.stores.revocations import PostgresRevocations
+from tests.builders import NOON, FakeAmbient
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeRevocations
+
+HOUR = timedelta(hours=1)
+START = Place(0)
+MANY = 1000
+INSERT = "INSERT INTO revocations (session_id, user_id, denied_until, forget_at) VALUES ($1, $2, $3, $4)"
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
+    if request.param == "fake":
+        yield FakeRevocations()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresRevocations(postgres)
+
+
+def revocation(name: str, denied_for: timedelta = HOUR) -> Revocation:
+    return Revocation(name, FakeAmbient().new_uuid(), NOON + denied_for, NOON + 24 * HOUR)
+
+
+async def names_after(revocations: Revocations, place: Place, limit: int = MANY) -> tuple[list[str], Place]:
+    passage = await revocations.after(place, NOON, limit)
+    return [here.session_id for here, _ in passage.entries], passage.settled
+
+
+async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: Revocations) -> None:
+    found, settled = await names_after(revocations, START)
+    assert found == []
+    assert settled > START
+    await revocations.add([revocation("one")])
+    assert (await names_after(revocations, settled))[0] == ["one"]
+
+
+async def test_what_was_seen_is_not_told_again_once_it_is_settled(revocations: Revocations) -> None:
+    await revocations.add([revocation("one"), revocation("two")])
+    found, settled = await names_after(revocations, START)
+    assert found == ["one", "two"]
+    await revocations.add([revocation("three")])
+    found, settled = await names_after(revocations, settled)
+    assert found == ["three"]
+    assert (await names_after(revocations, settled))[0] == []
+
+
+async def test_an_ending_is_told_with_its_time_until_no_token_can_be_alive(revocations: Revocations) -> None:
+    await revocations.add([revocation("long", 2 * HOUR), revocation("short", HOUR)])
+    passage = await revocations.after(START, NOON, MANY)
+    assert {place.session_id: until for place, until in passage.entries} == {
+        "long": NOON + 2 * HOUR,
+        "short": NOON + HOUR,
+    }
+    passage = await revocations.after(START, NOON + HOUR, MANY)
+    assert [place.session_id for place, _ in passage.entries] == ["long"]
+
+
+async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: Revocations) -> None:
+    for name in ("a", "b", "c"):
+        await revocations.add([revocation(name + part) for part in ("3", "1", "2")])
+    seen: list[str] = []
+    place = START
+    while entries := (await revocations.after(place, NOON, 2)).entries:
+        assert len(entries) <= 2
+        seen += [here.session_id for here, _ in entries]
+        place = entries[-1][0]
+    assert seen == ["a1", "a2", "a3", "b1", "b2", "b3", "c1", "c2", "c3"]
+
+
+async def test_a_row_that_is_committed_late_is_never_passed_by(
+    embedded: Stores, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with open_postgres(embedded) as postgres:
+        revocations = PostgresRevocations(postgres)
+        slow, late = database.transaction(), revocation("late")
+        await slow.start()
+        await database.execute(INSERT, late.session_id, late.user_id, late.denied_until, late.forget_at)
+        await revocations.add([revocation("quick")])  # begins later, commits earlier
+        found, settled = await names_after(revocations, START)
+        assert found == ["quick"]
+        found, settled = await names_after(revocations, settled)
+        assert found == ["quick"]  # told again: while the slow one is open, nothing behind it is settled
+        await slow.commit()
+        found, settled = await names_after(revocations, settled)
+        assert found == ["late", "quick"]
+        assert (await names_after(revocations, settled))[0] == []

@@ -1,0 +1,117 @@
+"""What the stores promise to a change of the secret, in memory and on a real Postgres."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from service.ambient import Ambient
+from service.domain.api_keys import ApiKey, ApiKeys
+from service.domain.models import Resealing, StoredKey
+from service.domain.ports import SigningKeys, Users
+from service.domain.resealing import BATCH, Resealer
+from service.domain.seals import Purpose, Seals
+from service.stores.signing_keys import PostgresSigningKeys
+from service.stores.users import PostgresUsers
+from tests import builders
+from tests.builders import NOON, SECRET
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeSigningKeys, FakeUsers
+
+NEW = SECRET[::-1]
+NOBODY = UUID(int=0)
+Stores = tuple[Users, SigningKeys]
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "fake":
+        yield FakeUsers(), FakeSigningKeys()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresUsers(postgres), PostgresSigningKeys(postgres)
+
+
+def resealer(stores: Stores, *secrets: str) -> tuple[Resealer, ApiKeys]:
+    seals = Seals(secrets, Ambient())
+    api_keys = ApiKeys(seals, Ambient())
+    return Resealer(stores[1], stores[0], seals, api_keys), api_keys
+
+
+async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, ApiKey]:
+    made = {}
+    for _ in range(count):
+        person = builders.user(Ambient())
+        key, sealed, digest = api_keys.make(person.id)
+        await users.add(replace(person, api_key_sealed=sealed), digest)
+        made[person.id] = key
+    return made
+
+
+async def test_api_keys_are_shown_in_the_order_of_their_users(stores: Stores) -> None:
+    users, _ = stores
+    made = await members(users, resealer(stores, SECRET)[1], 5)
+    first = await users.sealed_api_keys(NOBODY, 3)
+    rest = await users.sealed_api_keys(first[-1].user_id, 3)
+    assert [one.user_id for one in (*first, *rest)] == sorted(made)
+    assert not await users.sealed_api_keys(rest[-1].user_id, 3)
+
+
+async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores) -> None:
+    users, _ = stores
+    (user_id,) = await members(users, resealer(stores, SECRET)[1], 1)
+    (held,) = await users.sealed_api_keys(NOBODY, 10)
+    await users.set_api_key(user_id, b"another key", b"its digest", None)
+    assert await users.reseal_api_keys([Resealing(user_id, held.sealed, b"anew", b"digest")]) == 0
+    assert [one.sealed for one in await users.sealed_api_keys(NOBODY, 10)] == [b"another key"]
+    assert await users.by_api_key([b"its digest"], NOON)
+
+
+async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores: Stores) -> None:
+    users, keys = stores
+    _, old_keys = resealer(stores, SECRET)
+    made = await members(users, old_keys, BATCH + 7)
+    seal = Seals([SECRET], Ambient()).seal(Purpose.SIGNING_KEY_SEAL, b"private", "kid")
+    await keys.add_first(signing_key(seal))
+    both, both_keys = resealer(stores, NEW, SECRET)
+    newcomers = await members(users, both_keys, 2)
+    old_order = resealer(stores, SECRET, NEW)[1]  # an instance that was not told of the new order yet
+
+    for user_id, key in made.items():
+        assert (await by_key(users, both_keys, key)) == (await by_key(users, old_order, key)) == user_id
+    done = await both.run()
+    assert (done.signing_keys, done.api_keys, done.damaged) == (1, BATCH + 7, set())
+    for user_id, key in (made | newcomers).items():
+        assert await by_key(users, old_order, key) == user_id
+
+    again = await both.run()
+    assert (again.signing_keys, again.api_keys, again.damaged) == (0, 0, set())
+    seals, alone = Seals([NEW], Ambient()), resealer(stores, NEW)[1]
+    for user_id, key in (made | newcomers).items():
+        assert await by_key(users, alone, key) == user_id
+    for held in await users.sealed_api_keys(NOBODY, 1000):
+        assert alone.open(held.user_id, held.sealed) == (made | newcomers)[held.user_id].text
+    (kept,) = await keys.all()
+    assert seals.open(Purpose.SIGNING_KEY_SEAL, kept.sealed_private_jwk, kept.kid) == b"private"
+
+
+async def test_what_no_secret_opens_is_named_and_left_alone(stores: Stores) -> None:
+    users, keys = stores
+    _, lost = resealer(stores, "a secret that somebody has lost for good")
+    made = await members(users, lost, 1)
+    held = await users.sealed_api_keys(NOBODY, 10)
+    await keys.add_first(signing_key(b"not a seal"))
+    done = await resealer(stores, NEW, SECRET)[0].run()
+    assert (done.signing_keys, done.api_keys) == (0, 0)
+    assert done.damaged == {"kid", *(str(user_id) for user_id in made)}
+    assert list(await users.sealed_api_keys(NOBODY, 10)) == list(held)
+
+
+async def by_key(users: Users, api_keys: ApiKeys, key: ApiKey) -> UUID | None:
+    user = await users.by_api_key(api_keys.digests(key), NOON)
+    return user.id if user else None
+
+
+def signing_key(sealed: bytes) -> StoredKey:
+    return StoredKey("kid", "RS256", '{"kty":"RSA"}', sealed, NOON, activates_at=NOON)

@@ -1,0 +1,99 @@
+"""Libraries that applications verify our tokens with, each with its own cache of our keys."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import jwt
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e import programs
+
+LIBRARIES = ("PyJWT", "jose", "aws-jwt-verify")
+ISSUER = "http://127.0.0.1:8080"
+AUDIENCE = "tokenhouse"
+ALGORITHMS = ["RS256", "ES256", "EdDSA"]
+NODE_FILES = ROOT / "tests" / "e2e" / "node"
+NODE_HOME = ROOT / ".tokenhouse" / "node"
+PATIENCE = 10.0  # seconds for one answer
+
+
+class Verifier(ABC):
+    @abstractmethod
+    async def user_of(self, token: str) -> str:
+        """The token's `sub`, or `refused: ` and the library's own word for what is wrong."""
+
+
+class PyJwt(Verifier):
+    def __init__(self, jwks_uri: str) -> None:
+        self._keys = jwt.PyJWKClient(jwks_uri)
+
+    async def user_of(self, token: str) -> str:
+        try:
+            return await asyncio.to_thread(self._verify, token)
+        except jwt.PyJWTError as error:
+            return f"refused: {type(error).__name__}"
+
+    def _verify(self, token: str) -> str:
+        key = self._keys.get_signing_key_from_jwt(token)
+        return str(jwt.decode(token, key, algorithms=ALGORITHMS, issuer=ISSUER, audience=AUDIENCE)["sub"])
+
+
+class OnNode(Verifier):
+    """A process of its own, which keeps its keys from one token to the next."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def user_of(self, token: str) -> str:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{token}\n".encode())
+        async with asyncio.timeout(PATIENCE):
+            said = json.loads(await self._process.stdout.readline())
+        return str(said["sub"]) if "sub" in said else f"refused: {said['refused']}"
+
+
+@asynccontextmanager
+async def verifier(library: str, port: int) -> AsyncIterator[Verifier]:
+    """A verifier that has not seen a key yet. Skips the test where the library cannot be had."""
+    jwks_uri = f"http://127.0.0.1:{port}/.well-known/jwks.json"
+    if library == "PyJWT":
+        yield PyJwt(jwks_uri)
+        return
+    home = await asyncio.to_thread(_node_home)
+    process = await asyncio.create_subprocess_exec(
+        "node", home / "verify.mjs", library, jwks_uri, ISSUER, AUDIENCE, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield OnNode(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def _node_home() -> Path:
+    """A directory with the libraries of the lock file, installed once."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("node and npm are not on PATH")
+    if _texts(NODE_HOME) != _texts(NODE_FILES):
+        NODE_HOME.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=NODE_HOME.parent) as scratch:
+            new = Path(scratch) / "node"
+            shutil.copytree(NODE_FILES, new)
+            if trouble := programs.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], new):
+                pytest.skip(f"the libraries cannot be installed: {trouble}")
+            programs.replace(new, NODE_HOME)
+    return NODE_HOME
+
+
+def _texts(directory: Path) -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in directory.glob("*.*") if file.is_file()}
