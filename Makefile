@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOAD_STAMP := $(VENV)/.load-installed
+LOAD_VENV := .venv-load
+LOAD_STAMP := $(LOAD_VENV)/.installed
+
+LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types imports fmt check schema lock load bench up down clean
@@ -47,8 +50,20 @@ schema: $(STAMP) ## Write sql/schema.sql from the migrations
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --upgrade --no-header --no-annotate --python-version 3.11 pyproject.toml --extra dev --extra docs --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+	$(LOCK) --upgrade -o requirements.lock
+	$(LOCK) --extra dev --extra docs --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+	$(LOCK) --extra load -c tests/requirements.lock -o tests/load/requirements.lock
+
+$(LOAD_STAMP): tests/load/requirements.lock
+	test -x $(LOAD_VENV)/bin/python || $(PYTHON) -m venv $(LOAD_VENV)
+	$(LOAD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/requirements.lock
+	@touch $@
+
+load: $(LOAD_STAMP) ## Put load on a running service: HOST, SCENARIO, CLIENTS, DURATION; writes load-report.html
+	$(LOAD_VENV)/bin/python -m locust -f tests/load/locustfile.py --headless --only-summary --html load-report.html $(if $(HOST),--host $(HOST))
+
+bench: $(STAMP) ## Measure the service against this machine's limits; rewrites docs/performance.md
+	$(BIN)/python -m tests.load.bench
 
 up: ## Build and start the containers
 	docker compose up --build --detach --wait
@@ -57,4 +72,4 @@ down: ## Stop the containers, keep their data
 	docker compose down
 
 clean: ## Remove what was installed and built; data in .tokenhouse/ stays
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOAD_VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -16,8 +16,7 @@ GRANT CONNECT ON DATABASE tokenhouse TO tokenhouse_owner, tokenhouse_app;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO tokenhouse_owner;
--- CREATE because `serve` looks for the ledger of migrations with CREATE TABLE IF NOT EXISTS.
-GRANT USAGE, CREATE ON SCHEMA public TO tokenhouse_app;
+GRANT USAGE ON SCHEMA public TO tokenhouse_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE tokenhouse_owner IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO tokenhouse_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE tokenhouse_owner IN SCHEMA public

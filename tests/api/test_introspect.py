@@ -3,6 +3,9 @@
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from service.__main__ import main
+from service.errors import ConfigurationError
+from service.settings import load
 from tests.conftest import MakeOnFakes, OnFakes, problem
 from tests.resource_servers import CLIENT_SECRET, KNOWN, ask, basic, claims, introspect
 
@@ -176,3 +179,27 @@ async def test_while_a_store_is_out_nobody_is_told_that_a_token_is_dead(
 def test_a_client_s_secret_is_worth_256_bits_and_kept_as_a_digest() -> None:
     assert len(CLIENT_SECRET) == len("cs_") + 43
     assert CLIENT_SECRET not in str(KNOWN)
+
+
+async def test_the_command_makes_a_credential_that_the_settings_take(
+    on_fakes: MakeOnFakes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["clients", "new", "billing"]) == 0
+    said = capsys.readouterr().out
+    name, _, value = said.split()[-1].partition("=")
+    monkeypatch.setenv(name, f"{value},other:{'0' * 64}")
+    clients = load().introspection.clients
+    assert clients.keys() == {"billing", "other"}
+    fakes = await on_fakes(introspection={"clients": dict(clients)})
+    secret = next(word for word in said.split() if word.startswith("cs_"))
+    assert (await ask(fakes.client, PATH, "x", Authorization=basic("billing", secret))).status == 200
+    assert (await ask(fakes.client, PATH, "x", Authorization=basic("other", secret))).status == 401
+    assert main(["clients", "new", "Not A Name"]) == 78
+    assert "client's name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["web", "web:zz", f"Web:{'0' * 64}", f"web:{'0' * 64},web:{'1' * 64}"])
+def test_a_client_that_is_written_wrongly_stops_the_start(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENHOUSE_INTROSPECTION__CLIENTS", value)
+    with pytest.raises(ConfigurationError, match=r"introspection\.clients"):
+        load()

@@ -53,7 +53,9 @@ async def test_the_newest_key_comes_first(keys: SigningKeys) -> None:
 
 async def test_a_change_sees_all_keys_and_keeps_what_it_returns(keys: SigningKeys) -> None:
     await keys.add_first(key(1), key(2))
-    dated = replace(key(1), activates_at=NOON, retires_at=NOON + HOUR, killed_at=NOON + 2 * HOUR, sealed_private_jwk=b"!")
+    dated = replace(
+        key(1), activates_at=NOON, retires_at=NOON + HOUR, killed_at=NOON + 2 * HOUR, sealed_private_jwk=b"!"
+    )
     fresh = replace(key(3), ready_at=NOON + HOUR)
     seen: list[StoredKey] = []
 

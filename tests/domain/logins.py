@@ -46,9 +46,7 @@ async def guess(limits: Throttle, account: str = ANN, visitor: Visitor = HOME) -
         raise InvalidCredentialsError
 
 
-async def log_in(
-    limits: Throttle, account: str = ANN, visitor: Visitor = HOME, error: Exception | None = None
-) -> None:
+async def log_in(limits: Throttle, account: str = ANN, visitor: Visitor = HOME, error: Exception | None = None) -> None:
     """A right password; `error` strikes after it was judged."""
     async with limits.login(account, visitor) as attempt:
         for _ in range(20):

@@ -88,9 +88,13 @@ async def test_attempts_are_limited_when_the_setting_says_so() -> None:
 )
 async def test_exempt_sources_have_no_limits_and_others_do(source: str, exempt: bool) -> None:  # noqa: FBT001 - a column
     networks = "127.0.0.0/8,::1/128,2001:db8::/32"
-    limits = throttle(settings=ThrottleSettings(
-        exempt=networks, login_attempts=MANY, signup_source=Rate(quota=5, window=MINUTE),
-    ))
+    limits = throttle(
+        settings=ThrottleSettings(
+            exempt=networks,
+            login_attempts=MANY,
+            signup_source=Rate(quota=5, window=MINUTE),
+        )
+    )
     visitor = Visitor(source=source, user_agent="")
     said = await outcomes(*(guess(limits, ANN, visitor) for _ in range(20)))
     assert (RateLimitedError not in said) is exempt

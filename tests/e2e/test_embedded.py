@@ -83,7 +83,10 @@ async def test_data_survives_a_crash_and_servers_listen_on_a_port_when_asked(fil
 def test_killing_the_parent_leaves_no_server_behind_and_the_next_start_recovers(filled: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(filled)]
     with subprocess.Popen(
-        command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command,
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout is not None
         children = [parent.stdout.readline().decode().split() for _ in range(2)]
@@ -145,7 +148,9 @@ def test_a_paused_server_can_be_stopped(filled: Path, sockets: Path) -> None:
 
 @pytest.mark.parametrize("kind", [EmbeddedPostgres, EmbeddedRedis])
 def test_a_server_that_cannot_start_says_why_in_one_line(
-    kind: type[EmbeddedPostgres | EmbeddedRedis], filled: Path, sockets: Path,
+    kind: type[EmbeddedPostgres | EmbeddedRedis],
+    filled: Path,
+    sockets: Path,
 ) -> None:
     server = kind(filled / kind.__name__.removeprefix("Embedded").lower(), sockets, options={"no_such_setting": "1"})
     with pytest.raises(ConfigurationError, match=r"does not start: .*\(see .*\.log\)") as refusal:
@@ -157,7 +162,11 @@ def test_a_server_that_cannot_start_says_why_in_one_line(
 def test_without_any_redis_the_refusal_says_what_to_install(tmp_path: Path) -> None:
     bare = subprocess.run(
         [sys.executable, "-S", "-c", BARE, str(tmp_path / "redis")],
-        cwd=CHECKOUT, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=True,
+        cwd=CHECKOUT,
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert bare.stdout == f"{NO_REDIS}\n"
 
