@@ -24,6 +24,7 @@ LEDGER = """
         applied_at timestamptz NOT NULL DEFAULT now()
     )
 """
+HAS_LEDGER = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 APPLIED = "SELECT name, sha256 FROM schema_migrations"
 ENTER = "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"
 
@@ -40,7 +41,8 @@ async def migrate(url: str, *, dry: bool = False) -> list[str]:
             await connection.execute(TAKE_LOCK, LOCK, timeout=PATIENCE)
             if not dry:  # a service's own role may not be allowed to make tables
                 await connection.execute(LEDGER)
-            applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
+            kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
+            applied = {row["name"]: row["sha256"] for row in kept}
             return [path.name for path in _files() if await _apply(connection, path, applied, dry=dry)]
     finally:
         await connection.close(timeout=2)

@@ -100,9 +100,10 @@ async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: On
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     claims = json.loads(part(tokens["idToken"], 1))
     await other.load()
-    signed = pyjwt.encode(
-        claims, other._pairs[spare.kid].key.as_pem(private=True), algorithm="RS256", headers={"kid": spare.kid}
-    )
+    key = other._pairs[spare.kid].key
+    assert isinstance(key, RSAKey)
+    pem = key.as_pem(private=True)
+    signed = pyjwt.encode(claims, pem, algorithm="RS256", headers={"kid": spare.kid})
     assert spare.kid not in fakes.house.services.keys._pairs
     assert (await fakes.client.get("/auth/me", Authorization=f"Bearer {signed}")).status == 200
 
