@@ -33,8 +33,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         status = response.status
         headers = response.headers
         headers["X-Request-Id"] = request_id
-        for name, value in replies.ALWAYS.items():
-            headers[name] = value
+        headers.extend(replies.ALWAYS)
         for name, value in replies.UNLESS_SAID.items():
             if name not in headers:
                 headers[name] = value

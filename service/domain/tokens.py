@@ -117,7 +117,7 @@ class Tokens:
         Whatever the JOSE library raises on a hostile token is a refusal: besides its own errors it lets out TypeError
         (a header that is a JSON string) and UnicodeEncodeError (a surrogate in the input).
         """
-        if len(token) > MAX_LENGTH or not COMPACT.fullmatch(token):
+        if len(token) > MAX_LENGTH or not token.isascii():
             raise InvalidTokenError
         now = self._ambient.now()
         memory = hashlib.sha256(f"{use}:{token}".encode()).digest()
@@ -141,6 +141,8 @@ class Tokens:
 
     def _decode(self, token: str, use: Use, now: datetime) -> Claims:
         """Signature first, with the key's own algorithm alone; then every claim. Any exception is a refusal."""
+        if not COMPACT.fullmatch(token):
+            raise ValueError("not the compact form")
         header = jws.extract_compact(token.encode()).headers()
         kid, algorithm = header.get("kid"), header.get("alg")
         if algorithm not in ALGORITHMS or header.get("typ", "JWT") != "JWT":

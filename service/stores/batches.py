@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+AT_ONCE = 2  # round trips under way: under load the next questions gather while these are answered
 MOST = 512  # questions in one round trip: more would make the store's other callers wait
 
 
@@ -20,18 +21,23 @@ class Batch(Generic[Q, A]):
     async def ask(self, question: Q) -> A:
         """Raises what the round trip raised."""
         loop = asyncio.get_running_loop()
-        if not self._waiting:
+        if not self._waiting and len(self._under_way) < AT_ONCE:
             loop.call_soon(self._depart)
         answer: asyncio.Future[A] = loop.create_future()
         self._waiting.append((question, answer))
         return await answer
 
     def _depart(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), MOST):
-            task = asyncio.create_task(self._travel(waiting[start : start + MOST]))
+        """Also called when a batch is back: who came meanwhile travels together."""
+        while self._waiting and len(self._under_way) < AT_ONCE:
+            leaving, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            task = asyncio.create_task(self._travel(leaving))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._is_back)
+
+    def _is_back(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._depart()
 
     async def _travel(self, asked: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
         try:

@@ -83,6 +83,9 @@ def _start(environment: Environment, **_: object) -> None:
         environment.process_exit_code = CANNOT_START
         if environment.runner:
             environment.runner.quit()
+        return
+    if environment.shape_class is not None:
+        environment.shape_class.reset_time()  # the sign-ups do not count
 
 
 @events.quitting.add_listener
