@@ -42,11 +42,11 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         resource = request.match_info.route.resource
         request.app[FRONT_DESK].log_request(
             Line(
-                request_id=request_id,
-                method=request.method if request.method in hdrs.METH_ALL else "other",
-                route=resource.canonical if resource else "none",
-                status=status,
-                milliseconds=(ambient.monotonic() - started) * 1000,
+                request_id,
+                request.method if request.method in hdrs.METH_ALL else "other",
+                resource.canonical if resource else "none",
+                status,
+                (ambient.monotonic() - started) * 1000,
             )
         )
 

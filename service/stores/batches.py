@@ -1,4 +1,4 @@
-"""What concurrent requests ask in one turn of the event loop, gathered into one round trip."""
+"""What concurrent requests ask, gathered into one round trip: of one turn of the loop, or while the last one takes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
 A = TypeVar("A")
-AT_ONCE = 2  # round trips under way: under load the next questions gather while these are answered
+AT_ONCE = 1  # round trips under way: under load the next questions gather while these are answered
 MOST = 512  # questions in one round trip: more would make the store's other callers wait
 
 
@@ -43,7 +43,11 @@ class Batch(Generic[Q, A]):
         try:
             answers = await self._answer_all([question for question, _ in asked])
         except BaseException as error:
-            for _, future in asked:
+            waiting, self._waiting = (
+                self._waiting,
+                [],
+            )  # whoever waits behind a store that hangs need not find out alone
+            for _, future in (*asked, *waiting):
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else ConnectionError())
             if not isinstance(error, Exception):

@@ -15,7 +15,7 @@ LIMITED = """Sign-up is limited at {host}: {made} of {wanted} accounts were made
 By default one source may sign up 30 accounts an hour. For a load test, let the target know the generator's address:
   TOKENHOUSE_THROTTLE__EXEMPT=<address>/32             no limits at all for it
   TOKENHOUSE_SERVER__TRUSTED_PROXIES=<address>/32      limits, but each simulated user is a source of its own
-or ask for fewer: ACCOUNTS={fewer}"""
+or ask for fewer accounts: ACCOUNTS=5"""
 
 
 class NoGuestsError(Exception):
@@ -57,7 +57,7 @@ def _sign_up(host: str, guest: Guest, source: str, progress: tuple[int, int]) ->
             return
         if status == http.client.TOO_MANY_REQUESTS:
             made, wanted = progress
-            raise NoGuestsError(LIMITED.format(host=host, made=made, wanted=wanted, wait=wait, fewer=max(1, made)))
+            raise NoGuestsError(LIMITED.format(host=host, made=made, wanted=wanted, wait=wait))
         if status != http.client.SERVICE_UNAVAILABLE:
             raise NoGuestsError(f"{host} answers a sign-up with {status}: is it a Tokenhouse?")
         sleep(max(1, wait))

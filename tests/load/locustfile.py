@@ -19,12 +19,12 @@ from tests.load.verdict import Thresholds, faults
 __all__ = ["OneAccount", "Schedule", "Spray", "Steady", "Storm"]  # what Locust looks for
 
 DEFAULT_HOST = "http://127.0.0.1:8080"
-SCENARIOS: dict[str, tuple[int, tuple[type[Person], ...]]] = {  # users unless told, and who they are
-    "steady": (20, (Steady,)),
-    "mixed": (60, (Steady, Storm)),
-    "storm": (64, (Storm,)),
-    "one-account": (20, (OneAccount,)),
-    "spray": (10, (Spray,)),  # last: a source that has sprayed is refused for minutes
+SCENARIOS: dict[str, tuple[int, int, tuple[type[Person], ...]]] = {  # users unless told, in so many seconds; who
+    "steady": (20, 10, (Steady,)),
+    "mixed": (60, 3, (Steady, Storm)),
+    "storm": (64, 3, (Storm,)),
+    "one-account": (20, 3, (OneAccount,)),
+    "spray": (10, 3, (Spray,)),  # last: a source that has sprayed is refused for minutes
 }
 MOST_CLIENTS, MOST_SECONDS, MOST_ACCOUNTS = 1000, 3600, 1000
 CHANGE = 3.0  # seconds between two scenarios
@@ -43,11 +43,11 @@ class Schedule(LoadTestShape):
         stage, second = divmod(self._ran(), min(max(asked.duration, 2 * CHANGE), MOST_SECONDS))
         if stage >= len(names):
             return None
-        usual, people = SCENARIOS[names[int(stage)]]
+        usual, ramp, people = SCENARIOS[names[int(stage)]]
         if stage and second < CHANGE:  # Locust adds people to those who are there: first everybody leaves
             return 0, 100, None
         clients = min(asked.clients or usual, MOST_CLIENTS)
-        return clients, max(1.0, clients / 3), list(people)
+        return clients, max(1.0, clients / ramp), list(people)
 
     def _ran(self) -> float:
         seconds: float = self.get_run_time()  # type: ignore[no-untyped-call,unused-ignore] # Locust gives it no types
@@ -85,7 +85,7 @@ def _start(environment: Environment, **_: object) -> None:
             environment.runner.quit()
         return
     if environment.shape_class is not None:
-        environment.shape_class.reset_time()  # the sign-ups do not count
+        environment.shape_class.reset_time()  # type: ignore[no-untyped-call,unused-ignore] # the sign-ups do not count
 
 
 @events.quitting.add_listener
