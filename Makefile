@@ -27,7 +27,7 @@ run: $(STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
 	@$(BIN)/tokenhouse dev
 
 test: $(STAMP) ## Run the tests; they start what they need
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .

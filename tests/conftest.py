@@ -30,6 +30,13 @@ from tests import builders
 from tests.builders import FakeAmbient
 from tests.fakes import FakeRevocations, FakeSigningKeys, FakeUsers
 
+LONG = 16
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values may be random: by the argument's name (pytest numbers them), the tests are the same in every process."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONG else None
+
 
 class Client:
     """A client of one instance, in the words of the wire contract."""
