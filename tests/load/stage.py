@@ -1,6 +1,7 @@
 """What the benchmarks run on: embedded stores, instances of the service as processes of their own, and accounts."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
@@ -123,10 +124,22 @@ class Stage:
 def stage() -> Iterator[Stage]:
     """Everything in a directory that is gone afterwards. Enter it in the main thread."""
     with ExitStack() as closing:
+        closing.enter_context(_alone())
         place = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="tokenhouse-bench-")))
         place.chmod(0o755)  # Postgres may have to run as somebody else
         running = closing.enter_context(stores(place / "data"))
         yield Stage(running.postgres.url, running.redis.url, place, Ambient().random_bytes(48).hex())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two benchmarks at once would measure each other."""
+    with (Path(tempfile.gettempdir()) / "tokenhouse-bench.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("another benchmark runs on this machine: wait for its end") from None
+        yield
 
 
 def email(number: int) -> str:
