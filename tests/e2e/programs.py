@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -19,12 +18,6 @@ FETCHED = ROOT / ".tokenhouse" / "tools"
 PLACES = ("usr/sbin", "usr/bin")
 PATIENCE = 20.0  # seconds for a program to come up or to end
 DOWNLOAD = 180.0  # seconds; longer is a network that does not answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def find(name: str, *asks_version: str) -> Path:

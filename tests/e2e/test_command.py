@@ -15,14 +15,9 @@ from urllib.request import urlopen
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
 from tests.builders import SECRET
 from tests.conftest import ROOT
+from tests.ports import free_port
 
 PATIENCE = 20.0  # seconds before a process that does not come up is a failure
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import redis.asyncio as redis
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, socket_directory, stores
 from service.embedded.binaries import NO_REDIS
 from service.errors import ConfigurationError
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a death signal")
@@ -66,8 +66,8 @@ async def test_data_survives_a_restart(filled: Path) -> None:
 
 
 async def test_data_survives_a_crash_and_servers_listen_on_a_port_when_asked(filled: Path, sockets: Path) -> None:
-    postgres = EmbeddedPostgres(filled / "postgres", sockets, port=_free_port(), fast=True)
-    cache = EmbeddedRedis(filled / "redis", sockets, port=_free_port(), options={"maxmemory": "64mb"})
+    postgres = EmbeddedPostgres(filled / "postgres", sockets, port=free_port(), fast=True)
+    cache = EmbeddedRedis(filled / "redis", sockets, port=free_port(), options={"maxmemory": "64mb"})
     with ExitStack() as closing:
         for server in (postgres, cache):
             closing.callback(server.stop)
@@ -193,10 +193,3 @@ def _runs(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return fields.rpartition(")")[2].split()[0] != "Z"  # a zombie only waits for its new parent to look
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

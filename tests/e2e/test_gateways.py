@@ -16,6 +16,7 @@ from service.embedded import Stores
 from service.wiring import wire
 from tests.conftest import ROOT, Instances, Serve, bearer, real_settings
 from tests.e2e import programs
+from tests.ports import free_port
 
 GUIDE = ROOT / "docs" / "gateways.md"
 CLAIMS = [f"X{a}Auth{b}User{c}Id" for a in "-_" for b in "-_" for c in "-_"] + [
@@ -90,7 +91,7 @@ Open = Callable[[int], Awaitable[Gateway]]
 @pytest.fixture(params=["nginx", "caddy"])
 async def gateway(request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens a gateway that asks the Tokenhouse at this port."""
-    kind, port, file = request.param, programs.free_port(), tmp_path / "configuration"
+    kind, port, file = request.param, free_port(), tmp_path / "configuration"
     program = await asyncio.to_thread(programs.find, kind, "-v" if kind == "nginx" else "version")
     async with AsyncExitStack() as closing:
 
@@ -184,7 +185,7 @@ async def test_a_client_that_has_fields_dropped_gains_no_name(gateway: Open, ins
 
 
 async def test_a_tokenhouse_that_does_not_answer_lets_nobody_through(gateway: Open, upstream: Upstream) -> None:
-    proxy = await gateway(programs.free_port())
+    proxy = await gateway(free_port())
     status, _ = await proxy.ask("/orders", Authorization="Bearer a.b.c")
     assert status in (502, 503)
     assert upstream.asked == []

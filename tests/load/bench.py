@@ -6,6 +6,7 @@ machine's speed swings, so each figure is a pair measured in turn, A B A B A B, 
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ STORM = 256  # accounts that log in again and again: numbers 0 to 255
 MEMBERS = range(256, 320)  # accounts whose tokens are used; a user's oldest sessions end when they are too many
 SPOILT = 320  # accounts for wrong passwords
 ACCOUNTS = 330
+TERMINATED = 128 + signal.SIGTERM
 
 
 async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--output", type=Path, help="the page to write the figures to; with --quick none unless given")
     asked = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that the servers are stopped
     plan, started, load = Plan(quick=asked.quick), perf_counter(), report.load_average()
     with stage() as place:
         described = asyncio.run(report.machine(place, load))
