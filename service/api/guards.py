@@ -70,5 +70,5 @@ def _credentials(request: web.Request) -> tuple[str | None, str | None]:
         return None, keys[0] if keys else None
     scheme, _, token = authorizations[0].strip().partition(" ")  # RFC 6750 section 2.1
     if scheme.lower() != "bearer" or not token:
-        raise InvalidTokenError
+        raise InvalidTokenError(presented=False)  # no token was sent (RFC 6750 section 3.1)
     return token.lstrip(" "), None

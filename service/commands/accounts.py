@@ -5,6 +5,8 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
+from service.domain.ports import ForgottenError
+from service.errors import UnavailableError
 from service.settings import load
 from service.wiring import House, wire
 
@@ -13,9 +15,10 @@ def run(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     settings.require_stores_and_secret()
     house = wire(settings, Ambient())
+    not_now: tuple[type[Exception], ...] = (*house.services.outages, ForgottenError, UnavailableError)
     try:
         done = asyncio.run(_act(house, asked.action, asked.email))
-    except house.services.outages as error:
+    except not_now as error:
         print(f"tokenhouse: a store does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
     print(f"{asked.action}d" if done else "no account has this address")  # noqa: T201 - the command's answer

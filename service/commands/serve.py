@@ -1,6 +1,7 @@
 """`tokenhouse serve`: listen, prepare the stores, serve until told to stop."""
 
 import asyncio
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 
@@ -11,6 +12,8 @@ from service import logs
 from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
+from service.domain.ports import ForgottenError
+from service.errors import UnavailableError
 from service.request_log import RequestLog
 from service.settings import Settings
 from service.wiring import House, wire
@@ -31,6 +34,7 @@ async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: 
     stop = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    _allow_connections()
     house = wire(settings, Ambient())
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
@@ -63,6 +67,13 @@ async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: 
             log_request.flush()
 
 
+def _allow_connections() -> None:
+    """As many descriptors as the system lets us have; its usual 1024 are fewer than the connections we allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def _tidy(house: House) -> None:
     """Keep the table of endings no larger than what may still matter."""
     while True:
@@ -74,11 +85,12 @@ async def _tidy(house: House) -> None:
 
 
 async def _open(house: House) -> None:
+    not_yet: tuple[type[Exception], ...] = (*house.services.outages, ForgottenError, UnavailableError)
     pause, told = SOON, ""
     while True:
         try:
             return await house.open()
-        except house.services.outages as error:
+        except not_yet as error:
             if (name := type(error).__name__) != told:
                 log.warning("waiting for Postgres and Redis", error=name)
                 told = name

@@ -45,4 +45,4 @@ def for_look_up(typed: str) -> str:
     try:
         return canonical(typed)
     except InvalidEmailError:
-        return typed.strip().lower()[:MAX_LENGTH]
+        return " " + typed.strip().lower()[:MAX_LENGTH]  # no account's address begins with a blank

@@ -48,7 +48,7 @@ class Endings:
         now = self._ambient.now()
         until = now + self._settings.longest + OVERTAKEN
         forget = max(until, now + self._settings.refresh_lifetime)
-        ended = [Revocation(session_id, user_id, until, forget) for session_id in session_ids]
+        ended = [Revocation(session_id, user_id, until, forget) for session_id in sorted(session_ids)]
         if not ended:
             return
         await self._memory.add(ended)

@@ -64,6 +64,7 @@ class RevocationFeed:
         self._tokens = tokens
         self._settings = settings
         self._ambient = ambient
+        self._readers = asyncio.Semaphore(2)
         self._limit = limit
         self._began = -SHARED
         self._pieces: dict[Cursor, asyncio.Task[str]] = {}
@@ -81,7 +82,8 @@ class RevocationFeed:
 
     async def _make(self, cursor: Cursor) -> str:
         now = self._ambient.now()  # before the question: what is committed later is not in the answer
-        passage, keys = await asyncio.gather(self._memory.after(cursor.place, now, self._limit), self._keys.all())
+        async with self._readers:  # whoever makes up cursors must not take every connection
+            passage, keys = await asyncio.gather(self._memory.after(cursor.place, now, self._limit), self._keys.all())
         if cursor.settled > passage.settled.transaction:  # of another database, or from before a restored backup
             cursor = Cursor()
             passage = await self._memory.after(cursor.place, now, self._limit)

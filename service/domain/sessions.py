@@ -68,17 +68,19 @@ class Sessions:
 
     async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
         """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
-        token = RefreshToken.parse(text)
-        await self.throttle.refresh(visitor, token.text)
         try:
+            token = RefreshToken.parse(text)
+            await self.throttle.refresh(visitor, token.text)
+            # Before the token is spent: an outage must not make an honest retry look like a theft.
+            ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
+            if ended:
+                raise InvalidRefreshTokenError  # noqa: TRY301 - every refusal here is counted below
             session, successor = await self._use(token)
         except InvalidRefreshTokenError:
             await self.throttle.unknown_refresh_token(visitor)
             raise
-        user, ended, _ = await asyncio.gather(
-            self.users.by_id(session.user_id), self.endings.was_ended(session.id), self._key_must_be_good()
-        )
-        if ended or user is None or user.disabled_at:
+        user = await self.users.by_id(session.user_id)
+        if user is None or user.disabled_at:
             raise InvalidRefreshTokenError
         return Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BeforeValidator, SecretStr, ValidationError
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
         """The database's URL. Raises ConfigurationError when there is none."""
         if not (url := self.database.url.get_secret_value()):
             raise ConfigurationError("TOKENHOUSE_DATABASE__URL is missing: postgresql://user:password@host/database")
+        _require_good_url("TOKENHOUSE_DATABASE__URL", url, "postgresql", "postgres")
         return url
 
     def require_stores_and_secret(self) -> None:
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
         self.require_database()
         if not self.redis.url.get_secret_value():
             raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
+        _require_good_url("TOKENHOUSE_REDIS__URL", self.redis.url.get_secret_value(), "redis", "rediss", "unix")
         _require_good_secret("TOKENHOUSE_SECRET_KEY", self.secret_key.get_secret_value())
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
@@ -142,6 +145,19 @@ def _pin(settings: Settings, pinned: Mapping[str, Any]) -> Settings:
         new = type(held).model_validate({**dict(held), **value}) if isinstance(held, Section) else type(held)(value)
         settings = settings.model_copy(update={name: new})
     return settings
+
+
+def _require_good_url(name: str, url: str, *schemes: str) -> None:
+    """Here and not in the driver, whose complaint would quote a part of the password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in schemes or parts.fragment:
+        raise ConfigurationError(
+            f"{name} is no {schemes[0]}:// URL; in a password, percent-encode what is no letter or digit"
+        )
 
 
 def _require_good_secret(name: str, secret: str) -> None:

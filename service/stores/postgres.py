@@ -18,6 +18,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # a deadlock
     asyncpg.UndefinedTableError,  # not migrated yet
     asyncpg.InterfaceError,
     OSError,

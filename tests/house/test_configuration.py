@@ -35,6 +35,19 @@ def test_what_is_required_is_asked_for_by_name(
 
 
 @pytest.mark.parametrize(
+    "url", ["postgresql://u:s3cr/et@h/d", "postgresql://u:s3cr#et@h/d", "mysql://u:s3cret@h/d", "s3cret"]
+)
+def test_a_store_s_url_that_does_not_parse_is_refused_without_its_password(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("TOKENHOUSE_DATABASE__URL", "TOKENHOUSE_REDIS__URL"):
+        said = refusal_of(monkeypatch, capsys, **{name: url})
+        monkeypatch.setenv(name, GOOD[name])
+        assert name in said
+        assert "s3cr" not in said
+
+
+@pytest.mark.parametrize(
     "secret",
     [
         "tiny-0451",
