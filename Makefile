@@ -63,7 +63,7 @@ load: $(LOAD_STAMP) ## Put load on a running service: HOST, SCENARIO, CLIENTS, D
 	$(LOAD_VENV)/bin/python -m locust -f tests/load/locustfile.py --headless --only-summary --html load-report.html $(if $(HOST),--host $(HOST))
 
 bench: $(STAMP) ## Measure the service against this machine's limits; rewrites docs/performance.md
-	$(BIN)/python -m tests.load.bench
+	$(BIN)/python -m tests.load.bench $(if $(QUICK),--quick)
 
 up: ## Build and start the containers
 	docker compose up --build --detach --wait

@@ -8,6 +8,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
 from service.settings import Redis as RedisSettings
@@ -51,6 +52,7 @@ def connect(settings: RedisSettings, server: Server) -> Redis:
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
         redis_connect_func=server.greet,
+        driver_info=DriverInfo(),  # once, and not by a look at the installed packages for every connection
     )
     return Redis.from_pool(pool)
 
