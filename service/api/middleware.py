@@ -1,20 +1,19 @@
 """Around every call: a request id, one line in the log, and refusals spoken as problems."""
 
 import re
-from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import hdrs, web
 
 from service.api import replies
 from service.api.context import FRONT_DESK, REQUEST_ID, SERVICES
+from service.api.guards import Handler
 from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
 from service.request_log import Line
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 CLIENT_GONE = 499  # nginx's word for it; nobody receives it
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger("service.request")
 
 

@@ -6,7 +6,11 @@ import fakeredis
 import pytest
 from redis.asyncio import Redis
 
+from service.domain.ports import Revocations
 from service.stores.counters import RedisCounters
+from service.stores.revocations import PostgresRevocations
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeRevocations
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -23,3 +27,12 @@ async def redis_client(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
 @pytest.fixture
 def counters(redis_client: Redis) -> RedisCounters:
     return RedisCounters(redis_client)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
+    if request.param == "fake":
+        yield FakeRevocations()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresRevocations(postgres)

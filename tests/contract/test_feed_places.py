@@ -1,10 +1,8 @@
 """What the memory of endings promises to the feed: a place in commit order, that nothing can slip in behind."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
-import pytest
 
 from service.domain.models import Place, Revocation
 from service.domain.ports import Revocations
@@ -12,21 +10,11 @@ from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
 from tests.builders import NOON, FakeAmbient
 from tests.contract.ground import open_postgres
-from tests.fakes import FakeRevocations
 
 HOUR = timedelta(hours=1)
 START = Place(0)
 MANY = 1000
 INSERT = "INSERT INTO revocations (session_id, user_id, denied_until, forget_at) VALUES ($1, $2, $3, $4)"
-
-
-@pytest.fixture(params=["fake", "postgres"])
-async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
-    if request.param == "fake":
-        yield FakeRevocations()
-    else:
-        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield PostgresRevocations(postgres)
 
 
 def revocation(name: str, denied_for: timedelta = HOUR) -> Revocation:

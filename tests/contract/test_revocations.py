@@ -1,7 +1,6 @@
 """What the durable memory of endings promises, in memory and on a real Postgres."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,21 +13,11 @@ from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
 from tests.builders import NOON, FakeAmbient
 from tests.contract.ground import open_postgres
-from tests.fakes import FakeRevocations
 from tests.patience import until
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-
-
-@pytest.fixture(params=["fake", "postgres"])
-async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
-    if request.param == "fake":
-        yield FakeRevocations()
-    else:
-        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield PostgresRevocations(postgres)
 
 
 def revocation(name: str, forget_after: timedelta = DAY) -> Revocation:
