@@ -3,7 +3,8 @@ FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv --without-pip /opt/tokenhouse
 WORKDIR /src
-# The packages first: their layer is built again only when the lock changes. pip compiles what it installs.
+# The packages first, those for traces among them: their layer is built again only when the lock changes. pip compiles
+# what it installs.
 COPY requirements.lock ./
 RUN pip --python /opt/tokenhouse/bin/python install --only-binary=:all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE config.yaml ./

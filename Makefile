@@ -5,14 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOAD_VENV := .venv-load
 LOAD_STAMP := $(LOAD_VENV)/.installed
+FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py pgbouncer.py postgres_hosts.py)
 
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types imports fmt check schema lock load bench up down clean
+.PHONY: help install run test test-faults lint types imports fmt check schema lock load bench up down clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install everything into .venv, from the lock file
 
@@ -21,6 +22,7 @@ $(STAMP): tests/requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
 
 run: $(STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
@@ -28,6 +30,9 @@ run: $(STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
 
 test: $(STAMP) ## Run the tests; they start what they need
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test` runs the quicker part of it
+	$(BIN)/python -m pytest -m "" --numprocesses 2 --dist loadfile $(FAULTS)
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
@@ -50,8 +55,8 @@ schema: $(STAMP) ## Write sql/schema.sql from the migrations
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --upgrade -o requirements.lock
-	$(LOCK) --extra dev --extra docs --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+	$(LOCK) --extra otel --upgrade -o requirements.lock
+	$(LOCK) --extra dev --extra docs --extra otel --extra test --extra lint -c requirements.lock -o tests/requirements.lock
 	$(LOCK) --extra load -c tests/requirements.lock -o tests/load/requirements.lock
 
 $(LOAD_STAMP): tests/load/requirements.lock

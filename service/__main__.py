@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from service import logs
-from service.commands import accounts, clients, dev, keys, migrate, secrets, serve
+from service.commands import accounts, audit, clients, dev, doctor, keys, migrate, secrets, serve, sessions
 from service.errors import ConfigurationError
+from service.output import OUTPUT
 from service.settings import load
 
 CONFIGURATION = 78  # EX_CONFIG of sysexits.h
@@ -17,12 +18,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status 0 when done, 1 when it failed, 2 for a wrong call, 78 for a configuration that cannot work."""
     asked = _parser().parse_args(arguments)
     try:
+        logs.for_commands()
         return int(asked.run(asked))
     except ConfigurationError as error:
         print(f"tokenhouse: {error}", file=sys.stderr)  # noqa: T201 - the command's own word to its user
         return CONFIGURATION
     except KeyboardInterrupt:
         return 130
+    finally:
+        OUTPUT.settle()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         one = users.add_parser(action, help=about, description=about)
         one.add_argument("email", metavar="EMAIL")
         one.set_defaults(run=accounts.run, action=action)
+    sessions.add_parsers(commands)
+    audit.add_parsers(commands)
+    doctor.add_parsers(commands)
     keys.add_parsers(commands)
     clients.add_parsers(commands)
     secrets.add_parsers(commands)
@@ -51,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     logs.configure(settings.logging)
-    asyncio.run(serve.serve(settings))
+    asyncio.run(serve.serve(settings, reread=lambda: load(asked.config)))
     return 0
 
 

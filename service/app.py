@@ -1,15 +1,18 @@
 """The aiohttp application: routes, middleware, and a lifespan that is handed in."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from service.api import docs
 from service.api.addresses import Addresses
 from service.api.bodies import MAX_BYTES
 from service.api.context import FRONT_DESK, SERVICES, FrontDesk, Services
+from service.api.cors import cors
 from service.api.middleware import identify, speak
 from service.api.routes import OPERATIONS
+from service.api.tls import promise_tls
 from service.request_log import Line, say
 from service.settings import Server
 
@@ -17,10 +20,17 @@ Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
 def make_app(
-    services: Services, settings: Server, *lifespans: Lifespan, log_request: Callable[[Line], None] = say
+    services: Services,
+    settings: Server,
+    *lifespans: Lifespan,
+    log_request: Callable[[Line], None] = say,
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """`lifespans` run around the serving; production prepares its stores in them, tests need none."""
-    app = web.Application(middlewares=[identify, speak], client_max_size=MAX_BYTES)
+    own = [cors(frozenset(settings.cors_origins))] if settings.cors_origins else []
+    if settings.tls_certificate:
+        own.append(promise_tls)
+    app = web.Application(middlewares=[identify, *own, *middlewares, speak], client_max_size=MAX_BYTES)
     app[SERVICES] = services
     app[FRONT_DESK] = FrontDesk(Addresses(settings.trusted_proxies), settings.body_timeout, log_request)
     docs.prepare(app, OPERATIONS)

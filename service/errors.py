@@ -100,8 +100,14 @@ class InvalidTokenError(AuthError):
 
 
 class InvalidRefreshTokenError(AuthError):
+    """`why` is for the log alone: the answer is the same for all."""
+
     code = "invalid_refresh_token"
     message = "The refresh token is unknown, expired or revoked. Log in again."
+
+    def __init__(self, why: str = "unknown") -> None:
+        super().__init__()
+        self.why = why
 
 
 class InvalidAccessTokenError(AuthError):
@@ -171,10 +177,6 @@ class OverloadedError(AuthError):
 class UnavailableError(AuthError):
     code = "unavailable"
     message = "A store does not answer at the moment. Try again after the Retry-After header's seconds."
-
-    def __init__(self, retry_after: timedelta = timedelta(seconds=1)) -> None:
-        super().__init__()
-        self.retry_after = retry_after
 
 
 class DamagedDataError(Exception):

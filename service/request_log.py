@@ -1,7 +1,9 @@
 """The line that each request leaves in the log: made by hand and written in batches, for it is on the hottest path."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import structlog
@@ -10,6 +12,21 @@ from service.ambient import Ambient
 
 EVERY = 0.1  # seconds between two writes
 MOST = 1000  # lines that wait; a burst beyond it is written at once
+# https://www.w3.org/TR/trace-context/#traceparent-header; a later version may say more behind the flags
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+_trace: ContextVar[str] = ContextVar("trace", default="")
+
+
+def note_trace(traceparent: str) -> None:
+    """Every line that this task writes from here on is of the caller's trace, if it is one."""
+    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    _trace.set(match[1] if match else "")
+
+
+def noted_trace() -> str:
+    """32 hexadecimal digits, or nothing."""
+    return _trace.get()
 
 
 class Line(NamedTuple):
@@ -31,22 +48,19 @@ class RequestLog:
     def __init__(self, write: Callable[[bytes], object], ambient: Ambient) -> None:
         self._write = write
         self._ambient = ambient
-        self._lines: list[bytes] = []
+        self._lines: list[tuple[Line, str, str]] = []
         self._second, self._stamp = -1.0, ""
 
     def __call__(self, line: Line) -> None:
         if not self._lines:
             asyncio.get_running_loop().call_later(EVERY, self.flush)
-        self._lines.append(
-            f'{{"event":"request","level":"info","method":"{line.method}","route":"{line.route}","status":{line.status},'
-            f'"ms":{line.milliseconds:.1f},"request_id":"{line.request_id}","time":"{self._now()}"}}\n'.encode()
-        )
+        self._lines.append((line, noted_trace(), self._now()))
         if len(self._lines) > MOST:
             self.flush()
 
     def flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._write(b"".join(lines))
+        self._write("".join([_json(*line) for line in lines]).encode())
 
     def _now(self) -> str:
         """To the second's tenth, made anew only then."""
@@ -55,6 +69,14 @@ class RequestLog:
             self._second = tick
             self._stamp = self._ambient.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return self._stamp
+
+
+def _json(line: Line, trace_id: str, time: str) -> str:
+    trace = f',"trace_id":"{trace_id}"' if trace_id else ""
+    return (
+        f'{{"event":"request","level":"info","method":"{line.method}","route":"{line.route}","status":{line.status},'
+        f'"ms":{line.milliseconds:.1f},"request_id":"{line.request_id}"{trace},"time":"{time}"}}\n'
+    )
 
 
 def say(line: Line) -> None:

@@ -8,10 +8,13 @@ from service.ambient import Ambient
 from service.api.context import Services
 from service.domain.accounts import Accounts
 from service.domain.api_keys import ApiKeys
+from service.domain.audit import Audit, AuditTrail
 from service.domain.endings import Endings
+from service.domain.events import Events, Sink, write
 from service.domain.introspection import Introspection
 from service.domain.key_life import KeyLife
 from service.domain.keys import KeyRing
+from service.domain.mass_ending import MassEnding
 from service.domain.passwords import Passwords
 from service.domain.ports import Revocations, SigningKeys, Users
 from service.domain.readiness import Readiness
@@ -19,20 +22,25 @@ from service.domain.resealing import Resealer
 from service.domain.resource_servers import ResourceServers
 from service.domain.revocation_feed import RevocationFeed
 from service.domain.rotation import Rotation
-from service.domain.seals import Seals
+from service.domain.seals import Purpose, Seals
 from service.domain.sessions import Sessions
+from service.domain.store_watch import StoreWatch
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import health, migrations, postgres
+from service.stores.audit import PostgresAuditTrail
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
+from service.stores.engines import connect
 from service.stores.postgres import Postgres
-from service.stores.redis import OUTAGES, Server, connect
+from service.stores.redis import OUTAGES, Servers
 from service.stores.revocations import PostgresRevocations
+from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from service.stores.signing_keys import PostgresSigningKeys
+from service.stores.sweep import RedisAllSessions
 from service.stores.users import PostgresUsers
 
 
@@ -43,8 +51,9 @@ class Ground:
     users: Users
     signing_keys: SigningKeys
     revocations: Revocations
+    audit: AuditTrail
     redis: Redis
-    server: Server
+    servers: Servers
     postgres: Postgres | None = None
 
 
@@ -55,10 +64,13 @@ class House:
     services: Services
     settings: Settings
     ground: Ground
+    events: Events
+    audit: Audit
     endings: Endings
     passwords: Passwords
     tokens: Tokens
     key_life: KeyLife
+    mass_ending: MassEnding
     resealer: Resealer
 
     async def open(self) -> None:
@@ -75,8 +87,10 @@ class House:
         await self.services.keys.load()
 
     async def close(self) -> None:
+        await self.services.store_watch.close()
         await self.passwords.close()
         self.tokens.close()
+        await self.audit.close()
         await self.ground.redis.aclose()
         if self.ground.postgres:
             await self.ground.postgres.close()
@@ -88,58 +102,77 @@ class House:
             raise ConfigurationError(f"the database schema is behind ({pending[-1]}): run `tokenhouse migrate` first")
 
 
-def wire(settings: Settings, ambient: Ambient) -> House:
+def wire(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> House:
     """The service on Postgres and Redis. Nothing here touches the network: it can be built before they are up."""
-    server, pg = Server(), Postgres(settings.database)
-    rd = connect(settings.redis, server)
-    ground = Ground(PostgresUsers(pg), PostgresSigningKeys(pg), PostgresRevocations(pg), rd, server, pg)
-    return furnish(settings, ambient, ground)
+    pg = Postgres(settings.database)
+    rd, servers = connect(settings.redis)
+    ground = Ground(
+        PostgresUsers(pg), PostgresSigningKeys(pg), PostgresRevocations(pg), PostgresAuditTrail(pg), rd, servers, pg
+    )
+    return furnish(settings, ambient, ground, log_event=log_event)
 
 
-def furnish(settings: Settings, ambient: Ambient, ground: Ground) -> House:
+def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: Sink = write) -> House:
     rd, pg = ground.redis, ground.postgres
     seals = Seals(settings.secrets, ambient)
-    live = RedisSessions(rd, settings.tokens.max_sessions)
+    events = Events(lambda address: seals.pseudonym(address, Purpose.EVENTS), log_event)
+    audit = Audit(ground.audit, settings.audit, ambient)
+    if settings.audit.enabled:
+        events.add(audit.hear)
+    scripts = Scripts(rd, ground.servers.home_of)
+    live = RedisSessions(rd, scripts, settings.tokens.max_sessions)
     keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens)
-    denylist = RedisDenylist(rd, ground.server, ambient)
-    endings = Endings(ground.revocations, denylist, live, settings.tokens, ambient, keys=ground.signing_keys)
+    denylist = RedisDenylist(rd, ground.servers, ambient)
+    endings = Endings(
+        ground.revocations, denylist, live, settings.tokens, ambient, keys=ground.signing_keys, events=events
+    )
     passwords = Passwords(settings.passwords, ambient)
-    throttle = Throttle(RedisCounters(rd), settings.throttle, seals.pseudonym, settings.passwords.max_wait)
+    throttle = Throttle(
+        RedisCounters(rd, scripts), settings.throttle, seals.pseudonym, settings.passwords.max_wait, events=events
+    )
     tokens = Tokens(keys, settings.tokens, ambient)
     api_keys = ApiKeys(seals, ambient)
     key_life = KeyLife(
-        keys, ground.signing_keys, endings, settings=settings.keys, longest=settings.tokens.longest, ambient=ambient
-    )
-    resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys)
+        keys, ground.signing_keys, endings, settings=settings.keys, longest=settings.tokens.longest, ambient=ambient,
+        events=events,
+    )  # fmt: skip
+    mass_ending = MassEnding(
+        everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
+        settings=settings.tokens, ambient=ambient,
+    )  # fmt: skip
+    resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
 
     async def postgres_word() -> str:
         return await health.of_postgres(pg) if pg else "ok"
 
     async def redis_word() -> str:
-        word = await health.of_redis(rd, ground.server)
+        word = await health.of_redis(rd, ground.servers)
         await endings.must_be_known()
         return word
 
     sessions = Sessions(
         users=ground.users, stored=live,
-        rotation=Rotation(live, endings, seals, settings.tokens, ambient), endings=endings, passwords=passwords,
-        throttle=throttle, tokens=tokens, api_keys=api_keys, settings=settings.tokens, ambient=ambient,
+        rotation=Rotation(live, endings, seals, settings.tokens, ambient, events=events), endings=endings,
+        passwords=passwords, throttle=throttle, tokens=tokens, api_keys=api_keys, settings=settings.tokens,
+        ambient=ambient, events=events,
     )  # fmt: skip
     accounts = Accounts(
         users=ground.users, sessions=live, endings=endings, passwords=passwords, throttle=throttle, api_keys=api_keys,
-        settings=settings.api_keys, ambient=ambient,
+        settings=settings.api_keys, ambient=ambient, events=events,
     )  # fmt: skip
     introspection = Introspection(
-        users=ground.users, sessions=live, endings=endings, tokens=tokens, settings=settings.tokens, ambient=ambient
-    )
+        users=ground.users, sessions=live, endings=endings, tokens=tokens, throttle=throttle, settings=settings.tokens,
+        ambient=ambient,
+    )  # fmt: skip
+    readiness = Readiness(postgres_word, redis_word, ambient)
     services = Services(
         introspection=introspection,
-        resource_servers=ResourceServers(settings.introspection.clients, throttle, ambient),
-        feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient),
+        resource_servers=ResourceServers(settings.introspection.clients, throttle, ambient, events),
+        feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient, seals=seals),
         sessions=sessions, accounts=accounts, keys=keys, issuer=settings.tokens.issuer, ambient=ambient,
-        readiness=Readiness(postgres_word, redis_word, ambient), outages=(*postgres.OUTAGES, *OUTAGES),
+        readiness=readiness, store_watch=StoreWatch(readiness, ambient), outages=(*postgres.OUTAGES, *OUTAGES),
     )  # fmt: skip
     return House(
-        services=services, settings=settings, ground=ground, endings=endings, passwords=passwords, tokens=tokens,
-        key_life=key_life, resealer=resealer,
+        services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
+        passwords=passwords, tokens=tokens, key_life=key_life, mass_ending=mass_ending, resealer=resealer,
     )  # fmt: skip

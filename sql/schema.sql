@@ -1,5 +1,19 @@
 -- The schema as the migrations make it. Written by `make schema`; change it by a migration.
 
+CREATE TABLE audit_events (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    name text NOT NULL,
+    outcome text NOT NULL,
+    reason text NOT NULL,
+    user_id uuid,
+    account text NOT NULL,
+    session_id text NOT NULL,
+    key_id text NOT NULL,
+    source text NOT NULL,
+    request_id text NOT NULL
+);
+
 CREATE TABLE revocations (
     session_id text NOT NULL,
     user_id uuid NOT NULL,
@@ -42,6 +56,9 @@ CREATE TABLE users (
     earlier_api_key_until timestamp with time zone
 );
 
+ALTER TABLE ONLY audit_events
+    ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY revocations
     ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
 
@@ -62,6 +79,12 @@ ALTER TABLE ONLY users
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX audit_events_at ON audit_events USING btree (at);
+
+CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) WHERE (account <> ''::text);
+
+CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX revocations_denied_until ON revocations USING btree (denied_until);
 

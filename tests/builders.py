@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.ambient import Ambient
+from service.domain.events import Events, Sink
 from service.domain.models import Session, User
 from service.settings import Settings
 
@@ -29,6 +30,10 @@ class FakeAmbient(Ambient):
 
     def advance(self, **span: float) -> None:
         self._now += timedelta(**span)
+
+
+def events(*sinks: Sink) -> Events:
+    return Events(lambda address: f"<{address[::-1]}>", *sinks)
 
 
 def settings(**sections: dict[str, Any]) -> Settings:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import fakeredis
 import pytest
+import structlog
 from aiohttp import ClientResponse, ClientSession, TCPConnector
 from redis.asyncio import Redis
 
@@ -28,7 +29,7 @@ from service.stores.redis import Server
 from service.wiring import Ground, House, furnish, wire
 from tests import builders
 from tests.builders import FakeAmbient
-from tests.fakes import FakeRevocations, FakeSigningKeys, FakeUsers
+from tests.fakes import FakeAuditTrail, FakeRevocations, FakeSigningKeys, FakeUsers
 
 LONG = 16
 
@@ -89,6 +90,13 @@ class OnFakes:
     redis: Redis
 
 
+@pytest.fixture(autouse=True)
+def plain_logs() -> Iterator[None]:
+    """What a test's command made of the log is undone after it."""
+    yield
+    structlog.reset_defaults()
+
+
 Serve = Callable[[House], Awaitable[Client]]
 
 
@@ -134,7 +142,8 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             users, revocations = FakeUsers(), FakeRevocations()
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
-            ground = Ground(users, FakeSigningKeys(signing_key()), revocations, redis, Server(b"the only run"))
+            server = Server(b"the only run")
+            ground = Ground(users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), redis, server)
             house = furnish(builders.settings(**sections), ambient, ground)
             closing.push_async_callback(house.passwords.close)
             closing.callback(house.tokens.close)
@@ -176,7 +185,7 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     """The migrated, empty database."""
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
-    await connection.execute("TRUNCATE users, signing_keys, revocations")
+    await connection.execute("TRUNCATE users, signing_keys, revocations, audit_events")
     yield connection
     await connection.close()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.audit import Entry
 from service.domain.models import Passage, Place, Resealing, Revocation, SealedApiKey, StoredKey, User
 from service.errors import EmailTakenError
 
@@ -107,6 +108,7 @@ class FakeRevocations:
         self.rows: dict[str, Revocation] = {}
         self.entered: dict[str, int] = {}  # by which transaction
         self.transactions = 1
+        self.era = 1
 
     async def add(self, revocations: Sequence[Revocation]) -> None:
         for one in revocations:
@@ -117,7 +119,7 @@ class FakeRevocations:
     async def after(self, place: Place, now: datetime, limit: int) -> Passage:
         placed = sorted((Place(self.entered[one.session_id], one.session_id), one) for one in self.rows.values())
         found = [(here, one.denied_until) for here, one in placed if here > place and one.denied_until > now]
-        return Passage(found[:limit], Place(self.transactions))
+        return Passage(found[:limit], Place(self.transactions), self.era)
 
     async def has(self, session_id: str) -> bool:
         return session_id in self.rows
@@ -131,3 +133,28 @@ class FakeRevocations:
     @asynccontextmanager
     async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:
         yield [one for one in self.rows.values() if one.denied_until > now]
+
+
+class FakeAuditTrail:
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Entry] = {}
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.rows.setdefault(entry.id, entry)
+
+    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
+        found = [entry for entry in self.rows.values() if entry.at >= since]
+        return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+
+    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
+        found = await self.latest(since, len(self.rows))
+        return [one for one in found if _is_about(one, user_id, account)][:limit]
+
+    async def forget(self, before: datetime) -> None:
+        self.rows = {key: entry for key, entry in self.rows.items() if entry.at >= before}
+
+
+def _is_about(entry: Entry, user_id: UUID | None, account: str) -> bool:
+    event = entry.event
+    return (user_id is not None and event.user_id == user_id) or (account != "" and event.account == account)

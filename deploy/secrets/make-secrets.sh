@@ -22,8 +22,8 @@ whole() {
 # the NAME: the secret itself.
 the() { cat "/secrets/vault/$1"; }
 
-for name in secret_key postgres_superuser postgres_owner postgres_app redis; do keep "$name"; done
-chmod 0755 /secrets/api /secrets/migrate /secrets/postgres /secrets/redis
+for name in secret_key postgres_superuser postgres_owner postgres_app redis grafana; do keep "$name"; done
+chmod 0755 /secrets/api /secrets/migrate /secrets/postgres /secrets/redis /secrets/grafana
 
 # The service's user. File names are the names of settings.
 service=10001:10001
@@ -40,4 +40,7 @@ printf 'postgresql://tokenhouse_owner:%s@postgres:5432/tokenhouse' "$(the postgr
 for name in superuser owner app; do the "postgres_$name" | whole "/secrets/postgres/$name" 0444 0:0; done
 digest=$(the redis | sha256sum | cut -d ' ' -f 1)
 sed "s/REDIS_PASSWORD_SHA256/$digest/" /users.acl | whole /secrets/redis/users.acl 0444 0:0
+
+# The password of Grafana's `admin`, which the number of its image's user may read.
+the grafana | whole /secrets/grafana/admin 0400 472:0
 echo "the secrets are in place"

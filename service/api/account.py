@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from service.api import bodies, payloads, replies
-from service.api.context import SERVICES, visitor_of
+from service.api.context import SERVICES, note_source, visitor_of
 from service.domain.models import Caller, Member, Session
 
 
@@ -26,18 +26,21 @@ async def sessions(request: web.Request, caller: Caller) -> web.Response:
 
 
 async def end_session(request: web.Request, caller: Caller) -> web.Response:
+    note_source(request)
     await request.app[SERVICES].sessions.end_one(caller, request.match_info["sessionId"])
     return replies.done()
 
 
 async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
     """All but the current one; with `?everywhere=true` the current one too."""
+    note_source(request)
     held = request.app[SERVICES].sessions
     await (held.end_all(caller) if request.query.get("everywhere") == "true" else held.end_others(caller))
     return replies.done()
 
 
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
+    note_source(request)
     return replies.answer(payloads.ApiKey(api_key=await request.app[SERVICES].accounts.rotate_api_key(caller)))
 
 

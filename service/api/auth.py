@@ -5,7 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from service.api import bodies, payloads, replies
-from service.api.context import SERVICES, visitor_of
+from service.api.context import SERVICES, note_source, visitor_of
 from service.domain.accounts import Draft
 from service.domain.models import Caller
 
@@ -50,6 +50,7 @@ async def refresh(request: web.Request) -> web.Response:
 
 
 async def logout(request: web.Request, caller: Caller) -> web.Response:
+    note_source(request)
     body = await bodies.read(request, payloads.Logout)
     await request.app[SERVICES].sessions.logout(caller, body.access_token)
     return replies.answer(payloads.Message(message="Logged out. The session's tokens are refused from now on."))

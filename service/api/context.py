@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from service.ambient import Ambient
 from service.api.addresses import Addresses
 from service.domain.accounts import Accounts
+from service.domain.events import seen_from
 from service.domain.introspection import Introspection
 from service.domain.keys import KeyRing
 from service.domain.models import Visitor
@@ -16,6 +17,7 @@ from service.domain.readiness import Readiness
 from service.domain.resource_servers import ResourceServers
 from service.domain.revocation_feed import RevocationFeed
 from service.domain.sessions import Sessions
+from service.domain.store_watch import StoreWatch
 from service.request_log import Line
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
@@ -34,6 +36,7 @@ class Services:
     issuer: str
     ambient: Ambient
     readiness: Readiness
+    store_watch: StoreWatch
     outages: tuple[type[Exception], ...]
 
 
@@ -51,12 +54,19 @@ FRONT_DESK = web.AppKey("front_desk", FrontDesk)
 REQUEST_ID = web.RequestKey("request_id", str)
 
 
+def note_source(request: web.Request) -> str:
+    """Where the request comes from, which from here on is the source of the events that it causes."""
+    source = request.app[FRONT_DESK].addresses.source_of(request.remote, request.headers)
+    seen_from(source)
+    return source
+
+
 def visitor_of(request: web.Request) -> Visitor:
     """Who is asking. A User-Agent is cut, and stripped of what is not printable ASCII."""
     transport = request.transport
     agent = "".join(c for c in request.headers.get(hdrs.USER_AGENT, "")[:MAX_AGENT] if " " <= c <= "~")
     return Visitor(
-        source=request.app[FRONT_DESK].addresses.source_of(request.remote, request.headers),
+        source=note_source(request),
         user_agent=agent,
         is_gone=lambda: transport is None or transport.is_closing(),
     )

@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from email.utils import format_datetime
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from types import MappingProxyType
 
 import structlog
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from service.ambient import Ambient
-from service.api.replies import ALWAYS, INTERNAL, PROBLEM, UNLESS_SAID
+from service.api.answers import ALWAYS, UNLESS_SAID
+from service.api.replies import INTERNAL, PROBLEM, spread
 from service.settings import Server
 
 log = structlog.get_logger(__name__)
@@ -88,22 +91,15 @@ class Turnstile:
 class Refusals:
     """Whole answers as bytes. Each is logged under a fixed event; a flood of them is not logged line by line."""
 
-    def __init__(self, ambient: Ambient) -> None:
+    def __init__(self, ambient: Ambient, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._ambient = ambient
+        self._more = more  # header fields
         self._second = 0
         self._lines = 0
 
     def speak(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
         """`why` is our own word or an exception's class name, never its text."""
-        request_id = self._ambient.new_id()
-        if self._may_log():
-            log.warning(
-                EVENTS.get(status, "request malformed"),
-                error=why,
-                status=status.value,
-                request_id=request_id,
-                source=prefix(address, 24, 48) if address else None,
-            )
+        request_id = self.note(status, why, address)
         body = json.dumps(
             {
                 "type": "about:blank",
@@ -121,11 +117,25 @@ class Refusals:
             "X-Request-Id": request_id,
             **ALWAYS,
             **UNLESS_SAID,
-            **({"Retry-After": "1"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
+            **self._more,
+            **({"Retry-After": spread(request_id)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
             "Connection": "close",
         }  # fmt: skip
         head = (f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items()))
         return "\r\n".join((*head, "", "")).encode() + body
+
+    def note(self, status: HTTPStatus, why: str, address: Address | None) -> str:
+        """Log a refusal; the id that it gets."""
+        request_id = self._ambient.new_id()
+        if self._may_log():
+            log.warning(
+                EVENTS.get(status, "request malformed"),
+                error=why,
+                status=status.value,
+                request_id=request_id,
+                source=prefix(address, 24, 48) if address else None,
+            )
+        return request_id
 
     def _may_log(self) -> bool:
         second = int(self._ambient.monotonic())

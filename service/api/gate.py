@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from service.api.answers import Answer
 from service.domain import emails
 from service.domain.models import Member
 
@@ -17,4 +18,4 @@ async def verify(_: web.Request, who: Member) -> web.Response:
     The address is in its canonical form: header fields are ASCII, and one account must not have two names upstream.
     """
     identity = {USER_ID: str(who.user_id), EMAIL: emails.canonical_of_account(who.email)}
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers=identity)
+    return Answer(status=HTTPStatus.NO_CONTENT, headers=identity)

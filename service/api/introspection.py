@@ -5,7 +5,7 @@ import hashlib
 from aiohttp import hdrs, web
 
 from service.api import bodies, payloads, replies
-from service.api.context import SERVICES
+from service.api.context import SERVICES, visitor_of
 from service.domain.revocation_feed import SHARED
 
 FEED = "application/jwt"
@@ -19,7 +19,7 @@ async def introspect(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     """Whoever has the token may end its session; the answer tells nobody whether it was one (RFC 7009 section 2.2)."""
     body = await bodies.read_form(request, payloads.Token)
-    await request.app[SERVICES].introspection.revoke(body.token)
+    await request.app[SERVICES].introspection.revoke(body.token, visitor_of(request))
     return web.Response()
 
 

@@ -6,10 +6,11 @@ import structlog
 from aiohttp import hdrs, web
 
 from service.api import replies
+from service.api.answers import Answer, complete
 from service.api.context import FRONT_DESK, REQUEST_ID, SERVICES
 from service.api.guards import Handler
 from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
-from service.request_log import Line
+from service.request_log import Line, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 CLIENT_GONE = 499  # nginx's word for it; nobody receives it
@@ -25,17 +26,15 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     request_id = sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
     request[REQUEST_ID] = request_id
     structlog.contextvars.bind_contextvars(request_id=request_id)
+    if traceparent := request.headers.get("traceparent"):
+        note_trace(traceparent)
     started = ambient.monotonic()
     status = CLIENT_GONE
     try:
         response = await handler(request)
         status = response.status
-        headers = response.headers
-        headers["X-Request-Id"] = request_id
-        headers.extend(replies.ALWAYS)
-        for name, value in replies.UNLESS_SAID.items():
-            if name not in headers:
-                headers[name] = value
+        if not isinstance(response, Answer):
+            complete(response.headers, request_id)
         return response
     finally:
         resource = request.match_info.route.resource
@@ -63,7 +62,7 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPNotFound:
         refused = NotFoundError()
     except services.outages as error:
-        log.warning("a store does not answer", error=type(error).__name__)
+        services.store_watch.note(error)
         refused = UnavailableError()
     except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the answer tells nothing
         log.error("defect", error=type(error).__name__, where=_trail(error))

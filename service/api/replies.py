@@ -6,11 +6,13 @@ from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
 from typing import Any
+from zlib import crc32
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
 from service import errors
+from service.api.answers import Answer
 from service.errors import AuthError, ShownPolicy
 
 PROBLEM = "application/problem+json"
@@ -18,13 +20,6 @@ QUOTA_EXCEEDED = (
     "https://iana.org/assignments/http-problem-types#quota-exceeded"  # draft-ietf-httpapi-ratelimit-headers
 )
 INTERNAL = "The service failed. The request id tells its operators where to look."
-
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-UNLESS_SAID = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
 
 STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
@@ -70,12 +65,21 @@ def refusal(error: AuthError, request_id: str) -> web.Response:
             if policy is not None:
                 headers |= _rate_limit_fields(policy)
                 facts["violated-policies"] = [_violated(policy)]
-        case errors.OverloadedError(retry_after=wait) | errors.UnavailableError(retry_after=wait):
-            headers[hdrs.RETRY_AFTER] = _whole_seconds(wait)
+        case errors.OverloadedError() | errors.UnavailableError():
+            known = error.retry_after if isinstance(error, errors.OverloadedError) else None
+            headers[hdrs.RETRY_AFTER] = _whole_seconds(known) if known else spread(request_id)
     status = STATUS[type(error)]
     if status is HTTPStatus.UNAUTHORIZED:
         headers.setdefault(hdrs.WWW_AUTHENTICATE, "Bearer")  # RFC 9110 section 15.5.2
     return problem(status, error.code, error.message, request_id, facts=facts, headers=headers)
+
+
+def spread(request_id: str) -> str:
+    """One to three seconds, by chance: whoever was refused together should not come back together.
+
+    The request id is random already, or a caller's own, who harms nobody by choosing when to come back.
+    """
+    return str(1 + crc32(request_id.encode()) % 3)
 
 
 def internal(request_id: str) -> web.Response:
@@ -107,17 +111,17 @@ def problem(
         "type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail, "code": code,
         "requestId": request_id, **(facts or {}),
     }  # fmt: skip
-    return web.Response(status=status, headers=headers, body=json.dumps(body).encode(), content_type=PROBLEM)
+    return Answer(status=status, headers=headers, body=json.dumps(body).encode(), content_type=PROBLEM)
 
 
 def done() -> web.Response:
     """204: there is nothing to say."""
-    return web.Response(status=HTTPStatus.NO_CONTENT)
+    return Answer(status=HTTPStatus.NO_CONTENT)
 
 
 def answer(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """What a payload does not hold is left out rather than null."""
-    return web.Response(
+    return Answer(
         status=status,
         body=body.model_dump_json(by_alias=True, exclude_none=True).encode(),
         content_type="application/json",

@@ -42,7 +42,7 @@ OPEN = (
     Operation(
         method="POST", path="/auth/revoke", handler=introspection.revoke, takes=payloads.Token, takes_form=True,
         summary="End the session of a refresh or access token (RFC 7009)", returns=Returns(media_type=None),
-        refuses=(UnavailableError,),
+        refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
         method="GET", path="/auth/revocations", handler=introspection.revocations,

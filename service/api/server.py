@@ -1,8 +1,10 @@
 """The front door: aiohttp's server behind caps and deadlines."""
 
+import asyncio
 import errno
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import cast
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpVersion10, HttpVersion11
@@ -11,14 +13,19 @@ from aiohttp.web_protocol import _RequestHandler
 from service.ambient import Ambient
 from service.api.connection import LINGER_SECONDS, Connection
 from service.api.doorstep import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, Refusals, Turnstile
+from service.api.tls import HSTS, Certificate, Inside, Sealed, SealedConnection
 from service.errors import ConfigurationError
 from service.settings import Server
 
 BACKLOG = 1024
+AT_ONCE = 32  # connections taken in one turn of the loop: each has a descriptor before it can be turned away
 
 
 class FrontDoor(web.AppRunner):
-    """Runs an application behind the caps and deadlines of the `server` settings."""
+    """Runs an application behind the caps and deadlines of the `server` settings.
+
+    Raises ConfigurationError for a certificate that cannot be used.
+    """
 
     def __init__(self, app: web.Application, settings: Server, ambient: Ambient | None = None) -> None:
         super().__init__(
@@ -34,10 +41,16 @@ class FrontDoor(web.AppRunner):
         )
         self._settings = settings
         self._ambient = ambient or Ambient()
+        self.certificate = Certificate(settings) if settings.tls_certificate else None
         app.on_response_prepare.append(_without_banner)
 
+    def wind_down(self) -> None:
+        """Go on serving, but end each connection with its next answer."""
+        if isinstance(self.server, _Door):
+            self.server.is_winding_down = True
+
     async def _make_server(self) -> web.Server:
-        return _Door(await super()._make_server(), self._settings, self._ambient)
+        return _Door(await super()._make_server(), self._settings, self._ambient, self.certificate)
 
 
 async def listen(runner: FrontDoor, settings: Server) -> int:
@@ -45,9 +58,13 @@ async def listen(runner: FrontDoor, settings: Server) -> int:
 
     Raises ConfigurationError when the address cannot be had.
     """
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG, reuse_port=False)
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
     try:
         await site.start()
+        assert isinstance(site._server, asyncio.Server)  # noqa: S101, SLF001 - aiohttp does not show its sockets
+        for listening in site._server.sockets:  # noqa: SLF001 - as above
+            with listening.dup() as twin:
+                twin.listen(BACKLOG)  # as many as may wait; asyncio takes one number for this and for AT_ONCE
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         if error.errno == errno.EADDRINUSE:
@@ -64,40 +81,59 @@ async def _without_banner(_request: web.Request, response: web.StreamResponse) -
     response.headers.pop(hdrs.SERVER, None)
 
 
-def _unless_unfit(answer: _RequestHandler) -> _RequestHandler:
-    """Refuse what the parser lets through: HTTP/0.9, odd transfer codings, and expectations, which aiohttp quotes."""
-
-    def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        connection = request.protocol
-        assert isinstance(connection, Connection)  # noqa: S101 - its server makes no other
-        if request.version not in (HttpVersion11, HttpVersion10):
-            return connection.last_word(HTTPStatus.BAD_REQUEST, "HttpVersion")
-        if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
-            return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
-        if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
-            return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
-        return answer(request)
-
-    return fit
+Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _Door(web.Server):
     """Makes the connections and holds what they share."""
 
-    def __init__(self, plain: web.Server, settings: Server, ambient: Ambient) -> None:
+    def __init__(
+        self, plain: web.Server, settings: Server, ambient: Ambient, certificate: Certificate | None = None
+    ) -> None:
         # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
         arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
-        super().__init__(_unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
+        super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
         self._turnstile = Turnstile(settings)
-        self._refusals = Refusals(ambient)
+        self._refusals = Refusals(ambient, HSTS if certificate else {})
         self._header_timeout = settings.header_timeout.total_seconds()
+        self._certificate = certificate
+        self._inside = Inside(settings)
+        self.is_winding_down = False
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(
-            self,
-            self._turnstile,
-            self._refusals,
-            self._header_timeout,
-            loop=self._loop,
-            **self._kwargs,
-        )
+        if self._certificate is None:
+            return self._connection(Connection, self._turnstile)
+        connection = self._connection(SealedConnection, self._inside)
+        # The loop asks for a protocol, and aiohttp's signature for its own.
+        return cast(
+            "web.RequestHandler",
+            Sealed(
+                connection, self._certificate, turnstile=self._turnstile, refusals=self._refusals,
+                patience=self._header_timeout, loop=self._loop,
+            ),
+        )  # fmt: skip
+
+    def _connection(self, kind: type[Connection], turnstile: Turnstile) -> Connection:
+        return kind(self, turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
+
+    def _unless_unfit(self, answer: _RequestHandler) -> Answering:
+        """Refuse what the parser lets through: HTTP/0.9, odd codings, and expectations, which aiohttp quotes."""
+
+        def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+            connection = request.protocol
+            assert isinstance(connection, Connection)  # noqa: S101 - its server makes no other
+            if request.version not in (HttpVersion11, HttpVersion10):
+                return connection.last_word(HTTPStatus.BAD_REQUEST, "HttpVersion")
+            if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+                return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
+            if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
+                return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
+            return _for_the_last_time(answer, request) if self.is_winding_down else answer(request)
+
+        return fit
+
+
+async def _for_the_last_time(answer: _RequestHandler, request: web.BaseRequest) -> web.StreamResponse:
+    response = await answer(request)
+    response.force_close()
+    return response

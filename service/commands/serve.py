@@ -1,87 +1,159 @@
 """`tokenhouse serve`: listen, prepare the stores, serve until told to stop."""
 
 import asyncio
+import gc
 import resource
 import signal
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
-from service import logs
 from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
+from service.commands.reread import Voice, reread_when_told
 from service.domain.ports import ForgottenError
-from service.errors import UnavailableError
-from service.request_log import RequestLog
-from service.settings import Settings
+from service.errors import ConfigurationError, UnavailableError
+from service.settings import Server, Settings
 from service.wiring import House, wire
+
+if TYPE_CHECKING:
+    from service.tracing import Tracing
 
 SOON = 0.2  # seconds before a store that is not up yet is asked again
 LATEST = 1.0
 TIDY_EVERY = 600.0  # seconds
+OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, announce: Callable[[int], None] = lambda _: None) -> None:
+async def serve(
+    settings: Settings,
+    announce: Callable[[int], None] = lambda _: None,
+    *,
+    reread: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called with the port once the service is ready.
 
-    Stores that are not up yet are waited for: until then `/healthz` says 200 and `/readyz` 503.
-    Raises ConfigurationError when waiting would not help.
+    Stores that are not up yet are waited for: until then `/healthz` says 200 and `/readyz` 503. SIGHUP asks `reread`
+    for the settings as they are now. Raises ConfigurationError when waiting would not help.
     """
     settings.require_stores_and_secret()
-    stop = asyncio.Event()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    _allow_connections()
-    house = wire(settings, Ambient())
+    stop = _stop_when_told()
+    server = _fit_connections(settings.server)
+    ambient = Ambient()
+    voice = Voice(settings.logging, ambient)
+    house = wire(settings, ambient, log_event=voice.event)
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
-        chores = [asyncio.create_task(house.key_life.follow()), asyncio.create_task(_tidy(house))]
+        following = (
+            house.key_life.follow(), house.audit.follow(), _tidy(house), reread_when_told(house, runner, voice, reread),
+        )  # fmt: skip
+        chores = [asyncio.create_task(chore) for chore in following]
         yield
         for chore in chores:
             chore.cancel()
         await asyncio.wait(chores)
         await house.close()
 
-    log_request = logs.for_requests(settings.logging, house.services.ambient)
-    app = make_app(house.services, settings.server, lifespan, log_request=log_request)
-    runner = FrontDoor(app, settings.server, house.services.ambient)
+    tracing = _tracing() if settings.tracing.enabled else None
+    middlewares = [tracing.middleware] if tracing else []
+    app = make_app(house.services, server, lifespan, log_request=voice.request, middlewares=middlewares)
+    runner = FrontDoor(app, server, ambient)
     await runner.setup()
     try:
-        port = await listen(runner, settings.server)
+        port = await listen(runner, server)
         opening = asyncio.create_task(_open(house))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             opening.result()  # what cannot be mended by waiting ends here
             log.info("ready", host=settings.server.host, port=port)
+            _spare_the_collector()
             announce(port)
         await stopping
+        if opening.done():
+            await _drain(house, runner, server)
         opening.cancel()
     finally:
         house.services.readiness.is_closing = True
         await runner.cleanup()
-        if isinstance(log_request, RequestLog):
-            log_request.flush()
+        if tracing:
+            await asyncio.to_thread(tracing.close)
+        voice.flush()
 
 
-def _allow_connections() -> None:
-    """As many descriptors as the system lets us have; its usual 1024 are fewer than the connections we allow."""
+def _spare_the_collector() -> None:
+    """What was made until now stays: it need not be looked at again, nor need the short-lived rest so often.
+
+    Python's own thresholds spend a twentieth of each request on it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def _stop_when_told() -> asyncio.Event:
+    """Set by the first SIGINT or SIGTERM. The second one ends the process at once, as if nobody listened."""
+    stop, loop, numbers = asyncio.Event(), asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def begin() -> None:
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in numbers:
+        loop.add_signal_handler(number, begin)
+    return stop
+
+
+async def _drain(house: House, runner: FrontDoor, server: Server) -> None:
+    """Go on serving until balancers have noticed that they should look elsewhere."""
+    house.services.readiness.is_closing = True
+    runner.wind_down()
+    log.info("stopping", drain=server.drain.total_seconds())
+    await asyncio.sleep(server.drain.total_seconds())
+
+
+def _fit_connections(server: Server) -> Server:
+    """Allow ourselves as many descriptors as the system lets us, and no more connections than they suffice for.
+
+    Without a descriptor asyncio could not even turn a client away, and would take none at all for a second.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    room = hard - OTHER_FILES
+    if hard == resource.RLIM_INFINITY or room >= server.max_connections:
+        return server
+    if room < 1:
+        raise ConfigurationError(f"only {hard} files may be open: raise the limit (ulimit -n) to 1024 or more")
+    log.warning("connections limited by open files", files=hard, connections=room, wanted=server.max_connections)
+    return server.model_copy(update={"max_connections": room})
+
+
+def _tracing() -> "Tracing":
+    try:
+        from service.tracing import Tracing  # noqa: PLC0415 - its libraries are an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"tracing.enabled needs the extra `otel` ({error.name} is missing): pip install 'tokenhouse[otel]'"
+        ) from None
+    return Tracing()
 
 
 async def _tidy(house: House) -> None:
-    """Keep the table of endings no larger than what may still matter."""
+    """Keep the tables of endings and of audit events no larger than what may still matter."""
     while True:
         await asyncio.sleep(TIDY_EVERY)
         try:
             await house.endings.forget()
+            await house.audit.tidy()
         except house.services.outages as error:
-            log.warning("endings not tidied", error=type(error).__name__)
+            log.warning("tables not tidied", error=type(error).__name__)
 
 
 async def _open(house: House) -> None:

@@ -7,11 +7,12 @@ from service.ambient import Ambient
 from service.domain import emails
 from service.domain.api_keys import ApiKey, ApiKeys
 from service.domain.endings import Endings
+from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords import Passwords
 from service.domain.ports import RefreshSessions, Users
 from service.domain.throttle import Throttle
-from service.errors import InvalidCredentialsError, InvalidTokenError
+from service.errors import EmailTakenError, InvalidCredentialsError, InvalidTokenError
 from service.settings import ApiKeys as ApiKeySettings
 
 
@@ -35,6 +36,7 @@ class Accounts:
     api_keys: ApiKeys
     settings: ApiKeySettings
     ambient: Ambient
+    events: Events
 
     def refuse_when_full(self, visitor: Visitor) -> None:
         """As for a login. Raises OverloadedError."""
@@ -46,6 +48,7 @@ class Accounts:
         Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
         """
         address = emails.canonical(draft.email)
+        self.passwords.refuse_common("password", draft.password, address)
         with self.passwords.reserve(visitor, address) as place:
             await self.throttle.sign_up(visitor)
             await self.endings.must_be_known()  # no Redis, no session to follow: one rule for all
@@ -64,7 +67,13 @@ class Accounts:
             created_at=now,
             password_changed_at=now,
         )
-        await self.users.add(user, digest)
+        try:
+            await self.users.add(user, digest)
+        except EmailTakenError:
+            account = self.events.account(address)
+            self.events.tell(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
+            raise
+        self.events.tell(Event(Name.USER_CREATED, user_id=user_id))
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
@@ -72,6 +81,8 @@ class Accounts:
         key = ApiKey.parse(text)
         user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
         if user is None or user.disabled_at:
+            why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
+            self.events.tell(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
             await self.throttle.unknown_api_key(visitor)
             raise InvalidTokenError
         return Member(user.id, user.email, user)
@@ -89,18 +100,22 @@ class Accounts:
         Raises InvalidCredentialsError, OverloadedError, RateLimitedError or UnavailableError.
         """
         user = await self._confirmed(caller, current, visitor)
+        self.passwords.refuse_common("newPassword", new, user.canonical_email)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
         if not await self.users.set_password(user, password_hash, self.ambient.now()):
             raise InvalidCredentialsError  # changed meanwhile: what was confirmed is the password no more
-        await self._end_sessions(user.id, but=caller.session_id)
+        self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
+        await self._end_sessions(user.id, but=caller.session_id, why=Reason.PASSWORD_CHANGED)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
         """Remove the account with its sessions and its key. Raises as `change_password` does."""
         user = await self._confirmed(caller, password, visitor)
-        await self._end_sessions(user.id)
+        await self._end_sessions(user.id, why=Reason.ACCOUNT_CLOSED)
         await self.users.remove(user.id)
-        await self._end_sessions(user.id)  # of a login that found the account a moment ago
+        self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
+        # of a login that found the account a moment ago
+        await self._end_sessions(user.id, why=Reason.ACCOUNT_CLOSED)
 
     async def rotate_api_key(self, caller: Caller) -> str:
         """A new API key. The old one stops at once, or after the overlap of the settings."""
@@ -108,6 +123,7 @@ class Accounts:
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
         await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
+        self._tell(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
         return key.text
 
     async def disable(self, email: str) -> bool:
@@ -115,11 +131,22 @@ class Accounts:
         user_id = await self.users.set_disabled(emails.for_look_up(email), self.ambient.now())
         if user_id is None:
             return False
-        await self._end_sessions(user_id)
+        self._tell(Name.USER_UPDATED, user_id, Reason.DISABLED)
+        await self._end_sessions(user_id, why=Reason.ACCOUNT_DISABLED)
         return True
 
+    async def end_sessions(self, email: str) -> int | None:
+        """End all sessions of an account, as an operator; how many, None when there is no such account."""
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user is None:
+            return None
+        return await self._end_sessions(user.id, why=Reason.BY_OPERATOR)
+
     async def enable(self, email: str) -> bool:
-        return await self.users.set_disabled(emails.for_look_up(email), None) is not None
+        user_id = await self.users.set_disabled(emails.for_look_up(email), None)
+        if user_id:
+            self._tell(Name.USER_UPDATED, user_id, Reason.ENABLED)
+        return user_id is not None
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
         """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
@@ -127,9 +154,16 @@ class Accounts:
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:
+                    why = Reason.WRONG_CONFIRMATION
+                    self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
                     raise InvalidCredentialsError
                 attempt.succeeded()
         return user
 
-    async def _end_sessions(self, user_id: UUID, but: str = "") -> None:
-        await self.endings.end(user_id, {one.id for one in await self.sessions.all_of(user_id)} - {but})
+    async def _end_sessions(self, user_id: UUID, *, but: str = "", why: Reason) -> int:
+        ids = {one.id for one in await self.sessions.all_of(user_id)} - {but}
+        await self.endings.end(user_id, ids, why=why)
+        return len(ids)
+
+    def _tell(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
+        self.events.tell(Event(name, reason=reason, user_id=user_id, session_id=session_id))

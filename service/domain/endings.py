@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
+from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.key_states import killed_until
 from service.domain.models import Claims, Revocation
 from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations, SigningKeys
@@ -30,16 +31,22 @@ class Endings:
         ambient: Ambient,
         *,
         keys: SigningKeys,
+        events: Events,
     ) -> None:
         self._memory = memory
         self._denylist = denylist
         self._sessions = sessions
         self._keys = keys
+        self._events = events
         self._settings = settings
         self._ambient = ambient
         self._restoring: asyncio.Task[None] | None = None
+        self._is_told = False  # that the denylist may have lost entries
+        self._failure = ""  # of the last restoring
 
-    async def end(self, user_id: UUID, session_ids: Iterable[str], tokens: Iterable[Claims] = ()) -> None:
+    async def end(
+        self, user_id: UUID, session_ids: Iterable[str], tokens: Iterable[Claims] = (), *, why: Reason
+    ) -> None:
         """End sessions of a user for good: when this returns, no instance accepts their tokens.
 
         Postgres first, so that a Redis that dies in between is told again; only then may success be said. The tokens
@@ -62,6 +69,8 @@ class Endings:
             self._start_restoring()
             raise UnavailableError from None
         await self._sessions.remove(ended)
+        for one in ended:
+            self._events.tell(Event(Name.ENDED, reason=why, user_id=user_id, session_id=one.session_id))
 
     async def was_ended(self, session_id: str) -> bool:
         """What Postgres remembers: the answer for whoever asks for new tokens.
@@ -102,12 +111,13 @@ class Endings:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
         now = self._ambient.now()
         async with self._memory.recall(now) as remembered:
-            if await self._denylist.is_whole():
-                return  # another instance was quicker
-            await self._denylist.restore(
-                {one.session_id: one.denied_until - now for one in remembered}, await self._killed_keys()
-            )
-        log.info("denylist restored", sessions=len(remembered))
+            another_was_quicker = await self._denylist.is_whole()
+            if not another_was_quicker:
+                await self._denylist.restore(
+                    {one.session_id: one.denied_until - now for one in remembered}, await self._killed_keys()
+                )
+                self._events.tell(Event(Name.RESTORED, source=""))
+        self._is_told, self._failure = False, ""
 
     async def _killed_keys(self) -> dict[str, timedelta]:
         now = self._ambient.now()
@@ -115,10 +125,15 @@ class Endings:
 
     def _start_restoring(self) -> None:
         if self._restoring is None or self._restoring.done():
+            if not self._is_told:
+                self._is_told = True
+                self._events.tell(Event(Name.FORGOTTEN, Outcome.FAILURE, source=""))
             self._restoring = asyncio.create_task(self._restore_or_log())
 
     async def _restore_or_log(self) -> None:
         try:
             await self.restore()
         except Exception as error:  # noqa: BLE001 - the next request that needs the denylist starts it again
-            log.error("denylist not restored", error=type(error).__name__)
+            if (failure := type(error).__name__) != self._failure:
+                self._failure = failure
+                log.error("denylist not restored", error=failure)

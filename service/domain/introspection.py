@@ -15,9 +15,11 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from service.ambient import Ambient
 from service.domain.endings import Endings
-from service.domain.models import Claims, Session, User
+from service.domain.events import Reason
+from service.domain.models import Claims, Session, User, Visitor
 from service.domain.ports import RefreshSessions
 from service.domain.refresh_tokens import RefreshToken
+from service.domain.throttle import Throttle
 from service.domain.tokens import SCOPE, Tokens, Use
 from service.errors import InvalidRefreshTokenError, InvalidTokenError
 from service.settings import Tokens as TokenSettings
@@ -60,6 +62,7 @@ class Introspection:
     sessions: RefreshSessions
     endings: Endings
     tokens: Tokens
+    throttle: Throttle
     settings: TokenSettings
     ambient: Ambient
 
@@ -76,15 +79,19 @@ class Introspection:
         facts: Facts = Answer(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # its stubs say nothing of it
         return facts
 
-    async def revoke(self, text: str) -> None:
+    async def revoke(self, text: str, visitor: Visitor) -> None:
         """End the token's session. What is no live token of ours changes nothing (RFC 7009 section 2.2).
 
+        It counts as an unknown refresh token all the same: nobody is to try tokens here instead of there.
+
         A token that is over already, or signed with a denied key, ends nothing: who holds a leaked key must not be able
-        to end the sessions of others. Raises UnavailableError: the ending may not hold yet.
+        to end the sessions of others. Raises RateLimitedError, or UnavailableError: the ending may not hold yet.
         """
         shown = await self._find(text)
-        if shown is not None and not await self._is_over(shown):
-            await self.endings.end(shown.user_id, [shown.session_id])
+        if shown is None:
+            await self.throttle.unknown_refresh_token(visitor)
+        elif not await self._is_over(shown):
+            await self.endings.end(shown.user_id, [shown.session_id], why=Reason.REVOKED)
 
     async def _is_over(self, shown: Shown) -> bool:
         if not shown.token_id:  # a refresh token outlives the denial of its session

@@ -9,6 +9,7 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.endings import Endings
+from service.domain.events import Event, Events, Name, Reason
 from service.domain.key_states import KILLED_FOR, State, gone_at, in_state, is_standby, state_of
 from service.domain.keys import KeyRing
 from service.domain.models import StoredKey
@@ -38,13 +39,15 @@ class KeyLife:
         settings: KeySettings,
         longest: timedelta,
         ambient: Ambient,
+        events: Events,
     ) -> None:
         self._ring = ring
         self._stored = stored
         self._endings = endings
-        self._settings = settings
+        self.settings = settings  # another one may take its place while the service runs
         self._longest = longest
         self._ambient = ambient
+        self._events = events
 
     async def all(self) -> list[tuple[StoredKey, State]]:
         """Every key with its state, the newest first."""
@@ -78,6 +81,7 @@ class KeyLife:
         await self._mend()
         _named(self._ring.rows, kid)
         await self._stored.change(lambda keys: self._death(keys, kid))
+        self._events.tell(Event(Name.KEY_KILLED, key_id=kid))
         failed: Exception | None = None
         try:
             await self._endings.deny_killed_keys()
@@ -104,14 +108,26 @@ class KeyLife:
         """
         while True:
             await asyncio.sleep(least + more * self._ambient.random_bytes(1)[0] / 256)
-            try:
-                await self.tend()
-            except Exception as error:  # noqa: BLE001 - a store that does not answer is asked again in a minute
-                log.error("signing keys not read", error=type(error).__name__)
+            await self.try_to_tend()
+
+    async def try_to_tend(self) -> None:
+        try:
+            await self.tend()
+        except Exception as error:  # noqa: BLE001 - a store that does not answer is asked again in a minute
+            log.error("signing keys not read", error=type(error).__name__)
 
     async def _hand_over(self, wanted: Callable[[Sequence[StoredKey]], bool], *, at_once: bool = False) -> None:
         """Plan the takeover, if it is still `wanted` when nobody else can change the keys."""
-        await self._stored.change(lambda keys: self._succession(keys, at_once=at_once) if wanted(keys) else [])
+        planned: list[StoredKey] = []
+
+        def plan(keys: Sequence[StoredKey]) -> Sequence[StoredKey]:
+            planned[:] = self._succession(keys, at_once=at_once) if wanted(keys) else []
+            return planned
+
+        await self._stored.change(plan)
+        if planned:
+            how = Reason.AT_ONCE if at_once else Reason.PLANNED
+            self._events.tell(Event(Name.KEY_ROTATED, reason=how, key_id=planned[0].kid, source=""))
         await self._mend()
 
     def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
@@ -146,7 +162,7 @@ class KeyLife:
 
     def _is_due(self, keys: Sequence[StoredKey]) -> bool:
         """Whether the active key is older than the settings allow and nobody has planned its end yet."""
-        oldest = self._settings.rotate_after
+        oldest = self.settings.rotate_after
         return oldest is not None and any(
             key.activates_at and key.activates_at + oldest <= self._ambient.now() and not key.retires_at
             for key in self._in_state(keys, State.ACTIVE)[:1]
@@ -157,7 +173,7 @@ class KeyLife:
         await self._ring.load()
         if not self._standbys(self._ring.rows):
             spare = await asyncio.to_thread(self._ring.make)
-            spare = replace(spare, ready_at=spare.created_at + self._settings.publish_ahead)
+            spare = replace(spare, ready_at=spare.created_at + self.settings.publish_ahead)
             await self._stored.change(lambda keys: [] if self._standbys(keys) else [spare])
             await self._ring.load()
         if not self._ring.in_state(State.ACTIVE):

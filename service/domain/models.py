@@ -52,6 +52,7 @@ class SignedIn:
     """All that a login hands out."""
 
     user: User
+    session_id: str
     tokens: TokenPair
     refresh_token: str
     api_key: str
@@ -70,8 +71,7 @@ class Claims:
     email: str  # empty in an access token
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A person who showed an id token that is valid and not revoked."""
 
     claims: Claims
@@ -85,8 +85,7 @@ class Caller:
         return self.claims.session_id
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A user known by an id token or by an API key; `user` is there when finding them took reading the row."""
 
     user_id: UUID
@@ -130,6 +129,7 @@ class Passage:
 
     entries: Sequence[tuple[Place, datetime]]  # with the end of the denial
     settled: Place
+    era: int  # another one after each restart, failover or restored backup: places of different eras do not compare
 
 
 @dataclass(frozen=True, slots=True)

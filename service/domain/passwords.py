@@ -10,11 +10,14 @@ from passlib.utils.binary import bcrypt64
 
 from service import settings
 from service.ambient import Ambient
+from service.domain.common_passwords import is_common
 from service.domain.hash_engine import HashEngine, Job, Match
 from service.domain.hash_queue import HashQueue, Place
 from service.domain.models import Visitor
 from service.domain.password_policy import MAX_TYPED
+from service.errors import BrokenField, InvalidFieldsError
 
+SERVICE = "tokenhouse"
 MAX_STORED_ROUNDS = 15  # an imported hash above this cost is never computed: at 31 it would hold a core for days
 WRONG = Match(same=False)
 
@@ -109,6 +112,7 @@ class Passwords:
         on_hashed: Callable[[float, float], None] | None = None,
     ) -> None:
         """`engine` stands in for bcrypt through passlib; `on_hashed` is the queue's."""
+        self._refuses_common = config.refuse_common
         decoys = Decoys(ambient)
         self._decoy = decoys.at(config.bcrypt_rounds)
         self.queue = HashQueue(
@@ -123,6 +127,11 @@ class Passwords:
     def refuse_if_full(self, visitor: Visitor) -> None:
         """Raise OverloadedError when there is no place for this visitor. To be asked first, before the body is read."""
         self.queue.refuse_if_full(visitor)
+
+    def refuse_common(self, field: str, password: str, canonical_email: str) -> None:
+        """Raise InvalidFieldsError for a new password that attackers try first, where the settings ask for that."""
+        if self._refuses_common and is_common(password, SERVICE, canonical_email.partition("@")[0]):
+            raise InvalidFieldsError([BrokenField(field, "common", "Use a password that is harder to guess.")])
 
     def reserve(self, visitor: Visitor, account: str | None = None) -> Place:
         """Take a place in the queue, for one operation; `account` is the canonical e-mail address, when one is named.

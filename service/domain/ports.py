@@ -1,6 +1,6 @@
 """What the domain needs from the stores. The keepers stand in `service/stores`, the fakes in `tests/fakes.py`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -88,6 +88,11 @@ class RefreshSessions(Protocol):
         """The user's live sessions, the oldest first."""
 
     async def remove(self, revocations: Sequence[Revocation]) -> None: ...
+
+
+class AllSessions(Protocol):
+    def pages(self) -> AsyncIterator[Sequence[tuple[str, UUID]]]:
+        """The ids and owners of all live sessions; one may come twice, and one that is opened meanwhile may not come."""
 
 
 class Revocations(Protocol):

@@ -30,7 +30,7 @@ class RefreshToken:
         """Raises InvalidRefreshTokenError."""
         match = cls.SHAPE.fullmatch(text)
         if match is None:
-            raise InvalidRefreshTokenError
+            raise InvalidRefreshTokenError("malformed")
         return cls(*match.groups())
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from service.domain.api_keys import ApiKey, ApiKeys
+from service.domain.events import Event, Events, Name
 from service.domain.models import Resealing, SealedApiKey, StoredKey
 from service.domain.ports import SigningKeys, Users
 from service.domain.seals import Purpose, Seals
@@ -24,11 +25,12 @@ class Resealed:
 class Resealer:
     """Safe while instances run that know both secrets. What is done is passed over, so it may be stopped."""
 
-    def __init__(self, keys: SigningKeys, users: Users, seals: Seals, api_keys: ApiKeys) -> None:
+    def __init__(self, keys: SigningKeys, users: Users, seals: Seals, api_keys: ApiKeys, events: Events) -> None:
         self._keys = keys
         self._users = users
         self._seals = seals
         self._api_keys = api_keys
+        self._events = events
 
     async def run(self) -> Resealed:
         """Goes over the users until a pass finds nothing to do: somebody may have signed up behind the first."""
@@ -36,6 +38,7 @@ class Resealer:
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
         while resealed := await self._pass(done):
             done.api_keys += resealed
+        self._events.tell(Event(Name.SECRET_ROTATED))
         return done
 
     def _signing_keys(self, keys: Sequence[StoredKey], done: Resealed) -> list[StoredKey]:

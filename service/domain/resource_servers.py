@@ -11,6 +11,7 @@ from typing import Any, Self
 from authlib.oauth2.rfc6749 import ClientAuthentication, ClientMixin, OAuth2Error
 
 from service.ambient import Ambient
+from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Visitor
 from service.domain.throttle import Throttle
 from service.errors import InvalidClientError
@@ -50,11 +51,12 @@ class Attempt:
 
 
 class ResourceServers:
-    def __init__(self, digests: Mapping[str, str], throttle: Throttle, ambient: Ambient) -> None:
+    def __init__(self, digests: Mapping[str, str], throttle: Throttle, ambient: Ambient, events: Events) -> None:
         self._clients = {name: Client(name, digest) for name, digest in digests.items()}
         self._decoy, _ = Client.make("", ambient)  # an unknown name is judged like a known one
         self._authenticate = ClientAuthentication(lambda name: self._clients.get(name, self._decoy))
         self._throttle = throttle
+        self._events = events
 
     async def by_credential(self, authorization: str | None, visitor: Visitor) -> str:
         """The name of the client whose `Authorization` field this is.
@@ -66,6 +68,7 @@ class ResourceServers:
             raise InvalidClientError
         client = self._judge(authorization)
         if client is None:
+            self._events.tell(Event(Name.REFUSED, Outcome.FAILURE, Reason.UNKNOWN_CLIENT))
             await self._throttle.unknown_api_key(visitor)
             raise InvalidClientError
         return client.name

@@ -7,12 +7,12 @@ successors leads to the token in place. A made-up token leads nowhere, and so en
 
 import asyncio
 import base64
-
-import structlog
+from collections.abc import Callable
 
 from service.ambient import Ambient
 from service.domain.endings import Endings
-from service.domain.models import Session, Swap, Swapped, SwapState
+from service.domain.events import Event, Events, Name, Outcome, Reason
+from service.domain.models import Session, Swap, SwapState
 from service.domain.ports import RefreshSessions
 from service.domain.refresh_tokens import RefreshToken
 from service.domain.seals import Purpose, Seals
@@ -20,21 +20,33 @@ from service.errors import InvalidRefreshTokenError
 from service.settings import Tokens as TokenSettings
 
 MAX_STEPS = 50_000  # of a walk along successors, some 3 microseconds each; a month of refreshes a minute
-log = structlog.get_logger(__name__)
 
 
 class Rotation:
     def __init__(
-        self, stored: RefreshSessions, endings: Endings, seals: Seals, settings: TokenSettings, ambient: Ambient
+        self,
+        stored: RefreshSessions,
+        endings: Endings,
+        seals: Seals,
+        settings: TokenSettings,
+        ambient: Ambient,
+        *,
+        events: Events,
     ) -> None:
         self._stored = stored
         self._endings = endings
         self._seals = seals
         self._settings = settings
         self._ambient = ambient
+        self._events = events
+        self._walking = asyncio.Semaphore(1)  # a walk holds the interpreter; many at once would starve everybody else
 
     async def use(self, token: RefreshToken) -> tuple[Session, RefreshToken]:
-        """The token's session and its successor. Raises InvalidRefreshTokenError; a reuse ends the session besides."""
+        """The token's session and its successor. Raises InvalidRefreshTokenError.
+
+        The reuse of the token before the one in place ends the session besides; an older one is a StrangeTokenError,
+        which asks to be looked into.
+        """
         successors = self._successors(token)
         swapped = await self._stored.rotate(
             Swap(
@@ -52,28 +64,43 @@ class Rotation:
             for successor in successors:
                 if successor.digest == swapped.current:
                     return swapped.session, successor
-        elif swapped.state is SwapState.SPENT or await asyncio.to_thread(self._leads_to, token, swapped):
-            await self._endings.end(swapped.session.user_id, [token.session_id])
-            log.warning(
-                "authn_token_reuse",
-                session_id=token.session_id,
-                user_id=str(swapped.session.user_id),
-                which="the token before" if swapped.state is SwapState.SPENT else "an older token",
-            )
-        raise InvalidRefreshTokenError
+        elif swapped.state is SwapState.SPENT:
+            await self._end(swapped.session, Reason.TOKEN_BEFORE)
+            raise InvalidRefreshTokenError(Reason.REUSED)
+        raise StrangeTokenError(token, swapped.session, swapped.current, swapped.swaps)
+
+    async def look_into(self, strange: "StrangeTokenError") -> None:
+        """End the session of an older token of its own. The walk that proves it is long: charge for it first."""
+        async with self._walking:
+            is_genuine = await asyncio.to_thread(self._leads_to, strange)
+        if is_genuine:
+            await self._end(strange.session, Reason.OLDER_TOKEN)
+
+    async def _end(self, session: Session, which: Reason) -> None:
+        self._events.tell(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))
+        await self._endings.end(session.user_id, [session.id], why=Reason.REUSE)
 
     def _successors(self, token: RefreshToken) -> list[RefreshToken]:
         """The one that the current secret makes, then those that earlier secrets made."""
-        return [
-            RefreshToken(token.session_id, base64.urlsafe_b64encode(digest).decode().rstrip("="))
-            for digest in self._seals.digests(Purpose.ROTATION, token.text)
-        ]
+        return [_successor(token, digest) for digest in self._seals.digesters(Purpose.ROTATION)]
 
-    def _leads_to(self, token: RefreshToken, swapped: Swapped) -> bool:
-        for secret in range(len(self._successors(token))):
-            step = token
-            for _ in range(min(swapped.swaps, MAX_STEPS)):
-                step = self._successors(step)[secret]
-                if step.digest == swapped.current:
+    def _leads_to(self, strange: "StrangeTokenError") -> bool:
+        for digest in self._seals.digesters(Purpose.ROTATION):
+            step = strange.token
+            for _ in range(min(strange.swaps, MAX_STEPS)):
+                step = _successor(step, digest)
+                if step.digest == strange.current:
                     return True
         return False
+
+
+class StrangeTokenError(InvalidRefreshTokenError):
+    """A token of a live session that is not in place: an older one, or made up. `current`: the digest in place."""
+
+    def __init__(self, token: RefreshToken, session: Session, current: bytes, swaps: int) -> None:
+        super().__init__()
+        self.token, self.session, self.current, self.swaps = token, session, current, swaps
+
+
+def _successor(token: RefreshToken, digest: Callable[[str], bytes]) -> RefreshToken:
+    return RefreshToken(token.session_id, base64.urlsafe_b64encode(digest(token.text)).decode().rstrip("="))

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +27,8 @@ class Purpose(Enum):
     SIGNING_KEY_SEAL = b"signing key seal"
     ROTATION = b"refresh rotation"
     LIMITS = b"limits"
+    EVENTS = b"events"
+    FEED = b"feed cursor"
 
 
 class Seals:
@@ -57,13 +59,21 @@ class Seals:
         """Whether it was sealed with the current secret."""
         return sealed[: 1 + NAME_BYTES] == VERSION + _name(self._keys[purpose][0])
 
-    def pseudonym(self, text: str) -> str:
+    def pseudonym(self, text: str, purpose: Purpose = Purpose.LIMITS) -> str:
         """A keyed digest that stands for what a stranger typed, as 22 base64url characters (128 bits)."""
-        return base64.urlsafe_b64encode(self.digests(Purpose.LIMITS, text)[0][:16]).decode().rstrip("=")
+        return self.pseudonyms(text, purpose)[0]
+
+    def pseudonyms(self, text: str, purpose: Purpose) -> list[str]:
+        """Those that earlier secrets made too, the current one first."""
+        return [base64.urlsafe_b64encode(one[:16]).decode().rstrip("=") for one in self.digests(purpose, text)]
 
     def digests(self, purpose: Purpose, text: str) -> list[bytes]:
         """A keyed digest per secret, the current one first (HMAC-SHA-256)."""
-        return [hmac.digest(key, text.encode(), "sha256") for key in self._keys[purpose]]
+        return [digest(text) for digest in self.digesters(purpose)]
+
+    def digesters(self, purpose: Purpose) -> list[Callable[[str], bytes]]:
+        """What makes the digest of a text with each secret, the current one first."""
+        return [lambda text, key=key: hmac.digest(key, text.encode(), "sha256") for key in self._keys[purpose]]  # type: ignore[misc] # a default that binds
 
 
 def _derive(secret: str, purpose: Purpose) -> bytes:

@@ -8,11 +8,12 @@ from service.ambient import Ambient
 from service.domain import emails
 from service.domain.api_keys import ApiKeys
 from service.domain.endings import Endings
+from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Caller, Refreshed, Revocation, Session, SignedIn, User, Visitor
 from service.domain.passwords import Passwords
 from service.domain.ports import RefreshSessions, Users
 from service.domain.refresh_tokens import RefreshToken
-from service.domain.rotation import Rotation
+from service.domain.rotation import Rotation, StrangeTokenError
 from service.domain.sources import prefix_of
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens, Use
@@ -40,6 +41,7 @@ class Sessions:
     api_keys: ApiKeys
     settings: TokenSettings
     ambient: Ambient
+    events: Events
 
     def refuse_when_full(self, visitor: Visitor) -> None:
         """Cheap, and first of all: an overload must not spend a body, a Redis or a SQL call on what it will refuse.
@@ -59,11 +61,13 @@ class Sessions:
                 user, _ = await asyncio.gather(self.users.by_email(address), self._key_must_be_good())
                 match = await self.passwords.match(password, user.password_hash if user else None, place)
                 if user is None or not match.same or user.disabled_at:
+                    self._tell_failure(address, user, same=match.same)
                     raise InvalidCredentialsError
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 signed_in = await self._open(user, visitor)
                 attempt.succeeded()
+        self.events.tell(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
     async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
@@ -74,15 +78,21 @@ class Sessions:
             # Before the token is spent: an outage must not make an honest retry look like a theft.
             ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
             if ended:
-                raise InvalidRefreshTokenError  # noqa: TRY301 - every refusal here is counted below
+                raise InvalidRefreshTokenError(Reason.SESSION_ENDED)  # noqa: TRY301 - every refusal here is counted below
             session, successor = await self._use(token)
-        except InvalidRefreshTokenError:
+        except InvalidRefreshTokenError as error:
+            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, error.why))
             await self.throttle.unknown_refresh_token(visitor)
-            raise
+            if isinstance(error, StrangeTokenError):
+                await self.rotation.look_into(error)
+            raise InvalidRefreshTokenError from None
         user = await self.users.by_id(session.user_id)
         if user is None or user.disabled_at:
+            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
             raise InvalidRefreshTokenError
-        return Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
+        renewed = Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
+        self.events.tell(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
+        return renewed
 
     async def caller(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
@@ -99,7 +109,7 @@ class Sessions:
             raise InvalidAccessTokenError from None
         if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
             raise TokenMismatchError
-        await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access])
+        await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access], why=Reason.LOGOUT)
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
@@ -115,16 +125,16 @@ class Sessions:
         """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""
         if session_id not in {one.id for one in await self.all_of(caller)}:
             raise NotFoundError
-        await self.endings.end(caller.user_id, [session_id])
+        await self.endings.end(caller.user_id, [session_id], why=Reason.BY_USER)
 
     async def end_others(self, caller: Caller) -> None:
         others = {one.id for one in await self.stored.all_of(caller.user_id)} - {caller.session_id}
-        await self.endings.end(caller.user_id, others)
+        await self.endings.end(caller.user_id, others, why=Reason.BY_USER)
 
     async def end_all(self, caller: Caller) -> None:
         """Log out everywhere, here too."""
         held = {one.id for one in await self.stored.all_of(caller.user_id)} | {caller.session_id}
-        await self.endings.end(caller.user_id, held)
+        await self.endings.end(caller.user_id, held, why=Reason.BY_USER)
 
     async def _key_must_be_good(self) -> None:
         """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
@@ -135,6 +145,13 @@ class Sessions:
             await self.tokens.read_keys()
             if await self.endings.is_over(key_id=self.tokens.key_id):
                 raise UnavailableError
+
+    def _tell_failure(self, address: str, user: User | None, *, same: bool) -> None:
+        """Why a login failed: told to the sinks alone, and at the same cost whether or not there is such a user."""
+        known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
+        why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
+        account = self.events.account(address)
+        self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
 
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
@@ -162,11 +179,13 @@ class Sessions:
         # this one was not. One of the two always sees the other.
         still = await self.users.by_id(user.id)
         if still is None or not still.is_still(user):
-            await self.endings.end(user.id, [session.id])
+            self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
+            await self.endings.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
             raise InvalidCredentialsError
-        await self.endings.end(user.id, over_the_cap)
+        await self.endings.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
         return SignedIn(
             user=user,
+            session_id=session.id,
             tokens=await self.tokens.issue(user, session),
             refresh_token=refresh_token.text,
             api_key=self.api_keys.open(user.id, user.api_key_sealed),

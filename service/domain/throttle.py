@@ -20,14 +20,11 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Protocol
 
-import structlog
-
+from service.domain.events import Event, Events, Name, Outcome
 from service.domain.models import Visitor
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
-
-log = structlog.get_logger(__name__)
 
 IN_FLIGHT = 4
 
@@ -105,12 +102,15 @@ class Throttle:
         settings: ThrottleSettings,
         digest: Callable[[str], str],
         max_wait: timedelta,
+        *,
+        events: Events,
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self._counters = counters
         self._settings = settings
         self._digest = digest
         self._max_wait = max_wait
+        self._events = events
         self._turns = Turns(in_flight)
 
     @asynccontextmanager
@@ -128,7 +128,7 @@ class Throttle:
         suspect = Suspect(visitor.source, self._digest(account), self._digest(f"{account}\0{visitor.source}"))
         async with AsyncExitStack() as turns:
             await self._wait_for_turns(suspect, turns)
-            reservation = await self._reserve(suspect)
+            reservation = await self._reserve(suspect, account)
             attempt = Attempt()
             verdict = Verdict.FAILED
             try:
@@ -167,13 +167,16 @@ class Throttle:
             return
         refusal = await self._counters.take(decision, (source, *others))
         if refusal:
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, decision))
             raise _limited(refusal, f"{decision}-source", source.rate)
 
-    async def _reserve(self, suspect: Suspect) -> Reservation:
+    async def _reserve(self, suspect: Suspect, account: str) -> Reservation:
         outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)
         if over_the_global_limit:
-            log.warning("login failures over the global limit; the other limits are halved")
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login-global", source=""))
         if isinstance(outcome, Refusal):
+            pseudonym = self._events.account(account)
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login", account=pseudonym))
             raise _limited(outcome, "login-source", self._settings.login_source)
         return outcome
 

@@ -4,18 +4,20 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import orjson
 from joserfc import jws, jwt
 from joserfc.jwa import EdDSAAlgorithm
 from joserfc.jws import JWSRegistry
 
 from service.ambient import Ambient
+from service.domain.batches import Batch
 from service.domain.keys import KeyPair, KeyRing
 from service.domain.models import Claims, Session, TokenPair, User
 from service.errors import InvalidTokenError, UnavailableError
@@ -27,7 +29,8 @@ COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII
 MAX_LENGTH = 4096
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-REMEMBERED = 50_000  # verified tokens kept in mind; about 400 bytes each
+PAIRS_AT_ONCE = 32  # what is signed together is answered together: who asks again then shares each store's round trip
+REMEMBERED = 25_000  # verified tokens of each use kept in mind; about 400 bytes each
 
 
 class Use(StrEnum):
@@ -35,6 +38,9 @@ class Use(StrEnum):
 
     ID = "id"
     ACCESS = "access"
+
+
+Unsigned = tuple[KeyPair, Mapping[str, Any], Mapping[str, Any]]  # the claims of an id token and of an access token
 
 
 class UnknownKeyError(Exception):
@@ -47,7 +53,8 @@ class Tokens:
         self._settings = settings
         self._ambient = ambient
         self._signer = ThreadPoolExecutor(1, "signer")  # one helper thread signs both tokens of a pair: measured best
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._pairs = Batch(self._sign_pairs, PAIRS_AT_ONCE)
+        self._verified: dict[Use, OrderedDict[bytes, Claims]] = {use: OrderedDict() for use in Use}
 
     async def issue(self, user: User, session: Session) -> TokenPair:
         """Sign the two tokens of a session. Raises UnavailableError while the keys are not loaded."""
@@ -79,8 +86,7 @@ class Tokens:
             "exp": int((now + self._settings.access_lifetime).timestamp()),
             "jti": self._ambient.new_id(),
         }
-        pair = await asyncio.get_running_loop().run_in_executor(self._signer, _sign_pair, key, id_claims, access_claims)
-        return TokenPair(*pair)
+        return await self._pairs.ask((key, id_claims, access_claims))
 
     async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
         """A statement that is no token: its `typ` keeps it apart from them. Raises UnavailableError as `issue` does."""
@@ -120,8 +126,8 @@ class Tokens:
         if len(token) > MAX_LENGTH or not token.isascii():
             raise InvalidTokenError
         now = self._ambient.now()
-        memory = hashlib.sha256(f"{use}:{token}".encode()).digest()
-        claims = self._verified.get(memory)
+        memory = hashlib.sha256(token.encode()).digest()
+        claims = self._verified[use].get(memory)
         if claims is None:
             try:
                 claims = self._decode(token, use, now)
@@ -129,7 +135,7 @@ class Tokens:
                 raise
             except Exception as error:
                 raise InvalidTokenError from error
-            self._remember(memory, claims)
+            self._remember(use, memory, claims)
         elif self._keys.verifying(claims.key_id) is None:
             raise UnknownKeyError  # killed or gone since the token was verified
         if not even_expired and now >= claims.expires_at + self._settings.leeway:
@@ -138,6 +144,9 @@ class Tokens:
 
     def close(self) -> None:
         self._signer.shutdown(wait=False, cancel_futures=True)
+
+    async def _sign_pairs(self, pairs: Sequence[Unsigned]) -> list[TokenPair]:
+        return await asyncio.get_running_loop().run_in_executor(self._signer, _sign_pairs, pairs)
 
     def _decode(self, token: str, use: Use, now: datetime) -> Claims:
         """Signature first, with the key's own algorithm alone; then every claim. Any exception is a refusal."""
@@ -170,10 +179,11 @@ class Tokens:
             email=str(said["email"]) if use is Use.ID else "",
         )
 
-    def _remember(self, memory: bytes, claims: Claims) -> None:
-        self._verified[memory] = claims
-        if len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
+    def _remember(self, use: Use, memory: bytes, claims: Claims) -> None:
+        verified = self._verified[use]
+        verified[memory] = claims
+        if len(verified) > REMEMBERED:
+            verified.popitem(last=False)
 
 
 class _Registry(JWSRegistry):
@@ -186,13 +196,13 @@ class _Registry(JWSRegistry):
 _REGISTRIES = {algorithm: _Registry(algorithms=[algorithm]) for algorithm in ALGORITHMS}
 
 
-def _sign_pair(key: KeyPair, first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, str]:
-    return _sign(key, first), _sign(key, second)
+def _sign_pairs(pairs: Sequence[Unsigned]) -> list[TokenPair]:
+    return [TokenPair(_sign(key, first), _sign(key, second)) for key, first, second in pairs]
 
 
 def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
     header = {"alg": key.algorithm, "kid": key.kid, "typ": kind}
-    return jwt.encode(header, dict(claims), key.key, registry=_REGISTRIES[key.algorithm])
+    return jws.serialize_compact(header, orjson.dumps(claims), key.key, registry=_REGISTRIES[key.algorithm])
 
 
 def _seconds(value: object) -> int:

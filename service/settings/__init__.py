@@ -1,8 +1,10 @@
 """What the service can be told, and where it is told from."""
 
+from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.sections import (
     ApiKeys,
+    Audit,
     Database,
     Introspection,
     Keys,
@@ -12,12 +14,15 @@ from service.settings.sections import (
     Server,
     Throttle,
     Tokens,
+    Tracing,
 )
 from service.settings.units import Networks, Rate
+from service.settings.urls import hosts_of
 
 __all__ = [
     "ENVIRONMENT",
     "ApiKeys",
+    "Audit",
     "Database",
     "Introspection",
     "Keys",
@@ -30,5 +35,8 @@ __all__ = [
     "Settings",
     "Throttle",
     "Tokens",
+    "Tracing",
+    "hosts_of",
     "load",
+    "require_private",
 ]

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BeforeValidator, SecretStr, ValidationError
@@ -20,8 +19,10 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from service.errors import ConfigurationError
+from service.settings.files import require_private, secrets_in
 from service.settings.sections import (
     ApiKeys,
+    Audit,
     Database,
     Introspection,
     Keys,
@@ -31,8 +32,10 @@ from service.settings.sections import (
     Server,
     Throttle,
     Tokens,
+    Tracing,
 )
 from service.settings.units import Section, split_commas
+from service.settings.urls import POSTGRES, REDIS, require_good_url
 
 ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
 SHIPPED_CONFIG = (Path(__file__).parents[1] / "_config.yaml", Path(__file__).parents[2] / "config.yaml")
@@ -72,6 +75,8 @@ class Settings(BaseSettings):
     passwords: Passwords = Passwords()
     throttle: Throttle = Throttle()
     introspection: Introspection = Introspection()
+    audit: Audit = Audit()
+    tracing: Tracing = Tracing()
     logging: Logging = Logging()
 
     @property
@@ -83,7 +88,7 @@ class Settings(BaseSettings):
         """The database's URL. Raises ConfigurationError when there is none."""
         if not (url := self.database.url.get_secret_value()):
             raise ConfigurationError("TOKENHOUSE_DATABASE__URL is missing: postgresql://user:password@host/database")
-        _require_good_url("TOKENHOUSE_DATABASE__URL", url, "postgresql", "postgres")
+        require_good_url("TOKENHOUSE_DATABASE__URL", url, POSTGRES)
         return url
 
     def require_stores_and_secret(self) -> None:
@@ -91,7 +96,7 @@ class Settings(BaseSettings):
         self.require_database()
         if not self.redis.url.get_secret_value():
             raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
-        _require_good_url("TOKENHOUSE_REDIS__URL", self.redis.url.get_secret_value(), "redis", "rediss", "unix")
+        require_good_url("TOKENHOUSE_REDIS__URL", self.redis.url.get_secret_value(), REDIS)
         _require_good_secret("TOKENHOUSE_SECRET_KEY", self.secret_key.get_secret_value())
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
@@ -132,8 +137,11 @@ def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None) -
     _refuse_unknown_variables()
     file = path or (Path(named) if (named := ENVIRONMENT.get("TOKENHOUSE_CONFIG")) else None)
     values = _read(file or next(shipped for shipped in (Path("config.yaml"), *SHIPPED_CONFIG) if shipped.is_file()))
+    secrets = Path(ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR") or SECRETS_DIR)
+    for name, secret in secrets_in(secrets):
+        require_private(name, secret)
     try:
-        settings = Settings(**values, _secrets_dir=ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR") or SECRETS_DIR)
+        settings = Settings(**values, _secrets_dir=secrets)
         return _pin(settings, pinned or {})
     except (ValidationError, SettingsError) as error:
         raise ConfigurationError(_one_line(error)) from None
@@ -145,19 +153,6 @@ def _pin(settings: Settings, pinned: Mapping[str, Any]) -> Settings:
         new = type(held).model_validate({**dict(held), **value}) if isinstance(held, Section) else type(held)(value)
         settings = settings.model_copy(update={name: new})
     return settings
-
-
-def _require_good_url(name: str, url: str, *schemes: str) -> None:
-    """Here and not in the driver, whose complaint would quote a part of the password."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in schemes or parts.fragment:
-        raise ConfigurationError(
-            f"{name} is no {schemes[0]}:// URL; in a password, percent-encode what is no letter or digit"
-        )
 
 
 def _require_good_secret(name: str, secret: str) -> None:

@@ -1,9 +1,10 @@
 """The blocks of `config.yaml`, one class each, with safe defaults."""
 
 from datetime import timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from service.settings.units import (
     Clients,
@@ -13,6 +14,7 @@ from service.settings.units import (
     Networks,
     OptionalDuration,
     OptionalRate,
+    Origins,
     Rate,
     RateSetting,
     Section,
@@ -27,9 +29,19 @@ class Server(Section):
     header_timeout: Duration = timedelta(seconds=10)
     body_timeout: Duration = timedelta(seconds=10)
     keepalive_timeout: Duration = timedelta(seconds=30)
+    drain: Span = timedelta(0)
     shutdown_timeout: Duration = timedelta(seconds=20)
     max_connections: int = Field(10_000, ge=1)
     max_connections_per_source: int = Field(1_000, ge=1)
+    cors_origins: Origins = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _certificate_and_key_belong_together(self) -> Self:
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise ValueError("set tls_certificate and tls_key, or neither")
+        return self
 
 
 class Database(Section):
@@ -81,6 +93,7 @@ class Passwords(Section):
     bcrypt_rounds: int = Field(12, ge=4, le=15)
     max_wait: Duration = timedelta(seconds=2)
     workers: int | None = Field(None, ge=1)
+    refuse_common: bool = False
 
 
 class Throttle(Section):
@@ -104,6 +117,15 @@ class Throttle(Section):
 
 class Introspection(Section):
     clients: Clients = Field(default_factory=dict)
+
+
+class Audit(Section):
+    enabled: bool = True
+    keep: Duration = timedelta(days=90)
+
+
+class Tracing(Section):
+    enabled: bool = False
 
 
 class Logging(Section):

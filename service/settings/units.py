@@ -6,7 +6,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -41,6 +41,15 @@ def split_commas(value: object) -> object:
     return value
 
 
+def require_origin(value: str) -> str:
+    """To the letter what a browser sends of itself (RFC 6454 section 6.2): anything else would never match."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:]+\])(?::[1-9]\d{0,4})?", value):
+        raise ValueError("list origins as browsers send them, such as https://app.example.com; there is no wildcard")
+    if (value.startswith("https:") and value.endswith(":443")) or (value.startswith("http:") and value.endswith(":80")):
+        raise ValueError("leave out the port of an origin where it is the scheme's own: browsers do")
+    return value
+
+
 def parse_clients(value: object) -> object:
     """A mapping of names to digests, or `name:digest,name:digest`."""
     if not isinstance(value, str):
@@ -71,6 +80,8 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda text: ip_n
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
+Origin = Annotated[str, AfterValidator(require_origin)]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_commas), NoDecode]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]
 OptionalDuration = Annotated[Duration | None, BeforeValidator(lambda text: None if text == "off" else text)]
 OptionalRate = Annotated[

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from service.domain.throttle import Charge, Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
 from service.stores import keys
-from service.stores.redis import script
+from service.stores.scripts import Scripts
 
 HELD = timedelta(minutes=1)  # an attempt without a verdict for so long has lost its instance: it counts as failed
 IN_A_ROW_LIFETIME = timedelta(hours=24)
@@ -18,13 +18,11 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 class RedisCounters:
-    """Needs a client that never retries: a script sent twice counts twice."""
-
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
         self._redis = redis
-        self._take = redis.register_script(_text("gcra", "take"))
-        self._reserve = redis.register_script(_text("gcra", "login_row", "reserve"))
-        self._settle = redis.register_script(_text("gcra", "login_row", "settle"))
+        self._take = scripts.script("gcra", "take")
+        self._reserve = scripts.script("gcra", "login_row", "reserve")
+        self._settle = scripts.script("gcra", "login_row", "settle")
 
     async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
         rows = [keys.limit(decision, charge.row, charge.who) for charge in charges]
@@ -62,10 +60,6 @@ def _login_keys(suspect: Suspect) -> list[str]:
         keys.limit("login", "known", suspect.pair),
         keys.limit("login", "in-a-row", suspect.account),
     ]
-
-
-def _text(*names: str) -> str:
-    return "\n".join(script(f"{name}.lua") for name in names)
 
 
 def _numbers(*rates: Rate) -> list[int]:

@@ -1,21 +1,26 @@
 """The denylist in Redis: one key per revoked token or session, gone when the last token it concerns has expired."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
 from types import MappingProxyType
+from zlib import crc32
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from service.ambient import Ambient
+from service.domain.batches import Batch
 from service.domain.ports import ForgottenError
 from service.stores import keys as room
-from service.stores.batches import Batch
-from service.stores.redis import Server, script
+from service.stores.redis import MOVING, OUTAGES, Servers, script
 
+VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline
 Entries = Mapping[str, timedelta]
 NONE: Entries = MappingProxyType({})
+Question = tuple[str, str, str]  # ids of a token, its session and its key
+Verdict = bool | Exception
 
 
 class RedisDenylist:
@@ -24,71 +29,152 @@ class RedisDenylist:
     It is read together with the entries, so one round trip tells both whether a token is denied and whether that
     answer can be trusted: a marker that is missing (flushed, started empty) or names another run (restarted, rolled
     back to an older snapshot, failed over) means that entries may be missing.
+
+    In a cluster a session's partition holds all that its tokens are judged by: its entry, those of its tokens, a copy
+    of those of leaked keys, and a marker. So each question concerns one server, and what that one forgot is found out
+    and restored alone. A slot that moved forgot as well: its marker names the server that it came from.
     """
 
-    def __init__(self, redis: Redis, server: Server, ambient: Ambient) -> None:
+    def __init__(self, redis: Redis, servers: Servers, ambient: Ambient) -> None:
         self._redis = redis
-        self._server = server
+        self._servers = servers
+        self._partitions = servers.partitions
+        self._markers = {partition: room.epoch(partition) for partition in servers.partitions}
         self._ambient = ambient
-        self._vouch = redis.register_script(script("vouch.lua"))
-        self._questions = Batch(self._has_all)
+        self._questions: dict[str, Batch[Question, Verdict]] = {}
 
     async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
-        denied = await self._questions.ask((token_id, session_id, key_id))
-        if denied is None:
-            raise ForgottenError
-        return denied
+        """A batch for each server, so that one that hangs holds up nobody else's answer."""
+        home = self._servers.home_of(self._markers[self._partition_of(session_id)])
+        batch = self._questions.get(home) or self._questions.setdefault(home, Batch(self._has_all))
+        verdict = await batch.ask((token_id, session_id, key_id))
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
 
     async def add(self, tokens: Entries, sessions: Entries, keys: Entries = NONE) -> None:
+        if keys or not sessions:
+            touched = list(self._partitions)
+        else:
+            touched = list({self._partition_of(session_id) for session_id in sessions})
         async with self._redis.pipeline(transaction=False) as pipe:
-            _deny(pipe, room.denied_token, tokens)
-            _deny(pipe, room.denied_session, sessions)
-            _deny(pipe, room.denied_key, keys)
-            pipe.get(room.EPOCH)
-            *_, epoch = await pipe.execute()
-        if not self._is_current(epoch):
-            raise ForgottenError
+            for partition in touched:
+                _deny(pipe, room.denied_token, tokens, partition)
+                _deny(pipe, room.denied_key, keys, partition)
+            self._deny_sessions(pipe, sessions.items())
+            for partition in touched:
+                pipe.get(self._markers[partition])
+            said = await pipe.execute()
+            runs = list(self._servers.runs_of(pipe, len(said)))
+        for epoch, run_id in zip(said[-len(touched) :], runs[-len(touched) :], strict=True):
+            if not _is_current(epoch, run_id):
+                raise ForgottenError
 
     async def is_whole(self) -> bool:
-        return self._is_current(await self._redis.get(room.EPOCH))
+        return not await self._forgotten()
 
     async def restore(self, sessions: Entries, keys: Entries = NONE) -> None:
-        """The marker names no run meanwhile, so that a store flushed half-way is found out at the end."""
+        """The markers name no run meanwhile, so that a store flushed half-way is found out at the end."""
         pending = b"restoring " + self._ambient.new_id().encode()
-        await self._redis.set(room.EPOCH, pending)
-        run_id = self._server.run_id
-        names = list(sessions)
-        for start in range(0, len(names), AT_ONCE):
+        async with self._redis.pipeline(transaction=False) as pipe:
+            lost = await self._forgotten()
+            for partition in lost:
+                pipe.set(room.epoch(partition), pending)
+            said = await pipe.execute()
+            runs = dict(zip(lost, self._servers.runs_of(pipe, len(said)), strict=True))
+        entries = [(name, left) for name, left in sessions.items() if self._partition_of(name) in runs]
+        for start in range(0, len(entries), AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
-                _deny(pipe, room.denied_session, {name: sessions[name] for name in names[start : start + AT_ONCE]})
+                self._deny_sessions(pipe, entries[start : start + AT_ONCE])
                 await pipe.execute()
         async with self._redis.pipeline(transaction=False) as pipe:
-            _deny(pipe, room.denied_key, keys)
+            for partition in lost:
+                _deny(pipe, room.denied_key, keys, partition)
             await pipe.execute()
-        if not await self._vouch(keys=[room.EPOCH], args=[pending, run_id]):
-            raise ForgottenError
+        for partition, run_id in runs.items():
+            if not run_id or not await self._redis.eval(VOUCH, 1, room.epoch(partition), pending, run_id):
+                raise ForgottenError
 
-    async def _has_all(self, questions: Sequence[tuple[str, str, str]]) -> list[bool | None]:
-        key_ids = {key_id for _, _, key_id in questions}  # few: most tokens are signed with the same key
-        asked = [
-            *(room.denied_token(token_id) for token_id, _, _ in questions),
-            *(room.denied_session(session_id) for _, session_id, _ in questions),
-            *(room.denied_key(key_id) for key_id in key_ids),
-        ]
-        *found, epoch = await self._redis.mget(*asked, room.EPOCH)
-        if not self._is_current(epoch):
-            return [None] * len(questions)
-        count = len(questions)
-        bad_keys = {key_id for key_id, entry in zip(key_ids, found[2 * count :], strict=True) if entry is not None}
+    async def _forgotten(self) -> list[str]:
+        """The partitions that may lack entries. Those that do not answer, or are on the move, are nobody's to restore.
+
+        Raises the outage when none answers.
+        """
+        partitions = self._partitions
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for partition in partitions:
+                pipe.get(room.epoch(partition))
+            said = await pipe.execute(raise_on_error=False)
+            runs = list(self._servers.runs_of(pipe, len(said)))
+        silent = [one for one in said if isinstance(one, OUTAGES)]
+        if len(silent) == len(partitions):
+            raise silent[0]
         return [
-            token is not None or session is not None or key_id in bad_keys
-            for token, session, (_, _, key_id) in zip(found[:count], found[count : 2 * count], questions, strict=True)
+            partition
+            for partition, epoch, run_id in zip(partitions, said, runs, strict=True)
+            if not isinstance(epoch, OUTAGES) and run_id != MOVING and not _is_current(epoch, run_id)
         ]
 
-    def _is_current(self, epoch: object) -> bool:
-        return epoch is not None and epoch == self._server.run_id
+    async def _has_all(self, questions: Sequence[Question]) -> list[Verdict]:
+        parts: dict[str, list[Question]] = {}
+        for question in questions:
+            parts.setdefault(self._partition_of(question[1]), []).append(question)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for partition, part in parts.items():
+                pipe.mget(_asked(part, partition))
+            said = await pipe.execute(raise_on_error=False)
+            runs = self._servers.runs_of(pipe, len(said))
+        verdicts = [_verdicts(part, *answer) for part, *answer in zip(parts.values(), said, runs, strict=True)]
+        if len(verdicts) == 1:
+            return verdicts[0]
+        by_question = dict(zip(chain(*parts.values()), chain(*verdicts), strict=True))
+        return [by_question[question] for question in questions]
+
+    def _deny_sessions(self, pipe: Pipeline, entries: Iterable[tuple[str, timedelta]]) -> None:
+        for session_id, left in entries:
+            pipe.set(room.denied_session(session_id, self._partition_of(session_id)), b"", px=left)
+
+    def _partition_of(self, session_id: str) -> str:
+        partitions = self._partitions
+        return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else ""
 
 
-def _deny(pipe: Pipeline, key: Callable[[str], str], entries: Entries) -> None:
+def _asked(questions: Sequence[Question], partition: str) -> list[str]:
+    """The keys that answer the questions: of the tokens, of the sessions, of the signing keys, and the marker."""
+    return [
+        *(room.denied_token(token_id, partition) for token_id, _, _ in questions),
+        *(room.denied_session(session_id, partition) for _, session_id, _ in questions),
+        *(room.denied_key(key_id, partition) for key_id in _key_ids(questions)),
+        room.epoch(partition),
+    ]
+
+
+def _verdicts(questions: Sequence[Question], said: Sequence[bytes | None] | Exception, run_id: bytes) -> list[Verdict]:
+    if isinstance(said, Exception):
+        return [said] * len(questions)
+    *found, epoch = said
+    if not _is_current(epoch, run_id):
+        return [ForgottenError()] * len(questions)
+    count = len(questions)
+    bad_keys = {
+        key_id for key_id, entry in zip(_key_ids(questions), found[2 * count :], strict=True) if entry is not None
+    }
+    return [
+        token is not None or session is not None or key_id in bad_keys
+        for token, session, (_, _, key_id) in zip(found[:count], found[count : 2 * count], questions, strict=True)
+    ]
+
+
+def _key_ids(questions: Sequence[Question]) -> list[str]:
+    """Few: most tokens are signed with the same key."""
+    return sorted({key_id for _, _, key_id in questions})
+
+
+def _is_current(epoch: bytes | None, run_id: bytes) -> bool:
+    """Whether the server that holds this marker is the one that it names."""
+    return bool(run_id) and epoch == run_id
+
+
+def _deny(pipe: Pipeline, key: Callable[[str, str], str], entries: Entries, partition: str) -> None:
     for name, left in entries.items():
-        pipe.set(key(name), b"", px=left)
+        pipe.set(key(name, partition), b"", px=left)

@@ -9,6 +9,10 @@
 | th:denied:key:<kid>         | string | 30 days: who holds the key can date tokens    | a leaked key    |
 | th:epoch                    | string | for ever: without it nobody trusts the others | restoring       |
 
+In Redis Cluster the denylist is divided into partitions, each in a slot of its own with an epoch marker of its own:
+th:denied:session{00}:<session id> and th:epoch{00}, up to {ff}. A session's own entry, those of its tokens and a copy
+of those of all keys are in the partition that the session's id hashes to.
+
 What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.
 """
 
@@ -26,16 +30,20 @@ def sessions_of(user_id: UUID) -> str:
     return f"{PREFIX}sessions:{user_id}"
 
 
-def denied_session(session_id: str) -> str:
-    return f"{PREFIX}denied:session:{session_id}"
+def denied_session(session_id: str, partition: str = "") -> str:
+    return f"{PREFIX}denied:session{partition}:{session_id}"
 
 
-def denied_key(key_id: str) -> str:
-    return f"{PREFIX}denied:key:{key_id}"
+def denied_key(key_id: str, partition: str = "") -> str:
+    return f"{PREFIX}denied:key{partition}:{key_id}"
 
 
-def denied_token(token_id: str) -> str:
-    return f"{PREFIX}denied:token:{token_id}"
+def denied_token(token_id: str, partition: str = "") -> str:
+    return f"{PREFIX}denied:token{partition}:{token_id}"
+
+
+def epoch(partition: str) -> str:
+    return f"{EPOCH}{partition}"
 
 
 # --- limits

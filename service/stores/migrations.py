@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 
 from service.errors import ConfigurationError
+from service.stores import postgres
 
 # In a wheel `sql/` travels inside the package; in a checkout it stands beside it.
 DIRECTORY = (
@@ -35,7 +36,7 @@ async def migrate(url: str, *, dry: bool = False) -> list[str]:
     The lock belongs to the transaction, so a killed migrator leaves nothing behind, and PgBouncer may stand between.
     Raises ConfigurationError when a migration was changed after it was applied.
     """
-    connection = await asyncpg.connect(url, timeout=2, statement_cache_size=0)
+    connection = await postgres.connect(url, timeout=2, statement_cache_size=0)
     try:
         async with connection.transaction():
             await connection.execute(TAKE_LOCK, LOCK, timeout=PATIENCE)

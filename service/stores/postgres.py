@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.settings import Database
+from service.settings import Database, hosts_of
+
+PORT = 5432
 
 OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
@@ -20,10 +24,45 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,  # a deadlock
     asyncpg.UndefinedTableError,  # not migrated yet
+    asyncpg.TargetServerAttributeNotMatched,  # of several hosts, none can be written to
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,
 )
+
+
+async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ANN401 - asyncpg's own
+    """Connect to the host that the URL names or, of several, to the one that can be written to.
+
+    All are tried at once: asyncpg tries them in turn within one time limit, which the first that hangs would use up.
+    """
+    hosts = hosts_of(url, PORT)
+    if len(hosts) == 1:
+        return await asyncpg.connect(url, **options)
+    if "target_session_attrs" not in parse_qs(urlsplit(url).query):
+        options["target_session_attrs"] = "read-write"
+    attempts = [asyncio.create_task(asyncpg.connect(url, host=host, port=port, **options)) for host, port in hosts]
+    chosen: asyncpg.Connection[asyncpg.Record] | None = None
+    failure: Exception | None = None
+    try:
+        for attempt in asyncio.as_completed(attempts):
+            try:
+                chosen = await attempt
+            except OUTAGES as error:
+                failure = failure or error
+            else:
+                return chosen
+    finally:
+        for other in attempts:
+            if not other.done() or other.exception() is not None or other.result() is not chosen:
+                other.cancel()
+                other.add_done_callback(_discard)
+    raise failure or OSError("the URL names no host")
+
+
+def _discard(attempt: "asyncio.Task[asyncpg.Connection[asyncpg.Record]]") -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().terminate()
 
 
 async def _no_reset(_: object) -> None:
@@ -46,12 +85,18 @@ class Postgres:
             command_timeout=self._settings.command_timeout.total_seconds(),
             statement_cache_size=self._settings.statement_cache_size,
             reset=_no_reset,
+            connect=cast("Any", connect),  # the stubs ask for every option of asyncpg's own by name
             server_settings={"application_name": "tokenhouse"},
         )
 
     async def close(self) -> None:
         if self._pool is not None:
             self._pool.terminate()  # every request has ended by now; nothing is left to wait for
+
+    async def start_afresh(self) -> None:
+        """Use no connection again that was opened before: the next ones may lead to another host."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         async with self.connection() as connection:
@@ -76,8 +121,11 @@ class Postgres:
         connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
         try:
             yield connection
-        except (TimeoutError, asyncio.CancelledError, asyncpg.ReadOnlySQLTransactionError):
+        except (TimeoutError, asyncio.CancelledError):
             connection.terminate()
+            raise
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self.start_afresh()
             raise
         finally:
             await self._pool.release(connection)

@@ -1,19 +1,44 @@
-"""The connection to Redis: short patience, no second tries, and a note of which server is at the other end."""
+"""What every connection to Redis has: short patience, no second tries, and a note of who is at the other end."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import cast
+from typing import Any, ClassVar, Protocol, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
+
+
+Greeting = Callable[[AbstractConnection], Awaitable[None]]
+
+
+class Servers(Protocol):
+    """The servers behind a client: one, or as many as a cluster has primaries."""
+
+    @property
+    def partitions(self) -> Sequence[str]:
+        """Hash tags that the denylist is divided by, so that each part lies on one server as a whole."""
+
+    def home_of(self, key: str) -> str:
+        """A name for the server that a key is thought to live on."""
+
+    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
+        """Who answered each of the `count` commands of a pipeline that came back: a run id, empty when unknown."""
+
+    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
+        """Each server with a client of its own."""
 
 
 @dataclass(slots=True)
@@ -23,38 +48,78 @@ class Server:
     A replica has no id for us: its data are another server's, and may lack what was written to it as a primary.
     """
 
+    partitions: ClassVar[Sequence[str]] = ("",)
     run_id: bytes = b""
 
     async def greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
-        await connection.send_command("INFO")
-        info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
-        said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-        self.hear(said["run_id"], said["role"])
+        self.run_id = await identify(connection)
 
     def hear(self, run_id: str, role: str) -> None:
         """Take note of what INFO says."""
         self.run_id = run_id.encode() if role == "master" else b""
 
+    def home_of(self, key: str) -> str:  # noqa: ARG002 - a cluster must know
+        return ""
 
-def connect(settings: RedisSettings, server: Server) -> Redis:
-    """A client that connects when first used.
+    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:  # noqa: ARG002 - a cluster must know
+        return [self.run_id] * count
+
+    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
+        return [(redis, self)]
+
+
+async def identify(connection: AbstractConnection) -> bytes:
+    """The run id of the server at the other end of a new connection, empty for a replica."""
+    await connection.send_command("INFO")
+    info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
+    said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+    server = Server()
+    server.hear(said["run_id"], said["role"])
+    return server.run_id
+
+
+def patience(settings: RedisSettings, greet: Greeting) -> dict[str, Any]:
+    """What a pool is told, whatever it connects to; a URL's query has the last word.
 
     redis-py's own defaults try ten times, also what must happen once, and hold a request for a minute when the server
     hangs; its default pool raises at the limit instead of waiting.
     """
-    pool = BlockingConnectionPool.from_url(
-        settings.url.get_secret_value(),
-        max_connections=settings.max_connections,
-        timeout=settings.acquire_timeout.total_seconds(),
-        socket_timeout=settings.command_timeout.total_seconds(),
-        socket_connect_timeout=settings.connect_timeout.total_seconds(),
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-        redis_connect_func=server.greet,
-        driver_info=DriverInfo(),  # once, and not by a look at the installed packages for every connection
-    )
-    return Redis.from_pool(pool)
+    return {
+        "max_connections": settings.max_connections,
+        "timeout": settings.acquire_timeout.total_seconds(),
+        "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), greet),
+        **short(settings),
+    }
+
+
+def _in_time(seconds: float, greet: Greeting) -> Greeting:
+    """The greeting takes several questions, and a slow server may take nearly `command_timeout` for each of them."""
+
+    async def greet_in_time(connection: AbstractConnection) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await greet(connection)
+        except TimeoutError:  # in redis-py's own words, or it would keep the connection
+            raise RedisTimeoutError("the server takes too long to greet") from None
+
+    return greet_in_time
+
+
+def short(settings: RedisSettings) -> dict[str, Any]:
+    """What each connection is told."""
+    return {
+        "socket_timeout": settings.command_timeout.total_seconds(),
+        "socket_connect_timeout": settings.connect_timeout.total_seconds(),
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "driver_info": DriverInfo(),  # once, and not by a look at the installed packages for every connection
+    }
+
+
+def client(settings: RedisSettings, server: Server, address: Mapping[str, Any]) -> Redis:
+    """A client of one server, which connects when first used."""
+    return Redis.from_pool(BlockingConnectionPool(**{**patience(settings, server.greet), **address}))
 
 
 def script(name: str) -> str:

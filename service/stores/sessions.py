@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Revocation, Session, Swap, Swapped, SwapState
 from service.stores import keys
-from service.stores.redis import script
+from service.stores.scripts import Scripts
 
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
 AGENT_PARTS = 2
@@ -19,14 +19,14 @@ AT_ONCE = 1000  # sessions removed in one pipeline
 
 
 class RedisSessions:
-    def __init__(self, redis: Redis, cap: int = 20) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts, cap: int = 20) -> None:
         """`cap`: how many sessions a user may have."""
         self._redis = redis
         self._cap = cap
-        self._open = redis.register_script(script("session_open.lua"))
-        self._index = redis.register_script(script("session_index.lua"))
-        self._use = redis.register_script(script("session_use.lua"))
-        self._rotate = redis.register_script(script("session_rotate.lua"))
+        self._open = scripts.script("session_open")
+        self._index = scripts.script("session_index")
+        self._use = scripts.script("session_use")
+        self._rotate = scripts.script("session_rotate")
 
     async def open(self, session: Session, digest: bytes, idle_lifetime: timedelta) -> Sequence[str]:
         lifetime = session.ends_at - session.started_at

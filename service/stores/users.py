@@ -8,7 +8,7 @@ import asyncpg
 
 from service.domain.models import Resealing, SealedApiKey, User
 from service.errors import EmailTakenError
-from service.stores.batches import Batch
+from service.domain.batches import Batch
 from service.stores.postgres import Postgres
 
 _COLUMNS = (

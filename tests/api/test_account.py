@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests import builders
 from tests.builders import PASSWORD
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 
@@ -182,3 +183,22 @@ async def test_an_api_key_changes_nothing(client: Client, path: str, method: str
         method, path, headers={"x-api-key": person["apiKey"]}, json={"password": PASSWORD}
     )
     assert (answer.status, problem(await answer.text())["code"]) == (401, "invalid_token")
+
+
+async def test_common_passwords_are_refused_where_the_settings_say_so(on_fakes: MakeOnFakes) -> None:
+    strict = await on_fakes(passwords={"refuse_common": True})
+    for fields in ({"password": "Password1!"}, {"email": "ada.lovelace@example.com", "password": "Ada.Lovelace1!"}):
+        answer = await strict.client.post("/auth/signup", builders.sign_up_body(**fields))
+        assert answer.status == 422
+        (broken,) = problem(await answer.text())["errors"]
+        assert (broken["field"], broken["code"]) == ("password", "common")
+    person = await strict.client.sign_up()
+    tokens = await strict.client.log_in(person)
+    body = {"currentPassword": person["password"], "newPassword": "Password1!"}
+    answer = await strict.client.post("/auth/password", body, **bearer(tokens))
+    (broken,) = problem(await answer.text())["errors"]
+    assert (answer.status, broken["field"]) == (422, "newPassword")
+
+
+async def test_every_password_of_the_contract_is_taken_by_default(fakes: OnFakes) -> None:
+    await fakes.client.log_in(await fakes.client.sign_up(password="Password1!"))

@@ -94,7 +94,7 @@ async def test_connections_over_the_total_are_turned_away_until_one_ends() -> No
         first, second, third = [await house.connect() for _ in range(3)]
         refused = await third.answer()
         assert (refused.status, refused.problem()["code"]) == (503, "overloaded")
-        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["retry-after"] in ("1", "2", "3")
         assert await third.closed() == b""
         await first.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert b"hello" in await first.closed()

@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt as joserfc_jwt
 
 from service.domain.models import Revocation
-from service.domain.revocation_feed import LIMIT, MOST, RevocationFeed
+from service.domain.revocation_feed import LIMIT, MOST, Cursor, RevocationFeed
 from tests.builders import FakeAmbient
 from tests.conftest import Client, OnFakes, bearer, signing_key
 from tests.fakes import FakeRevocations, FakeSigningKeys
@@ -73,6 +73,22 @@ async def test_a_cursor_brings_what_is_new_alone(fakes: OnFakes) -> None:
     assert (await read(fakes.client, delta["next"]))["sessions"] == {}
 
 
+async def test_after_postgres_went_back_nothing_is_missed_though_its_numbers_have_caught_up(fakes: OnFakes) -> None:
+    for _ in range(5):
+        await ended(fakes)
+    cursor = (await read(fakes.client))["next"]
+    memory = fakes.revocations
+    memory.rows, memory.transactions, memory.era = {}, 2, 2  # an older state, on a server that was started since
+    below = await ended(fakes)
+    memory.transactions = 100
+    above = await ended(fakes)
+    fakes.ambient.advance(seconds=1)
+    said = await read(fakes.client, cursor)
+    assert (said["since"], said["sessions"].keys()) == ("", {below, above})
+    fakes.ambient.advance(seconds=1)
+    assert (await read(fakes.client, said["next"]))["since"] == said["next"]
+
+
 @pytest.mark.parametrize("cursor", ["x", "0", "-1", "1.2", "1.2.x", "9" * 17, "1" * 30, "%00", "1%27--"])
 async def test_what_is_no_cursor_of_ours_brings_the_whole_list(fakes: OnFakes, cursor: str) -> None:
     session_id = await ended(fakes)
@@ -115,10 +131,21 @@ async def test_ten_thousand_verifiers_cost_one_query_a_second(fakes: OnFakes) ->
     assert memory.asked == 2
 
 
-async def test_invented_cursors_cannot_make_more_than_so_many_queries_a_second(fakes: OnFakes) -> None:
+async def test_invented_cursors_are_the_beginning_and_cost_nothing_more(fakes: OnFakes) -> None:
     memory = CountingRevocations()
     feed = feed_of(fakes, memory)
-    pieces = await asyncio.gather(*(feed.piece(str(number)) for number in range(1, 1000)))
+    genuine = claims(await feed.piece(""))["next"]
+    invented = [str(number) for number in range(1, 1000)] + [genuine[:-1], genuine + "A", "1" + genuine, "~" * 30, "é" * 30]
+    pieces = await asyncio.gather(*(feed.piece(text) for text in invented))
+    assert memory.asked == 1
+    assert {claims(piece)["since"] for piece in pieces} == {""}
+
+
+async def test_cursors_of_many_moments_cannot_make_more_than_so_many_queries_a_second(fakes: OnFakes) -> None:
+    memory = CountingRevocations()
+    feed = feed_of(fakes, memory)
+    cursors = [feed._sealed(Cursor(number, era=memory.era)) for number in range(1, 1000)]
+    pieces = await asyncio.gather(*(feed.piece(cursor) for cursor in cursors))
     assert memory.asked <= 2 * (MOST + 1)
     assert claims(pieces[-1])["since"] == ""
 
@@ -174,7 +201,13 @@ class CountingRevocations(FakeRevocations):
 def feed_of(fakes: OnFakes, memory: FakeRevocations, **fields: int) -> RevocationFeed:
     house = fakes.house
     return RevocationFeed(
-        memory, house.ground.signing_keys, house.tokens, house.settings.tokens, fakes.ambient, **fields
+        memory,
+        house.ground.signing_keys,
+        house.tokens,
+        house.settings.tokens,
+        fakes.ambient,
+        seals=house.resealer._seals,
+        **fields,
     )
 
 

@@ -165,10 +165,10 @@ async def test_while_a_store_is_out_nobody_is_told_that_a_token_is_dead(
 ) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
 
-    async def gone(*_: object, **__: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise RedisConnectionError
 
-    monkeypatch.setattr(fakes.redis, "mget", gone)
+    monkeypatch.setattr(fakes.redis, "pipeline", gone)
     monkeypatch.setattr(fakes.redis, "hgetall", gone)
     for name in ("idToken", "accessToken", "refreshToken"):
         answer = await ask(fakes.client, PATH, tokens[name])

@@ -68,12 +68,34 @@ async def test_success_is_not_said_while_the_ending_may_not_hold(
 ) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
 
-    async def gone(*_: object, **__: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise RedisConnectionError
 
     with monkeypatch.context() as outage:
-        outage.setattr(fakes.redis, "mget", gone)
+        outage.setattr(fakes.redis, "pipeline", gone)
         answer = await fakes.client.http.post(PATH, data={"token": tokens["accessToken"]})
         assert (answer.status, problem(await answer.text())["code"]) == (503, "unavailable")
     await revoke(fakes.client, tokens["accessToken"])
     assert (await fakes.client.me(tokens)).status == 401
+
+
+async def test_guesses_count_like_unknown_refresh_tokens(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(throttle={"exempt": [], "refresh_unknown": "2/1m"})
+    tokens = await fakes.client.log_in(await fakes.client.sign_up())
+    guess = tokens["refreshToken"][:-43] + "A" * 43
+    await revoke(fakes.client, guess)
+    assert (await fakes.client.refresh({"refreshToken": guess})).status == 401
+    answer = await fakes.client.http.post(PATH, data={"token": guess})
+    assert (answer.status, problem(await answer.text())["code"]) == (429, "rate_limited")
+    await revoke(fakes.client, tokens["refreshToken"])  # a token that is one is never refused
+    assert (await fakes.client.me(tokens)).status == 401
+
+
+async def test_a_token_signed_with_a_killed_key_ends_no_session(fakes: OnFakes) -> None:
+    person = await fakes.client.sign_up()
+    tokens = await fakes.client.log_in(person)
+    await fakes.house.key_life.kill(fakes.house.services.keys.signing.kid)
+    await revoke(fakes.client, tokens["idToken"])
+    await revoke(fakes.client, tokens["accessToken"])
+    assert not fakes.revocations.rows
+    assert (await fakes.client.refresh(tokens)).status == 200

@@ -45,7 +45,7 @@ async def test_a_reuse_after_the_grace_ends_the_session(rotating: OnFakes, capsy
     assert (await rotating.client.me(successor)).status == 401
     said = capsys.readouterr().out
     assert "authn_token_reuse" in said
-    assert "the token before" in said
+    assert "token_before" in said
 
 
 async def test_a_much_older_token_proves_itself_and_ends_the_session(
@@ -57,7 +57,7 @@ async def test_a_much_older_token_proves_itself_and_ends_the_session(
         last = await renew(rotating, last)
     assert (await rotating.client.refresh(stolen)).status == 401
     assert (await rotating.client.refresh(last)).status == 401
-    assert "an older token" in capsys.readouterr().out
+    assert "older_token" in capsys.readouterr().out
 
 
 async def test_a_made_up_token_of_a_known_session_ends_nothing(rotating: OnFakes) -> None:
@@ -66,6 +66,18 @@ async def test_a_made_up_token_of_a_known_session_ends_nothing(rotating: OnFakes
     made_up = tokens["refreshToken"][:27] + "A" * 43
     assert (await rotating.client.refresh({"refreshToken": made_up})).status == 401
     assert (await rotating.client.refresh(successor)).status == 200
+
+
+async def test_the_long_walk_to_prove_an_older_token_is_charged_for_before_it_is_made(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(tokens={"refresh_rotation": True}, throttle={"exempt": [], "refresh_unknown": "1/1m"})
+    stolen = await fakes.client.log_in(await fakes.client.sign_up())
+    last = stolen
+    for _ in range(3):
+        last = await renew(fakes, last)
+    made_up = {"refreshToken": last["refreshToken"][:-43] + "A" * 43}
+    assert (await fakes.client.refresh(made_up)).status == 401
+    assert (await fakes.client.refresh(stolen)).status == 429
+    assert (await fakes.client.refresh(last)).status == 200
 
 
 async def test_without_a_grace_a_second_use_is_a_reuse(on_fakes: MakeOnFakes) -> None:

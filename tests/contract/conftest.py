@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from service.domain.ports import Revocations
 from service.stores.counters import RedisCounters
 from service.stores.revocations import PostgresRevocations
+from service.stores.scripts import Scripts
 from tests.contract.ground import open_postgres
 from tests.fakes import FakeRevocations
 
@@ -26,7 +27,7 @@ async def redis_client(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def counters(redis_client: Redis) -> RedisCounters:
-    return RedisCounters(redis_client)
+    return RedisCounters(redis_client, Scripts(redis_client))
 
 
 @pytest.fixture(params=["fake", "postgres"])

@@ -36,7 +36,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
 def resealer(stores: Stores, *secrets: str) -> tuple[Resealer, ApiKeys]:
     seals = Seals(secrets, Ambient())
     api_keys = ApiKeys(seals, Ambient())
-    return Resealer(stores[1], stores[0], seals, api_keys), api_keys
+    return Resealer(stores[1], stores[0], seals, api_keys, builders.events()), api_keys
 
 
 async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, ApiKey]:

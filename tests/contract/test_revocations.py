@@ -17,7 +17,7 @@ from tests.patience import until
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+TURNED_AWAY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tokenhouse' AND query = 'COMMIT;'"
 
 
 def revocation(name: str, forget_after: timedelta = DAY) -> Revocation:
@@ -77,7 +77,7 @@ async def test_while_one_recalls_every_other_waits_at_the_door(
     async with asyncio.timeout(10), open_postgres(embedded) as mine, open_postgres(embedded) as other:
         async with PostgresRevocations(mine).recall(NOON):
             waiting = asyncio.create_task(recalled(PostgresRevocations(other)))
-            await until(lambda: database.fetchval(WAITING), within=5)
+            await until(lambda: database.fetchval(TURNED_AWAY), within=5)
             late = revocation("late")
             await PostgresRevocations(mine).add([late])  # whoever ends a session never waits
             assert not waiting.done()

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Session, Swap, SwapState
 from service.stores import keys
+from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
@@ -20,7 +21,7 @@ SLACK = timedelta(minutes=5)  # between writing a lifetime and reading what is l
 
 @pytest.fixture
 def sessions(redis_client: Redis) -> RedisSessions:
-    return RedisSessions(redis_client)
+    return RedisSessions(redis_client, Scripts(redis_client))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Revocation, Session
 from service.stores import keys
+from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
@@ -26,7 +27,7 @@ DIGEST = b"d\0\r\n\xff" * 6
 
 @pytest.fixture
 def sessions(redis_client: Redis) -> RedisSessions:
-    return RedisSessions(redis_client, CAP)
+    return RedisSessions(redis_client, Scripts(redis_client), CAP)
 
 
 async def opened(sessions: RedisSessions, ambient: FakeAmbient, **fields: object) -> Session:

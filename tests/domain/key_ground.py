@@ -58,7 +58,7 @@ class Instances:
         ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens)
         life = KeyLife(
             ring, self.stored, self.denials, settings=Keys.model_validate(settings), longest=tokens.longest,  # type: ignore[arg-type] # as much of the endings as is asked
-            ambient=self.ambient,
+            ambient=self.ambient, events=builders.events(),
         )  # fmt: skip
         return ring, life
 

@@ -8,12 +8,15 @@ from itertools import count
 import fakeredis
 from redis.asyncio import Redis
 
+from service.domain.events import write
 from service.domain.models import Visitor
 from service.domain.throttle import Throttle
 from service.errors import InvalidCredentialsError, RateLimitedError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
 from service.stores.counters import RedisCounters
+from service.stores.scripts import Scripts
+from tests import builders
 
 MINUTE = timedelta(minutes=1)
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -24,8 +27,15 @@ MANY = Rate(quota=1000, window=5 * MINUTE)
 def throttle(
     redis: Redis | None = None, settings: ThrottleSettings | None = None, max_wait: timedelta = timedelta(seconds=10)
 ) -> Throttle:
-    counters = RedisCounters(redis or fakeredis.FakeAsyncRedis())
-    return Throttle(counters, settings or ThrottleSettings(), lambda text: f"<{text[::-1]}>", max_wait)
+    redis = redis or fakeredis.FakeAsyncRedis()
+    counters = RedisCounters(redis, Scripts(redis))
+    return Throttle(
+        counters,
+        settings or ThrottleSettings(),
+        lambda text: f"<{text[::-1]}>",
+        max_wait,
+        events=builders.events(write),
+    )
 
 
 def three(settings: ThrottleSettings | None = None) -> list[Throttle]:

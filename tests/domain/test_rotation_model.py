@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from service.domain.endings import Endings
+from service.domain.events import Reason
+from service.domain.models import Session
 from service.domain.refresh_tokens import RefreshToken
-from service.domain.rotation import Rotation
+from service.domain.rotation import Rotation, StrangeTokenError
 from service.domain.seals import Seals
 from service.errors import InvalidRefreshTokenError
 from service.settings import Tokens as TokenSettings
 from service.stores.denylist import RedisDenylist
 from service.stores.redis import Server
+from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
@@ -42,12 +45,14 @@ class Life(RuleBasedStateMachine):
         self.clients = []
         for _ in range(2):
             redis = fakeredis.FakeAsyncRedis(server=server)
-            live = RedisSessions(redis)
+            live = RedisSessions(redis, Scripts(redis))
             denylist = RedisDenylist(redis, Server(b"run"), self.ambient)
-            endings = Endings(memory, denylist, live, config, self.ambient, keys=FakeSigningKeys())
+            endings = Endings(
+                memory, denylist, live, config, self.ambient, keys=FakeSigningKeys(), events=builders.events()
+            )
             await endings.restore()
             seals = Seals([builders.SECRET], self.ambient)
-            self.rotations.append(Rotation(live, endings, seals, config, self.ambient))
+            self.rotations.append(Rotation(live, endings, seals, config, self.ambient, events=builders.events()))
             self.clients.append(redis)
         self.session = builders.session(self.ambient)
         self.endings = endings
@@ -72,7 +77,7 @@ class Life(RuleBasedStateMachine):
         shown = self.honest if who == "honest" else self.thief
         assert shown
         try:
-            _, successor = self.loop.run(self.rotations[instance].use(shown))
+            _, successor = self.loop.run(self._use(shown, instance))
         except InvalidRefreshTokenError:
             return None
         if who == "thief":
@@ -80,6 +85,13 @@ class Life(RuleBasedStateMachine):
         else:
             self.honest = successor
         return successor
+
+    async def _use(self, shown: RefreshToken, instance: int) -> tuple[Session, RefreshToken]:
+        try:
+            return await self.rotations[instance].use(shown)
+        except StrangeTokenError as strange:
+            await self.rotations[instance].look_into(strange)
+            raise
 
     def _still_allowed(self, successor: RefreshToken | None) -> None:
         if not self.over and self.thief is None:
@@ -134,14 +146,14 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def the_user_logs_out(self) -> None:
-        self.loop.run(self.endings.end(self.session.user_id, [self.session.id]))
+        self.loop.run(self.endings.end(self.session.user_id, [self.session.id], why=Reason.LOGOUT))
         self.over = True
 
     @invariant()
     def a_made_up_token_gets_nothing(self) -> None:
         made_up = RefreshToken.make(self.session.id, self.ambient)
         try:
-            self.loop.run(self.rotations[0].use(made_up))
+            self.loop.run(self._use(made_up, 0))
         except InvalidRefreshTokenError:
             return
         raise AssertionError("a made-up token was taken")

@@ -1,6 +1,6 @@
 """More ground for stories than the common fixtures give: empty databases, and an operator's command line."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -9,6 +9,8 @@ from service.ambient import Ambient
 from service.embedded import Stores
 from service.settings import Settings
 from service.wiring import House, wire
+
+Command = Callable[..., Awaitable[tuple[int, str, str]]]  # exit status, and what was said on both streams
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -16,21 +16,29 @@ from tests.patience import until
 
 FETCHED = ROOT / ".tokenhouse" / "tools"
 PLACES = ("usr/sbin", "usr/bin")
+WITH_LIBRARIES = "start"
+STARTER = """#!/bin/sh
+here=$(dirname "$0")
+LD_LIBRARY_PATH=$(echo "$here"/usr/lib/*-linux-gnu) exec "$here"/usr/*bin/{name} "$@"
+"""
 PATIENCE = 20.0  # seconds for a program to come up or to end
 DOWNLOAD = 180.0  # seconds; longer is a network that does not answer
 
 
-def find(name: str, *asks_version: str) -> Path:
-    """The program of that name, which is also the name of its Debian package. Skips the test where there is none."""
+def find(name: str, *asks_version: str, libraries: Sequence[str] = ()) -> Path:
+    """The program of that name, which is also the name of its Debian package. Skips the test where there is none.
+
+    `libraries`: packages that it needs besides and that a machine may lack.
+    """
     search_path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     on_path = shutil.which(name, path=search_path)
-    kept = [FETCHED / name / place / name for place in PLACES]
+    kept = [FETCHED / name / WITH_LIBRARIES] if libraries else [FETCHED / name / place / name for place in PLACES]
     for program in (*([Path(on_path)] if on_path else []), *kept):
         if program.exists() and _works(program, *asks_version):
             return program
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         pytest.skip(f"{name} is not on PATH, and there is no apt-get to fetch it with")
-    if trouble := _fetch(name):
+    if trouble := _fetch(name, *libraries):
         pytest.skip(f"{name} is not on PATH, and cannot be fetched: {trouble}")
     for program in kept:
         if program.exists() and _works(program, *asks_version):
@@ -63,8 +71,8 @@ def _works(program: Path, *asks_version: str) -> bool:
     return subprocess.run([program, *asks_version], capture_output=True, check=False).returncode == 0
 
 
-def _fetch(package: str) -> str:
-    """Download and unpack a Debian package, by the machine's package lists or, where they are old, by fresh ones."""
+def _fetch(package: str, *libraries: str) -> str:
+    """Download and unpack Debian packages, by the machine's package lists or, where they are old, by fresh ones."""
     FETCHED.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FETCHED) as scratch:
         here = Path(scratch)
@@ -72,15 +80,19 @@ def _fetch(package: str) -> str:
             (here / part).mkdir(parents=True)
         apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=", "-o", f"Dir::Cache={here / 'cache'}"]
         fresh = [*apt, "-o", f"Dir::State::Lists={here / 'lists'}"]
-        trouble = run([*apt, "download", package], here)
+        trouble = run([*apt, "download", package, *libraries], here)
         if trouble:
-            trouble = run([*fresh, "update"], here) or run([*fresh, "download", package], here)
+            trouble = run([*fresh, "update"], here) or run([*fresh, "download", package, *libraries], here)
         if trouble:
             return trouble
-        [archive] = here.glob("*.deb")
-        trouble = run(["dpkg", "-x", str(archive), str(here / "unpacked")], here)
+        unpacked = here / "unpacked"
+        for archive in here.glob("*.deb"):
+            trouble = trouble or run(["dpkg", "-x", str(archive), str(unpacked)], here)
         if not trouble:
-            replace(here / "unpacked", FETCHED / package)
+            starter = unpacked / WITH_LIBRARIES
+            starter.write_text(STARTER.format(name=package))
+            starter.chmod(0o755)
+            replace(unpacked, FETCHED / package)
         return trouble
 
 

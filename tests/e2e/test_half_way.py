@@ -16,7 +16,9 @@ from service.domain.models import Refreshed, Session, User, Visitor
 from service.errors import InvalidRefreshTokenError, UnavailableError
 from service.stores import keys
 from service.stores.denylist import RedisDenylist
+from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
+from tests import builders
 from tests.builders import part
 from tests.conftest import OnFakes
 from tests.fakes import FakeUsers
@@ -56,7 +58,7 @@ class EventfulSessions(RedisSessions):
     """Something happens right after each use."""
 
     def __init__(self, redis: Redis, event: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(redis)
+        super().__init__(redis, Scripts(redis))
         self._event = event
 
     async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
@@ -69,7 +71,7 @@ class UndoneDenylist(RedisDenylist):
     """Something happens between what Postgres remembers and telling Redis so."""
 
     def __init__(self, fakes: OnFakes, event: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(fakes.redis, fakes.house.ground.server, fakes.ambient)
+        super().__init__(fakes.redis, fakes.house.ground.servers, fakes.ambient)
         self._event = event
 
     async def restore(self, *entries: Any, **more: Any) -> None:
@@ -93,8 +95,8 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
     await fakes.redis.flushall()
     denylist = UndoneDenylist(fakes, snapshot.comes_back)
     endings = Endings(
-        fakes.revocations, denylist, RedisSessions(fakes.redis), fakes.house.settings.tokens, fakes.ambient,
-        keys=fakes.house.ground.signing_keys,
+        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis)), fakes.house.settings.tokens, fakes.ambient,
+        keys=fakes.house.ground.signing_keys, events=builders.events(),
     )  # fmt: skip
     await endings.restore()
     assert await denylist.is_whole()

@@ -1,6 +1,5 @@
 """Signing keys and the secret, changed by command while two instances serve on real stores."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -12,40 +11,21 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from service.__main__ import main
 from service.ambient import Ambient
 from service.embedded import Stores
 from service.wiring import wire
 from tests.builders import SECRET, part
 from tests.conftest import Client, Instances, Serve, bearer, real_settings
+from tests.e2e.ground import Command
 from tests.patience import until
 
 NEW_SECRET = SECRET[::-1]
 JWKS = "/.well-known/jwks.json"
-Command = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
 @pytest.fixture
 async def two(instances: Instances) -> list[Client]:
     return await instances(2)
-
-
-@pytest.fixture
-def command(embedded: Stores, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs the `tokenhouse` command on the same stores: its exit status, and what it said on both streams."""
-    monkeypatch.setenv("TOKENHOUSE_DATABASE__URL", embedded.postgres.url)
-    monkeypatch.setenv("TOKENHOUSE_REDIS__URL", embedded.redis.url)
-    monkeypatch.setenv("TOKENHOUSE_SECRET_KEY", SECRET)
-
-    async def run(*words: str, **environment: str) -> tuple[int, str, str]:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        capsys.readouterr()
-        status = await asyncio.to_thread(main, list(words))
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
 
 
 def kid_of(tokens: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A configuration that cannot work: one clear line, exit status 78, never a traceback, never the value."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,46 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> 
         load(file)
 
 
+def keep(file: Path, text: str, mode: int = 0o600) -> None:
+    file.write_text(text)
+    file.chmod(mode)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o620, 0o440 | 0o001 | 0o004])
+def test_a_secrets_file_that_is_open_to_others_stops_the_start(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tokenhouse_secret_key"
+    keep(file, SECRET, mode)
+    said = refusal_of(monkeypatch, capsys, TOKENHOUSE_SECRETS_DIR=str(tmp_path))
+    assert f"TOKENHOUSE_SECRET_KEY: others may read or change {file}: chmod o-rw,g-w {file}" in said
+    assert SECRET not in said
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o440, 0o640])
+def test_secrets_files_as_kubernetes_lays_them_out_are_read(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links to links; the directory they lead to is in there as well."""
+    (tmp_path / "..2026").mkdir()
+    keep(tmp_path / "..2026" / "tokenhouse_secret_key", SECRET, mode)
+    (tmp_path / "..data").symlink_to("..2026")
+    (tmp_path / "tokenhouse_secret_key").symlink_to("..data/tokenhouse_secret_key")
+    monkeypatch.setenv("TOKENHOUSE_SECRETS_DIR", str(tmp_path))
+    assert load().secret_key.get_secret_value() == SECRET
+    (tmp_path / "..2026" / "tokenhouse_secret_key").chmod(mode | 0o004)
+    with pytest.raises(ConfigurationError, match="others may read"):
+        load()
+
+
 def test_the_environment_wins_over_secrets_files_and_those_over_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.yaml").write_text("server: {port: 1, host: a}\ndatabase: {url: from-file}\n")
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    (secrets / "TOKENHOUSE_SERVER__PORT").write_text("2")
-    (secrets / "tokenhouse_database__url").write_text("from-secret\n")
+    keep(secrets / "TOKENHOUSE_SERVER__PORT", "2")
+    keep(secrets / "tokenhouse_database__url", "from-secret\n")
     (secrets / "unrelated").write_text("ignored")
     monkeypatch.setenv("TOKENHOUSE_SECRETS_DIR", str(secrets))
     assert load(tmp_path / "mine.yaml").server.port == 2
@@ -129,3 +162,11 @@ def test_a_secret_is_never_printed_with_the_settings() -> None:
     shown = repr(type(settings)(secret_key=SECRET, database={"url": "postgresql://u:hidden@h/d"}))
     assert SECRET not in shown
     assert "hidden" not in shown
+
+
+def test_tracing_without_its_libraries_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "service.tracing", None)  # it cannot be imported
+    said = refusal_of(monkeypatch, capsys, TOKENHOUSE_TRACING__ENABLED="true")
+    assert "pip install 'tokenhouse[otel]'" in said

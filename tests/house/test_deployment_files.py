@@ -1,5 +1,6 @@
 """What the files of the deployment promise, as far as no container engine is needed to see it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import yaml
 from service.stores import keys
 
 ROOT = Path(__file__).parents[2]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+FILES = ("docker-compose.yml", "docker-compose.observability.yml")
+COMPOSE, OBSERVABILITY = (yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES)
+SERVICES: dict[str, dict[str, Any]] = {**COMPOSE["services"], **OBSERVABILITY["services"]}
 ONE_SHOTS = {"init", "migrate"}
+WATCHING = {"prometheus", "grafana"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOTS)
 STORES = ("postgres", "redis")
 LONG_RANDOM = re.compile(r"[A-Za-z0-9+/_-]{32,}")
@@ -41,14 +44,29 @@ def redis_setting(name: str) -> str:
     return found[1]
 
 
-def test_the_compose_file_follows_the_compose_specification() -> None:
-    call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+def seconds(text: str) -> int:
+    """A duration of these files, which are all in whole seconds."""
+    assert re.fullmatch(r"\d+s", text), text
+    return int(text.removesuffix("s"))
+
+
+def test_the_compose_files_follow_the_compose_specification() -> None:
+    call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", *FILES]
     done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_service_is_known_to_these_tests() -> None:
-    assert SERVICES.keys() == {"init", "migrate", "postgres", "redis", "api", "proxy"}
+    assert COMPOSE["services"].keys() == {"init", "migrate", "postgres", "redis", "api", "proxy"}
+    assert OBSERVABILITY["services"].keys() == WATCHING
+    assert COMPOSE["include"] == [FILES[1]]
+
+
+def test_every_file_that_is_mounted_is_here() -> None:
+    volumes = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    named = {*(COMPOSE["volumes"] or {}), *(OBSERVABILITY["volumes"] or {})}
+    missing = {volume for volume in volumes - named if not (ROOT / volume).exists()}
+    assert not missing
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -73,15 +91,72 @@ def test_the_service_and_the_proxy_get_no_capability_back(service: str) -> None:
     assert "cap_add" not in SERVICES[service]
 
 
-def test_the_proxy_alone_is_published() -> None:
-    assert [name for name in sorted(SERVICES) if "ports" in SERVICES[name]] == ["proxy"]
-    assert SERVICES["proxy"]["ports"] == ["${PORT:-8080}:8080"]
+def test_the_proxy_alone_is_published_and_to_this_host_what_watches() -> None:
+    assert {name: SERVICES[name]["ports"] for name in SERVICES if "ports" in SERVICES[name]} == {
+        "proxy": ["${PORT:-8080}:8080"],
+        "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
+    }
+
+
+@pytest.mark.parametrize("service", sorted(WATCHING))
+def test_what_watches_runs_only_when_asked_for(service: str) -> None:
+    assert SERVICES[service]["profiles"] == ["observability"]
+
+
+def test_metrics_are_read_over_a_network_of_their_own() -> None:
+    assert OBSERVABILITY["networks"]["metrics"]["internal"] is True
+    assert {name for name in SERVICES if "metrics" in SERVICES[name].get("networks", [])} == {"api", "prometheus"}
+    assert environment_of("api")["TOKENHOUSE_METRICS__HOST"] == "0.0.0.0"  # noqa: S104 - inside its container
+    assert "9090" not in text_of("deploy/proxy/haproxy.cfg")
+
+
+def test_nobody_enters_grafana_without_the_password_from_its_file() -> None:
+    environment = environment_of("grafana")
+    assert environment["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/secrets/admin"
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
 
 
 def test_the_stores_live_in_a_network_without_a_way_out() -> None:
     assert COMPOSE["networks"]["back"]["internal"] is True
+    assert {name for name in SERVICES if "back" in SERVICES[name].get("networks", [])} == {"api", "migrate", *STORES}
     assert [SERVICES[store]["networks"] for store in STORES] == [["back"], ["back"]]
-    assert "back" not in SERVICES["proxy"]["networks"]
+
+
+def test_an_instance_is_given_the_time_that_its_end_takes() -> None:
+    shipped = yaml.safe_load(text_of("config.yaml"))["server"]
+    drain = seconds(environment_of("api")["TOKENHOUSE_SERVER__DRAIN"])
+    assert drain > 0
+    assert seconds(SERVICES["api"]["stop_grace_period"]) > drain + seconds(shipped["shutdown_timeout"]) + 3
+
+
+def test_the_proxy_waits_for_a_request_as_long_as_the_service_does() -> None:
+    shipped = yaml.safe_load(text_of("config.yaml"))["server"]
+    config = text_of("deploy/proxy/haproxy.cfg")
+    assert f"timeout http-request {shipped['header_timeout']}\n" in config
+    assert f"http-request wait-for-body time {shipped['body_timeout']}\n" in config
+
+
+def test_the_proxy_sends_nothing_twice_that_may_have_changed_something() -> None:
+    config = text_of("deploy/proxy/haproxy.cfg")
+    assert re.findall(r"^    retries (.+)$", config, re.MULTILINE) == ["1"]
+    assert "    http-request disable-l7-retry unless METH_GET\n" in config
+
+
+def test_the_proxy_refuses_in_the_words_of_the_contract() -> None:
+    lines = re.findall(
+        r"^    http-error status (\d+) content-type (\S+) lf-string '(.+)'$",
+        text_of("deploy/proxy/haproxy.cfg"),
+        re.MULTILINE,
+    )
+    problems = {int(status): json.loads(body) for status, _, body in lines}
+    assert {media_type for _, media_type, _ in lines} == {"application/problem+json"}
+    assert {status: problem["code"] for status, problem in problems.items()} == {
+        400: "malformed_request", 408: "request_timeout", 500: "internal", 502: "unavailable", 503: "unavailable", 504: "unavailable",
+    }  # fmt: skip
+    for status, problem in problems.items():
+        assert problem["status"] == status
+        assert problem.keys() == {"type", "title", "status", "detail", "code", "requestId"}
 
 
 def test_the_api_can_be_scaled() -> None:
@@ -112,16 +187,19 @@ def test_no_secret_is_written_in_the_compose_file() -> None:
 
 
 def test_a_container_sees_its_own_secrets_only() -> None:
-    assert {service: secrets_of(service) for service in ("api", "migrate", *STORES, "proxy")} == {
+    assert {service: secrets_of(service) for service in SERVICES} == {
+        "init": {"vault", "secrets-api", "secrets-migrate", "secrets-postgres", "secrets-redis", "secrets-grafana"},
         "api": {"secrets-api"},
         "migrate": {"secrets-migrate"},
         "postgres": {"secrets-postgres"},
         "redis": {"secrets-redis"},
         "proxy": set(),
+        "prometheus": set(),
+        "grafana": {"secrets-grafana"},
     }
 
 
-@pytest.mark.parametrize("service", ["api", "migrate", *STORES])
+@pytest.mark.parametrize("service", ["api", "migrate", *STORES, "grafana"])
 def test_secrets_are_mounted_for_reading(service: str) -> None:
     assert f"secrets-{service}:/secrets:ro" in SERVICES[service]["volumes"]
 

@@ -1,18 +1,15 @@
 """When a store fails: 503 in time and nothing worse, and back to work by itself."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
-from service.ambient import Ambient
-from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
+from service.embedded import EmbeddedPostgres, EmbeddedRedis
 from service.embedded.server import EmbeddedServer
-from service.wiring import wire
-from tests.conftest import Client, Serve, real_settings
+from tests.e2e.faults.ground import Instance
 from tests.e2e.outages import (
     BY_POSTGRES,
     BY_REDIS,
@@ -26,40 +23,6 @@ from tests.e2e.outages import (
 from tests.patience import until
 
 POLICY_NOTICE = 10.0  # seconds until `/readyz` tells that Redis may forget at will
-DURABLE = {"synchronous_commit": "on"}  # for these tests kill it; a lost power supply they do not try
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """Stores for these tests alone."""
-    directory = tmp_path_factory.mktemp("outages")
-    with socket_directory() as for_postgres, socket_directory() as for_redis:
-        postgres = EmbeddedPostgres(directory / "postgres", for_postgres, fast=True, options=DURABLE)
-        redis = EmbeddedRedis(directory / "redis", for_redis)
-        postgres.start()
-        redis.start()
-        yield Stores(postgres, redis)
-        redis.stop()
-        postgres.stop()
-
-
-@pytest.fixture
-async def scene(own: Stores, serve: Serve) -> AsyncIterator[Scene]:
-    async with AsyncExitStack() as closing:
-        client = await instance(own, serve, closing)
-        person = await client.sign_up()
-        tokens, spare = await client.log_in(person), await client.log_in(person)
-        yield Scene(own.postgres, own.redis, client, person, tokens, spare)
-        for server in (own.redis, own.postgres):  # whatever a failed test left behind
-            server.kill()
-            server.start()
-
-
-async def instance(own: Stores, serve: Serve, closing: AsyncExitStack, **sections: dict[str, Any]) -> Client:
-    house = wire(real_settings(own, **sections), Ambient())
-    closing.push_async_callback(house.close)
-    await house.open()
-    return await serve(house)
 
 
 async def configure(scene: Scene, name: str, value: str) -> None:
@@ -145,14 +108,13 @@ async def test_a_full_redis_refuses_what_it_cannot_keep_and_answers_the_rest(sce
     assert (await scene.client.me(scene.spare)).status == 401
 
 
-async def test_a_full_redis_refuses_what_must_be_counted(own: Stores, scene: Scene, serve: Serve) -> None:
-    async with AsyncExitStack() as closing:
-        limited = await instance(own, serve, closing, throttle={"exempt": []})
-        strict = Scene(scene.postgres, scene.redis, limited, scene.person, scene.tokens, scene.spare)
-        await configure(scene, "maxmemory", "1")
-        await all_unavailable(strict, BY_REDIS, "login", "sign up", "refresh", "log out")
-        await configure(scene, "maxmemory", "0")
-        await recovers(strict)
+async def test_a_full_redis_refuses_what_must_be_counted(scene: Scene, instance: Instance) -> None:
+    limited = await instance(throttle={"exempt": []})
+    strict = replace(scene, client=limited)
+    await configure(scene, "maxmemory", "1")
+    await all_unavailable(strict, BY_REDIS, "login", "sign up", "refresh", "log out")
+    await configure(scene, "maxmemory", "0")
+    await recovers(strict)
 
 
 async def test_a_redis_that_may_evict_is_not_ready_until_it_is_set_right(scene: Scene) -> None:

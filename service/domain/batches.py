@@ -13,8 +13,9 @@ MOST = 512  # questions in one round trip: more would make the store's other cal
 class Batch(Generic[Q, A]):
     """`ask` puts a question into the batch of this turn; `answer_all` gets the batch and answers in the same order."""
 
-    def __init__(self, answer_all: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
+    def __init__(self, answer_all: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], most: int = MOST) -> None:
         self._answer_all = answer_all
+        self._most = most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -30,7 +31,7 @@ class Batch(Generic[Q, A]):
     def _depart(self) -> None:
         """Also called when a batch is back: who came meanwhile travels together."""
         while self._waiting and len(self._under_way) < AT_ONCE:
-            leaving, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            leaving, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             task = asyncio.create_task(self._travel(leaving))
             self._under_way.add(task)
             task.add_done_callback(self._is_back)

@@ -1,0 +1,99 @@
+"""`tokenhouse audit [--user EMAIL_OR_ID] [--since 7d] [--limit N] [--json]`."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.domain import emails
+from service.domain.audit import Entry
+from service.errors import ConfigurationError, UnavailableError
+from service.settings import load
+from service.settings.units import parse_duration
+from service.wiring import House, wire
+
+DEFAULT_SINCE = timedelta(days=7)
+DEFAULT_LIMIT = 100
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "show the audit trail, the newest event first"
+    audit = commands.add_parser("audit", help=about, description=about)
+    audit.add_argument("--user", metavar="EMAIL_OR_ID", help="of this account alone; a deleted one is known by its id")
+    audit.add_argument("--since", metavar="SPAN", type=_span, default=DEFAULT_SINCE, help="how far back: 7d, 24h (7d)")
+    audit.add_argument("--limit", metavar="N", type=int, default=DEFAULT_LIMIT, help="at most so many (100)")
+    audit.add_argument("--json", action="store_true", help="one JSON object a line")
+    audit.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    settings = load(asked.config)
+    settings.require_stores_and_secret()
+    if not settings.audit.enabled:
+        raise ConfigurationError("audit.enabled is false: there is no audit trail to show")
+    house = wire(settings, Ambient())
+    outages: tuple[type[Exception], ...] = (*house.services.outages, UnavailableError)
+    try:
+        entries = asyncio.run(_find(house, asked))
+    except outages as error:
+        print(f"tokenhouse: Postgres does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's word to its user
+        return 1
+    print("\n".join(_json(entry) for entry in entries) if asked.json else _table(entries))  # noqa: T201 - the command's answer
+    return 0
+
+
+async def _find(house: House, asked: argparse.Namespace) -> Sequence[Entry]:
+    try:
+        await house.open_postgres()
+        since = house.services.ambient.now() - asked.since
+        if asked.user is None:
+            return await house.audit.trail.latest(since, asked.limit)
+        user_id, account = await _who(house, asked.user)
+        return await house.audit.trail.of_user(user_id, account, since, asked.limit)
+    finally:
+        await house.close()
+
+
+async def _who(house: House, text: str) -> tuple[UUID | None, str]:
+    """The user's id, if there is such a user, and what stands for the address in events."""
+    if "@" in text:
+        address = emails.for_look_up(text)
+        user = await house.ground.users.by_email(address)
+        return user.id if user else None, house.events.account(address)
+    try:
+        user_id = UUID(text)
+    except ValueError:
+        raise ConfigurationError("--user takes an e-mail address or a user id (a UUID)") from None
+    user = await house.ground.users.by_id(user_id)
+    return user_id, house.events.account(user.canonical_email) if user else ""
+
+
+def _table(entries: Sequence[Entry]) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("TIME", "EVENT", "OUTCOME", "REASON", "SOURCE", "SESSION OR KEY", "USER", "REQUEST")
+    ]
+    for entry in entries:
+        event, time = entry.event, entry.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        where = (event.source, event.session_id or event.key_id, str(event.user_id or event.account), entry.request_id)
+        rows.append((time, event.name, event.outcome, event.reason or "-", *(fact or "-" for fact in where)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _json(entry: Entry) -> str:
+    request = {"request_id": entry.request_id} if entry.request_id else {}
+    return json.dumps({"time": entry.at.isoformat(), "event": entry.event.name, **entry.event.facts, **request})
+
+
+def _span(text: str) -> timedelta:
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not isinstance(span, timedelta):
+        raise argparse.ArgumentTypeError("write a span such as 12h or 7d")
+    return span

@@ -1,0 +1,132 @@
+"""`tokenhouse doctor [--json]`: whether a deployment is as it should be, by its own settings."""
+
+import argparse
+import asyncio
+import json
+import resource
+from collections.abc import Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.api.tls import Certificate
+from service.domain.checkup import keys, postgres, redis
+from service.domain.checkup import settings as settings_check
+from service.domain.checkup.finding import Finding, Level, ok, problem, silent, warning
+from service.domain.seals import Seals
+from service.errors import ConfigurationError
+from service.settings import Server, Settings, load
+from service.stores import inspection, migrations
+from service.stores.denylist import RedisDenylist
+from service.wiring import Ground, wire
+
+SAMPLE = 200  # API keys that are opened
+BEFORE_ALL = UUID(int=0)
+Outages = tuple[type[Exception], ...]
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "check a deployment: stores, policies, clocks, secrets, keys, proxies, limits; changes nothing"
+    doctor = commands.add_parser("doctor", help=about, description=about)
+    doctor.add_argument("--json", action="store_true", help="one JSON object a line")
+    doctor.set_defaults(run=run)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Exit status 1 when anything is a problem."""
+    settings = load(asked.config)
+    settings.require_stores_and_secret()
+    findings = asyncio.run(examine(settings, Ambient()))
+    print("\n".join(map(_json, findings)) if asked.json else _table(findings))  # noqa: T201 - the command's answer
+    return 1 if any(one.level is Level.PROBLEM for one in findings) else 0
+
+
+async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
+    house = wire(settings, ambient)
+    outages = house.services.outages
+    try:
+        return [
+            *settings_check.judge(settings, _open_files()),
+            *_certificate(settings.server),
+            *await _postgres(settings, ambient, outages),
+            *await _keys(settings, house.ground, ambient, outages),
+            *await _redis(settings, house.ground, ambient, outages),
+            *await _denylist(house.ground, ambient, outages),
+        ]
+    finally:
+        await house.close()
+
+
+async def _postgres(settings: Settings, ambient: Ambient, outages: Outages) -> list[Finding]:
+    url, database = settings.database.url.get_secret_value(), settings.database
+    try:
+        findings = postgres.judge(await inspection.of_postgres(url, ambient), database)
+        pending = await migrations.migrate(url, dry=True)
+    except outages as error:
+        return [silent("postgres", "TOKENHOUSE_DATABASE__URL", error)]
+    except ConfigurationError as error:
+        return [*findings, problem("postgres.schema", str(error), "install the version that made this database")]
+    return [*findings, postgres.judge_schema(pending, may_migrate=database.migrate_on_start)]
+
+
+async def _keys(settings: Settings, ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+    """By the stores themselves and not by a key ring, which would make keys where there are none."""
+    assert ground.postgres is not None  # noqa: S101 - `wire` lays no other ground
+    try:
+        await ground.postgres.open()
+        rows = await ground.signing_keys.all()
+        api_keys = await ground.users.sealed_api_keys(BEFORE_ALL, SAMPLE)
+    except outages as error:
+        return [warning("keys", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    seals = Seals(settings.secrets, ambient)
+    return [
+        *keys.judge(rows, settings.keys, settings.tokens.longest, ambient.now()),
+        *keys.judge_seals(rows, api_keys, seals, len(settings.secret_keys_previous)),
+    ]
+
+
+async def _redis(settings: Settings, ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+    url = settings.redis.url.get_secret_value()
+    try:
+        primaries = await inspection.of_redis(ground.redis, ground.servers, url, ambient)
+    except outages as error:
+        return [silent("redis", "TOKENHOUSE_REDIS__URL", error)]
+    return [
+        finding for address, facts in primaries for finding in redis.judge(facts, address if len(primaries) > 1 else "")
+    ]
+
+
+async def _denylist(ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+    try:
+        is_whole = await RedisDenylist(ground.redis, ground.servers, ambient).is_whole()
+    except outages as error:
+        return [warning("redis.denylist", f"not looked at ({type(error).__name__})", "see the lines about redis")]
+    return [redis.judge_marker(is_whole=is_whole)]
+
+
+def _certificate(server: Server) -> list[Finding]:
+    if server.tls_certificate is None:
+        return []
+    try:
+        Certificate(server)
+    except ConfigurationError as error:
+        return [problem("tls", str(error), "no instance starts until it is mended")]
+    return [ok("tls", "the certificate and its key belong together")]
+
+
+def _open_files() -> int | None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # which `serve` allows itself
+    return None if most == resource.RLIM_INFINITY else most
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    checks = max(len(one.check) for one in findings)
+    lines = [
+        f"{one.level:7}  {one.check:{checks}}  {one.said}{f'; {one.advice}' if one.advice else ''}" for one in findings
+    ]
+    problems, warnings = (sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING))
+    return "\n".join((*lines, f"{problems} problems, {warnings} warnings"))
+
+
+def _json(finding: Finding) -> str:
+    return json.dumps(asdict(finding))

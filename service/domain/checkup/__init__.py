@@ -1,0 +1,1 @@
+"""What `tokenhouse doctor` makes of the facts: judgements alone, no I/O."""

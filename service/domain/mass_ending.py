@@ -1,0 +1,40 @@
+"""Ending every session of everybody: when nobody can tell any more which tokens are in good hands."""
+
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.domain.key_life import KeyLife
+from service.domain.key_states import State
+from service.domain.models import Revocation
+from service.domain.ports import AllSessions, RefreshSessions, Revocations
+from service.settings import Tokens as TokenSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassEnding:
+    """The tokens die with their keys, which takes a handful of entries for any number of sessions."""
+
+    everywhere: AllSessions
+    memory: Revocations
+    sessions: RefreshSessions
+    key_life: KeyLife
+    settings: TokenSettings
+    ambient: Ambient
+
+    async def run(self) -> int:
+        """How many sessions were ended. May be run again at any time.
+
+        Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each session,
+        lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
+        """
+        count = 0
+        async for page in self.everywhere.pages():
+            now = self.ambient.now()
+            ended = [Revocation(one, user, now, now + self.settings.refresh_lifetime) for one, user in sorted(page)]
+            await self.memory.add(ended)
+            await self.sessions.remove(ended)
+            count += len(ended)
+        keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]
+        for kid, _ in sorted(keys, key=lambda one: one[1] is State.ACTIVE):  # so that the active one never signs alone
+            await self.key_life.kill(kid)
+        return count

@@ -1,0 +1,48 @@
+"""What the log says of a store that fails: a line when it does and one when it is back, however many requests ask."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.readiness import Readiness
+
+EVERY = 1.0  # seconds between two looks at stores that failed; as long as readiness keeps an answer
+log = structlog.get_logger(__name__)
+
+
+class StoreWatch:
+    def __init__(self, readiness: Readiness, ambient: Ambient, every: float = EVERY) -> None:
+        self._readiness = readiness
+        self._ambient = ambient
+        self._every = every
+        self._watching: asyncio.Task[None] | None = None
+        self._refused = 0
+
+    def note(self, error: Exception) -> None:
+        """A request had to be refused for this error of a store's."""
+        self._refused += 1
+        if self._watching is None or self._watching.done():
+            log.warning("a store does not answer", error=type(error).__name__)
+            self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        if self._watching:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+
+    async def _watch(self) -> None:
+        began, told = self._ambient.monotonic(), None
+        while True:
+            await asyncio.sleep(self._every)
+            state = await self._readiness.state()
+            if state.is_ready:
+                seconds = round(self._ambient.monotonic() - began, 1)
+                refused, self._refused = self._refused, 0
+                log.warning("the stores answer again", seconds=seconds, refused=refused)
+                return
+            if state != told:
+                told = state
+                log.warning("stores not ready", postgres=state.postgres, redis=state.redis)

@@ -1,0 +1,45 @@
+"""Where the stores are: URLs, which may name several hosts."""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from service.errors import ConfigurationError
+
+POSTGRES = ("postgresql", "postgres")
+REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service's name, perhaps a database
+
+
+def hosts_of(url: str, port: int) -> list[tuple[str, int]]:
+    """The hosts of `scheme://user:password@host:1,host:2/path`, with `port` where a host has none.
+
+    Raises ValueError, which may quote a part of a password.
+    """
+    names = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    parts = [urlsplit(f"//{name}") for name in names]
+    return [(part.hostname or "", port if part.port is None else part.port) for part in parts]
+
+
+def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    """Here and not in the driver, whose complaint would quote a part of the password."""
+    try:
+        parts, hosts = urlsplit(url), hosts_of(url, 0)
+    except ValueError:
+        parts, hosts = urlsplit(""), []
+    engine = parts.scheme.partition("+")[2]
+    if parts.scheme not in schemes or parts.fragment or (engine and not all(host for host, _ in hosts)):
+        raise ConfigurationError(
+            f"{name} is no {schemes[0]}:// URL; in a password, percent-encode what is no letter or digit"
+        )
+    if len(hosts) > 1 and not engine and parts.scheme not in POSTGRES:
+        raise ConfigurationError(f"{name} names several hosts: say redis+sentinel:// or redis+cluster://")
+    if len(hosts) > 1 and not all(host for host, _ in hosts):
+        raise ConfigurationError(f"{name} has a comma where no host is")
+    _require_good_path(name, engine, parts)
+
+
+def _require_good_path(name: str, engine: str, parts: SplitResult) -> None:
+    if engine == "sentinel" and not WATCHED.fullmatch(parts.path):
+        raise ConfigurationError(f"{name} names no service: redis+sentinel://host:26379,host2:26379/SERVICE")
+    if engine == "cluster" and parts.path not in ("", "/", "/0"):
+        raise ConfigurationError(f"{name} names a database, but a cluster has only one: leave the path empty")

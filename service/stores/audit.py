@@ -1,0 +1,72 @@
+"""The `audit_events` table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from service.domain.audit import Entry
+from service.domain.events import Event, Name, Outcome
+from service.stores.postgres import Postgres
+
+AT_ONCE = 2_000  # rows that one statement removes: a fraction of the database's patience
+_EVENT = ("name", "outcome", "reason", "user_id", "session_id", "account", "key_id", "source")
+_COLUMNS = f"id, at, {', '.join(_EVENT)}, request_id"
+INSERT = f"""
+    INSERT INTO audit_events ({_COLUMNS})
+    SELECT * FROM unnest(
+        $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+        $9::text[], $10::text[], $11::text[]
+    )
+    ON CONFLICT (id) DO NOTHING
+"""  # noqa: S608 - our own column names
+LATEST = f"SELECT {_COLUMNS} FROM audit_events WHERE at >= $1 ORDER BY at DESC, id LIMIT $2"  # noqa: S608 - as above
+OF_USER = f"""
+    SELECT {_COLUMNS}
+    FROM audit_events
+    WHERE (user_id = $1 OR (account = $2 AND account <> '')) AND at >= $3
+    ORDER BY at DESC, id
+    LIMIT $4
+"""  # noqa: S608 - as above
+FORGET = """
+    WITH gone AS (
+        DELETE FROM audit_events
+        WHERE id IN (SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        RETURNING id
+    )
+    SELECT count(*) AS count FROM gone
+"""
+
+
+class PostgresAuditTrail:
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        events = [[getattr(entry.event, name) for entry in entries] for name in _EVENT]
+        await self._postgres.execute(
+            INSERT,
+            [entry.id for entry in entries],
+            [entry.at for entry in entries],
+            *events,
+            [entry.request_id for entry in entries],
+        )
+
+    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
+        return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit)]
+
+    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
+        return [_entry(row) for row in await self._postgres.fetch(OF_USER, user_id, account, since, limit)]
+
+    async def forget(self, before: datetime) -> None:
+        while True:
+            row = await self._postgres.fetchrow(FORGET, before, AT_ONCE)
+            if row is None or row["count"] < AT_ONCE:
+                return
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    facts = {name: row[name] for name in _EVENT}
+    facts |= {"name": Name(row["name"]), "outcome": Outcome(row["outcome"])}
+    return Entry(row["id"], row["at"], Event(**facts), row["request_id"])

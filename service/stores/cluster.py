@@ -1,0 +1,216 @@
+"""Redis Cluster: an ordinary client for each primary, and every command to the one that its key lives on.
+
+redis-py's own cluster client cannot keep our rules (docs/decisions/0016); this one does, being made of clients that do.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS as SLOTS
+from redis.crc import key_slot
+from redis.exceptions import AskError, ClusterDownError, ClusterError, MovedError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from service.settings import Redis as RedisSettings
+from service.stores.redis import MOVING, OUTAGES, Server, client
+
+PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
+HOPS = 4  # redirections that one command follows
+PACE = 0.1  # seconds between two looks at the map
+ASTRAY = (RedisConnectionError, RedisTimeoutError, OSError, ClusterError, AskError)  # the map may be out of date
+Address = tuple[str, int]
+Command = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    address: Address
+    redis: Redis
+    server: Server
+
+
+class Answer(NamedTuple):
+    """What came back, an error too, and the run id of the server that said it."""
+
+    said: Any
+    run_id: bytes = b""
+
+
+class Claim(NamedTuple):
+    """Sorts by age."""
+
+    epoch: int
+    address: Address
+    first: int
+    last: int
+
+
+class Cluster(Redis):
+    """Also says, as `Servers` do, which server lies behind a key or an answer."""
+
+    partitions: Sequence[str] = PARTITIONS
+
+    def __init__(self, settings: RedisSettings, doors: Sequence[Address], options: dict[str, Any]) -> None:
+        """`doors`: some nodes of the cluster, who know the others."""
+        self._settings = settings
+        self._doors = tuple(doors)
+        self._options = options
+        self._nodes: dict[Address, Node] = {}
+        self._slots: list[Node | None] = []
+        self._looking: asyncio.Task[None] | None = None
+        super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
+
+    async def execute_command(self, *args: object, **options: object) -> Any:  # noqa: ANN401 - each command has its own
+        [answer] = await self.send([(args, options)])
+        if isinstance(answer.said, Exception):
+            raise answer.said
+        return answer.said
+
+    def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> Pipeline:  # noqa: ARG002, FBT001, FBT002 - redis-py's own signature
+        return Turn(self)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002, FBT001 - redis-py's own signature
+        if self._looking is not None:
+            self._looking.cancel()
+        for node in self._nodes.values():
+            await node.redis.aclose()
+
+    def home_of(self, key: str) -> str:
+        node = self._slots[key_slot(key.encode())] if self._slots else None
+        return f"{node.address}" if node else ""
+
+    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
+        return pipe.runs if isinstance(pipe, Turn) else [b""] * count
+
+    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, Server]]:  # noqa: ARG002 - one server needs it
+        await self._know_the_map()
+        return [(node.redis, node.server) for node in dict.fromkeys(self._slots) if node]
+
+    async def send(self, commands: Sequence[Command]) -> list[Answer]:
+        """Commands to their primaries, all at once; those of one slot keep their order. No outage is raised."""
+        try:
+            await self._know_the_map()
+        except RedisConnectionError as error:
+            return [Answer(error)] * len(commands)
+        answers = [Answer(ClusterDownError("nobody serves this slot"))] * len(commands)
+        loads: dict[Node, list[int]] = {}
+        for place, (args, _) in enumerate(commands):
+            if node := self._slots[_slot(args)]:
+                loads.setdefault(node, []).append(place)
+        coming = [_deliver(node, [commands[place] for place in places]) for node, places in loads.items()]
+        for places, back in zip(loads.values(), await asyncio.gather(*coming), strict=True):
+            for place, answer in zip(places, back, strict=True):
+                answers[place] = answer
+        for place, command in enumerate(commands):
+            if isinstance(answers[place].said, AskError):
+                answers[place] = await self._follow(answers[place].said, command)
+        if any(isinstance(answer.said, ASTRAY) for answer in answers):
+            self._look_again()
+        return answers
+
+    async def _follow(self, redirection: AskError, command: Command) -> Answer:
+        """A redirected command was not executed, so this is no second try."""
+        answer = Answer(redirection)
+        for _ in range(HOPS):
+            node = self._node((redirection.host, redirection.port))
+            if isinstance(redirection, MovedError):
+                self._slots[redirection.slot_id] = node
+                self._look_again()
+                answers = await _deliver(node, [command])
+            else:
+                answers = await _deliver(node, [(("ASKING",), {}), command])
+                answers = [Answer(one.said, MOVING) for one in answers]
+            answer = answers[-1]
+            if not isinstance(answer.said, AskError):
+                break
+            redirection = answer.said
+        return answer
+
+    def _node(self, address: Address) -> Node:
+        if address not in self._nodes:
+            server = Server()
+            host, port = address
+            redis = client(self._settings, server, {**self._options, "host": host, "port": port})
+            self._nodes[address] = Node(address, redis, server)
+        return self._nodes[address]
+
+    async def _know_the_map(self) -> None:
+        if not self._slots:
+            await self._look()
+        if not self._slots:
+            raise RedisConnectionError("no node of the cluster answers")
+
+    def _look_again(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_in_peace())
+
+    async def _look_in_peace(self) -> None:
+        await self._look()
+        await asyncio.sleep(PACE)
+
+    async def _look(self) -> None:
+        """Ask every node for its map: the later claim to a slot, by the cluster's own count, is right."""
+        known = {*self._doors, *self._nodes}
+        maps = await asyncio.gather(*(self._ask(self._node(address)) for address in known))
+        claims = sorted({claim for one in maps for claim in one})
+        if not claims:
+            return
+        slots: list[Node | None] = [None] * SLOTS
+        for _, address, first, last in claims:
+            slots[first : last + 1] = [self._node(address)] * (last + 1 - first)
+        self._slots = slots
+        for address in set(self._nodes) - {node.address for node in slots if node} - {*self._doors}:
+            await self._nodes.pop(address).redis.aclose()
+
+    async def _ask(self, node: Node) -> list[Claim]:
+        [answer] = await _deliver(node, [(("CLUSTER NODES",), {})])
+        return [] if isinstance(answer.said, Exception) else list(_claims(answer.said, node.address[0]))
+
+
+class Turn(Pipeline):
+    """A pipeline whose commands part company. An outage of one primary leaves the others' answers as they are."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction=False, shard_hint=None)
+        self._cluster = cluster
+        self.runs: list[bytes] = []
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
+        commands, self.command_stack = self.command_stack, []
+        answers = await self._cluster.send(commands)
+        self.runs = [answer.run_id for answer in answers]
+        said = [answer.said for answer in answers]
+        if raise_on_error and (errors := [one for one in said if isinstance(one, Exception)]):
+            raise errors[0]
+        return said
+
+
+async def _deliver(node: Node, commands: Sequence[Command]) -> list[Answer]:
+    """What a node answers; its outage is the answer to every command."""
+    try:
+        async with node.redis.pipeline(transaction=False) as pipe:
+            for args, options in commands:
+                pipe.execute_command(*args, **options)
+            said = await pipe.execute(raise_on_error=False)
+    except OUTAGES as error:
+        said = [error] * len(commands)
+    return [Answer(one, node.server.run_id) for one in said]
+
+
+def _slot(args: Sequence[Any]) -> int:
+    """By the first key: the first argument, or a script's first."""
+    key = args[3] if args[0] in ("EVAL", "EVALSHA") else args[1]
+    return key_slot(key if isinstance(key, bytes) else str(key).encode())
+
+
+def _claims(said: Mapping[str, Any], asked: str) -> Iterator[Claim]:
+    """Read CLUSTER NODES. A node may not know its own host, and others may have lost a node's address."""
+    for address, node in said.items():
+        host, _, port = address.rpartition(":")
+        for first, *last in node["slots"] if int(port) else ():
+            yield Claim(int(node["epoch"]), (host or asked, int(port)), int(first), int(last[0] if last else first))

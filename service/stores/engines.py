@@ -1,0 +1,42 @@
+"""Which kind of Redis a URL names: one server, one watched by Sentinels, or a cluster. Decided nowhere else."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
+
+from service.settings import Redis as RedisSettings
+from service.settings import hosts_of
+from service.stores.cluster import Cluster
+from service.stores.redis import Server, Servers, client
+from service.stores.sentinel import watched
+
+SENTINEL_PORT, CLUSTER_PORT = 26379, 6379
+
+
+def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
+    """A client that connects when first used, and what is known about the servers behind it."""
+    url = settings.url.get_secret_value()
+    transport, _, engine = urlsplit(url).scheme.partition("+")
+    server = Server()
+    if engine == "cluster":
+        cluster = Cluster(settings, hosts_of(url, CLUSTER_PORT), _options(url, transport))
+        return cluster, cluster
+    if engine == "sentinel":
+        service, _, db = urlsplit(url).path.removeprefix("/").partition("/")
+        options = {"db": int(db or 0)} | _options(url, transport)
+        return watched(settings, server, hosts_of(url, SENTINEL_PORT), service, options), server
+    return client(settings, server, {**parse_url(url)}), server
+
+
+async def primaries(redis: Redis) -> list[Redis]:
+    """Each server with a client of its own: for commands that concern a server and not a key."""
+    return [one for one, _ in await redis.primaries(redis)] if isinstance(redis, Cluster) else [redis]
+
+
+def _options(url: str, transport: str) -> dict[str, Any]:
+    """What redis-py makes of the user, the password and the query, which hold for every server."""
+    parts = urlsplit(url)
+    user = parts.netloc.rpartition("@")[0]
+    return {**parse_url(f"{transport}://{user}@/?{parts.query}")}

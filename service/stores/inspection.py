@@ -1,0 +1,120 @@
+"""What the stores say about themselves, for `tokenhouse doctor`. Nothing is written, nothing is changed."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import NoPermissionError, ResponseError
+
+from service.ambient import Ambient
+from service.domain.checkup.postgres import PostgresFacts
+from service.domain.checkup.redis import RedisFacts
+from service.stores import postgres
+from service.stores.redis import Servers
+
+POSTGRES = """
+    SELECT
+        current_setting('server_version') AS version,
+        current_setting('server_version_num')::int AS version_number,
+        pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS is_read_only,
+        coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
+        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_make_tables,
+        current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
+            AND current_setting('synchronous_commit') <> 'off' AS is_durable,
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS room,
+        (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL)::int AS in_use,
+        clock_timestamp() AS now
+"""
+PATIENCE = 5.0  # seconds; an operator waits longer than a request
+POWERS = (("FLUSHALL",), ("CONFIG", "SET", "maxmemory-policy", "noeviction"))
+QUEUED = b"QUEUED"
+
+
+async def of_postgres(url: str, ambient: Ambient) -> PostgresFacts:
+    """Raises Postgres' outages."""
+    connection = await postgres.connect(url, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
+    try:
+        before = ambient.now()
+        row = dict(cast("Any", await connection.fetchrow(POSTGRES)))
+        return PostgresFacts(ahead=row.pop("now") - _middle(before, ambient.now()), **row)
+    finally:
+        await connection.close(timeout=PATIENCE)
+
+
+async def of_redis(redis: Redis, servers: Servers, url: str, ambient: Ambient) -> Sequence[tuple[str, RedisFacts]]:
+    """Of each primary, with its address. Raises Redis' outages."""
+    is_encrypted = urlsplit(url).scheme.startswith("rediss")
+    return [
+        (_address(one), await _of_one(one, ambient, is_encrypted=is_encrypted))
+        for one, _ in await servers.primaries(redis)
+    ]
+
+
+async def lacks_a_log(redis: Redis, servers: Servers) -> bool:
+    """Whether a primary keeps no append-only file. Raises Redis' outages."""
+    said = [await one.info("persistence") for one, _ in await servers.primaries(redis)]
+    return not all(one["aof_enabled"] for one in said)
+
+
+async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool) -> RedisFacts:
+    said = await redis.info()
+    before = ambient.now()
+    seconds, micros = await redis.time()
+    ahead = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros) - _middle(before, ambient.now())
+    return RedisFacts(
+        version=said["redis_version"],
+        is_primary=said["role"] == "master",
+        is_loading=bool(said["loading"]),
+        policy=said["maxmemory_policy"],
+        memory_used=said["used_memory"],
+        memory_allowed=said["maxmemory"],
+        evicted=said["evicted_keys"],
+        has_log=bool(said["aof_enabled"]),
+        fsync=await _fsync(redis),
+        log_is_good=said.get("aof_last_write_status", "ok") == said.get("aof_last_bgrewrite_status", "ok") == "ok",
+        snapshots_are_good=said["rdb_last_bgsave_status"] == "ok",
+        powers=await _powers(redis),
+        is_encrypted=is_encrypted,
+        ahead=ahead,
+    )
+
+
+async def _fsync(redis: Redis) -> str:
+    with suppress(NoPermissionError, ResponseError):  # hosted ones have no CONFIG at all
+        return str((await redis.config_get("appendfsync")).get("appendfsync", ""))
+    return ""
+
+
+async def _powers(redis: Redis) -> frozenset[str]:
+    """Which dangerous commands the user may give: each is queued in a transaction that is then discarded, never run."""
+    connection = await redis.connection_pool.get_connection()
+    try:
+        await _say(connection, "MULTI")
+        allowed = {" ".join(words[:2]) for words in POWERS if await _say(connection, *words) == QUEUED}
+        await _say(connection, "DISCARD")
+        return frozenset(allowed)
+    finally:
+        await connection.disconnect()  # whatever happened, nothing stays queued
+        await redis.connection_pool.release(connection)
+
+
+async def _say(connection: AbstractConnection, *words: str) -> object:
+    try:
+        await connection.send_command(*words)
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as refusal:  # NOPERM among them
+        return refusal
+
+
+def _address(redis: Redis) -> str:
+    told = redis.connection_pool.connection_kwargs
+    return f"{told.get('host', '')}:{told.get('port', '')}".strip(":")
+
+
+def _middle(before: datetime, after: datetime) -> datetime:
+    return before + (after - before) / 2

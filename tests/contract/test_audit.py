@@ -1,0 +1,131 @@
+"""What the audit trail promises, in memory and on a real Postgres; and that nobody waits for it."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from service.domain.audit import MOST, Audit, AuditTrail, Entry
+from service.domain.events import Event, Name, Outcome, Reason
+from service.settings import Audit as AuditSettings
+from service.stores import audit as store
+from service.stores.audit import PostgresAuditTrail
+from tests.builders import NOON, FakeAmbient
+from tests.contract.ground import open_postgres
+from tests.fakes import FakeAuditTrail
+
+HOUR = timedelta(hours=1)
+ADA, GRACE = UUID(int=1), UUID(int=2)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def trail(request: pytest.FixtureRequest) -> AsyncIterator[AuditTrail]:
+    if request.param == "fake":
+        yield FakeAuditTrail()
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield PostgresAuditTrail(postgres)
+
+
+def entry(number: int, **facts: object) -> Entry:
+    event = Event(**({"name": Name.LOGGED_IN, "user_id": ADA} | facts))  # type: ignore[arg-type] # any of its fields
+    return Entry(UUID(int=number), NOON + number * HOUR, event, f"request-{number}")
+
+
+async def test_an_entry_comes_back_as_it_was(trail: AuditTrail) -> None:
+    whole = entry(
+        1, outcome=Outcome.FAILURE, reason=Reason.WRONG_PASSWORD, session_id="s", account="a", key_id="k",
+        source="192.0.2.0/24",
+    )  # fmt: skip
+    bare = Entry(UUID(int=2), NOON, Event(Name.RESTORED, source=""))
+    await trail.add([whole, bare])
+    await trail.add([])
+    assert list(await trail.latest(NOON - HOUR, 10)) == [whole, bare]
+
+
+async def test_an_entry_that_is_written_again_is_there_once(trail: AuditTrail) -> None:
+    await trail.add([entry(1)])
+    await trail.add([entry(1), entry(2)])
+    assert list(await trail.latest(NOON, 10)) == [entry(2), entry(1)]
+
+
+async def test_a_user_s_events_are_theirs_and_those_about_their_address(trail: AuditTrail) -> None:
+    before_sign_up = entry(1, user_id=None, account="<ada>", name=Name.LOGIN_FAILED)
+    others = [entry(3, user_id=GRACE), entry(4, user_id=None), entry(5, user_id=None, account="<grace>")]
+    await trail.add([before_sign_up, entry(2), *others, entry(6)])
+    assert list(await trail.of_user(ADA, "<ada>", NOON, 10)) == [entry(6), entry(2), before_sign_up]
+    assert list(await trail.of_user(ADA, "", NOON, 10)) == [entry(6), entry(2)]
+    assert list(await trail.of_user(None, "<ada>", NOON, 10)) == [before_sign_up]
+    assert list(await trail.of_user(None, "", NOON, 10)) == []
+
+
+async def test_the_latest_are_told_within_span_and_number(trail: AuditTrail) -> None:
+    await trail.add([entry(number) for number in range(1, 6)])
+    assert list(await trail.latest(NOON, 2)) == [entry(5), entry(4)]
+    assert list(await trail.latest(NOON + 4 * HOUR, 10)) == [entry(5), entry(4)]
+    assert list(await trail.of_user(ADA, "", NOON + 4 * HOUR, 1)) == [entry(5)]
+
+
+async def test_what_is_older_is_forgotten_however_much_it_is(
+    trail: AuditTrail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "AT_ONCE", 2)
+    await trail.add([entry(number) for number in range(1, 8)])
+    await trail.forget(NOON + 6 * HOUR)
+    assert list(await trail.latest(NOON, 10)) == [entry(7), entry(6)]
+
+
+class BrokenTrail(FakeAuditTrail):
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_down = True
+
+    async def add(self, entries: Sequence[Entry]) -> None:
+        if self.is_down:
+            raise ConnectionError
+        await super().add(entries)
+
+
+async def test_events_wait_bounded_for_a_trail_that_is_away() -> None:
+    trail, ambient = BrokenTrail(), FakeAmbient()
+    audit = Audit(trail, AuditSettings(), ambient)
+    with capture_logs() as logged:
+        for _ in range(MOST + 7):
+            audit.hear(Event(Name.LOGGED_IN))
+        await audit.write()
+        await audit.write()
+        trail.is_down = False
+        await audit.write()
+    assert len(trail.rows) == MOST
+    assert audit.dropped == 7
+    assert [line["event"] for line in logged] == ["audit trail not written", "audit trail written again"]
+
+
+async def test_the_last_events_are_written_when_the_service_stops() -> None:
+    trail = FakeAuditTrail()
+    audit = Audit(trail, AuditSettings(), FakeAmbient())
+    audit.hear(Event(Name.LOGGED_IN))
+    await audit.close()
+    assert len(trail.rows) == 1
+
+
+async def test_what_strangers_can_repeat_and_each_refresh_is_not_kept() -> None:
+    trail = FakeAuditTrail()
+    audit = Audit(trail, AuditSettings(), FakeAmbient())
+    for name in (Name.LIMITED, Name.REFUSED, Name.RENEWED, Name.USER_CREATED):
+        audit.hear(Event(name, Outcome.FAILURE))
+    for name in (Name.RENEWED, Name.USER_CREATED, Name.TOKEN_REUSED):
+        audit.hear(Event(name))
+    await audit.write()
+    assert {one.event.name for one in trail.rows.values()} == {Name.USER_CREATED, Name.TOKEN_REUSED}
+
+
+async def test_the_trail_keeps_as_long_as_the_settings_say() -> None:
+    trail, ambient = FakeAuditTrail(), FakeAmbient()
+    audit = Audit(trail, AuditSettings(keep=2 * HOUR), ambient)
+    await trail.add([entry(1), entry(3)])
+    ambient.advance(hours=4)
+    await audit.tidy()
+    assert list(trail.rows.values()) == [entry(3)]

@@ -1,0 +1,78 @@
+"""Instances whose clocks do not agree."""
+
+from datetime import datetime, timedelta
+
+import asyncpg
+import pytest
+
+from service.ambient import Ambient
+from service.embedded import Stores
+from tests.conftest import Client
+from tests.e2e.faults.ground import Instance
+
+LEEWAY = 5.0  # seconds; the default of `tokens.leeway`
+DAY = 86_400.0
+QUOTA = 5  # failed logins of one source to one account
+
+
+AGE_KEYS = """
+    UPDATE signing_keys SET created_at = created_at - interval '30 days', activates_at = activates_at - interval '30 days'
+"""
+
+
+@pytest.fixture
+async def here(own: Stores, instance: Instance) -> Client:
+    """An instance of an installation that is older than any clock is wrong."""
+    client = await instance()
+    async with asyncpg.create_pool(own.postgres.url, min_size=1, max_size=1) as postgres:
+        await postgres.execute(AGE_KEYS)
+    return client
+
+
+class Skewed(Ambient):
+    """A clock that is ahead by so many seconds, or behind."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+@pytest.mark.parametrize("seconds", [LEEWAY - 1, 1 - LEEWAY])
+async def test_clocks_that_differ_by_less_than_the_leeway_are_no_matter(
+    here: Client, instance: Instance, seconds: float
+) -> None:
+    there = await instance(Skewed(seconds))
+    person = await here.sign_up()
+    for one, other in ((here, there), (there, here)):
+        tokens = await one.log_in(person)
+        assert (await other.me(tokens)).status == 200
+        assert (await other.refresh(tokens)).status == 200
+        assert (await other.log_out(tokens)).status == 200
+        assert (await one.me(tokens)).status == (await one.refresh(tokens)).status == 401
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seconds", [60.0, -60.0, DAY, -DAY])
+async def test_a_wrong_clock_refuses_tokens_and_lets_no_dead_one_in(
+    here: Client, instance: Instance, seconds: float
+) -> None:
+    there = await instance(Skewed(seconds))
+    person = await here.sign_up()
+    for one, other in ((here, there), (there, here)):
+        tokens = await one.log_in(person)
+        assert (await one.me(tokens)).status == 200
+        assert (await other.me(tokens)).status in (200, 401)
+        assert (await one.log_out(tokens)).status == 200
+        for client in (one, other):
+            assert (await client.me(tokens)).status == (await client.refresh(tokens)).status == 401
+
+
+async def test_limits_go_by_the_clock_of_redis(instance: Instance) -> None:
+    limited = {"throttle": {"exempt": []}}
+    here, ahead = await instance(**limited), await instance(Skewed(DAY), **limited)
+    person = await here.sign_up()
+    wrong = {"email": person["email"], "password": "Wrong-Pass1!"}
+    statuses = [(await one.post("/auth/login", wrong)).status for one in (here, ahead) * QUOTA]
+    assert statuses == [401] * QUOTA + [429] * QUOTA

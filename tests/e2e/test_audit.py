@@ -1,0 +1,108 @@
+"""The audit trail as an operator reads it."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from service.ambient import Ambient
+from service.domain.events import Name
+from service.embedded import Stores
+from service.wiring import House, wire
+from tests.conftest import Client, Serve, real_settings
+from tests.e2e.ground import Command
+
+
+@pytest.fixture
+async def house(embedded: Stores, redis: object, database: object) -> Any:
+    house = wire(real_settings(embedded), Ambient())
+    await house.open()
+    yield house
+    await house.close()
+
+
+@pytest.fixture
+async def client(house: House, serve: Serve) -> Client:
+    return await serve(house)
+
+
+async def story(client: Client) -> dict[str, Any]:
+    """Sign up, a wrong password, log in, log out."""
+    person = await client.sign_up()
+    await client.post("/auth/login", {"email": person["email"], "password": "WrongPass1!"})
+    await client.log_out(await client.log_in(person))
+    return person
+
+
+TOLD = ["session_expired", "authn_login_success", "authn_login_fail", "user_created"]
+
+
+async def test_what_happened_to_a_user_is_told_by_address_and_by_id(
+    client: Client, house: House, command: Command
+) -> None:
+    person, other = await story(client), await client.sign_up()
+    await house.audit.write()
+    for name in (person["email"], person["email"].upper(), person["userId"]):
+        status, said, _ = await command("audit", "--user", name, "--json")
+        lines = [json.loads(line) for line in said.splitlines()]
+        assert status == 0
+        assert [line["event"] for line in lines] == TOLD
+        assert [line.get("reason") for line in lines] == ["logout", None, "wrong_password", None]
+        assert {line["user_id"] for line in lines} == {person["userId"]}
+        assert {line["source"] for line in lines} == {"127.0.0.0/24"}
+        assert len({line["request_id"] for line in lines}) == 4
+    status, said, _ = await command("audit", "--limit", "2")
+    assert status == 0
+    assert [line.split()[1] for line in said.splitlines()] == ["EVENT", "user_created", "session_expired"]
+    assert other["userId"] in said
+    assert person["email"] not in said
+
+
+async def test_a_deleted_account_is_still_known_by_its_id(client: Client, house: House, command: Command) -> None:
+    person = await client.sign_up()
+    tokens = await client.log_in(person)
+    headers = {"Authorization": f"Bearer {tokens['idToken']}"}
+    await client.http.delete("/auth/me", json={"password": person["password"]}, headers=headers)
+    await house.audit.write()
+    status, said, _ = await command("audit", "--user", person["userId"], "--json", "--since", "1h")
+    assert status == 0
+    assert json.loads(said.splitlines()[0])["event"] == Name.USER_DELETED
+    status, said, _ = await command("audit", "--user", person["email"], "--json")
+    assert (status, said.strip()) == (0, "")
+
+
+async def test_what_a_command_does_is_in_the_trail_when_it_ends(client: Client, command: Command) -> None:
+    person = await client.sign_up()
+    assert (await command("users", "disable", person["email"]))[0] == 0
+    assert (await command("keys", "rotate", "--now"))[0] == 0
+    _, said, _ = await command("audit", "--json")
+    told = [(line["event"], line.get("reason")) for line in map(json.loads, said.splitlines())]
+    assert ("user_updated", "disabled") in told
+    assert ("sys_key_rotated", "at_once") in told
+
+
+async def test_a_question_that_makes_no_sense_is_refused(command: Command) -> None:
+    status, said, complaint = await command("audit", "--user", "neither")
+    assert (status, said) == (78, "")
+    assert "--user" in complaint
+    status, _, complaint = await command("audit", TOKENHOUSE_AUDIT__ENABLED="false")
+    assert status == 78
+    assert "audit.enabled" in complaint
+
+
+async def test_no_address_name_or_credential_is_in_the_trail(
+    client: Client, house: House, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    person = await story(client)
+    tokens = await client.log_in(person)
+    await client.refresh(tokens)
+    await client.post("/auth/login", {"email": "nobody@example.com", "password": "WrongPass1!"})
+    await house.audit.write()
+    kept = str(await database.fetch("SELECT * FROM audit_events"))
+    assert str(UUID(person["userId"])) in kept
+    for secret in (person["email"], person["password"], person["apiKey"], "nobody", "WrongPass1!", "Lovelace"):
+        assert secret not in kept
+    for token in tokens.values():
+        assert token not in kept or token == person["firstName"]

@@ -1,0 +1,250 @@
+"""On Redis Cluster: three primaries share the sessions, and each is found out by itself when it forgets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from redis.crc import key_slot
+
+from service.ambient import Ambient
+from service.settings import Redis as RedisSettings
+from service.stores import keys
+from service.stores.cluster import PARTITIONS
+from service.stores.denylist import RedisDenylist
+from service.stores.engines import connect
+from tests.conftest import Client, Instances
+from tests.e2e.outages import BY_REDIS
+from tests.e2e.stands import SLOTS, Clustered, clustered, part
+from tests.e2e.test_memory_loss import settles
+from tests.patience import until
+
+ELECTION = 10.0  # seconds for a replica to take over, or for a primary to be let in again
+RECOVERY = 3.0  # seconds after that until everything works
+TIGHT = {"exempt": [], "login_source": "100/1h", "login_account_source": "5/1h"}
+
+
+def marker_of(session_id: str) -> str:
+    """The epoch marker that a session is judged by."""
+    return keys.epoch(PARTITIONS[crc32(session_id.encode()) % len(PARTITIONS)])
+
+
+def id_of(session: dict[str, Any]) -> str:
+    return str(session["refreshToken"][3:27])
+
+
+@dataclass(frozen=True)
+class Story:
+    """Two instances, a member, and for each primary a session that is over and one that is not."""
+
+    stand: Clustered
+    here: Client
+    there: Client
+    person: dict[str, Any]
+    over: list[dict[str, Any]]
+    live: list[dict[str, Any]]
+
+    async def all_is_well(self, but: int | None = None) -> None:
+        """With every primary, or with all but one."""
+        for number in {0, 1, 2} - {but}:
+            for client in (self.here, self.there):
+                assert (await client.me(self.over[number])).status == 401
+                assert (await client.me(self.live[number])).status == 200
+
+    async def unavailable(self, number: int) -> None:
+        """The sessions of one primary, in time."""
+        for session in (self.over[number], self.live[number]):
+            for client in (self.here, self.there):
+                async with asyncio.timeout(BY_REDIS):
+                    assert (await client.me(session)).status == 503
+
+    async def is_healed(self, number: int) -> None:
+        async with asyncio.timeout(RECOVERY):
+            for client in (self.here, self.there):
+                await settles(401, client.me, self.over[number])
+                await settles(200, client.me, self.live[number])
+                await settles(200, client.get, "/readyz")
+
+
+@pytest.fixture
+async def stand(tmp_path: Path) -> AsyncIterator[Clustered]:
+    async with clustered(tmp_path) as stand:
+        yield stand
+
+
+@pytest.fixture
+async def story(stand: Clustered, instances: Instances) -> Story:
+    here, there = await instances(
+        2, redis={"url": stand.url}, tokens={"algorithm": "ES256", "max_sessions": 1000}, passwords={"bcrypt_rounds": 4}
+    )
+    person = await here.sign_up()
+    homes: dict[int, list[dict[str, Any]]] = {0: [], 1: [], 2: []}
+    while min(map(len, homes.values())) < 2:
+        session = await here.log_in(person)
+        homes[key_slot(marker_of(id_of(session)).encode()) * 3 // SLOTS].append(session)
+    over, live = [homes[number][0] for number in homes], [homes[number][1] for number in homes]
+    for session in over:
+        assert (await there.log_out(session)).status == 200
+    return Story(stand, here, there, person, over, live)
+
+
+async def test_the_four_calls_and_their_limits_hold_over_instances(story: Story, instances: Instances) -> None:
+    await story.all_is_well()
+    for number in range(3):
+        assert (await story.there.refresh(story.live[number])).status == 200
+        assert (await story.there.refresh(story.over[number])).status == 401
+    strict = await instances(2, redis={"url": story.stand.url}, throttle=TIGHT)
+    wrong = {"email": story.person["email"], "password": "WrongPass1!"}
+    answers = [await strict[number % 2].post("/auth/login", wrong) for number in range(8)]
+    assert [answer.status for answer in answers] == [*[401] * 5, *[429] * 3]
+    listed = await (await story.here.get("/auth/sessions", Authorization=f"Bearer {story.live[0]['idToken']}")).json()
+    assert {id_of(one) for one in story.live} <= {one["sessionId"] for one in listed["sessions"]}
+    assert not {id_of(one) for one in story.over} & {one["sessionId"] for one in listed["sessions"]}
+
+
+async def test_a_leaked_key_is_denied_in_every_partition(stand: Clustered) -> None:
+    redis, servers = connect(RedisSettings.model_validate({"url": stand.url}))
+    denylist = RedisDenylist(redis, servers, Ambient())
+    sessions = [f"session {number}" for number in range(1000)]
+    hour = timedelta(hours=1)
+    try:
+        await denylist.restore({})
+        await denylist.add({}, {}, {"leaked": hour})
+        assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
+        assert not any(await asyncio.gather(*(denylist.has("token", session, "good") for session in sessions)))
+        await stand.primaries[1].ask("FLUSHALL")
+        assert not await denylist.is_whole()
+        await denylist.restore(dict.fromkeys(sessions[::2], hour), {"leaked": hour, "another": hour})
+        assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
+        on_the_flushed = [
+            name for name in sessions if servers.home_of(marker_of(name)) == str(stand.primaries[1].place)
+        ]
+        assert 200 < len(on_the_flushed) < 500
+        answers = await asyncio.gather(*(denylist.has("token", session, "good") for session in on_the_flushed))
+        assert answers == [session in sessions[::2] for session in on_the_flushed]
+    finally:
+        await redis.aclose()
+
+
+@pytest.mark.faults
+async def test_each_primary_must_not_evict(story: Story) -> None:
+    assert (await story.here.get("/readyz")).status == 200
+    await story.stand.primaries[2].ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+    async def is_told() -> bool:
+        answer = await story.here.get("/readyz")
+        return answer.status == 503 and "noeviction" in await answer.text()
+
+    await until(is_told, within=RECOVERY)
+
+
+async def test_a_primary_restarted_empty_is_healed_and_the_others_go_on(story: Story) -> None:
+    lost = story.stand.primaries[1]
+    lost.forget()
+    await story.unavailable(1)
+    await story.all_is_well(but=1)
+    lost.start()
+    await asyncio.gather(story.all_is_well(but=1), until(lambda: story.stand.is_served(lost), within=ELECTION))
+    await story.is_healed(1)
+    await story.all_is_well()
+
+
+async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) -> None:
+    heir, lost = story.stand.heir, story.stand.primaries[0]
+    session = story.live[0]
+    slot = key_slot(marker_of(id_of(session)).encode())
+    await until(heir.is_in_step, within=ELECTION)
+    await part(lost, heir)
+    assert (await story.here.log_out(session)).status == 200
+    assert await heir.ask("CLUSTER COUNTKEYSINSLOT", slot) < await lost.ask("CLUSTER COUNTKEYSINSLOT", slot)
+    lost.kill()
+    await story.unavailable(0)
+    await story.all_is_well(but=0)
+    assert (await story.here.get("/readyz")).status == 200  # the others are worth coming for
+    await until(lambda: story.stand.is_served(heir), within=ELECTION)
+    for client in (story.here, story.there):
+        await settles(401, client.me, session)
+        await settles(401, client.me, story.over[0])
+        await settles(401, client.refresh, session)
+    for _ in range(10):  # sessions of every partition
+        tokens = await story.here.log_in(story.person)
+        await settles(200, story.there.me, tokens)
+
+
+@pytest.mark.faults
+async def test_a_hung_primary_holds_nobody_else_up(story: Story) -> None:
+    story.stand.primaries[1].pause()
+    await story.unavailable(1)
+    over = asyncio.Event()
+
+    async def insist() -> set[int]:
+        heard = set()
+        while not over.is_set():
+            heard |= {(await client.me(story.live[1])).status for client in (story.here, story.there)}
+        return heard
+
+    insisting = asyncio.gather(*(insist() for _ in range(5)))
+    async with asyncio.timeout(BY_REDIS):  # each answer of the hung one takes a quarter of it
+        for _ in range(3):
+            await story.all_is_well(but=1)
+    over.set()
+    assert await insisting == [{503}] * 5
+    story.stand.primaries[1].resume()
+    await story.is_healed(1)
+
+
+@pytest.mark.faults
+async def test_a_slot_moves_while_it_serves(story: Story) -> None:
+    """In the middle its sessions are unavailable, at worst; afterwards its new server is told what it must know."""
+    source, target = story.stand.primaries[0], story.stand.primaries[2]
+    slot = key_slot(marker_of(id_of(story.over[0])).encode())
+    for number in (slot, key_slot(keys.session(id_of(story.live[0])).encode())):
+        owner = source if number == slot else story.stand.primaries[number * 3 // SLOTS]
+        if owner is not target:
+            await keeps_answering(story, story.stand.move(number, owner, target))
+    await story.is_healed(0)
+    await story.all_is_well()
+    assert await target.ask("EXISTS", marker_of(id_of(story.over[0]))) == 1
+    assert (await story.there.refresh(story.live[0])).status == 200
+
+
+async def keeps_answering(story: Story, moving: Any) -> None:
+    task = asyncio.ensure_future(moving)
+    while not task.done():
+        assert (await story.here.me(story.over[0])).status in (401, 503)
+        assert (await story.there.me(story.live[0])).status in (200, 503)
+        await story.all_is_well(but=0)
+    await task
+
+
+@pytest.mark.faults
+async def test_a_slot_in_the_middle_of_a_move_costs_its_own_denials_only(story: Story) -> None:
+    stand = story.stand
+    slot = key_slot(marker_of(id_of(story.over[0])).encode())
+    await stand.announce(slot, stand.primaries[0], stand.primaries[2])
+    await stand.carry(slot, stand.primaries[0], stand.primaries[2])
+    await story.all_is_well(but=0)
+    assert (await story.here.me(story.over[0])).status in (401, 503)
+    assert (await story.here.get("/readyz")).status == 200
+    await stand.move(slot, stand.primaries[0], stand.primaries[2])
+    await story.is_healed(0)
+
+
+@pytest.mark.faults
+async def test_a_session_on_the_move_can_be_refreshed(story: Story) -> None:
+    stand = story.stand
+    slot = key_slot(keys.session(id_of(story.live[0])).encode())
+    source = stand.primaries[slot * 3 // SLOTS]
+    target = next(one for one in stand.primaries if one is not source)
+    await stand.announce(slot, source, target)
+    for _ in range(2):  # before it has left, and when it has arrived
+        answers = await asyncio.gather(*(story.here.refresh(story.live[0]) for _ in range(20)))
+        assert {answer.status for answer in answers} == {200}
+        await stand.carry(slot, source, target)
+    assert (await story.there.log_out(story.live[0])).status == 200
+    await stand.move(slot, source, target)
+    assert (await story.there.refresh(story.live[0])).status == 401

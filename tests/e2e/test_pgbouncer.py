@@ -1,0 +1,126 @@
+"""Behind PgBouncer, which lends a connection for one transaction and then gives it to somebody else."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from service.embedded import EmbeddedPostgres, socket_directory
+from service.embedded.identity import choose
+from tests.conftest import Client, Instances
+from tests.e2e import programs
+from tests.e2e.outages import BY_POSTGRES, Scene, all_unavailable, recovers
+from tests.e2e.test_memory_loss import settles
+from tests.ports import free_port
+
+# Three connections for two instances of up to ten each: whoever needs more than a transaction would be found out.
+CONFIGURATION = """
+[databases]
+tokenhouse = host=127.0.0.1 port={behind} dbname=tokenhouse user=tokenhouse
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 200
+server_login_retry = 0.2
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    postgres: EmbeddedPostgres
+    here: Client
+    there: Client
+    serving: Callable[[], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    with socket_directory() as sockets:
+        server = EmbeddedPostgres(tmp_path / "postgres", sockets, port=free_port(), fast=True)
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+async def between(postgres: EmbeddedPostgres, tmp_path: Path) -> tuple[str, Callable[[], Any]]:
+    """The URL of a PgBouncer, and how to run it."""
+    program = programs.find("pgbouncer", "--version", libraries=["libc-ares2"])
+    port, home = free_port(), tmp_path / "pgbouncer"
+    home.mkdir()
+    configuration = home / "pgbouncer.ini"
+    configuration.write_text(
+        CONFIGURATION.format(behind=postgres.url.partition("127.0.0.1:")[2].partition("/")[0], port=port)
+    )
+    identity = choose(program, home)  # like Postgres, it does not run as root
+    if identity is None:
+        pytest.skip("nobody can run PgBouncer here")
+    identity.own(home)
+    command = identity.command([program, configuration], home, signal.SIGTERM)
+    url = f"postgresql://tokenhouse@127.0.0.1:{port}/tokenhouse"
+    return url, lambda: programs.serving(Path(command[0]), *command[1:], port=port, home=home)
+
+
+@pytest.fixture
+async def story(between: tuple[str, Callable[[], Any]], postgres: EmbeddedPostgres, instances: Instances) -> Story:
+    url, serving = between
+    async with serving():
+        here, there = await instances(
+            2, database={"url": url, "statement_cache_size": 0}, tokens={"algorithm": "ES256"}
+        )
+    return Story(postgres, here, there, serving)
+
+
+async def test_the_whole_story_goes_through_pgbouncer(story: Story, redis: Redis) -> None:
+    here, there = story.here, story.there
+    async with story.serving():
+        people = await asyncio.gather(*(client.sign_up() for client in (here, there) for _ in range(20)))
+        tokens = await asyncio.gather(*(there.log_in(person) for person in people))
+        for person, held in zip(people, tokens, strict=True):
+            answer = await here.me(held)
+            assert (answer.status, (await answer.json())["email"]) == (200, person["email"])
+        over, live = tokens[0], tokens[1]
+        assert (await here.log_out(over)).status == 200
+        assert (await there.me(over)).status == 401
+        assert (await there.refresh(live)).status == 200
+        await redis.flushall()  # what was revoked comes back from Postgres, under a lock
+        for client in (here, there):
+            await settles(401, client.me, over)
+            await settles(200, client.me, live)
+        assert (await here.get("/readyz")).status == 200
+
+
+@pytest.mark.faults
+async def test_pgbouncer_may_end_and_come_back(story: Story) -> None:
+    async with story.serving():
+        scene = await logged_in(story)
+    await all_unavailable(scene, BY_POSTGRES, "login", "me", "refresh", "log out")
+    async with story.serving():
+        await recovers(scene)
+
+
+@pytest.mark.faults
+async def test_postgres_may_end_and_come_back_behind_pgbouncer(story: Story) -> None:
+    async with story.serving():
+        scene = await logged_in(story)
+        story.postgres.kill()
+        await all_unavailable(scene, BY_POSTGRES, "login", "me", "refresh", "log out")
+        story.postgres.start()
+        await recovers(scene)
+
+
+async def logged_in(story: Story) -> Scene:
+    person = await story.here.sign_up()
+    live, spare = [await story.here.log_in(person) for _ in range(2)]
+    return Scene(story.postgres, None, story.here, person, live, spare)  # type: ignore[arg-type] # Redis does not fail here
