@@ -10,7 +10,7 @@ FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.p
 LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint types imports fmt check schema lock load bench up down clean
+.PHONY: help install run test test-faults lint types imports fmt check schema lock load bench capacity up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ load: $(LOAD_STAMP) ## Put load on a running service: HOST, SCENARIO, CLIENTS, D
 
 bench: $(STAMP) ## Measure the service against this machine's limits; rewrites docs/performance.md
 	$(BIN)/python -m tests.load.bench $(if $(QUICK),--quick)
+
+capacity: $(STAMP) ## Measure what a session, a login and a user cost; rewrites docs/capacity.md
+	$(BIN)/python -m tests.load.capacity
 
 up: ## Build and start the containers
 	docker compose up --build --detach --wait

@@ -48,27 +48,20 @@ class RequestLog:
     def __init__(self, write: Callable[[bytes], object], ambient: Ambient) -> None:
         self._write = write
         self._ambient = ambient
-        self._lines: list[tuple[Line, str, str]] = []
-        self._second, self._stamp = -1.0, ""
+        self._lines: list[tuple[Line, str]] = []  # with the trace each belongs to
+        self._time = ""  # when the first of them came; the others came within EVERY seconds
 
     def __call__(self, line: Line) -> None:
         if not self._lines:
             asyncio.get_running_loop().call_later(EVERY, self.flush)
-        self._lines.append((line, noted_trace(), self._now()))
+            self._time = self._ambient.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._lines.append((line, noted_trace()))
         if len(self._lines) > MOST:
             self.flush()
 
     def flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._write("".join([_json(*line) for line in lines]).encode())
-
-    def _now(self) -> str:
-        """To the second's tenth, made anew only then."""
-        tick = round(self._ambient.monotonic(), 1)
-        if tick != self._second:
-            self._second = tick
-            self._stamp = self._ambient.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._stamp
+        self._write("".join([_json(line, trace_id, self._time) for line, trace_id in lines]).encode())
 
 
 def _json(line: Line, trace_id: str, time: str) -> str:

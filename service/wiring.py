@@ -67,6 +67,7 @@ class House:
     events: Events
     audit: Audit
     endings: Endings
+    denylist: RedisDenylist
     passwords: Passwords
     tokens: Tokens
     key_life: KeyLife
@@ -174,5 +175,6 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
-        passwords=passwords, tokens=tokens, key_life=key_life, mass_ending=mass_ending, resealer=resealer,
+        denylist=denylist, passwords=passwords, tokens=tokens, key_life=key_life, mass_ending=mass_ending,
+        resealer=resealer,
     )  # fmt: skip

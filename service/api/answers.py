@@ -49,10 +49,8 @@ class Answer(web.Response):
         fields += f"{_lines(own)}X-Request-Id: {request[REQUEST_ID]}\r\nDate: {rfc822_formatted_time()}\r\n"
         if self.status not in BODILESS:
             fields += f"Content-Length: {len(body)}\r\n"
-        if not self._keep_alive:
-            fields += "Connection: close\r\n"
-        elif request.version == HttpVersion10:
-            fields += "Connection: keep-alive\r\n"
+        if self._keep_alive is (request.version == HttpVersion10):  # each version says what it does not do by itself
+            fields += f"Connection: {'keep-alive' if self._keep_alive else 'close'}\r\n"
         sent = b"" if self.status in BODILESS or request.method == hdrs.METH_HEAD else body
         await request.writer.write(f"{fields}\r\n".encode("ascii") + sent)
 

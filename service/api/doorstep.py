@@ -60,23 +60,24 @@ class Turnstile:
 
     def __init__(self, settings: Server) -> None:
         self._settings = settings
-        self._open = 0
+        self.most = settings.max_connections
+        self.open = 0
         self._open_by_source: Counter[str] = Counter()
 
     def admit(self, address: Address | None) -> str | None:
         """Count a new connection in; None when a cap is reached. What this returns is for `leave`."""
         source = self._source(address)
-        if self._open >= self._settings.max_connections:
+        if self.open >= self.most:
             return None
         if source and self._open_by_source[source] >= self._settings.max_connections_per_source:
             return None
-        self._open += 1
+        self.open += 1
         if source:
             self._open_by_source[source] += 1
         return source
 
     def leave(self, source: str) -> None:
-        self._open -= 1
+        self.open -= 1
         if source:
             self._open_by_source[source] -= 1
             if not self._open_by_source[source]:
@@ -94,6 +95,7 @@ class Refusals:
     def __init__(self, ambient: Ambient, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._ambient = ambient
         self._more = more  # header fields
+        self.counts: Counter[int] = Counter()  # by status, since the process began
         self._second = 0
         self._lines = 0
 
@@ -127,6 +129,7 @@ class Refusals:
     def note(self, status: HTTPStatus, why: str, address: Address | None) -> str:
         """Log a refusal; the id that it gets."""
         request_id = self._ambient.new_id()
+        self.counts[status.value] += 1
         if self._may_log():
             log.warning(
                 EVENTS.get(status, "request malformed"),

@@ -40,8 +40,9 @@ class FrontDoor(web.AppRunner):
             shutdown_timeout=settings.shutdown_timeout.total_seconds(),
         )
         self._settings = settings
-        self._ambient = ambient or Ambient()
         self.certificate = Certificate(settings) if settings.tls_certificate else None
+        self.turnstile = Turnstile(settings)
+        self.refusals = Refusals(ambient or Ambient(), HSTS if self.certificate else {})
         app.on_response_prepare.append(_without_banner)
 
     def wind_down(self) -> None:
@@ -50,13 +51,21 @@ class FrontDoor(web.AppRunner):
             self.server.is_winding_down = True
 
     async def _make_server(self) -> web.Server:
-        return _Door(await super()._make_server(), self._settings, self._ambient, self.certificate)
+        return _Door(
+            await super()._make_server(), self._settings, self.turnstile, self.refusals, certificate=self.certificate
+        )
 
 
-async def listen(runner: FrontDoor, settings: Server) -> int:
+async def listen(
+    runner: FrontDoor,
+    settings: Server,
+    *,
+    host_setting: str = "TOKENHOUSE_SERVER__HOST",
+    port_setting: str = "TOKENHOUSE_SERVER__PORT (or PORT)",
+) -> int:
     """Open the port of a runner that is set up; returns the real one when the settings say 0.
 
-    Raises ConfigurationError when the address cannot be had.
+    Raises ConfigurationError, which names the setting, when the address cannot be had.
     """
     site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
     try:
@@ -68,11 +77,11 @@ async def listen(runner: FrontDoor, settings: Server) -> int:
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         if error.errno == errno.EADDRINUSE:
-            fault = f"{where} is in use; set TOKENHOUSE_SERVER__PORT (or PORT) to a free port"
+            fault = f"{where} is in use; set {port_setting} to a free port"
         elif error.errno == errno.EACCES:
-            fault = f"{where} needs rights this process lacks; set TOKENHOUSE_SERVER__PORT (or PORT) above 1023"
+            fault = f"{where} needs rights this process lacks; set {port_setting} above 1023"
         else:
-            fault = f"{where} cannot be listened on; set TOKENHOUSE_SERVER__HOST to an address of this machine"
+            fault = f"{where} cannot be listened on; set {host_setting} to an address of this machine"
         raise ConfigurationError(fault) from None
     return site.port
 
@@ -88,13 +97,19 @@ class _Door(web.Server):
     """Makes the connections and holds what they share."""
 
     def __init__(
-        self, plain: web.Server, settings: Server, ambient: Ambient, certificate: Certificate | None = None
+        self,
+        plain: web.Server,
+        settings: Server,
+        turnstile: Turnstile,
+        refusals: Refusals,
+        *,
+        certificate: Certificate | None = None,
     ) -> None:
         # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
         arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
         super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
-        self._turnstile = Turnstile(settings)
-        self._refusals = Refusals(ambient, HSTS if certificate else {})
+        self.turnstile = turnstile
+        self._refusals = refusals
         self._header_timeout = settings.header_timeout.total_seconds()
         self._certificate = certificate
         self._inside = Inside(settings)
@@ -102,13 +117,13 @@ class _Door(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         if self._certificate is None:
-            return self._connection(Connection, self._turnstile)
+            return self._connection(Connection, self.turnstile)
         connection = self._connection(SealedConnection, self._inside)
         # The loop asks for a protocol, and aiohttp's signature for its own.
         return cast(
             "web.RequestHandler",
             Sealed(
-                connection, self._certificate, turnstile=self._turnstile, refusals=self._refusals,
+                connection, self._certificate, turnstile=self.turnstile, refusals=self._refusals,
                 patience=self._header_timeout, loop=self._loop,
             ),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from service import logs
 from service.ambient import Ambient
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import ENVIRONMENT, Settings, Tokens, load
+from service.settings import ENVIRONMENT, Metrics, Settings, Tokens, load
 
 DEFAULT_DIRECTORY = ".tokenhouse"
 SECRET_BYTES = 48
@@ -45,7 +45,9 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
-    """Its own stores whatever the environment says; a secret of its own and no limits for this machine unless told."""
+    """Its own stores whatever the environment says; a secret of its own, any free port for metrics and no limits for
+    this machine unless told.
+    """
     pinned: dict[str, Any] = {
         "database": {"url": running.postgres.url, "migrate_on_start": True},
         "redis": {"url": running.redis.url},
@@ -54,6 +56,8 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         pinned["secret_key"] = _secret(directory / "secret")
     if not settings.throttle.exempt:
         pinned["throttle"] = {"exempt": LOOPBACK}
+    if settings.metrics.port == Metrics().port:
+        pinned["metrics"] = {"port": 0}
     if settings.tokens.issuer == Tokens().issuer:
         pinned["tokens"] = {"issuer": f"http://{settings.server.host}:{settings.server.port}"}
     return pinned

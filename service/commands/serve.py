@@ -17,9 +17,11 @@ from service.commands.reread import Voice, reread_when_told
 from service.domain.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
 from service.settings import Server, Settings
+from service.stores import inspection
 from service.wiring import House, wire
 
 if TYPE_CHECKING:
+    from service.meters import Listener
     from service.tracing import Tracing
 
 SOON = 0.2  # seconds before a store that is not up yet is asked again
@@ -60,11 +62,15 @@ async def serve(
 
     tracing = _tracing() if settings.tracing.enabled else None
     middlewares = [tracing.middleware] if tracing else []
-    app = make_app(house.services, server, lifespan, log_request=voice.request, middlewares=middlewares)
+    metrics = _metrics(house) if settings.metrics.enabled else None
+    log_request = metrics.before(voice.request) if metrics else voice.request
+    app = make_app(house.services, server, lifespan, log_request=log_request, middlewares=middlewares)
     runner = FrontDoor(app, server, ambient)
     await runner.setup()
     try:
         port = await listen(runner, server)
+        if metrics:
+            await metrics.open(runner)
         opening = asyncio.create_task(_open(house))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +86,8 @@ async def serve(
     finally:
         house.services.readiness.is_closing = True
         await runner.cleanup()
+        if metrics:
+            await metrics.close()
         if tracing:
             await asyncio.to_thread(tracing.close)
         voice.flush()
@@ -145,6 +153,12 @@ def _tracing() -> "Tracing":
     return Tracing()
 
 
+def _metrics(house: House) -> "Listener":
+    from service.meters import Listener  # noqa: PLC0415 - 3 MB that those without metrics need not spend
+
+    return Listener(house, house.settings.metrics)
+
+
 async def _tidy(house: House) -> None:
     """Keep the tables of endings and of audit events no larger than what may still matter."""
     while True:
@@ -156,12 +170,18 @@ async def _tidy(house: House) -> None:
             log.warning("tables not tidied", error=type(error).__name__)
 
 
+async def _look_at_redis(house: House) -> None:
+    if await inspection.lacks_a_log(house.ground.redis, house.ground.servers):
+        log.warning("redis keeps no append-only file", advice="set appendonly yes, or a restart logs everybody out")
+
+
 async def _open(house: House) -> None:
     not_yet: tuple[type[Exception], ...] = (*house.services.outages, ForgottenError, UnavailableError)
     pause, told = SOON, ""
     while True:
         try:
-            return await house.open()
+            await house.open()
+            return await _look_at_redis(house)
         except not_yet as error:
             if (name := type(error).__name__) != told:
                 log.warning("waiting for Postgres and Redis", error=name)

@@ -59,6 +59,10 @@ class Audit:
         self._waiting: list[Entry] = []
         self._is_failing = False
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def hear(self, event: Event) -> None:
         if not is_kept(event):
             return

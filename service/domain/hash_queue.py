@@ -15,8 +15,10 @@ from service.domain.fair_share import FairShare, Waiting
 from service.domain.hash_engine import HashEngine, Job, Match
 from service.domain.models import Visitor
 from service.errors import AuthError, OverloadedError, UnavailableError
+from service.tally import Tally
 
 NICENESS = 10  # hashes give way to the event loop: other requests keep their latency, the hash rate stays
+WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 NEWEST_WEIGHT = 0.2  # of one measurement in the running average of a hash's time
 
 
@@ -62,23 +64,19 @@ class HashQueue:
         workers: int,
         max_wait: timedelta,
         first_guess: timedelta,
-        on_hashed: Callable[[float, float], None] | None = None,
     ) -> None:
-        """`first_guess` stands for the time of one hash until one is measured.
-
-        `on_hashed` is called on the event loop after each hash, with the seconds its place had been held before and
-        those it took.
-        """
+        """`first_guess` stands for the time of one hash until one is measured."""
         self.workers = workers
         self.running = 0
         self.refused = 0
-        self.hashed = 0
+        self.abandoned = 0  # places whose visitors had gone when their turn came
+        self.waits = Tally(WAITS)  # seconds from the reservation of a place to the start of its hash
+        self.hashes = Tally()  # seconds of one hash; of several at once, their share
         self.hash_seconds = first_guess.total_seconds()
         self._measured = False
         self._engine = engine
         self._ambient = ambient
         self._max_wait = max_wait.total_seconds()
-        self._on_hashed = on_hashed
         self._places: FairShare[Place] = FairShare()
         self._idle = workers
         self._closed = False
@@ -176,7 +174,10 @@ class HashQueue:
         too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
         batch: list[Place] = []
         while len(batch) < share and (place := self._places.take()) is not None:
-            if place.since < too_old or place.visitor.is_gone():
+            if place.visitor.is_gone():
+                self.abandoned += 1
+                self._turn_away(place, OverloadedError(timedelta(0)))
+            elif place.since < too_old:
                 self._turn_away(place, self._overloaded())
             else:
                 batch.append(place)
@@ -224,12 +225,12 @@ class HashQueue:
         with self._changed:
             self._idle += 1
             self.running -= len(batch)
-            self.hashed += len(batch)
+            for place in batch:
+                self.waits.add(started - place.since)
+                self.hashes.add(seconds)
             if seconds > 0:  # a coarse clock may not see a cheap hash
                 self._measure(seconds)
-        for place, (_, done), answer in zip(batch, work, answers, strict=True):
-            if self._on_hashed is not None:
-                _on_loop(done, self._on_hashed, started - place.since, seconds)
+        for (_, done), answer in zip(work, answers, strict=True):
             _on_loop(done, _settle, done, answer)
 
 

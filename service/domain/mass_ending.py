@@ -24,8 +24,8 @@ class MassEnding:
     async def run(self) -> int:
         """How many sessions were ended. May be run again at any time.
 
-        Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each session,
-        lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
+        Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each
+        session, lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
         """
         count = 0
         async for page in self.everywhere.pages():

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from passlib.context import CryptContext
@@ -109,9 +109,8 @@ class Passwords:
         ambient: Ambient,
         *,
         engine: HashEngine | None = None,
-        on_hashed: Callable[[float, float], None] | None = None,
     ) -> None:
-        """`engine` stands in for bcrypt through passlib; `on_hashed` is the queue's."""
+        """`engine` stands in for bcrypt through passlib."""
         self._refuses_common = config.refuse_common
         decoys = Decoys(ambient)
         self._decoy = decoys.at(config.bcrypt_rounds)
@@ -121,7 +120,6 @@ class Passwords:
             workers=config.workers or usable_cores(),
             max_wait=config.max_wait,
             first_guess=timedelta(seconds=0.3) * 2.0 ** (config.bcrypt_rounds - 12),
-            on_hashed=on_hashed,
         )
 
     def refuse_if_full(self, visitor: Visitor) -> None:

@@ -92,7 +92,7 @@ class RefreshSessions(Protocol):
 
 class AllSessions(Protocol):
     def pages(self) -> AsyncIterator[Sequence[tuple[str, UUID]]]:
-        """The ids and owners of all live sessions; one may come twice, and one that is opened meanwhile may not come."""
+        """The ids and owners of all live sessions. One may come twice; one that is opened meanwhile may not come."""
 
 
 class Revocations(Protocol):

@@ -7,6 +7,7 @@ successors leads to the token in place. A made-up token leads nowhere, and so en
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Callable
 
 from service.ambient import Ambient
@@ -39,6 +40,7 @@ class Rotation:
         self._settings = settings
         self._ambient = ambient
         self._events = events
+        self.swaps: Counter[SwapState] = Counter()  # how the tokens that were shown were found
         self._walking = asyncio.Semaphore(1)  # a walk holds the interpreter; many at once would starve everybody else
 
     async def use(self, token: RefreshToken) -> tuple[Session, RefreshToken]:
@@ -58,6 +60,7 @@ class Rotation:
                 grace=self._settings.refresh_grace,
             )
         )
+        self.swaps[swapped.state] += 1
         if swapped.session is None:
             raise InvalidRefreshTokenError
         if swapped.state in (SwapState.RENEWED, SwapState.AGAIN):

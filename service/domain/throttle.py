@@ -112,6 +112,7 @@ class Throttle:
         self._max_wait = max_wait
         self._events = events
         self._turns = Turns(in_flight)
+        self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it let somebody through
 
     @asynccontextmanager
     async def login(self, account: str, visitor: Visitor) -> AsyncIterator[Attempt]:
@@ -166,12 +167,14 @@ class Throttle:
         if self._is_free(visitor):
             return
         refusal = await self._counters.take(decision, (source, *others))
+        self.decisions[decision, refusal is None] += 1
         if refusal:
             self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, decision))
             raise _limited(refusal, f"{decision}-source", source.rate)
 
     async def _reserve(self, suspect: Suspect, account: str) -> Reservation:
         outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)
+        self.decisions["login", isinstance(outcome, Reservation)] += 1
         if over_the_global_limit:
             self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login-global", source=""))
         if isinstance(outcome, Refusal):

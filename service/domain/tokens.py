@@ -29,7 +29,7 @@ COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII
 MAX_LENGTH = 4096
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-PAIRS_AT_ONCE = 32  # what is signed together is answered together: who asks again then shares each store's round trip
+PAIRS_AT_ONCE = 32  # signed and answered together, so that who asks again shares each round trip (docs/decisions/0017)
 REMEMBERED = 25_000  # verified tokens of each use kept in mind; about 400 bytes each
 
 

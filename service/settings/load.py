@@ -27,6 +27,7 @@ from service.settings.sections import (
     Introspection,
     Keys,
     Logging,
+    Metrics,
     Passwords,
     Redis,
     Server,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     throttle: Throttle = Throttle()
     introspection: Introspection = Introspection()
     audit: Audit = Audit()
+    metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
     logging: Logging = Logging()
 

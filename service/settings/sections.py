@@ -128,6 +128,12 @@ class Tracing(Section):
     enabled: bool = False
 
 
+class Metrics(Section):
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(9090, ge=0, le=65535)
+
+
 class Logging(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["auto", "json", "console"] = "auto"

@@ -17,7 +17,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
-from service.stores.redis import MOVING, OUTAGES, Server, client
+from service.stores.redis import MOVING, OUTAGES, Server, client, connections_of
+from service.stores.trips import Connections, Trips
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
 HOPS = 4  # redirections that one command follows
@@ -63,6 +64,7 @@ class Cluster(Redis):
         self._nodes: dict[Address, Node] = {}
         self._slots: list[Node | None] = []
         self._looking: asyncio.Task[None] | None = None
+        self.trips = Trips()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
 
     async def execute_command(self, *args: object, **options: object) -> Any:  # noqa: ANN401 - each command has its own
@@ -90,6 +92,9 @@ class Cluster(Redis):
     async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, Server]]:  # noqa: ARG002 - one server needs it
         await self._know_the_map()
         return [(node.redis, node.server) for node in dict.fromkeys(self._slots) if node]
+
+    def connections(self, redis: Redis) -> Connections:  # noqa: ARG002 - one server needs it
+        return connections_of(node.redis for node in self._nodes.values())
 
     async def send(self, commands: Sequence[Command]) -> list[Answer]:
         """Commands to their primaries, all at once; those of one slot keep their order. No outage is raised."""
@@ -133,7 +138,7 @@ class Cluster(Redis):
 
     def _node(self, address: Address) -> Node:
         if address not in self._nodes:
-            server = Server()
+            server = Server(trips=self.trips)
             host, port = address
             redis = client(self._settings, server, {**self._options, "host": host, "port": port})
             self._nodes[address] = Node(address, redis, server)

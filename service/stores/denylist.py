@@ -14,9 +14,12 @@ from service.domain.batches import Batch
 from service.domain.ports import ForgottenError
 from service.stores import keys as room
 from service.stores.redis import MOVING, OUTAGES, Servers, script
+from service.tally import Tally
 
 VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline
+DENIED = 1  # Redis shares small numbers: the value takes no memory, where an empty text takes 24 bytes
+SIZES = tuple(2.0**power for power in range(10))  # to MOST of a batch
 Entries = Mapping[str, timedelta]
 NONE: Entries = MappingProxyType({})
 Question = tuple[str, str, str]  # ids of a token, its session and its key
@@ -42,6 +45,8 @@ class RedisDenylist:
         self._markers = {partition: room.epoch(partition) for partition in servers.partitions}
         self._ambient = ambient
         self._questions: dict[str, Batch[Question, Verdict]] = {}
+        self.batches = Tally(SIZES)  # questions that travelled together
+        self.denied = 0  # questions whose answer was yes
 
     async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
         """A batch for each server, so that one that hangs holds up nobody else's answer."""
@@ -50,6 +55,7 @@ class RedisDenylist:
         verdict = await batch.ask((token_id, session_id, key_id))
         if isinstance(verdict, Exception):
             raise verdict
+        self.denied += verdict
         return verdict
 
     async def add(self, tokens: Entries, sessions: Entries, keys: Entries = NONE) -> None:
@@ -116,6 +122,7 @@ class RedisDenylist:
         ]
 
     async def _has_all(self, questions: Sequence[Question]) -> list[Verdict]:
+        self.batches.add(len(questions))
         parts: dict[str, list[Question]] = {}
         for question in questions:
             parts.setdefault(self._partition_of(question[1]), []).append(question)
@@ -132,7 +139,7 @@ class RedisDenylist:
 
     def _deny_sessions(self, pipe: Pipeline, entries: Iterable[tuple[str, timedelta]]) -> None:
         for session_id, left in entries:
-            pipe.set(room.denied_session(session_id, self._partition_of(session_id)), b"", px=left)
+            pipe.set(room.denied_session(session_id, self._partition_of(session_id)), DENIED, px=left)
 
     def _partition_of(self, session_id: str) -> str:
         partitions = self._partitions
@@ -177,4 +184,4 @@ def _is_current(epoch: bytes | None, run_id: bytes) -> bool:
 
 def _deny(pipe: Pipeline, key: Callable[[str, str], str], entries: Entries, partition: str) -> None:
     for name, left in entries.items():
-        pipe.set(key(name, partition), b"", px=left)
+        pipe.set(key(name, partition), DENIED, px=left)

@@ -30,11 +30,6 @@ def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
     return client(settings, server, {**parse_url(url)}), server
 
 
-async def primaries(redis: Redis) -> list[Redis]:
-    """Each server with a client of its own: for commands that concern a server and not a key."""
-    return [one for one, _ in await redis.primaries(redis)] if isinstance(redis, Cluster) else [redis]
-
-
 def _options(url: str, transport: str) -> dict[str, Any]:
     """What redis-py makes of the user, the password and the query, which hold for every server."""
     parts = urlsplit(url)

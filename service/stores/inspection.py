@@ -92,7 +92,7 @@ async def _fsync(redis: Redis) -> str:
 
 async def _powers(redis: Redis) -> frozenset[str]:
     """Which dangerous commands the user may give: each is queued in a transaction that is then discarded, never run."""
-    connection = await redis.connection_pool.get_connection()
+    connection = await redis.connection_pool.get_connection()  # type: ignore[no-untyped-call] # a decorator of redis-py's hides them
     try:
         await _say(connection, "MULTI")
         allowed = {" ".join(words[:2]) for words in POWERS if await _say(connection, *words) == QUEUED}

@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from service.settings import Database, hosts_of
+from service.stores.trips import Connections, Trips
 
 PORT = 5432
 
@@ -75,6 +76,7 @@ class Postgres:
     def __init__(self, settings: Database) -> None:
         self._settings = settings
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self.trips = Trips()
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
@@ -92,6 +94,12 @@ class Postgres:
     async def close(self) -> None:
         if self._pool is not None:
             self._pool.terminate()  # every request has ended by now; nothing is left to wait for
+
+    @property
+    def connections(self) -> Connections:
+        pool = self._pool
+        idle, size = (pool.get_idle_size(), pool.get_size()) if pool is not None else (0, 0)
+        return Connections(in_use=size - idle, idle=idle, most=self._settings.pool_max)
 
     async def start_afresh(self) -> None:
         """Use no connection again that was opened before: the next ones may lead to another host."""
@@ -118,14 +126,15 @@ class Postgres:
         """
         if self._pool is None:
             raise OSError("the pool is not open")
-        connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
-        try:
-            yield connection
-        except (TimeoutError, asyncio.CancelledError):
-            connection.terminate()
-            raise
-        except asyncpg.ReadOnlySQLTransactionError:
-            await self.start_afresh()
-            raise
-        finally:
-            await self._pool.release(connection)
+        with self.trips.one(OUTAGES):
+            connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
+            try:
+                yield connection
+            except (TimeoutError, asyncio.CancelledError):
+                connection.terminate()
+                raise
+            except asyncpg.ReadOnlySQLTransactionError:
+                await self.start_afresh()
+                raise
+            finally:
+                await self._pool.release(connection)

@@ -1,21 +1,22 @@
 """What every connection to Redis has: short patience, no second tries, and a note of who is at the other end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, Protocol, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
+from service.stores.trips import Connections, Trips
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
@@ -40,6 +41,43 @@ class Servers(Protocol):
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
         """Each server with a client of its own."""
 
+    @property
+    def trips(self) -> Trips:
+        """To all of them."""
+
+    def connections(self, redis: Redis) -> Connections:
+        """To all of them."""
+
+
+class Client(Redis):
+    """A client that keeps count of its round trips."""
+
+    def __init__(self, pool: ConnectionPool, trips: Trips) -> None:
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True  # as `from_pool` has it: nobody else holds the pool
+        self.trips = trips
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
+        with self.trips.one(OUTAGES):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # it has no types
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own signature
+        return _Journey(self, transaction, shard_hint)
+
+
+class _Journey(Pipeline):
+    def __init__(self, client: Client, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
+        self._trips = client.trips
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
+        with self._trips.one(OUTAGES):
+            said = await super().execute(raise_on_error)
+        for answer in said:
+            if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
+                self._trips.fail(answer)
+        return said
+
 
 @dataclass(slots=True)
 class Server:
@@ -50,6 +88,7 @@ class Server:
 
     partitions: ClassVar[Sequence[str]] = ("",)
     run_id: bytes = b""
+    trips: Trips = field(default_factory=Trips)
 
     async def greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
@@ -67,6 +106,20 @@ class Server:
 
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
         return [(redis, self)]
+
+    def connections(self, redis: Redis) -> Connections:
+        return connections_of([redis])
+
+
+def connections_of(clients: Iterable[Redis]) -> Connections:
+    """All their pools together."""
+    pools = [client.connection_pool for client in clients]
+    counts = [[count for count, _ in pool.get_connection_count()] for pool in pools]
+    return Connections(
+        in_use=sum(used for _, used in counts),
+        idle=sum(idle for idle, _ in counts),
+        most=sum(pool.max_connections for pool in pools),
+    )
 
 
 async def identify(connection: AbstractConnection) -> bytes:
@@ -119,7 +172,7 @@ def short(settings: RedisSettings) -> dict[str, Any]:
 
 def client(settings: RedisSettings, server: Server, address: Mapping[str, Any]) -> Redis:
     """A client of one server, which connects when first used."""
-    return Redis.from_pool(BlockingConnectionPool(**{**patience(settings, server.greet), **address}))
+    return Client(BlockingConnectionPool(**{**patience(settings, server.greet), **address}), server.trips)
 
 
 def script(name: str) -> str:

@@ -25,8 +25,8 @@ OF_USER = f"{ALL} WHERE user_id = $1"
 DENIED = f"{ALL} WHERE denied_until > $1"
 WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
-# A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each is
-# a server that was started at another time.
+# A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each
+# is a server that was started at another time.
 AFTER = """
     SELECT settled.place::text AS settled, settled.era, found.*
     FROM (

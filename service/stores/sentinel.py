@@ -14,7 +14,7 @@ from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnec
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.settings import Redis as RedisSettings
-from service.stores.redis import OUTAGES, Server, identify, patience, short
+from service.stores.redis import OUTAGES, Client, Server, identify, patience, short
 
 FRESH = 1.0  # seconds until the Sentinels are asked again, though no connection broke
 Address = tuple[str, int]
@@ -84,4 +84,4 @@ def watched(
 
     sentinels = Sentinels(hosts, sentinel_kwargs=short(settings) | secure | own)
     pool = WatchedPool(name, sentinels, **patience(settings, greet) | options, ssl=secure["ssl"])
-    return Redis.from_pool(pool)
+    return Client(pool, server.trips)

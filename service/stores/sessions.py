@@ -9,11 +9,11 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from service.domain.models import Revocation, Session, Swap, Swapped, SwapState
-from service.stores import keys
+from service.stores import agents, keys
 from service.stores.scripts import Scripts
 
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
-AGENT_PARTS = 2
+AGENT_PARTS = 3  # one, but for agents that do not pack at all
 MILLISECOND = timedelta(milliseconds=1)
 AT_ONCE = 1000  # sessions removed in one pipeline
 
@@ -79,8 +79,8 @@ class RedisSessions:
 
 
 def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
-    agent = session.user_agent.encode()
-    parts = {f"a{i}": agent[i * AGENT_PART : (i + 1) * AGENT_PART] for i in range(AGENT_PARTS)}
+    agent = agents.pack(session.user_agent)
+    parts = {f"b{i}": agent[i * AGENT_PART : (i + 1) * AGENT_PART] for i in range(AGENT_PARTS)}
     return {
         "d": digest,
         "u": session.user_id.bytes,
@@ -100,7 +100,7 @@ def _session(session_id: str, fields: Mapping[bytes, bytes]) -> Session:
         last_used_at=_time(fields[b"l"]),
         ends_at=_time(fields[b"e"]),
         source=fields[b"i"].decode(),
-        user_agent=b"".join(fields.get(f"a{i}".encode(), b"") for i in range(AGENT_PARTS)).decode(errors="ignore"),
+        user_agent=agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
     )
 
 

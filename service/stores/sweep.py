@@ -1,6 +1,7 @@
 """Every live session there is, page by page, without holding Redis up."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import cast
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -21,7 +22,9 @@ class RedisAllSessions:
         for redis, _ in await self._servers.primaries(self._redis):
             place = -1
             while place:
-                place, names = await redis.scan(max(place, 0), match=f"{beginning}*", count=AT_ONCE)
+                place, names = cast(
+                    "tuple[int, list[bytes]]", await redis.scan(max(place, 0), match=f"{beginning}*", count=AT_ONCE)
+                )
                 async with redis.pipeline(transaction=False) as pipe:
                     for name in names:
                         pipe.hget(name, "u")

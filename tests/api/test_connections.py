@@ -119,13 +119,13 @@ async def test_a_trusted_proxy_is_not_one_source() -> None:
 
 
 async def test_every_connection_that_ends_is_counted_out(house: House) -> None:
-    turnstile = house.door._turnstile
+    turnstile = house.door.turnstile
     for request in (b"", GOOD, GOOD[:20], b"\x16\x03\x01", POST + b"Content-Length: 9\r\n\r\nabc"):
         await (await house.connect()).send(request)
-    await until(lambda: turnstile._open == len(house.clients))
+    await until(lambda: turnstile.open == len(house.clients))
     for client in house.clients:
         client.writer.close()
-    await until(lambda: turnstile._open == 0)
+    await until(lambda: turnstile.open == 0)
     assert not turnstile._open_by_source
 
 

@@ -105,19 +105,19 @@ async def test_a_handshake_has_its_deadline(tmp_path: Path, caplog: pytest.LogCa
 async def test_whoever_has_not_ended_the_handshake_takes_a_place_too(tmp_path: Path) -> None:
     async with opened(House(settings(tmp_path, max_connections=1))) as house:
         silent = await house.connect()
-        turnstile = house.door._turnstile
-        await until(lambda: turnstile._open == 1)
+        turnstile = house.door.turnstile
+        await until(lambda: turnstile.open == 1)
         with capture_logs() as logged, pytest.raises(OSError):  # noqa: PT011 - reset or end of file, as it comes
             await connect(house, trusting(tmp_path))
         assert [(line["event"], line["error"]) for line in logged] == [("connection turned away", "TooManyConnections")]
         silent.writer.close()
-        await until(lambda: turnstile._open == 0)
+        await until(lambda: turnstile.open == 0)
         client = await connect(house, trusting(tmp_path))
         await client.send(GOOD)
         assert (await client.answer()).status == 200
-        assert turnstile._open == 1
+        assert turnstile.open == 1
         client.writer.transport.abort()
-        await until(lambda: turnstile._open == 0)
+        await until(lambda: turnstile.open == 0)
 
 
 async def test_stopping_lets_the_request_in_flight_finish(house: House, tmp_path: Path) -> None:

@@ -63,14 +63,12 @@ class Hall:
     def __init__(self, workers: int = 1, max_wait: timedelta = 4 * SECOND) -> None:
         self.clock = Clock()
         self.engine = GatedEngine(self.clock)
-        self.reports: list[tuple[float, float]] = []
         self.queue = HashQueue(
             self.engine,
             self.clock,
             workers=workers,
             max_wait=max_wait,
             first_guess=SECOND,
-            on_hashed=lambda waited, took: self.reports.append((waited, took)),
         )
 
     async def ask(self, visitor: Visitor, password: str, account: str | None = None) -> asyncio.Task[Match]:

@@ -52,7 +52,7 @@ async def test_a_running_job_holds_its_place_until_it_is_done(hall: Hall) -> Non
     hall.engine.finish()
     assert await running == Match(same=True, upgraded="one")
     hall.fill(ANN, 1)
-    assert (hall.queue.waiting, hall.queue.running, hall.queue.hashed) == (5, 0, 1)
+    assert (hall.queue.waiting, hall.queue.running, hall.queue.hashes.count) == (5, 0, 1)
 
 
 async def test_the_bound_follows_the_measured_time_of_a_hash(hall: Hall) -> None:
@@ -138,6 +138,7 @@ async def test_a_visitor_who_has_gone_is_not_hashed_for(hall: Hall) -> None:
     with pytest.raises(OverloadedError):
         await gone
     assert hall.engine.order == ["one", "last"]
+    assert (hall.queue.abandoned, hall.queue.refused) == (1, 0)
 
 
 async def test_a_cancelled_request_is_not_hashed_for(hall: Hall) -> None:
@@ -161,7 +162,7 @@ async def test_a_request_cancelled_during_its_hash_frees_the_place_when_the_hash
     assert (hall.queue.waiting, hall.queue.running) == (0, 1)
     hall.engine.finish(2)
     await (await hall.ask(ANN, "two"))
-    assert (hall.queue.running, hall.queue.hashed) == (0, 2)
+    assert (hall.queue.running, hall.queue.hashes.count) == (0, 2)
 
 
 async def test_what_would_be_answered_too_late_is_refused_instead_of_hashed(hall: Hall) -> None:
@@ -216,13 +217,14 @@ async def test_a_place_is_good_for_one_job(hall: Hall) -> None:
         await left.run(Job("three", "stored"))
 
 
-async def test_each_hash_is_reported_with_its_wait_and_its_time(hall: Hall) -> None:
+async def test_each_hash_is_counted_with_its_wait_and_its_time(hall: Hall) -> None:
     tasks = [await hall.ask(ANN, "one")]
     await hall.engine.begin()
     tasks += [await hall.ask(ANN, "two")]
     hall.engine.finish(2)
     await asyncio.gather(*tasks)
-    assert hall.reports == [(0.0, 1.0), (1.0, 1.0)]
+    assert (hall.queue.waits.count, hall.queue.waits.sum) == (2, 1.0)
+    assert (hall.queue.hashes.count, hall.queue.hashes.sum) == (2, 2.0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")

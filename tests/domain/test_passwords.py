@@ -213,7 +213,7 @@ async def test_an_operation_gives_its_place_back(room: Room) -> None:
     room.passwords.refuse_if_full(ANN)
     await room.hash("SecurePass1!")
     await room.match("SecurePass1!", None)
-    assert (room.passwords.queue.waiting, room.passwords.queue.running, room.passwords.queue.hashed) == (0, 0, 2)
+    assert (room.passwords.queue.waiting, room.passwords.queue.running, room.passwords.queue.hashes.count) == (0, 0, 2)
 
 
 async def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:

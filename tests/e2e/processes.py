@@ -23,7 +23,7 @@ def running(*arguments: str, within: Sequence[str] = (), **environment: str) -> 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
     process = subprocess.Popen(
         [*within, sys.executable, "-m", "service", *arguments],
-        env=kept | {"PYTHONPATH": str(ROOT)} | environment,
+        env=kept | {"PYTHONPATH": str(ROOT), "TOKENHOUSE_METRICS__PORT": "0"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

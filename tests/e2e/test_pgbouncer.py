@@ -36,6 +36,9 @@ server_login_retry = 0.2
 """
 
 
+DURABLE = {"synchronous_commit": "on"}  # for a test kills it
+
+
 @dataclass(frozen=True)
 class Story:
     postgres: EmbeddedPostgres
@@ -47,7 +50,7 @@ class Story:
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     with socket_directory() as sockets:
-        server = EmbeddedPostgres(tmp_path / "postgres", sockets, port=free_port(), fast=True)
+        server = EmbeddedPostgres(tmp_path / "postgres", sockets, port=free_port(), fast=True, options=DURABLE)
         server.start()
         yield server
         server.kill()

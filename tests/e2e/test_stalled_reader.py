@@ -31,7 +31,7 @@ def port() -> int:
 @pytest.fixture
 def process(embedded: Stores, database: object, redis: object, port: int) -> Iterator[subprocess.Popen[bytes]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
-    environment = kept | {"PYTHONPATH": str(ROOT)} | of(embedded, port)
+    environment = kept | {"PYTHONPATH": str(ROOT)} | of(embedded, port, TOKENHOUSE_METRICS__PORT="0")
     with subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, cwd="/") as process:
         yield process
         process.kill()

@@ -14,7 +14,7 @@ import yaml
 from service.stores import keys
 
 ROOT = Path(__file__).parents[2]
-FILES = ("docker-compose.yml", "docker-compose.observability.yml")
+FILES = ("docker-compose.yml", "deploy/observability.yml")
 COMPOSE, OBSERVABILITY = (yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES)
 SERVICES: dict[str, dict[str, Any]] = {**COMPOSE["services"], **OBSERVABILITY["services"]}
 ONE_SHOTS = {"init", "migrate"}
@@ -59,7 +59,7 @@ def test_the_compose_files_follow_the_compose_specification() -> None:
 def test_every_service_is_known_to_these_tests() -> None:
     assert COMPOSE["services"].keys() == {"init", "migrate", "postgres", "redis", "api", "proxy"}
     assert OBSERVABILITY["services"].keys() == WATCHING
-    assert COMPOSE["include"] == [FILES[1]]
+    assert COMPOSE["include"] == [{"path": FILES[1], "project_directory": "."}]
 
 
 def test_every_file_that_is_mounted_is_here() -> None:

@@ -15,7 +15,7 @@ from time import perf_counter
 from tests.load import report
 from tests.load.figures import Row, Verdict
 from tests.load.plan import Plan
-from tests.load.rows import limiter, logins, process, raw, requests, timing
+from tests.load.rows import limiter, logins, process, raw, requests, timing, watching
 from tests.load.stage import NO_LIMITS, Stage, add_accounts, stage, tokens
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -48,6 +48,7 @@ async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
         add(await logins.rates(service, plan))
         add(await logins.neighbours(service, plan, bearer))
         add(await timing.refusals(place, service, plan, SPOILT))
+    add(await watching.overhead(place, plan, bearer))
     add(process.starts(place, plan))
     add(await limiter.refusals(place, plan, SPOILT + 2))
     add(await limiter.parallel_guesses(place, SPOILT + 3))

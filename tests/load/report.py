@@ -51,12 +51,12 @@ def page(described: Sequence[str], bars: Sequence[Row], limits: Sequence[Row], r
     ))  # fmt: skip
 
 
-def write(text: str, file: Path) -> None:
+def write(text: str, file: Path, mark: str = BEGIN) -> None:
     """Put `text` between the marks of `file`; what stands around them is written by hand."""
-    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    before, begin, rest = file.read_text(encoding="utf-8").partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{file} has no place for the figures: {BEGIN} ... {END}")
+        raise ValueError(f"{file} has no place for the figures: {mark} ... {END}")
     file.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 

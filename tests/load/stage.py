@@ -23,6 +23,7 @@ from tests.load.client import LOOPBACK, Answer, Connection, once, request
 
 PASSWORD = "SecurePass1!"  # of accounts that are gone with the benchmark
 NO_LIMITS = {"TOKENHOUSE_THROTTLE__EXEMPT": "127.0.0.0/8"}
+NO_METRICS = {"TOKENHOUSE_METRICS__ENABLED": "false"}
 SHORT_NAMES = ("DATABASE_URL", "REDIS_URL", "PORT", "LOG_LEVEL")
 START_SECONDS = 30
 STEP = 0.005
@@ -78,6 +79,7 @@ class Stage:
             "TOKENHOUSE_REDIS__URL": self.redis,
             "TOKENHOUSE_SECRET_KEY": self.secret,
             "TOKENHOUSE_SERVER__PORT": str(port),
+            "TOKENHOUSE_METRICS__PORT": "0",
             **settings,
         }
         with self._run(["-m", "service", "serve"], port, variables) as instance:

@@ -77,6 +77,6 @@ def _leftover(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, previo
     if previous:
         return warning(
             "secret.previous", f"{previous} earlier secrets are still set, and nothing that was looked at needs them",
-            "finish docs/keys.md, \"A new secret\": `tokenhouse secrets rotate` until it finds nothing, then remove them",
+            "run `tokenhouse secrets rotate` until it finds nothing, then remove them (docs/keys.md)",
         )  # fmt: skip
     return ok("secret.previous", "none is set, none is needed")

@@ -1,6 +1,7 @@
 """Instances whose clocks do not agree."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -70,7 +71,7 @@ async def test_a_wrong_clock_refuses_tokens_and_lets_no_dead_one_in(
 
 
 async def test_limits_go_by_the_clock_of_redis(instance: Instance) -> None:
-    limited = {"throttle": {"exempt": []}}
+    limited: dict[str, Any] = {"throttle": {"exempt": []}}
     here, ahead = await instance(**limited), await instance(Skewed(DAY), **limited)
     person = await here.sign_up()
     wrong = {"email": person["email"], "password": "Wrong-Pass1!"}

@@ -71,7 +71,7 @@ async def test_a_redis_slower_than_our_patience_is_an_outage(wired: Scene, wires
 
 
 async def test_a_slow_redis_within_our_patience_is_waited_for(wired: Scene, wires: Wires) -> None:
-    wires.redis.behave(Mode.DELAY, seconds=0.04)
+    wires.redis.behave(Mode.DELAY, seconds=0.02)
     for name in CALLS:
         heard = await wired.hear(name)
         assert heard.status in (200, 201), heard

@@ -23,7 +23,7 @@ INSTANCES = 3
 CROWD = 8
 PACE = 0.04  # seconds before each request: the processes that start need their share of the machine
 TOLD = {
-    "TOKENHOUSE_SERVER__DRAIN": "1s",  # ten health checks
+    "TOKENHOUSE_SERVER__DRAIN": "2s",  # twenty health checks
     "TOKENHOUSE_SERVER__TRUSTED_PROXIES": "127.0.0.1",
     "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4",
     "TOKENHOUSE_PASSWORDS__MAX_WAIT": "10s",

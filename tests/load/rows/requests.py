@@ -40,9 +40,9 @@ async def against_hello(service: Instance, hello: Instance, plan: Plan, bearer: 
     raw: list[Run] = []
     runs: dict[str, list[Run]] = {"verify": [], "me": []}
     for _ in range(plan.rounds):
-        raw.append(await _run(hello, [request("GET", "/hello")] * CLIENTS, plan.seconds(3)))
+        raw.append(await run_of(hello, [request("GET", "/hello")] * CLIENTS, plan.seconds(3)))
         for name, asked in calls.items():
-            runs[name].append(await _run(service, asked, plan.seconds(3)))
+            runs[name].append(await run_of(service, asked, plan.seconds(3)))
     return [
         Row(name="bare hello/s, 64 clients", values=[run.rate for run in raw], note=_details(raw), is_yardstick=True),
         *_to_hello("`verify` (idToken) at 64 clients to bare hello on the same core", runs["verify"], raw, (0.5, 0.66)),
@@ -63,7 +63,7 @@ async def refreshes(service: Instance, plan: Plan, refresh_tokens: Sequence[str]
         raw.append(signatures.rate(plan.seconds(2)))
         pairs.append(2 * (process_time() - spent) / (raw[-1] * plan.seconds(2)))
         os.sched_setaffinity(0, everywhere)
-        runs.append(await _run(service, asked, plan.seconds(4)))
+        runs.append(await run_of(service, asked, plan.seconds(4)))
         free.append((await closed_loop(service.port, asked, plan.seconds(3))).rate())
     halves = [rate / 2 for rate in raw]
     return [
@@ -81,7 +81,7 @@ async def refreshes(service: Instance, plan: Plan, refresh_tokens: Sequence[str]
     ]  # fmt: skip
 
 
-async def _run(server: Instance, asked: Sequence[bytes], seconds: float) -> Run:
+async def run_of(server: Instance, asked: Sequence[bytes], seconds: float) -> Run:
     warm_up = 0.5
     with _apart(server):
         spent = server.cpu_seconds()

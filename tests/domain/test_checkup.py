@@ -1,0 +1,145 @@
+"""What the doctor makes of facts that are hard to come by for real."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.domain.checkup import keys, postgres, redis
+from service.domain.checkup import settings as settings_check
+from service.domain.checkup.finding import Finding, Level, of_clock
+from service.domain.checkup.postgres import PostgresFacts
+from service.domain.checkup.redis import RedisFacts
+from service.domain.models import StoredKey
+from service.settings import Database, Keys
+from tests import builders
+from tests.builders import NOON
+
+GOOD_REDIS = RedisFacts(
+    version="8.0", is_primary=True, is_loading=False, policy="noeviction", memory_used=10, memory_allowed=100, evicted=0,
+    has_log=True, fsync="everysec", log_is_good=True, snapshots_are_good=True, powers=frozenset(), is_encrypted=True,
+    ahead=timedelta(0),
+)  # fmt: skip
+GOOD_POSTGRES = PostgresFacts(
+    version="17.2", version_number=170002, is_read_only=False, is_encrypted=True, is_superuser=False,
+    may_make_tables=False, is_durable=True, room=197, in_use=3, ahead=timedelta(0),
+)  # fmt: skip
+SERVE_ONLY = Database(migrate_on_start=False)
+DAY = timedelta(days=1)
+
+
+def worst(findings: list[Finding]) -> tuple[str, Level]:
+    """The one finding that is not ok, or the last of those that are."""
+    (one,) = [finding for finding in findings if finding.level is not Level.OK] or [findings[-1]]
+    assert bool(one.advice) is (one.level is not Level.OK)
+    return one.check, one.level
+
+
+def test_what_is_as_it_should_be_is_ok() -> None:
+    findings = [*redis.judge(GOOD_REDIS), *postgres.judge(GOOD_POSTGRES, SERVE_ONLY)]
+    assert {finding.level for finding in findings} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "level"),
+    [
+        ({"is_primary": False}, "redis", Level.PROBLEM),
+        ({"is_loading": True}, "redis", Level.PROBLEM),
+        ({"policy": "allkeys-lru"}, "redis.policy", Level.PROBLEM),
+        ({"evicted": 1}, "redis.policy", Level.PROBLEM),
+        ({"memory_allowed": 0}, "redis.memory", Level.WARNING),
+        ({"memory_used": 80}, "redis.memory", Level.WARNING),
+        ({"memory_used": 95}, "redis.memory", Level.PROBLEM),
+        ({"has_log": False}, "redis.persistence", Level.WARNING),
+        ({"fsync": "no"}, "redis.persistence", Level.WARNING),
+        ({"log_is_good": False}, "redis.disk", Level.PROBLEM),
+        ({"snapshots_are_good": False}, "redis.disk", Level.PROBLEM),
+        ({"powers": frozenset({"FLUSHALL"})}, "redis.user", Level.WARNING),
+        ({"ahead": timedelta(seconds=-9)}, "redis.clock", Level.PROBLEM),
+    ],
+)
+def test_a_redis_that_is_not_as_it_should_be_is_named(facts: dict[str, Any], check: str, level: Level) -> None:
+    assert worst(redis.judge(replace(GOOD_REDIS, **facts))) == (check, level)
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "level"),
+    [
+        ({"version_number": 120019}, "postgres", Level.PROBLEM),
+        ({"is_read_only": True}, "postgres.writable", Level.PROBLEM),
+        ({"is_durable": False}, "postgres.durable", Level.PROBLEM),
+        ({"is_superuser": True}, "postgres.role", Level.WARNING),
+        ({"may_make_tables": True}, "postgres.role", Level.WARNING),
+        ({"room": 9}, "postgres.connections", Level.PROBLEM),
+        ({"room": 19}, "postgres.connections", Level.WARNING),
+        ({"ahead": timedelta(seconds=2)}, "postgres.clock", Level.WARNING),
+    ],
+)
+def test_a_postgres_that_is_not_as_it_should_be_is_named(facts: dict[str, Any], check: str, level: Level) -> None:
+    assert worst(postgres.judge(replace(GOOD_POSTGRES, **facts), SERVE_ONLY)) == (check, level)
+
+
+def test_a_role_that_cannot_migrate_though_it_should_is_named() -> None:
+    assert worst(postgres.judge(GOOD_POSTGRES, Database())) == ("postgres.role", Level.WARNING)
+    able = replace(GOOD_POSTGRES, may_make_tables=True)
+    assert worst(postgres.judge(able, Database()))[1] is Level.OK
+
+
+def test_behind_pgbouncer_the_connections_are_not_ours_to_count() -> None:
+    few = replace(GOOD_POSTGRES, room=5)
+    assert worst(postgres.judge(few, Database(migrate_on_start=False, statement_cache_size=0)))[1] is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"), [(0.9, Level.OK), (-0.9, Level.OK), (-1.5, Level.WARNING), (5.5, Level.PROBLEM)]
+)
+def test_clocks_may_differ_by_a_second(seconds: float, level: Level) -> None:
+    assert of_clock("any", timedelta(seconds=seconds)).level is level
+
+
+@pytest.mark.parametrize(
+    ("sections", "check", "level"),
+    [
+        ({"tokens": {"issuer": "http://127.0.0.1:8080"}}, "issuer", Level.WARNING),
+        ({"tokens": {"issuer": "http://auth.example.com"}}, "issuer", Level.WARNING),
+        ({"server": {"host": "0.0.0.0"}}, "proxies", Level.WARNING),  # noqa: S104 - nothing listens here
+        ({"server": {"trusted_proxies": ["0.0.0.0/0"]}}, "proxies", Level.PROBLEM),
+        ({"throttle": {"enabled": False}}, "limits", Level.PROBLEM),
+        ({"throttle": {"exempt": ["10.0.0.0/8"]}}, "limits.exempt", Level.WARNING),
+        ({"passwords": {"bcrypt_rounds": 9}}, "passwords", Level.PROBLEM),
+        ({"server": {"max_connections": 90_000}}, "open files", Level.WARNING),
+        ({"logging": {"level": "DEBUG"}}, "log", Level.WARNING),
+        ({"logging": {"format": "console"}}, "log", Level.WARNING),
+    ],
+)
+def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check: str, level: Level) -> None:
+    good: dict[str, dict[str, Any]] = {
+        "tokens": {"issuer": "https://auth.example.com"}, "passwords": {"bcrypt_rounds": 12},
+    }  # fmt: skip
+    assert worst(settings_check.judge(builders.settings(**good), 20_000))[1] is Level.OK
+    settings = builders.settings(**{name: good.get(name, {}) | sections.get(name, {}) for name in good | sections})
+    assert worst(settings_check.judge(settings, 20_000)) == (check, level)
+
+
+def key(name: str, age: timedelta, *, is_active: bool) -> StoredKey:
+    since = NOON - age
+    return StoredKey(name, "RS256", "{}", b"", since, activates_at=since if is_active else None)
+
+
+@pytest.mark.parametrize(
+    ("held", "rotate_after", "check", "level"),
+    [
+        ([], None, "keys.active", Level.WARNING),
+        ([key("n", DAY, is_active=False)], None, "keys.active", Level.PROBLEM),
+        ([key("a", DAY, is_active=True)], None, "keys.next", Level.WARNING),
+        ([key("a", 100 * DAY, is_active=True), key("n", DAY, is_active=False)], 90 * DAY, "keys.active", Level.WARNING),
+        ([key("a", 400 * DAY, is_active=True), key("n", DAY, is_active=False)], None, "keys.active", Level.WARNING),
+        ([key("a", 80 * DAY, is_active=True), key("n", DAY, is_active=False)], 90 * DAY, "keys.next", Level.OK),
+    ],
+)
+def test_signing_keys_that_nobody_tends_are_named(
+    held: list[StoredKey], rotate_after: timedelta | None, check: str, level: Level
+) -> None:
+    settings = Keys(rotate_after=rotate_after)
+    assert worst(keys.judge(held, settings, timedelta(hours=1), NOON)) == (check, level)
