@@ -71,7 +71,7 @@ async def _postgres(settings: Settings, ambient: Ambient, outages: Outages) -> l
 
 async def _keys(settings: Settings, ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
     """By the stores themselves and not by a key ring, which would make keys where there are none."""
-    assert ground.postgres is not None  # noqa: S101 - `wire` lays no other ground
+    assert ground.postgres is not None  # noqa: S101 - no other ground is laid by `wire`
     try:
         await ground.postgres.open()
         rows = await ground.signing_keys.all()

@@ -53,12 +53,10 @@ def of_rotation(rotation: Rotation) -> Iterator[Metric]:
 
 
 def of_limits(throttle: Throttle) -> Iterator[Metric]:
+    counts = dict.fromkeys(((policy, passes) for policy in POLICIES for passes in (True, False)), 0)
+    counts.update(throttle.decisions)
     yield catalog.LIMITS.each(
-        {
-            (policy, "allowed" if passes else "refused"): throttle.decisions[policy, passes]
-            for policy in POLICIES
-            for passes in (True, False)
-        }
+        {(policy, "allowed" if passes else "refused"): count for (policy, passes), count in counts.items()}
     )
 
 

@@ -27,6 +27,7 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.UndefinedTableError,  # not migrated yet
     asyncpg.TargetServerAttributeNotMatched,  # of several hosts, none can be written to
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's own confusion when the server is killed in the middle of something
     OSError,
     TimeoutError,
 )
@@ -130,7 +131,7 @@ class Postgres:
             connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
             try:
                 yield connection
-            except (TimeoutError, asyncio.CancelledError):
+            except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
                 connection.terminate()
                 raise
             except asyncpg.ReadOnlySQLTransactionError:

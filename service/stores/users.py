@@ -6,9 +6,9 @@ from uuid import UUID
 
 import asyncpg
 
+from service.domain.batches import Batch
 from service.domain.models import Resealing, SealedApiKey, User
 from service.errors import EmailTakenError
-from service.domain.batches import Batch
 from service.stores.postgres import Postgres
 
 _COLUMNS = (

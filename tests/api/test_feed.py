@@ -135,7 +135,13 @@ async def test_invented_cursors_are_the_beginning_and_cost_nothing_more(fakes: O
     memory = CountingRevocations()
     feed = feed_of(fakes, memory)
     genuine = claims(await feed.piece(""))["next"]
-    invented = [str(number) for number in range(1, 1000)] + [genuine[:-1], genuine + "A", "1" + genuine, "~" * 30, "é" * 30]
+    invented = [str(number) for number in range(1, 1000)] + [
+        genuine[:-1],
+        genuine + "A",
+        "1" + genuine,
+        "~" * 30,
+        "é" * 30,
+    ]
     pieces = await asyncio.gather(*(feed.piece(text) for text in invented))
     assert memory.asked == 1
     assert {claims(piece)["since"] for piece in pieces} == {""}

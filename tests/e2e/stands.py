@@ -21,6 +21,7 @@ NAME = "tokens"
 SETTLED = 20.0  # seconds for servers to find each other
 SLOTS = 16384
 BUS = 10_000
+GIVEN: set[int] = set()  # nobody listens on them until all members are started
 GIVEN_OUT = 32_768  # from here Linux gives ports to whoever asks for any
 WATCHING = {"down-after-milliseconds": "500", "failover-timeout": "2000"}
 CLUSTERED = {
@@ -69,12 +70,15 @@ class Member(EmbeddedRedis):
 
 
 def port_with_a_bus() -> int:
-    """A port whose neighbour 10 000 above is free as well: members of a cluster talk to each other there."""
+    """A port whose neighbour 10 000 above is free as well, where members of a cluster talk; each is given once."""
     while True:
         port = free_port()
+        if port in GIVEN:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port + BUS))
             if port + BUS < GIVEN_OUT:
+                GIVEN.add(port)
                 return port
 
 

@@ -1,5 +1,6 @@
 """The rehearsal of docs/operations.md, "Backup and restore": what comes back, what is lost, and what to do about it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, socket_directory
 from service.embedded.server import EmbeddedServer
-from tests.conftest import Client, Instances
+from tests.conftest import ROOT, Client, Instances, bearer
 from tests.e2e.ground import Command
 from tests.patience import until
 from tests.resource_servers import claims
@@ -178,6 +179,26 @@ async def test_sessions_of_one_account_are_ended_by_command(instances: Instances
     assert await is_alive(client, await client.log_in(ada)) == (True, True)
     status, said, _ = await command("sessions", "end", "--user", "nobody@example.com")
     assert (status, said) == (1, "no account has this address\n")
+
+
+async def test_the_page_s_sql_puts_api_keys_out_of_use(
+    instances: Instances, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    every, one = re.findall(r"^ *```sql\n(.+?)```", page, re.MULTILINE | re.DOTALL)
+    (client,) = await instances(1)
+    ada, bob = await client.sign_up(email="ada@example.com"), await client.sign_up()
+
+    async def opens(key: str) -> bool:
+        return (await client.get("/auth/me", **{"x-api-key": key})).status == 200
+
+    await database.execute(one)
+    assert [await opens(person["apiKey"]) for person in (ada, bob)] == [False, True]
+    fresh = await client.post("/auth/api-key", {}, **bearer(await client.log_in(ada)))
+    key = (await fresh.json())["apiKey"]
+    assert await opens(key)
+    await database.execute(every)
+    assert [await opens(one) for one in (key, bob["apiKey"])] == [False, False]
 
 
 async def test_a_verifier_misses_nothing_when_postgres_goes_back_and_its_numbers_catch_up(

@@ -120,6 +120,7 @@ async def test_a_redis_user_with_least_rights_is_enough(command: Command, redis:
     try:
         url = embedded.redis.url.replace("unix://", "unix://tokenhouse:hushhush@")
         found = await findings(command, status=1, **DURABLE, TOKENHOUSE_REDIS__URL=url)
+        assert (await command("sessions", "end", "--all"))[:2] == (0, "ended: 0 sessions\n")
     finally:
         await acl.execute_command("ACL", "DELUSER", "tokenhouse")
     assert found["redis.user"]["level"] == "ok"

@@ -1,19 +1,22 @@
 """Metrics of the command as Prometheus finds them, and the files for Prometheus as its own tool judges them."""
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import yaml
 
+from service.commands import dev
 from service.embedded import Stores
+from service.settings import Metrics, load
 from tests.conftest import ROOT
 from tests.e2e.processes import PATIENCE, of, running, stop, wait_for
 from tests.e2e.programs import find
 from tests.ports import free_port
-
-LISTENING = re.compile(r"metrics\s+host=127\.0\.0\.1 port=(\d+)")
 
 
 def scrape(port: int) -> str:
@@ -50,32 +53,48 @@ def test_an_instance_tells_its_state_on_a_port_of_its_own(
     assert (judged.returncode, judged.stderr) == (0, "")
 
 
-def test_a_port_of_another_stops_the_start_with_one_line(embedded: Stores, database: object, redis: object) -> None:
-    port, metrics = free_port(), str(free_port())
-    with running("serve", **of(embedded, port, TOKENHOUSE_METRICS__PORT=metrics)) as first:
-        wait_for(port, "/readyz", 200, first)
-        with running("serve", **of(embedded, free_port(), TOKENHOUSE_METRICS__PORT=metrics)) as second:
+def test_a_port_of_another_stops_the_start_unless_metrics_are_off(
+    embedded: Stores, database: object, redis: object
+) -> None:
+    taken, quiet = free_port(), free_port()
+    same = {"TOKENHOUSE_METRICS__PORT": str(taken)}
+    with running("serve", **of(embedded, free_port(), **same)) as first:
+        wait_for(taken, "/metrics", 200, first)
+        with running("serve", **of(embedded, free_port(), **same)) as second:
             said = second.communicate(timeout=PATIENCE)[0]
             assert second.returncode == 78
-        stop(first)
-    assert f"tokenhouse: 127.0.0.1 port {metrics} is in use; set TOKENHOUSE_METRICS__PORT to a free port\n" in said
+        with running("serve", **of(embedded, quiet, **same, TOKENHOUSE_METRICS__ENABLED="false")) as third:
+            wait_for(quiet, "/readyz", 200, third)
+    assert f"tokenhouse: 127.0.0.1 port {taken} is in use; set TOKENHOUSE_METRICS__PORT to a free port\n" in said
 
 
-def test_an_instance_without_metrics_loads_nothing_for_them(embedded: Stores, database: object, redis: object) -> None:
-    port = free_port()
-    with running("serve", **of(embedded, port, TOKENHOUSE_METRICS__ENABLED="false")) as process:
-        wait_for(port, "/readyz", 200, process)
-        maps = Path(f"/proc/{process.pid}/maps")
-        assert not maps.exists() or "prometheus" not in maps.read_text()
-        assert "port=" not in "".join(line for line in stop(process).splitlines() if "metrics" in line)
+def test_the_library_is_loaded_only_where_metrics_are_on() -> None:
+    asks = "import sys, service.__main__, service.commands.serve; print('prometheus_client' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asks], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"
+
+
+def test_instances_of_dev_get_along_unless_a_port_is_asked_for(embedded: Stores, tmp_path: Path) -> None:
+    chosen = load().model_copy(update={"metrics": Metrics(port=9191)})
+    assert dev._pinned(load(), embedded, tmp_path)["metrics"] == {"port": 0}
+    assert "metrics" not in dev._pinned(chosen, embedded, tmp_path)
+
+
+def check(promtool: Path, kind: str, file: Path) -> None:
+    judged = subprocess.run([promtool, "check", kind, file], capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 def test_prometheus_accepts_its_configuration_and_the_rules(promtool: Path) -> None:
-    for kind, file in (("config", "prometheus.yml"), ("rules", "alerts.yml")):
-        judged = subprocess.run(
-            [promtool, "check", kind, ROOT / "deploy" / "prometheus" / file],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert judged.returncode == 0, judged.stdout + judged.stderr
+    check(promtool, "config", ROOT / "deploy/prometheus/prometheus.yml")
+    check(promtool, "rules", ROOT / "deploy/prometheus/alerts.yml")
+
+
+def test_prometheus_understands_every_panel(promtool: Path, tmp_path: Path) -> None:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/tokenhouse.json").read_text(encoding="utf-8"))
+    asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+    asked = [one.replace("$__rate_interval", "5m").replace("$instance", ".*") for one in asked]
+    rules = [{"record": f"panel:{number}", "expr": one} for number, one in enumerate(asked)]
+    file = tmp_path / "panels.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    check(promtool, "rules", file)

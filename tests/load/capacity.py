@@ -36,7 +36,7 @@ KINDS = {
     "S": Kind("session, the only one of its user, with the user's index", 600),
     "S6": Kind("... from an IPv6 network, with a user agent of 128 bytes", 600),
     "S5": Kind("... one of five of its user"),
-    "SR": Kind("... whose refresh token has rotated"),
+    "SR": Kind("... whose refresh token has rotated", 600),
     "D": Kind("denylist entry", 150),
     "D3": Kind("logout: the denylist entries of a session and of two tokens"),
     "K": Kind("known source of an account"),
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with stage() as place:
         described, weights, spent = asyncio.run(_measure(place, load))
     measured = "\n\n".join((
-        "\n".join(described), f"### What is kept, of {COUNT:,} each".replace(",", " "), _weights(weights),
+        "\n".join(described), f"### What is kept: bytes, of {COUNT} each", _weights(weights),
         "### What a call spends", _calls(spent),
     ))  # fmt: skip
     costs = parse(measured)

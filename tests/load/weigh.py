@@ -34,12 +34,14 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from service.stores.users import PostgresUsers
+from tests.patience import until
 
 COUNT = 10_000
 AT_ONCE = 20
 LOOKED_AT = 500  # keys that MEMORY USAGE is asked for
 LIFE = timedelta(days=30)
 HOUR = timedelta(hours=1)
+PATIENCE = 5.0  # seconds for connections to end
 AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 )
@@ -55,16 +57,48 @@ class Weight:
     own: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Reads what Redis has allocated over a connection of its own."""
+
+    redis: Redis
+    busy: Redis
+
+    async def weigh(self, do: Do, each: str, *, share: int = 1, first: Do | None = None) -> Weight:
+        """`share`: how many of them one `do` makes. `first` is done once, before."""
+        await self.redis.flushall()
+        if first:
+            await first(0)
+        await many(do, AT_ONCE)
+        before = await self._allocated()
+        await many(do, COUNT // share)
+        grown = await self._allocated() - before
+        names = [name async for name in self.redis.scan_iter(match=each, count=LOOKED_AT)][:LOOKED_AT]
+        return Weight(grown / COUNT, mean([cast("int", await self.redis.memory_usage(name)) for name in names]))
+
+    async def _allocated(self) -> int:
+        """While nobody else is connected, for connections take memory too; without what waits to be logged."""
+        await self.busy.connection_pool.disconnect()
+        await until(self._is_alone, within=PATIENCE)
+        said = await self.redis.memory_stats()
+        return int(said["total.allocated"] - said["aof.buffer"])
+
+    async def _is_alone(self) -> bool:
+        return int((await self.redis.info("clients"))["connected_clients"]) == 1
+
+
 async def redis(url: str, ambient: Ambient) -> dict[str, Weight]:
     """Bytes of each thing, by its symbol, on a Redis that is emptied before each kind."""
     client, servers = connect(RedisSettings(url=SecretStr(url), acquire_timeout=HOUR, command_timeout=HOUR))
+    scales = Scales(Redis.from_url(url), client)
     try:
-        return await _redis(client, servers, ambient)
+        return await _redis(client, servers, scales, ambient)
     finally:
         await client.aclose()
+        await scales.redis.aclose()
 
 
-async def _redis(client: Redis, servers: Servers, ambient: Ambient) -> dict[str, Weight]:
+async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambient) -> dict[str, Weight]:
     scripts = Scripts(client)
     live, counters = RedisSessions(client, scripts), RedisCounters(client, scripts)
     denylist = RedisDenylist(client, servers, ambient)
@@ -82,6 +116,9 @@ async def _redis(client: Redis, servers: Servers, ambient: Ambient) -> dict[str,
             Swap(session.id, digest, ambient.random_bytes(32), ambient.now(), LIFE, timedelta(seconds=10))
         )
 
+    async def vouched_for(_: int) -> None:
+        await denylist.restore({})
+
     async def denied(_: int) -> None:
         await denylist.add({}, {ambient.new_id(): HOUR})
 
@@ -97,35 +134,17 @@ async def _redis(client: Redis, servers: Servers, ambient: Ambient) -> dict[str,
     async def known(_: int) -> None:
         await failed(0, Verdict.SUCCEEDED)
 
-    async def weigh(do: Do, each: str, *, share: int = 1) -> Weight:
-        await client.flushall()
-        await denylist.restore({})
-        await many(do, AT_ONCE)
-        before = await _allocated(client)
-        await many(do, COUNT // share)
-        grown = await _allocated(client) - before
-        names = [name async for name in client.scan_iter(match=each, count=LOOKED_AT)][:LOOKED_AT]
-        return Weight(grown / COUNT, mean([cast("int", await client.memory_usage(name)) for name in names]))
-
-    await many(opened, AT_ONCE)
-    await asyncio.sleep(1.5)  # until Redis has counted what its connections take
     long = partial(opened, source="2001:db8:aaaa:bbbb::/64", agent=AGENT.ljust(200, "x"))
     return {
-        "S": await weigh(opened, keys.session("*")),
-        "S6": await weigh(long, keys.session("*")),
-        "SR": await weigh(rotated, keys.session("*")),
-        "S5": await weigh(partial(opened, share=5), keys.session("*"), share=5),
-        "D": await weigh(denied, keys.denied_session("*")),
-        "D3": await weigh(logged_out, keys.denied_token("*")),
-        "F": await weigh(failed, keys.limit("login", "pair", "*")),
-        "K": await weigh(known, keys.limit("login", "known", "*")),
+        "S": await scales.weigh(opened, keys.session("*")),
+        "S6": await scales.weigh(long, keys.session("*")),
+        "SR": await scales.weigh(rotated, keys.session("*")),
+        "S5": await scales.weigh(partial(opened, share=5), keys.session("*"), share=5),
+        "D": await scales.weigh(denied, keys.denied_session("*"), first=vouched_for),
+        "D3": await scales.weigh(logged_out, keys.denied_token("*"), first=vouched_for),
+        "F": await scales.weigh(failed, keys.limit("login", "pair", "*")),
+        "K": await scales.weigh(known, keys.limit("login", "known", "*")),
     }
-
-
-async def _allocated(client: Redis) -> int:
-    """Without what belongs to connections and to the log."""
-    said = await client.memory_stats()
-    return int(said["total.allocated"] - said["clients.normal"] - said["aof.buffer"])
 
 
 async def postgres(url: str, ambient: Ambient) -> dict[str, Weight]:
