@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.api.server import FrontDoor, listen
+from service.errors import ConfigurationError
 from service.meters.meters import Meters
 from service.request_log import Line
 from service.settings import Metrics, Server
@@ -42,17 +43,20 @@ class Listener:
         return both
 
     async def open(self, watched: FrontDoor) -> None:
-        """Raises ConfigurationError when the address cannot be had."""
+        """On any free port when the named one is taken: equal instances on one machine are no mistake.
+
+        Raises ConfigurationError when the host cannot be listened on.
+        """
         self.meters.door = watched
         self._looking = asyncio.create_task(self.meters.lag.follow())
         await self._runner.setup()
-        self.port = await listen(
-            self._runner,
-            self._settings,
-            host_setting="TOKENHOUSE_METRICS__HOST",
-            port_setting="TOKENHOUSE_METRICS__PORT",
-        )
-        log.info("metrics", host=self._settings.host, port=self.port)
+        try:
+            self.port = await self._listen(self._settings)
+        except ConfigurationError as fault:
+            self.port = await self._listen(self._settings.model_copy(update={"port": 0}))
+            log.warning("metrics on another port", host=self._settings.host, port=self.port, fault=str(fault))
+        else:
+            log.info("metrics", host=self._settings.host, port=self.port)
 
     async def close(self) -> None:
         if self._looking:
@@ -60,6 +64,11 @@ class Listener:
             with suppress(asyncio.CancelledError):
                 await self._looking
         await self._runner.cleanup()
+
+    async def _listen(self, settings: Server) -> int:
+        return await listen(
+            self._runner, settings, host_setting="TOKENHOUSE_METRICS__HOST", port_setting="TOKENHOUSE_METRICS__PORT"
+        )
 
     async def _metrics(self, _: web.Request) -> web.Response:
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4, hdrs.CACHE_CONTROL: "no-store"}

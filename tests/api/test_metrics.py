@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from service.api.routes import OPERATIONS
 from service.api.server import FrontDoor, listen
@@ -236,15 +237,28 @@ async def test_the_public_port_has_no_metrics_and_theirs_has_nothing_else(watche
             assert "Server" not in answer.headers
 
 
-async def test_a_port_that_is_taken_is_named_with_its_setting(fakes: OnFakes) -> None:
+async def test_when_the_port_is_taken_any_other_does_and_the_log_names_both(fakes: OnFakes) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         metrics = Listener(fakes.house, Metrics(port=other.getsockname()[1]))
         door = FrontDoor(make_app(fakes.house.services, fakes.house.settings.server), fakes.house.settings.server)
-        with pytest.raises(ConfigurationError, match=r"in use; set TOKENHOUSE_METRICS__PORT to a free port"):
+        with capture_logs() as lines:
             await metrics.open(door)
+        async with fakes.client.http.get(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
+            assert answer.status == 200
         await metrics.close()
+    (line,) = lines
+    assert (line["event"], line["port"], line["log_level"]) == ("metrics on another port", metrics.port, "warning")
+    assert "in use; set TOKENHOUSE_METRICS__PORT" in line["fault"]
+
+
+async def test_a_host_that_is_not_this_machine_s_is_named_with_its_setting(fakes: OnFakes) -> None:
+    metrics = Listener(fakes.house, Metrics(host="192.0.2.1", port=0))
+    door = FrontDoor(make_app(fakes.house.services, fakes.house.settings.server), fakes.house.settings.server)
+    with pytest.raises(ConfigurationError, match="set TOKENHOUSE_METRICS__HOST to an address of this machine"):
+        await metrics.open(door)
+    await metrics.close()
 
 
 def test_the_worst_lag_is_forgotten_once_it_was_told() -> None:

@@ -15,6 +15,7 @@ from tests.builders import SECRET
 from tests.conftest import ROOT, Instances
 from tests.e2e.ground import Command, empty_database
 from tests.e2e.processes import of, running, stop, wait_for
+from tests.e2e.stands import clustered
 from tests.ports import free_port
 
 NOWHERE = "127.0.0.1:1"
@@ -127,6 +128,25 @@ async def test_a_redis_user_with_least_rights_is_enough(command: Command, redis:
     assert found["redis.persistence"]["said"] == "append-only file, appendfsync unknown: this user may not ask"
     assert {one["level"] for check, one in found.items() if check.startswith("redis")} == {"ok", "warning"}
     assert found["redis.memory"]["level"] == "warning"  # the tests' Redis has no limit
+
+
+@pytest.mark.usefixtures("redis", "database")
+async def test_each_primary_of_a_cluster_is_looked_at_and_all_their_sessions_can_be_ended(
+    command: Command, instances: Instances, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clustered(tmp_path) as stand:
+        monkeypatch.setenv("TOKENHOUSE_REDIS__URL", stand.url)
+        (client,) = await instances(1)
+        person = await client.sign_up()
+        held = [await client.log_in(person) for _ in range(6)]
+        found = await findings(command, status=1)
+        for check in ("policy", "memory", "persistence", "disk", "user", "clock"):
+            assert len([name for name in found if re.fullmatch(rf"redis\[127\.0\.0\.1:\d+\]\.{check}", name)]) == 3
+        assert found["redis.denylist"]["level"] == "ok"
+        assert (await command("sessions", "end", "--all"))[:2] == (0, "ended: 6 sessions\n")
+        for tokens in held:
+            assert ((await client.me(tokens)).status, (await client.refresh(tokens)).status) == (401, 401)
+        assert (await client.me(await client.log_in(person))).status == 200
 
 
 @pytest.mark.usefixtures("served")
