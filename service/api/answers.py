@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion10
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 
 from service.api.context import REQUEST_ID
 
@@ -44,9 +44,11 @@ class Answer(web.Response):
 
     async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - the library's signature
         request, own, body = self._asked, self.headers, self.body if isinstance(self.body, bytes) else b""
-        fields = f"HTTP/1.1 {self.status} {self.reason}\r\n{_ALWAYS}"
-        fields += "".join([line for name, line in _UNLESS_SAID if name not in own])
-        fields += f"{_lines(own)}X-Request-Id: {request[REQUEST_ID]}\r\nDate: {rfc822_formatted_time()}\r\n"
+        fields = f"HTTP/1.1 {self.status} {self.reason}\r\n{_ALWAYS}{_lines(own)}"
+        for name, line in _UNLESS_SAID:
+            if name not in own:
+                fields += line
+        fields += f"X-Request-Id: {request[REQUEST_ID]}\r\nDate: {rfc822_formatted_time()}\r\n"
         if self.status not in BODILESS:
             fields += f"Content-Length: {len(body)}\r\n"
         if self._keep_alive is (request.version == HttpVersion10):  # each version says what it does not do by itself
@@ -57,10 +59,13 @@ class Answer(web.Response):
 
 def _lines(headers: Mapping[str, str]) -> str:
     """Raises ValueError for a value that would end its line."""
-    if not all(value.isprintable() for value in headers.values()):
-        raise ValueError("a header field holds a control character")
-    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    lines = ""
+    for name, value in headers.items():
+        if not value.isprintable():
+            raise ValueError("a header field holds a control character")
+        lines += f"{name}: {value}\r\n"
+    return lines
 
 
 _ALWAYS = _lines(ALWAYS)
-_UNLESS_SAID = [(name, _lines({name: value})) for name, value in UNLESS_SAID.items()]
+_UNLESS_SAID = [(istr(name), _lines({name: value})) for name, value in UNLESS_SAID.items()]

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from service.api.context import SERVICES, visitor_of
 from service.domain.models import Caller, Member
 from service.errors import InvalidTokenError, MalformedRequestError
 
-API_KEY = "x-api-key"
+API_KEY = istr("x-api-key")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CallerHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]

@@ -4,6 +4,7 @@ import re
 
 import structlog
 from aiohttp import hdrs, web
+from multidict import istr
 
 from service.api import replies
 from service.api.answers import Answer, complete
@@ -13,6 +14,7 @@ from service.errors import AuthError, MethodNotAllowedError, NotFoundError, Unav
 from service.request_log import Line, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+ID, TRACEPARENT = istr("X-Request-Id"), istr("traceparent")
 CLIENT_GONE = 499  # nginx's word for it; nobody receives it
 
 log = structlog.get_logger("service.request")
@@ -21,12 +23,13 @@ log = structlog.get_logger("service.request")
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id (the caller's own, when it is a sane one), and every answer the headers it always has."""
-    sent = request.headers.getall("X-Request-Id", [])
-    ambient = request.app[SERVICES].ambient
+    app = request.app
+    ambient = app[SERVICES].ambient
+    sent = request.headers.getall(ID, [])
     request_id = sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
     request[REQUEST_ID] = request_id
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    if traceparent := request.headers.get("traceparent"):
+    if traceparent := request.headers.get(TRACEPARENT):
         note_trace(traceparent)
     started = ambient.monotonic()
     status = CLIENT_GONE
@@ -38,7 +41,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
     finally:
         resource = request.match_info.route.resource
-        request.app[FRONT_DESK].log_request(
+        app[FRONT_DESK].log_request(
             Line(
                 request_id,
                 request.method if request.method in hdrs.METH_ALL else "other",

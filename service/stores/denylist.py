@@ -143,15 +143,16 @@ class RedisDenylist:
 
     def _partition_of(self, session_id: str) -> str:
         partitions = self._partitions
-        return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else ""
+        return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else partitions[0] if len(partitions) > 1 else ""
 
 
 def _asked(questions: Sequence[Question], partition: str) -> list[str]:
     """The keys that answer the questions: of the tokens, of the sessions, of the signing keys, and the marker."""
+    token, session = room.denied_token("", partition), room.denied_session("", partition)
     return [
-        *(room.denied_token(token_id, partition) for token_id, _, _ in questions),
-        *(room.denied_session(session_id, partition) for _, session_id, _ in questions),
-        *(room.denied_key(key_id, partition) for key_id in _key_ids(questions)),
+        *[token + token_id for token_id, _, _ in questions],
+        *[session + session_id for _, session_id, _ in questions],
+        *[room.denied_key(key_id, partition) for key_id in _key_ids(questions)],
         room.epoch(partition),
     ]
 
@@ -162,6 +163,8 @@ def _verdicts(questions: Sequence[Question], said: Sequence[bytes | None] | Exce
     *found, epoch = said
     if not _is_current(epoch, run_id):
         return [ForgottenError()] * len(questions)
+    if not any(found):
+        return [False] * len(questions)
     count = len(questions)
     bad_keys = {
         key_id for key_id, entry in zip(_key_ids(questions), found[2 * count :], strict=True) if entry is not None
