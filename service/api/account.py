@@ -40,8 +40,8 @@ async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
 
 
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
-    note_source(request)
-    return replies.answer(payloads.ApiKey(api_key=await request.app[SERVICES].accounts.rotate_api_key(caller)))
+    accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
+    return replies.answer(payloads.ApiKey(api_key=await accounts.rotate_api_key(caller, visitor)))
 
 
 async def change_password(request: web.Request, caller: Caller) -> web.Response:

@@ -1,6 +1,6 @@
 """How answers leave: the fields that each of them has, and a short way to the socket."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -55,6 +55,21 @@ class Answer(web.Response):
             fields += f"Connection: {'keep-alive' if self._keep_alive else 'close'}\r\n"
         sent = b"" if self.status in BODILESS or request.method == hdrs.METH_HEAD else body
         await request.writer.write(f"{fields}\r\n".encode("ascii") + sent)
+
+
+class LastWord(web.Response):
+    """An answer of fixed bytes, after which the connection ends."""
+
+    def __init__(self, answer: bytes, write: Callable[[bytes], None], hang_up: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._answer, self._write, self._hang_up = answer, write, hang_up
+        self.force_close()
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - the library's signature
+        self._write(self._answer)
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - the library's signature
+        await self._hang_up()
 
 
 def _lines(headers: Mapping[str, str]) -> str:

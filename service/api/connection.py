@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import BadStatusLine, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
+from service.api.answers import LastWord
 from service.api.doorstep import FIELD_LIMIT, Refusals, Turnstile, address_of, status_of
 
 log = structlog.get_logger(__name__)
@@ -20,27 +21,12 @@ log = structlog.get_logger(__name__)
 UNFINISHED_HEAD_LIMIT = 32_768
 LINGER_SECONDS = 2.0
 LAST_MOMENT_SECONDS = 0.25
+UNREAD_SECONDS = 30.0  # for a client that takes nothing of its answers
 
 # CONNECT is left out: with a path for its target the parser would not say which one.
 KNOWN_METHODS = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"PUT ", b"PATCH ", b"DELETE ", b"TRACE ")
 METHOD_WORD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?= /)")
 NOBODYS_METHOD = b"UNLINK"  # the parser knows it and no route has it
-
-
-class _LastWord(web.Response):
-    """An answer of fixed bytes, after which the connection ends."""
-
-    def __init__(self, connection: "Connection", answer: bytes) -> None:
-        super().__init__()
-        self._connection = connection
-        self._answer = answer
-        self.force_close()
-
-    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002 - aiohttp's signature
-        self._connection.write(self._answer)
-
-    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - aiohttp's signature
-        await self._connection.hang_up()
 
 
 class Connection(web.RequestHandler):
@@ -57,6 +43,7 @@ class Connection(web.RequestHandler):
         "_over",
         "_refusals",
         "_source",
+        "_stalled",
         "_turnstile",
     )
 
@@ -79,6 +66,7 @@ class Connection(web.RequestHandler):
         self._head_bytes = 0
         self._over = False  # nothing that still arrives is read
         self._lost: asyncio.Future[None] | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._address = address_of(transport.get_extra_info("peername"))
@@ -178,6 +166,20 @@ class Connection(web.RequestHandler):
         else:
             self.force_close()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self._loop.call_later(UNREAD_SECONDS, self._give_up)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+
+    def _give_up(self) -> None:
+        """A close would wait for the rest to be read."""
+        if self.transport is not None:
+            self.transport.abort()
+
     def _process_keepalive(self) -> None:
         if self._head_due is None:
             super()._process_keepalive()
@@ -205,7 +207,7 @@ class Connection(web.RequestHandler):
 
     def _answer_with(self, status: HTTPStatus, why: str) -> web.StreamResponse:
         self._over = True
-        return _LastWord(self, self._refusals.speak(status, why, self._address))
+        return LastWord(self._refusals.speak(status, why, self._address), self.write, self.hang_up)
 
     def log_exception(self, *_: object, **facts: object) -> None:
         """aiohttp's own lines carry what the exception quotes from the request; this one does not."""

@@ -102,7 +102,7 @@ BEARER = (
     ),
     Operation(
         method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key), summary="Replace my API key",
-        returns=Returns(body=payloads.ApiKey), access=Access.BEARER, refuses=(UnavailableError,),
+        returns=Returns(body=payloads.ApiKey), access=Access.BEARER, refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
         method="GET", path="/auth/export", handler=bearer(account.export), access=Access.BEARER,

@@ -117,9 +117,10 @@ class Accounts:
         # of a login that found the account a moment ago
         await self._end_sessions(user.id, why=Reason.ACCOUNT_CLOSED)
 
-    async def rotate_api_key(self, caller: Caller) -> str:
-        """A new API key. The old one stops at once, or after the overlap of the settings."""
+    async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
+        """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
         user = await self.profile(Member(caller.user_id, caller.claims.email))
+        await self.throttle.api_key_rotation(visitor, user.id)
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
         await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)

@@ -19,6 +19,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Protocol
+from uuid import UUID
 
 from service.domain.events import Event, Events, Name, Outcome
 from service.domain.models import Visitor
@@ -163,6 +164,11 @@ class Throttle:
         source = Charge("source", visitor.source, self._settings.api_key_unknown)
         await self._take("api-key-unknown", source, visitor=visitor)
 
+    async def api_key_rotation(self, visitor: Visitor, user_id: UUID) -> None:
+        """Each leaves an event in the audit trail, and a member must not be able to fill it."""
+        of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
+        await self._take("api-key-rotation", of_user, visitor=visitor)
+
     async def _take(self, decision: str, source: Charge, *others: Charge, visitor: Visitor) -> None:
         if self._is_free(visitor):
             return
@@ -170,7 +176,7 @@ class Throttle:
         self.decisions[decision, refusal is None] += 1
         if refusal:
             self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, decision))
-            raise _limited(refusal, f"{decision}-source", source.rate)
+            raise _limited(refusal, f"{decision}-{source.row}", source.rate)
 
     async def _reserve(self, suspect: Suspect, account: str) -> Reservation:
         outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)

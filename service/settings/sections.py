@@ -112,6 +112,7 @@ class Throttle(Section):
     refresh_source: RateSetting = Rate(quota=120, window=timedelta(minutes=1))
     refresh_unknown: RateSetting = Rate(quota=10, window=timedelta(minutes=1))
     api_key_unknown: RateSetting = Rate(quota=20, window=timedelta(minutes=1))
+    api_key_rotation: RateSetting = Rate(quota=30, window=timedelta(hours=1))
     exempt: Networks = ()
 
 

@@ -202,9 +202,10 @@ async def _deliver(node: Node, commands: Sequence[Command]) -> list[Answer]:
             for args, options in commands:
                 pipe.execute_command(*args, **options)
             said = await pipe.execute(raise_on_error=False)
+            runs = node.server.runs_of(pipe, len(said))
     except OUTAGES as error:
-        said = [error] * len(commands)
-    return [Answer(one, node.server.run_id) for one in said]
+        return [Answer(error)] * len(commands)
+    return [Answer(*one) for one in zip(said, runs, strict=True)]
 
 
 def _slot(args: Sequence[Any]) -> int:

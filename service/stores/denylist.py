@@ -143,7 +143,7 @@ class RedisDenylist:
 
     def _partition_of(self, session_id: str) -> str:
         partitions = self._partitions
-        return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else partitions[0] if len(partitions) > 1 else ""
+        return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else partitions[0]
 
 
 def _asked(questions: Sequence[Question], partition: str) -> list[str]:

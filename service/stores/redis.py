@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, ClassVar, Protocol, cast
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
@@ -62,13 +63,25 @@ class Client(Redis):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # it has no types
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own signature
-        return _Journey(self, transaction, shard_hint)
+        return Journey(self, transaction, shard_hint)
 
 
-class _Journey(Pipeline):
+class Journey(Pipeline):
+    """A pipeline that remembers which connection took it there."""
+
     def __init__(self, client: Client, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
         super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
         self._trips = client.trips
+        self.carrier: AbstractConnection | None = None
+
+    async def _execute_pipeline(
+        self,
+        connection: Connection,
+        commands: Any,  # noqa: ANN401 - redis-py's own
+        raise_on_error: bool,  # noqa: FBT001 - redis-py's own signature
+    ) -> Any:  # noqa: ANN401 - redis-py's own
+        self.carrier = connection
+        return await super()._execute_pipeline(connection, commands, raise_on_error)
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
         with self._trips.one(OUTAGES):
@@ -89,10 +102,15 @@ class Server:
     partitions: ClassVar[Sequence[str]] = ("",)
     run_id: bytes = b""
     trips: Trips = field(default_factory=Trips)
+    greeted: WeakKeyDictionary[AbstractConnection, bytes] = field(default_factory=WeakKeyDictionary)
 
     async def greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
-        self.run_id = await identify(connection)
+        self.note(connection, await identify(connection))
+
+    def note(self, connection: AbstractConnection, run_id: bytes) -> None:
+        """Who is at the other end of this connection; the latest word counts for all."""
+        self.greeted[connection] = self.run_id = run_id
 
     def hear(self, run_id: str, role: str) -> None:
         """Take note of what INFO says."""
@@ -101,8 +119,11 @@ class Server:
     def home_of(self, key: str) -> str:  # noqa: ARG002 - a cluster must know
         return ""
 
-    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:  # noqa: ARG002 - a cluster must know
-        return [self.run_id] * count
+    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
+        """Nobody, when the connection's own word is not the latest: greetings of two servers may cross each other."""
+        carrier = pipe.carrier if isinstance(pipe, Journey) else None
+        told = self.run_id if carrier is None else self.greeted.get(carrier, b"")
+        return [told if told == self.run_id else b""] * count
 
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
         return [(redis, self)]

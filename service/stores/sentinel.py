@@ -80,7 +80,7 @@ def watched(
         run_id = await identify(connection)
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
-        server.run_id = run_id
+        server.note(connection, run_id)
 
     sentinels = Sentinels(hosts, sentinel_kwargs=short(settings) | secure | own)
     pool = WatchedPool(name, sentinels, **patience(settings, greet) | options, ssl=secure["ssl"])

@@ -202,3 +202,15 @@ async def test_common_passwords_are_refused_where_the_settings_say_so(on_fakes: 
 
 async def test_every_password_of_the_contract_is_taken_by_default(fakes: OnFakes) -> None:
     await fakes.client.log_in(await fakes.client.sign_up(password="Password1!"))
+
+
+async def test_a_member_cannot_fill_the_audit_trail_with_new_api_keys(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(throttle={"exempt": [], "api_key_rotation": "3/1h"})
+    tokens = await fakes.client.log_in(await fakes.client.sign_up())
+    other = await fakes.client.log_in(await fakes.client.sign_up())
+    for _ in range(3):
+        assert (await fakes.client.post("/auth/api-key", {}, **bearer(tokens))).status == 200
+    refused = await fakes.client.post("/auth/api-key", {}, **bearer(tokens))
+    assert (refused.status, problem(await refused.text())["code"]) == (429, "rate_limited")
+    assert refused.headers["RateLimit-Policy"] == '"api-key-rotation-user";q=3;w=3600'
+    assert (await fakes.client.post("/auth/api-key", {}, **bearer(other))).status == 200

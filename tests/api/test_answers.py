@@ -5,8 +5,11 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from service.api import connection
 from service.api.answers import Answer, complete
 from service.api.context import REQUEST_ID
+from service.settings import Server
+from tests.api.front_door import GOOD, POST, House, opened, until
 from tests.conftest import OnFakes, bearer
 
 ANSWERED_SHORTLY, ANSWERED_BY_THE_LIBRARY = "/healthz", "/.well-known/jwks.json"
@@ -110,3 +113,16 @@ async def test_a_value_that_would_end_its_line_is_never_sent(value: str, *, is_s
     await runner.cleanup()
     assert (b"X-Own: a\r\n" in said) is is_sent
     assert b"Set-Cookie" not in said
+
+
+async def test_a_client_that_takes_nothing_of_its_answers_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.05)
+    async with opened(House(Server(port=0))) as house:
+        reading, deaf = await house.connect(), await house.connect()
+        await until(lambda: house.door.turnstile.open == 2)
+        body = b"x" * 16_000
+        deaf.reader._transport.pause_reading()  # type: ignore[attr-defined] # a client that never reads
+        deaf.writer.write((POST + f"Content-Length: {len(body)}\r\n\r\n".encode() + body) * 1_000)
+        await until(lambda: house.door.turnstile.open == 1)
+        await reading.send(GOOD)
+        assert (await reading.answer()).status == 200

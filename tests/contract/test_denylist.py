@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -14,7 +14,7 @@ from service.domain.batches import MOST
 from service.domain.ports import ForgottenError
 from service.stores import keys
 from service.stores.denylist import RedisDenylist
-from service.stores.redis import Server
+from service.stores.redis import Client, Journey, Server
 from tests.builders import FakeAmbient
 from tests.patience import until
 
@@ -108,6 +108,23 @@ async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
     await denylist.restore({"session": HOUR})
     assert await denylist.is_whole()
     assert await denylist.has("token", "session")
+
+
+async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_the_other() -> None:
+    """Behind Sentinel: a promoted replica still holds the marker that names the server before it."""
+    server, before, after = Server(), Connection(), Connection()
+    client = Client(BlockingConnectionPool(), server.trips)
+    server.note(after, b"the promoted one")
+    server.note(before, b"the one before")
+    said = {}
+    for connection in (before, after):
+        pipe = client.pipeline()
+        assert isinstance(pipe, Journey)
+        pipe.carrier = connection
+        said[connection] = server.runs_of(pipe, 1)
+    assert said == {before: [b"the one before"], after: [b""]}
+    server.hear("the promoted one", "master")
+    assert server.runs_of(pipe, 1) == [b"the promoted one"]
 
 
 async def test_what_one_instance_restores_all_trust(
