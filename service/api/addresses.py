@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 
 import structlog
 from multidict import MultiMapping
 
+from service.domain.sources import Address, parse, spelled
 from service.settings import Networks
 
 log = structlog.get_logger(__name__)
@@ -22,8 +22,6 @@ _WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
 _PAIR = re.compile(  # RFC 7239 section 4: token "=" (token or quoted string), and what ends it
     r"""[ \t]*([!#$%&'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^";,\s]+)[ \t]*(;|,|$)""", re.ASCII
 )
-
-Address = IPv4Address | IPv6Address
 
 
 class Addresses:
@@ -42,21 +40,21 @@ class Addresses:
         From the right, each hop is believed because the one after it is trusted. One that cannot be read counts as the
         hop that reported it.
         """
-        client = _parse(peer or "")
+        client = parse(peer or "")
         if client is None:
             self._warn_of(headers)
             return LOCAL
         if not self._trusts(client):
             self._warn_of(headers)
-            return _spelled(client)
+            return spelled(client)
         for hop in islice(_hops(headers), MOST_HOPS):
-            reported = _parse(hop)
+            reported = parse(_without_port(hop))
             if reported is None:
                 break
             client = reported
             if not self._trusts(client):
                 break
-        return _spelled(client)
+        return spelled(client)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
@@ -92,21 +90,7 @@ def _nodes(line: str) -> list[str]:
     return [*nodes, ""]
 
 
-def _parse(hop: str) -> Address | None:
-    """Without port and zone; an IPv4-mapped address is the IPv4 address."""
+def _without_port(hop: str) -> str:
     text = hop.strip()
-    if match := _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text):
-        text = match[1]
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
-
-
-def _spelled(address: Address) -> str:
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    match = _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text)
+    return match[1] if match else text

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from email.utils import format_datetime
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 
 import structlog
@@ -14,6 +13,7 @@ from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from service.ambient import Ambient
 from service.api.answers import ALWAYS, UNLESS_SAID
 from service.api.replies import INTERNAL, PROBLEM, spread
+from service.domain.sources import Address, parse, prefix_of, spelled
 from service.settings import Server
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 TARGET_LIMIT = 8190 - len("GET " + " HTTP/1.1")
 FIELD_LIMIT = 8190
 FIELDS_LIMIT = 64
-LINES_PER_SECOND = 10
 
 DETAILS = {
     HTTPStatus.BAD_REQUEST: "The request is not well-formed HTTP/1.1.",
@@ -38,21 +37,10 @@ DETAILS = {
 CODES = {HTTPStatus.INTERNAL_SERVER_ERROR: "internal", HTTPStatus.SERVICE_UNAVAILABLE: "overloaded"}
 EVENTS = {HTTPStatus.INTERNAL_SERVER_ERROR: "request failed", HTTPStatus.SERVICE_UNAVAILABLE: "connection turned away"}
 
-Address = IPv4Address | IPv6Address
-
 
 def address_of(peer: object) -> Address | None:
     """A socket's peer name as an address; None for a Unix socket or a peer that is already gone."""
-    if not isinstance(peer, tuple):
-        return None
-    address = ip_address(peer[0])
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def prefix(address: Address, bits: int, bits6: int) -> str:
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address), bits6), strict=False))  # the integer leaves a scope id behind
-    return str(ip_network((address, bits), strict=False))
+    return parse(peer[0]) if isinstance(peer, tuple) else None
 
 
 class Turnstile:
@@ -86,18 +74,16 @@ class Turnstile:
     def _source(self, address: Address | None) -> str:
         if address is None or any(address in network for network in self._settings.trusted_proxies):
             return ""
-        return prefix(address, 32, 64)  # one IPv6 subscriber has all of a /64
+        return spelled(address)
 
 
 class Refusals:
-    """Whole answers as bytes. Each is logged under a fixed event; a flood of them is not logged line by line."""
+    """Whole answers as bytes. Each is logged under a fixed event, so that the log can hold a flood of them back."""
 
     def __init__(self, ambient: Ambient, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._ambient = ambient
         self._more = more  # header fields
         self.counts: Counter[int] = Counter()  # by status, since the process began
-        self._second = 0
-        self._lines = 0
 
     def speak(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
         """`why` is our own word or an exception's class name, never its text."""
@@ -130,22 +116,14 @@ class Refusals:
         """Log a refusal; the id that it gets."""
         request_id = self._ambient.new_id()
         self.counts[status.value] += 1
-        if self._may_log():
-            log.warning(
-                EVENTS.get(status, "request malformed"),
-                error=why,
-                status=status.value,
-                request_id=request_id,
-                source=prefix(address, 24, 48) if address else None,
-            )
+        log.warning(
+            EVENTS.get(status, "request malformed"),
+            error=why,
+            status=status.value,
+            request_id=request_id,
+            source=prefix_of(spelled(address)) if address else None,
+        )
         return request_id
-
-    def _may_log(self) -> bool:
-        second = int(self._ambient.monotonic())
-        if second != self._second:
-            self._second, self._lines = second, 0
-        self._lines += 1
-        return self._lines <= LINES_PER_SECOND
 
 
 def status_of(error: BaseException) -> HTTPStatus:

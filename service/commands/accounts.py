@@ -26,8 +26,8 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _act(house: House, action: str, email: str) -> bool:
-    await house.open()
     try:
+        await house.open()
         accounts = house.services.accounts
         return await (accounts.disable(email) if action == "disable" else accounts.enable(email))
     finally:

@@ -14,6 +14,7 @@ from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
 from service.commands.reread import Voice, reread_when_told
+from service.domain.checkup.settings import OTHER_FILES
 from service.domain.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
 from service.settings import Server, Settings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SOON = 0.2  # seconds before a store that is not up yet is asked again
 LATEST = 1.0
 TIDY_EVERY = 600.0  # seconds
-OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
 log = structlog.get_logger(__name__)
 
 

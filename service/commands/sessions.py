@@ -39,8 +39,8 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _end(house: House, email: str | None) -> int | None:
-    await house.open()
     try:
+        await house.open()
         if email is not None:
             return await house.services.accounts.end_sessions(email)
         return await house.mass_ending.run()

@@ -1,9 +1,27 @@
 """Where a request came from, as little of it as serves."""
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 SHOWN_V4, SHOWN_V6 = 24, 48  # bits of an address that a person recognises a place by, and no more than that
+
+Address = IPv4Address | IPv6Address
+
+
+def parse(text: str) -> Address | None:
+    """None for what is no address; an IPv4-mapped address is the IPv4 address."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def spelled(address: Address) -> str:
+    """As a source: an IPv4 address, or the /64 around an IPv6 address, for one subscriber has all of it."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((int(address) >> 64 << 64, 64)))  # the integer leaves a zone behind
 
 
 @lru_cache(maxsize=4096)

@@ -1,12 +1,16 @@
 """Where the stores are: URLs, which may name several hosts."""
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from service.errors import ConfigurationError
 
 POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+REDIS_OPTIONS = re.compile(
+    r"db|protocol|client_name|username|password|health_check_interval|(sentinel_)?(username|password)|ssl_\w+"
+    r"|socket_(connect_)?timeout|socket_keepalive|max_connections|timeout"
+)
 WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service's name, perhaps a database
 
 
@@ -35,6 +39,8 @@ def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
         raise ConfigurationError(f"{name} names several hosts: say redis+sentinel:// or redis+cluster://")
     if len(hosts) > 1 and not all(host for host, _ in hosts):
         raise ConfigurationError(f"{name} has a comma where no host is")
+    if parts.scheme in REDIS and not all(REDIS_OPTIONS.fullmatch(option) for option in parse_qs(parts.query, True)):  # noqa: FBT003 - empty ones too
+        raise ConfigurationError(f"{name} has an option, behind its question mark, that no Redis client knows")
     _require_good_path(name, engine, parts)
 
 

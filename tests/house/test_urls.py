@@ -32,6 +32,9 @@ BAD = [
     ("redis+sentinel://:SECRET@/tokens", REDIS, "no redis:// URL"),
     ("redis+cluster://:SECRET@one:7000/1", REDIS, "leave the path empty"),
     ("redis+cluster://:SEC#RET@one:7000", REDIS, "percent-encode"),
+    ("redis://:p@one/0?SECRET=1", REDIS, "an option, behind its question mark"),
+    ("redis://:p?SECRET@one/0", REDIS, "percent-encode"),
+    ("redis://:p@one/0?SEC?RET@two", REDIS, "an option, behind its question mark"),
 ]
 
 

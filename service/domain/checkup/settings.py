@@ -9,7 +9,7 @@ from service.settings import Networks, Server, Settings
 
 LEAST_ROUNDS = 10  # OWASP's least for bcrypt
 WIDE = {4: 16, 6: 48}  # prefixes shorter than these are more than one organisation's
-OTHER_FILES = 256  # as `serve` keeps for itself
+OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
 
 
 def judge(settings: Settings, open_files: int | None) -> list[Finding]:
