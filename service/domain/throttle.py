@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 from uuid import UUID
 
 from service.domain.events import Event, Events, Name, Outcome
@@ -28,6 +28,10 @@ from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
 
 IN_FLIGHT = 4
+Policy = Literal[
+    "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation"
+]  # fmt: skip
+POLICIES: tuple[str, ...] = get_args(Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ class Throttle:
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
         await self._take("api-key-rotation", of_user, visitor=visitor)
 
-    async def _take(self, decision: str, source: Charge, *others: Charge, visitor: Visitor) -> None:
+    async def _take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
         if self._is_free(visitor):
             return
         refusal = await self._counters.take(decision, (source, *others))

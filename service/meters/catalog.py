@@ -113,6 +113,9 @@ STORE_SECONDS = _histogram(
 STORE_ERRORS = _counter("store_errors", "Failures of the store, by the exception's class.", "store", "error")
 STORE_CONNECTIONS = _gauge("store_connections", "Connections of the pool: in_use, idle.", "store", "state")
 STORE_LIMIT = _gauge("store_connections_limit", "How many connections the pool may have.", "store")
+REDIS_MEMORY = _gauge(
+    "redis_memory_ratio", "Used memory to maxmemory, of the fullest Redis primary; absent without a limit or an answer."
+)
 
 # --- signing keys
 KEYS = _gauge("signing_keys", "Signing keys by state: next, active, retired, gone.", "state")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from prometheus_client.core import Metric
 
 from service.domain.events import Event, Name, Outcome, Reason
+from service.domain.throttle import POLICIES
 from service.meters import catalog
 from service.request_log import Line
 from service.tally import Tally
@@ -32,9 +33,7 @@ STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.ACCOUNT_DISABLED, Reason.CHANGED_MEANWHILE, Reason.REUSE, Reason.REVOKED, Reason.BY_OPERATOR,
     ],
     (Name.REFUSED, Outcome.FAILURE): [Reason.UNKNOWN_API_KEY, Reason.DISABLED, Reason.UNKNOWN_CLIENT],
-    (Name.LIMITED, Outcome.FAILURE): [
-        "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "login-global",
-    ],
+    (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
     (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE],
     (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN],
     (Name.USER_UPDATED, Outcome.SUCCESS): [Reason.DISABLED, Reason.ENABLED],

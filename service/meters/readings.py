@@ -13,15 +13,14 @@ from service.domain.keys import KeyRing
 from service.domain.models import SwapState
 from service.domain.readiness import State as Word
 from service.domain.rotation import Rotation
-from service.domain.throttle import Throttle
+from service.domain.throttle import POLICIES, Throttle
 from service.meters import catalog
 from service.output import OUTPUT
 from service.settings import Keys as KeySettings
+from service.stores import health
 from service.stores.denylist import RedisDenylist
 from service.stores.trips import Connections, Trips
 from service.wiring import Ground
-
-POLICIES = ("login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown")
 
 
 def of_the_door(door: FrontDoor) -> Iterator[Metric]:
@@ -82,6 +81,8 @@ def of_stores(ground: Ground, said: Word) -> Iterator[Metric]:
         {(store, state): getattr(pool, state) for store, pool in pools.items() for state in ("in_use", "idle")}
     )
     yield catalog.STORE_LIMIT.each({(store,): pool.most for store, pool in pools.items()})
+    fullness = health.fullness(ground.redis)
+    yield catalog.REDIS_MEMORY.each({} if fullness is None else {(): fullness})
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:

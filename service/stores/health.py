@@ -1,6 +1,8 @@
-"""Whether the stores can be counted on, in a word for `/readyz`."""
+"""Whether the stores can be counted on, in a word for `/readyz`; and how full Redis is."""
 
 import asyncio
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
 
@@ -8,6 +10,13 @@ from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers
 
 READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
+
+_fullest: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()  # by the client that the whole service shares
+
+
+class Said(NamedTuple):
+    word: str
+    fullness: float | None = None  # used memory to maxmemory; None without a limit, which no memory is a share of
 
 
 async def of_postgres(postgres: Postgres) -> str:
@@ -23,18 +32,27 @@ async def of_redis(redis: Redis, servers: Servers) -> str:
 
     One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
     """
-    asked = [_word(one, server) for one, server in await servers.primaries(redis)]
-    said = await asyncio.gather(*asked, return_exceptions=True)
-    words = [word for word in said if isinstance(word, str)]
-    if not words:
+    _fullest.pop(redis, None)  # a figure from before an outage would be taken for today's
+    asked = [_ask(one, server) for one, server in await servers.primaries(redis)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    said = [answer for answer in answers if isinstance(answer, Said)]
+    if not said:
         return "no answer"
-    return next((word for word in words if word != "ok"), "ok")
+    if shares := [one.fullness for one in said if one.fullness is not None]:
+        _fullest[redis] = max(shares)
+    return next((one.word for one in said if one.word != "ok"), "ok")
 
 
-async def _word(redis: Redis, server: Server) -> str:
+def fullness(redis: Redis) -> float | None:
+    """Used memory to `maxmemory` of the fullest primary, as `of_redis` last saw it; None where no limit is known."""
+    return _fullest.get(redis)
+
+
+async def _ask(redis: Redis, server: Server) -> Said:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
     said = await redis.info()
     server.hear(said["run_id"], said["role"])
     if said["role"] != "master":
-        return "is a replica"
-    return "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"
+        return Said("is a replica")
+    word = "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"
+    return Said(word, said["used_memory"] / said["maxmemory"] if said["maxmemory"] else None)

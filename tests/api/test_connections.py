@@ -8,18 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.ambient import Ambient
-from service.api.doorstep import LINES_PER_SECOND, Refusals, Turnstile, address_of
+from service.api.doorstep import Refusals, Turnstile, address_of
 from service.api.server import listen
 from service.errors import ConfigurationError
 from service.settings import Server
 from tests.api.front_door import CREDENTIAL, GOOD, HEAD, MARK, POST, House, ms, opened, until
-
-
-class StoppedAmbient(Ambient):
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -137,6 +130,7 @@ async def test_every_connection_that_ends_is_counted_out(house: House) -> None:
         ("2001:db8::1", "2001:db8::2", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("fe80::1%lo", "fe80::2", True),
+        ("fe80::1%eth0", "fe80::1%eth1", True),
     ],
 )
 def test_an_ipv6_network_is_one_source(first: str, second: str, same: bool) -> None:  # noqa: FBT001 - a parameter of the test
@@ -150,16 +144,19 @@ def test_a_unix_socket_is_no_source() -> None:
     assert [turnstile.admit(address_of("")) for _ in range(3)] == ["", "", ""]
 
 
-def test_a_flood_of_refusals_is_not_logged_line_by_line() -> None:
-    ambient = StoppedAmbient()
-    refusals = Refusals(ambient)
+@pytest.mark.parametrize(
+    ("peer", "shown"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+    ],
+)
+def test_a_refusal_is_logged_with_as_little_of_the_address_as_serves(peer: str, shown: str) -> None:
     with capture_logs() as logged:
-        for _ in range(100):
-            refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
-        assert len(logged) == LINES_PER_SECOND
-        ambient.seconds += 1
-        refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
-    assert len(logged) == LINES_PER_SECOND + 1
+        Refusals(Ambient()).speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", address_of((peer, 1)))
+    assert [line["source"] for line in logged] == [shown]
 
 
 # --- starting and stopping

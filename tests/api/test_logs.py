@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from service import logs
+from service.api.doorstep import Refusals
 from service.domain.events import Event, Name, Outcome, write
 from service.domain.readiness import State
 from service.domain.store_watch import StoreWatch
@@ -137,6 +139,21 @@ def test_what_strangers_can_repeat_is_sampled_and_what_they_cannot_is_not(printe
     assert sum(line["event"] == Name.RENEWED and line["outcome"] == "success" for line in lines) == 30
     assert sum(line["event"] == Name.RENEWED and line["outcome"] == "failure" for line in lines) == 10
     assert lines[-1]["held_back"] == 20
+
+
+def test_of_a_flood_of_refusals_ten_lines_a_second_are_told_and_then_how_many_more_there_were(printed: Any) -> None:
+    ambient = FakeAmbient()
+    configure(ambient)
+    refusals = Refusals(ambient)
+    for _ in range(100):
+        refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
+    ambient.advance(seconds=1)
+    refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
+    lines = printed()
+    assert [line["event"] for line in lines] == ["request malformed"] * (logs.LINES_PER_SECOND + 1)
+    assert [line.get("held_back") for line in lines[:-1]] == [None] * logs.LINES_PER_SECOND
+    assert lines[-1]["held_back"] == 100 - logs.LINES_PER_SECOND
+    assert refusals.counts[HTTPStatus.BAD_REQUEST] == 101
 
 
 def test_a_library_that_repeats_itself_is_sampled(printed: Any) -> None:

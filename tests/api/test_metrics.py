@@ -189,6 +189,23 @@ async def test_stores_are_up_or_down_as_readyz_says(watched: Watched) -> None:
     assert series["tokenhouse_store_up", frozenset({("store", "redis")})] == 0
 
 
+async def test_the_memory_of_redis_is_told_as_a_share_of_its_limit_and_not_at_all_without_one(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"run_id": "the only run", "role": "master", "maxmemory_policy": "noeviction", "used_memory": 300}
+    ratio = "tokenhouse_redis_memory_ratio", frozenset[tuple[str, str]]()
+    for limit, told in ((400, 0.75), (0, None)):
+
+        async def info(limit: int = limit) -> dict[str, object]:
+            return {**said, "maxmemory": limit}
+
+        monkeypatch.setattr(watched.fakes.redis, "info", info)
+        watched.fakes.ambient.advance(seconds=1)
+        series = await watched.series()
+        assert series["tokenhouse_store_up", frozenset({("store", "redis")})] == 1
+        assert series.get(ratio) == told
+
+
 async def test_the_active_key_has_an_age_and_a_time_to_its_successor(
     on_fakes: MakeOnFakes, closing: AsyncExitStack
 ) -> None:

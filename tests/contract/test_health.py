@@ -1,0 +1,72 @@
+"""How full Redis is: what a real one says, and what is made of several."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from redis.asyncio import Redis
+
+from service.stores import health
+from service.stores.redis import Server
+
+LIMIT = 1 << 30
+
+
+@pytest.fixture
+async def limited(redis: Redis) -> AsyncIterator[Redis]:
+    """It serves the other tests as well, and must not stay limited."""
+    await redis.config_set("maxmemory", LIMIT)
+    yield redis
+    await redis.config_set("maxmemory", 0)
+
+
+async def test_a_redis_with_a_limit_says_how_much_of_it_is_used(limited: Redis) -> None:
+    assert await health.of_redis(limited, Server()) == "ok"
+    used = (await limited.info("memory"))["used_memory"]
+    assert health.fullness(limited) == pytest.approx(used / LIMIT, rel=0.5)
+
+
+async def test_without_a_limit_there_is_no_ratio_any_more(limited: Redis) -> None:
+    await health.of_redis(limited, Server())
+    assert health.fullness(limited)
+    await limited.config_set("maxmemory", 0)
+    assert await health.of_redis(limited, Server()) == "ok"
+    assert health.fullness(limited) is None
+
+
+class Told(Redis):
+    """A server that says this of itself, or nothing."""
+
+    def __init__(self, *, used: int = 0, limit: int = 0, role: str = "master", is_silent: bool = False) -> None:
+        super().__init__()
+        self._said = {
+            "run_id": "a run", "role": role, "maxmemory_policy": "noeviction", "used_memory": used, "maxmemory": limit,
+        }  # fmt: skip
+        self._is_silent = is_silent
+
+    async def execute_command(self, *args: object, **options: object) -> object:  # noqa: ARG002 - redis-py's own signature
+        if self._is_silent:
+            raise ConnectionError
+        return self._said
+
+
+class Several(Server):
+    """Behind one client, as in a cluster."""
+
+    def __init__(self, *told: Told) -> None:
+        super().__init__()
+        self.told = told
+
+    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, Server]]:  # noqa: ARG002 - one server needs it
+        return [(one, Server()) for one in self.told]
+
+
+async def test_of_several_the_fullest_primary_counts(redis: Redis) -> None:
+    others = Told(used=1, limit=2), Told(used=9), Told(is_silent=True), Told(used=2, limit=2, role="slave")
+    await health.of_redis(redis, Several(*others, Told(used=3, limit=4)))
+    assert health.fullness(redis) == 0.75
+
+
+async def test_when_nobody_answers_no_older_figure_is_told(redis: Redis) -> None:
+    await health.of_redis(redis, Several(Told(used=3, limit=4)))
+    assert await health.of_redis(redis, Several(Told(is_silent=True))) == "no answer"
+    assert health.fullness(redis) is None
