@@ -7,7 +7,8 @@ LOAD_VENV := .venv-load
 LOAD_STAMP := $(LOAD_VENV)/.installed
 FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py pgbouncer.py postgres_hosts.py)
 
-LOCK := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
+# Extras stay in the names: an older pip takes `coverage[toml]` for unpinned where the lock says `coverage` alone.
+LOCK := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-faults lint types imports fmt check schema lock load bench capacity up down clean
