@@ -18,7 +18,7 @@ from service.settings.sections import (
     Tracing,
 )
 from service.settings.units import Networks, Rate
-from service.settings.urls import hosts_of
+from service.settings.urls import hosts_of, split_url
 
 __all__ = [
     "ENVIRONMENT",
@@ -41,4 +41,5 @@ __all__ = [
     "hosts_of",
     "load",
     "require_private",
+    "split_url",
 ]

@@ -14,12 +14,19 @@ REDIS_OPTIONS = re.compile(
 WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service's name, perhaps a database
 
 
+def split_url(url: str) -> SplitResult:
+    """As `urlsplit`, which in newer Pythons refuses a list of hosts when one of them is an IPv6 address."""
+    scheme, colon, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(scheme + colon + rest.removeprefix(authority))._replace(netloc=authority)
+
+
 def hosts_of(url: str, port: int) -> list[tuple[str, int]]:
     """The hosts of `scheme://user:password@host:1,host:2/path`, with `port` where a host has none.
 
     Raises ValueError, which may quote a part of a password.
     """
-    names = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    names = split_url(url).netloc.rpartition("@")[2].split(",")
     parts = [urlsplit(f"//{name}") for name in names]
     return [(part.hostname or "", port if part.port is None else part.port) for part in parts]
 
@@ -27,7 +34,7 @@ def hosts_of(url: str, port: int) -> list[tuple[str, int]]:
 def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
     """Here and not in the driver, whose complaint would quote a part of the password."""
     try:
-        parts, hosts = urlsplit(url), hosts_of(url, 0)
+        parts, hosts = split_url(url), hosts_of(url, 0)
     except ValueError:
         parts, hosts = urlsplit(""), []
     engine = parts.scheme.partition("+")[2]
@@ -39,6 +46,8 @@ def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
         raise ConfigurationError(f"{name} names several hosts: say redis+sentinel:// or redis+cluster://")
     if len(hosts) > 1 and not all(host for host, _ in hosts):
         raise ConfigurationError(f"{name} has a comma where no host is")
+    if len(hosts) > 1 and parts.scheme in POSTGRES and any(":" in host for host, _ in hosts):
+        raise ConfigurationError(f"{name}: among several hosts, asyncpg takes an IPv6 address by a name only")
     if parts.scheme in REDIS and not all(REDIS_OPTIONS.fullmatch(option) for option in parse_qs(parts.query, True)):  # noqa: FBT003 - empty ones too
         raise ConfigurationError(f"{name} has an option, behind its question mark, that no Redis client knows")
     _require_good_path(name, engine, parts)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
@@ -13,6 +12,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from service.ambient import Ambient
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
+from service.settings import split_url
 from service.stores import postgres
 from service.stores.redis import Servers
 
@@ -48,7 +48,7 @@ async def of_postgres(url: str, ambient: Ambient) -> PostgresFacts:
 
 async def of_redis(redis: Redis, servers: Servers, url: str, ambient: Ambient) -> Sequence[tuple[str, RedisFacts]]:
     """Of each primary, with its address. Raises Redis' outages."""
-    is_encrypted = urlsplit(url).scheme.startswith("rediss")
+    is_encrypted = split_url(url).scheme.startswith("rediss")
     return [
         (_address(one), await _of_one(one, ambient, is_encrypted=is_encrypted))
         for one, _ in await servers.primaries(redis)

@@ -236,5 +236,5 @@ def test_the_image_is_made_of_named_files_only() -> None:
 
 def test_the_lock_holds_every_package_that_the_service_names() -> None:
     named = tomllib.loads(text_of("pyproject.toml"))["project"]["dependencies"]
-    locked = set(re.findall(r"^([\w.-]+)==", text_of("requirements.lock"), re.MULTILINE))
+    locked = set(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==", text_of("requirements.lock"), re.MULTILINE))
     assert {re.split(r"[^\w.-]", one)[0].lower() for one in named} <= locked

@@ -10,7 +10,7 @@ from service.stores.engines import connect
 
 GOOD = [
     ("postgresql://u:p@one/tokenhouse", POSTGRES),
-    ("postgresql://u:p@one:5432,two:5433,[::1]:5434/tokenhouse?target_session_attrs=read-write", POSTGRES),
+    ("postgresql://u:p@one:5432,two:5433/tokenhouse?target_session_attrs=read-write", POSTGRES),
     ("postgresql://tokenhouse@/tokenhouse?host=/run/postgresql", POSTGRES),
     ("redis://:p@one:6379/0", REDIS),
     ("rediss://one", REDIS),
@@ -21,6 +21,7 @@ GOOD = [
     ("rediss+cluster://one:7000/0", REDIS),
 ]
 BAD = [
+    ("postgresql://u:SECRET@one:5432,[::1]:5434/tokenhouse", POSTGRES, "by a name only"),
     ("mysql://u:SECRET@one/tokenhouse", POSTGRES, "no postgresql:// URL"),
     ("postgresql://u:SECRET@one,/tokenhouse", POSTGRES, "a comma where no host is"),
     ("postgresql://u:SEC/RET@one:5432/tokenhouse", POSTGRES, "percent-encode"),
