@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
+from service.commands.opened import opened
 from service.domain.ports import ForgottenError
 from service.errors import UnavailableError
 from service.settings import load
@@ -26,9 +27,6 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _act(house: House, action: str, email: str) -> bool:
-    try:
-        await house.open()
-        accounts = house.services.accounts
+    accounts = house.services.accounts
+    async with opened(house):
         return await (accounts.disable(email) if action == "disable" else accounts.enable(email))
-    finally:
-        await house.close()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.commands.opened import opened
 from service.domain import emails
 from service.domain.audit import Entry
 from service.errors import ConfigurationError, UnavailableError
@@ -47,15 +48,12 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _find(house: House, asked: argparse.Namespace) -> Sequence[Entry]:
-    try:
-        await house.open_postgres()
+    async with opened(house, postgres_alone=True):
         since = house.services.ambient.now() - asked.since
         if asked.user is None:
             return await house.audit.trail.latest(since, asked.limit)
         user_id, account = await _who(house, asked.user)
         return await house.audit.trail.of_user(user_id, account, since, asked.limit)
-    finally:
-        await house.close()
 
 
 async def _who(house: House, text: str) -> tuple[UUID | None, str]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from service.ambient import Ambient
+from service.commands.opened import opened
 from service.domain.key_life import NoSuchKeyError, NotDeniedYetError
 from service.domain.key_states import State
 from service.errors import UnavailableError
@@ -83,11 +84,8 @@ async def retire(house: House, asked: argparse.Namespace) -> int:
 
 
 async def _with_postgres(house: House, act: Act, asked: argparse.Namespace) -> int:
-    try:
-        await house.open_postgres()
+    async with opened(house, postgres_alone=True):
         return await act(house, asked)
-    finally:
-        await house.close()
 
 
 def _utc(time: datetime | None) -> str:

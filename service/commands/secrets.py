@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
+from service.commands.opened import opened
 from service.domain.resealing import Resealed
 from service.settings import load
 from service.wiring import House, wire
@@ -35,8 +36,5 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _reseal(house: House) -> Resealed:
-    try:
-        await house.open_postgres()
+    async with opened(house, postgres_alone=True):
         return await house.resealer.run()
-    finally:
-        await house.close()

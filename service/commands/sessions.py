@@ -5,6 +5,7 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
+from service.commands.opened import opened
 from service.domain.key_life import NotDeniedYetError
 from service.domain.ports import ForgottenError
 from service.errors import UnavailableError
@@ -39,10 +40,7 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def _end(house: House, email: str | None) -> int | None:
-    try:
-        await house.open()
+    async with opened(house):
         if email is not None:
             return await house.services.accounts.end_sessions(email)
         return await house.mass_ending.run()
-    finally:
-        await house.close()
