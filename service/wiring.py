@@ -68,6 +68,7 @@ class House:
     audit: Audit
     endings: Endings
     denylist: RedisDenylist
+    redis_health: health.RedisHealth
     passwords: Passwords
     tokens: Tokens
     key_life: KeyLife
@@ -141,13 +142,14 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
         settings=settings.tokens, ambient=ambient,
     )  # fmt: skip
+    redis_health = health.RedisHealth(rd, ground.servers)
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
 
     async def postgres_word() -> str:
         return await health.of_postgres(pg) if pg else "ok"
 
     async def redis_word() -> str:
-        word = await health.of_redis(rd, ground.servers)
+        word = await redis_health.word()
         await endings.must_be_known()
         return word
 
@@ -175,6 +177,6 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
-        denylist=denylist, passwords=passwords, tokens=tokens, key_life=key_life, mass_ending=mass_ending,
-        resealer=resealer,
+        denylist=denylist, redis_health=redis_health, passwords=passwords, tokens=tokens, key_life=key_life,
+        mass_ending=mass_ending, resealer=resealer,
     )  # fmt: skip

@@ -60,7 +60,7 @@ class Meters(Collector):
         yield from readings.of_rotation(services.sessions.rotation)
         yield from readings.of_limits(services.sessions.throttle)
         yield from readings.of_denylist(house.denylist)
-        yield from readings.of_stores(house.ground, state)
+        yield from readings.of_stores(house.ground, house.redis_health, state)
         yield from readings.of_keys(services.keys, house.key_life.settings, services.ambient.now())
 
 

@@ -17,8 +17,8 @@ from service.domain.throttle import POLICIES, Throttle
 from service.meters import catalog
 from service.output import OUTPUT
 from service.settings import Keys as KeySettings
-from service.stores import health
 from service.stores.denylist import RedisDenylist
+from service.stores.health import RedisHealth
 from service.stores.trips import Connections, Trips
 from service.wiring import Ground
 
@@ -65,7 +65,7 @@ def of_denylist(denylist: RedisDenylist) -> Iterator[Metric]:
     yield catalog.BATCHES.spread({(): denylist.batches})
 
 
-def of_stores(ground: Ground, said: Word) -> Iterator[Metric]:
+def of_stores(ground: Ground, health: RedisHealth, said: Word) -> Iterator[Metric]:
     pg, redis = ground.postgres, ground.servers
     trips: dict[str, Trips] = {"redis": redis.trips}
     pools: dict[str, Connections] = {"redis": redis.connections(ground.redis)}
@@ -81,8 +81,7 @@ def of_stores(ground: Ground, said: Word) -> Iterator[Metric]:
         {(store, state): getattr(pool, state) for store, pool in pools.items() for state in ("in_use", "idle")}
     )
     yield catalog.STORE_LIMIT.each({(store,): pool.most for store, pool in pools.items()})
-    fullness = health.fullness(ground.redis)
-    yield catalog.REDIS_MEMORY.each({} if fullness is None else {(): fullness})
+    yield catalog.REDIS_MEMORY.each({} if health.fullness is None else {(): health.fullness})
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:

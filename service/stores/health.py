@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
 
@@ -10,8 +9,6 @@ from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers
 
 READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
-
-_fullest: WeakKeyDictionary[Redis, float] = WeakKeyDictionary()  # by the client that the whole service shares
 
 
 class Said(NamedTuple):
@@ -27,25 +24,25 @@ async def of_postgres(postgres: Postgres) -> str:
     return "read-only"
 
 
-async def of_redis(redis: Redis, servers: Servers) -> str:
-    """The worst word that one of the primaries says.
+class RedisHealth:
+    def __init__(self, redis: Redis, servers: Servers) -> None:
+        self._redis = redis
+        self._servers = servers
+        self.fullness: float | None = None  # of the fullest primary, as last seen; None where no limit is known
 
-    One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
-    """
-    _fullest.pop(redis, None)  # a figure from before an outage would be taken for today's
-    asked = [_ask(one, server) for one, server in await servers.primaries(redis)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    said = [answer for answer in answers if isinstance(answer, Said)]
-    if not said:
-        return "no answer"
-    if shares := [one.fullness for one in said if one.fullness is not None]:
-        _fullest[redis] = max(shares)
-    return next((one.word for one in said if one.word != "ok"), "ok")
+    async def word(self) -> str:
+        """The worst word that one of the primaries says.
 
-
-def fullness(redis: Redis) -> float | None:
-    """Used memory to `maxmemory` of the fullest primary, as `of_redis` last saw it; None where no limit is known."""
-    return _fullest.get(redis)
+        One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
+        """
+        self.fullness = None  # a figure from before an outage would be taken for today's
+        asked = [_ask(one, server) for one, server in await self._servers.primaries(self._redis)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        said = [answer for answer in answers if isinstance(answer, Said)]
+        if not said:
+            return "no answer"
+        self.fullness = max((one.fullness for one in said if one.fullness is not None), default=None)
+        return next((one.word for one in said if one.word != "ok"), "ok")
 
 
 async def _ask(redis: Redis, server: Server) -> Said:

@@ -114,7 +114,7 @@ class Server:
 
     def hear(self, run_id: str, role: str) -> None:
         """Take note of what INFO says."""
-        self.run_id = run_id.encode() if role == "master" else b""
+        self.run_id = believed(run_id, role)
 
     def home_of(self, key: str) -> str:  # noqa: ARG002 - a cluster must know
         return ""
@@ -148,9 +148,12 @@ async def identify(connection: AbstractConnection) -> bytes:
     await connection.send_command("INFO")
     info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
     said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    server = Server()
-    server.hear(said["run_id"], said["role"])
-    return server.run_id
+    return believed(said["run_id"], said["role"])
+
+
+def believed(run_id: str, role: str) -> bytes:
+    """A replica has no id for us (see Server)."""
+    return run_id.encode() if role == "master" else b""
 
 
 def patience(settings: RedisSettings, greet: Greeting) -> dict[str, Any]:

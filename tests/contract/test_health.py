@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from redis.asyncio import Redis
 
-from service.stores import health
+from service.stores.health import RedisHealth
 from service.stores.redis import Server
 
 LIMIT = 1 << 30
@@ -20,17 +20,19 @@ async def limited(redis: Redis) -> AsyncIterator[Redis]:
 
 
 async def test_a_redis_with_a_limit_says_how_much_of_it_is_used(limited: Redis) -> None:
-    assert await health.of_redis(limited, Server()) == "ok"
+    health = RedisHealth(limited, Server())
+    assert await health.word() == "ok"
     used = (await limited.info("memory"))["used_memory"]
-    assert health.fullness(limited) == pytest.approx(used / LIMIT, rel=0.5)
+    assert health.fullness == pytest.approx(used / LIMIT, rel=0.5)
 
 
 async def test_without_a_limit_there_is_no_ratio_any_more(limited: Redis) -> None:
-    await health.of_redis(limited, Server())
-    assert health.fullness(limited)
+    health = RedisHealth(limited, Server())
+    await health.word()
+    assert health.fullness
     await limited.config_set("maxmemory", 0)
-    assert await health.of_redis(limited, Server()) == "ok"
-    assert health.fullness(limited) is None
+    assert await health.word() == "ok"
+    assert health.fullness is None
 
 
 class Told(Redis):
@@ -62,11 +64,16 @@ class Several(Server):
 
 async def test_of_several_the_fullest_primary_counts(redis: Redis) -> None:
     others = Told(used=1, limit=2), Told(used=9), Told(is_silent=True), Told(used=2, limit=2, role="slave")
-    await health.of_redis(redis, Several(*others, Told(used=3, limit=4)))
-    assert health.fullness(redis) == 0.75
+    health = RedisHealth(redis, Several(*others, Told(used=3, limit=4)))
+    await health.word()
+    assert health.fullness == 0.75
 
 
 async def test_when_nobody_answers_no_older_figure_is_told(redis: Redis) -> None:
-    await health.of_redis(redis, Several(Told(used=3, limit=4)))
-    assert await health.of_redis(redis, Several(Told(is_silent=True))) == "no answer"
-    assert health.fullness(redis) is None
+    servers = Several(Told(used=3, limit=4))
+    health = RedisHealth(redis, servers)
+    await health.word()
+    assert health.fullness == 0.75
+    servers.told = (Told(is_silent=True),)
+    assert await health.word() == "no answer"
+    assert health.fullness is None
