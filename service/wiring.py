@@ -14,9 +14,10 @@ from service.domain.events import Events, Sink, write
 from service.domain.introspection import Introspection
 from service.domain.key_life import KeyLife
 from service.domain.keys import KeyRing
+from service.domain.lives import LongestLives
 from service.domain.mass_ending import MassEnding
 from service.domain.passwords import Passwords
-from service.domain.ports import Revocations, SigningKeys, Users
+from service.domain.ports import Lives, PendingEndings, Revocations, SigningKeys, Users
 from service.domain.readiness import Readiness
 from service.domain.resealing import Resealer
 from service.domain.resource_servers import ResourceServers
@@ -27,6 +28,7 @@ from service.domain.sessions import Sessions
 from service.domain.store_watch import StoreWatch
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens
+from service.domain.user_endings import UserEndings
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import health, migrations, postgres
@@ -34,6 +36,8 @@ from service.stores.audit import PostgresAuditTrail
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
 from service.stores.engines import connect
+from service.stores.lives import PostgresLives
+from service.stores.pending_endings import PostgresPendingEndings
 from service.stores.postgres import Postgres
 from service.stores.redis import OUTAGES, Servers
 from service.stores.revocations import PostgresRevocations
@@ -52,6 +56,8 @@ class Ground:
     signing_keys: SigningKeys
     revocations: Revocations
     audit: AuditTrail
+    lives: Lives
+    pending_endings: PendingEndings
     redis: Redis
     servers: Servers
     postgres: Postgres | None = None
@@ -67,6 +73,7 @@ class House:
     events: Events
     audit: Audit
     endings: Endings
+    user_endings: UserEndings
     denylist: RedisDenylist
     redis_health: health.RedisHealth
     passwords: Passwords
@@ -79,6 +86,7 @@ class House:
         """Prepare the stores. Raises the stores' outages, or ConfigurationError when waiting will not help."""
         await self.open_postgres()
         await self.endings.restore()
+        await self.user_endings.finish_overdue()
         self.services.readiness.is_open = True
 
     async def open_postgres(self) -> None:
@@ -109,8 +117,9 @@ def wire(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Ho
     pg = Postgres(settings.database)
     rd, servers = connect(settings.redis)
     ground = Ground(
-        PostgresUsers(pg), PostgresSigningKeys(pg), PostgresRevocations(pg), PostgresAuditTrail(pg), rd, servers, pg
-    )
+        PostgresUsers(pg), PostgresSigningKeys(pg), PostgresRevocations(pg), PostgresAuditTrail(pg),
+        PostgresLives(pg), PostgresPendingEndings(pg), rd, servers, pg,
+    )  # fmt: skip
     return furnish(settings, ambient, ground, log_event=log_event)
 
 
@@ -122,25 +131,26 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     if settings.audit.enabled:
         events.add(audit.hear)
     scripts = Scripts(rd, ground.servers.home_of)
-    live = RedisSessions(rd, scripts, settings.tokens.max_sessions)
-    keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens)
+    live = RedisSessions(rd, scripts, settings.tokens)
+    lives = LongestLives(ground.lives, settings.tokens)
+    keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens, lives)
     denylist = RedisDenylist(rd, ground.servers, ambient)
     endings = Endings(
         ground.revocations, denylist, live, settings.tokens, ambient, keys=ground.signing_keys, events=events
     )
+    user_endings = UserEndings(ground.pending_endings, live, endings, ambient)
     passwords = Passwords(settings.passwords, ambient)
     throttle = Throttle(
         RedisCounters(rd, scripts), settings.throttle, seals.pseudonym, settings.passwords.max_wait, events=events
     )
-    tokens = Tokens(keys, settings.tokens, ambient)
+    tokens = Tokens(keys, settings.tokens, ambient, lives)
     api_keys = ApiKeys(seals, ambient)
     key_life = KeyLife(
-        keys, ground.signing_keys, endings, settings=settings.keys, longest=settings.tokens.longest, ambient=ambient,
-        events=events,
+        keys, ground.signing_keys, endings, settings=settings.keys, lives=lives, ambient=ambient, events=events,
     )  # fmt: skip
     mass_ending = MassEnding(
         everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
-        settings=settings.tokens, ambient=ambient,
+        settings=settings.tokens,
     )  # fmt: skip
     redis_health = health.RedisHealth(rd, ground.servers)
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
@@ -160,8 +170,8 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         ambient=ambient, events=events,
     )  # fmt: skip
     accounts = Accounts(
-        users=ground.users, sessions=live, endings=endings, passwords=passwords, throttle=throttle, api_keys=api_keys,
-        settings=settings.api_keys, ambient=ambient, events=events,
+        users=ground.users, endings=endings, user_endings=user_endings, passwords=passwords, throttle=throttle,
+        api_keys=api_keys, settings=settings.api_keys, ambient=ambient, events=events,
     )  # fmt: skip
     introspection = Introspection(
         users=ground.users, sessions=live, endings=endings, tokens=tokens, throttle=throttle, settings=settings.tokens,
@@ -177,6 +187,6 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
-        denylist=denylist, redis_health=redis_health, passwords=passwords, tokens=tokens, key_life=key_life,
-        mass_ending=mass_ending, resealer=resealer,
+        user_endings=user_endings, denylist=denylist, redis_health=redis_health, passwords=passwords, tokens=tokens,
+        key_life=key_life, mass_ending=mass_ending, resealer=resealer,
     )  # fmt: skip

@@ -14,6 +14,21 @@ CREATE TABLE audit_events (
     request_id text NOT NULL
 );
 
+CREATE TABLE longest_lives (
+    token_seconds bigint NOT NULL,
+    session_seconds bigint NOT NULL,
+    used_until timestamp with time zone NOT NULL
+);
+
+CREATE TABLE pending_endings (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kept_session text NOT NULL,
+    reason text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE revocations (
     session_id text NOT NULL,
     user_id uuid NOT NULL,
@@ -59,6 +74,12 @@ CREATE TABLE users (
 ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY longest_lives
+    ADD CONSTRAINT longest_lives_pkey PRIMARY KEY (token_seconds, session_seconds);
+
+ALTER TABLE ONLY pending_endings
+    ADD CONSTRAINT pending_endings_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY revocations
     ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
 
@@ -85,6 +106,8 @@ CREATE INDEX audit_events_at ON audit_events USING btree (at);
 CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) WHERE (account <> ''::text);
 
 CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX pending_endings_due_at ON pending_endings USING btree (due_at);
 
 CREATE INDEX revocations_denied_until ON revocations USING btree (denied_until);
 

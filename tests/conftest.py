@@ -20,6 +20,7 @@ from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
 from service.domain.keys import KeyRing
+from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.seals import Seals
 from service.embedded import Stores, stores
@@ -29,7 +30,7 @@ from service.stores.redis import Server
 from service.wiring import Ground, House, furnish, wire
 from tests import builders
 from tests.builders import FakeAmbient
-from tests.fakes import FakeAuditTrail, FakeRevocations, FakeSigningKeys, FakeUsers
+from tests.fakes import FakeAuditTrail, FakeLives, FakePendingEndings, FakeRevocations, FakeSigningKeys, FakeUsers
 
 LONG = 16
 
@@ -125,7 +126,9 @@ def ambient() -> FakeAmbient:
 @cache
 def signing_key() -> StoredKey:
     """One RSA key for all tests on fakes: making one takes a tenth of a second."""
-    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), builders.settings().tokens)
+    tokens = builders.settings().tokens
+    lives = LongestLives(FakeLives(Ambient()), tokens)
+    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), tokens, lives)
     new_year = datetime(2026, 1, 1, tzinfo=UTC)
     return replace(ring.make(), created_at=new_year, activates_at=new_year)
 
@@ -139,11 +142,14 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
     async with AsyncExitStack() as closing:
 
         async def build(**sections: dict[str, Any]) -> OnFakes:
-            users, revocations = FakeUsers(), FakeRevocations()
+            lives, pending = FakeLives(ambient), FakePendingEndings(ambient)
+            users, revocations = FakeUsers(pending), FakeRevocations(ambient, lives)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = Server(b"the only run")
-            ground = Ground(users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), redis, server)
+            ground = Ground(
+                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lives, pending, redis, server
+            )
             house = furnish(builders.settings(**sections), ambient, ground)
             closing.push_async_callback(house.passwords.close)
             closing.callback(house.tokens.close)
@@ -185,7 +191,7 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     """The migrated, empty database."""
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
-    await connection.execute("TRUNCATE users, signing_keys, revocations, audit_events")
+    await connection.execute("TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings")
     yield connection
     await connection.close()
 

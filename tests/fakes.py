@@ -1,18 +1,30 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from service.ambient import Ambient
 from service.domain.audit import Entry
-from service.domain.models import Passage, Place, Resealing, Revocation, SealedApiKey, StoredKey, User
+from service.domain.models import (
+    Ended,
+    Passage,
+    PendingEnding,
+    Place,
+    Resealing,
+    Revocation,
+    SealedApiKey,
+    StoredKey,
+    User,
+)
 from service.errors import EmailTakenError
 
 
 class FakeUsers:
-    def __init__(self) -> None:
+    def __init__(self, pending: "FakePendingEndings | None" = None) -> None:
+        self.pending = pending or FakePendingEndings(Ambient())
         self.rows: dict[UUID, User] = {}
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
@@ -46,27 +58,30 @@ class FakeUsers:
         self.digests[digest] = user_id
         self.rows[user_id] = replace(self.rows[user_id], api_key_sealed=sealed)
 
-    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
+    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
         row = self.rows.get(before.id)
         if row is None or row.password_changed_at != before.password_changed_at:
             return False
         self.rows[before.id] = replace(row, password_hash=password_hash, password_changed_at=at)
+        await self.pending.add(ending)
         return True
 
-    async def remove(self, user_id: UUID) -> None:
-        self.rows.pop(user_id, None)
+    async def remove(self, ending: PendingEnding) -> None:
+        self.rows.pop(ending.user_id, None)
+        await self.pending.add(ending)
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         row = self.rows.get(user_id)
         if row and row.password_hash == old_hash:
             self.rows[user_id] = replace(row, password_hash=new_hash)
 
-    async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
-        user = await self.by_email(canonical_email)
-        if user is None:
-            return None
-        self.rows[user.id] = replace(user, disabled_at=at)
-        return user.id
+    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+        if row := self.rows.get(ending.user_id):
+            self.rows[ending.user_id] = replace(row, disabled_at=at)
+        await self.pending.add(ending)
+
+    async def enable(self, user_id: UUID) -> None:
+        self.rows[user_id] = replace(self.rows[user_id], disabled_at=None)
 
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
         found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
@@ -103,20 +118,63 @@ class FakeSigningKeys:
         self.keys = [key for key in self.keys if key.kid not in kids]
 
 
+class FakePendingEndings:
+    def __init__(self, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self.rows: dict[UUID, PendingEnding] = {}
+        self.due: dict[UUID, datetime] = {}
+
+    async def add(self, ending: PendingEnding) -> None:
+        self.rows[ending.id] = replace(ending, asked_at=self._ambient.now())
+        self.due[ending.id] = self._ambient.now() + timedelta(seconds=3)
+
+    async def remove(self, ending_id: UUID) -> None:
+        self.rows.pop(ending_id, None)
+
+    async def take_over(self) -> Sequence[PendingEnding]:
+        now = self._ambient.now()
+        found = [one for one in self.rows.values() if self.due[one.id] <= now]
+        self.due.update({one.id: now + timedelta(seconds=3) for one in found})
+        return found
+
+
+class FakeLives:
+    def __init__(self, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self.rows: dict[tuple[timedelta, timedelta], datetime] = {}
+
+    async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:
+        now = self._ambient.now()
+        self.rows = {lives: used for lives, used in self.rows.items() if used + max(lives) >= now}
+        self.rows[token_life, session_life] = now + timedelta(hours=1)
+        return max(token for (token, _), used in self.rows.items() if used + token > now)
+
+
 class FakeRevocations:
-    def __init__(self) -> None:
+    def __init__(self, ambient: Ambient, lives: FakeLives | None = None) -> None:
+        self._ambient = ambient
+        self._lives = lives or FakeLives(ambient)
         self.rows: dict[str, Revocation] = {}
         self.entered: dict[str, int] = {}  # by which transaction
         self.transactions = 1
         self.era = 1
 
-    async def add(self, revocations: Sequence[Revocation]) -> None:
-        for one in revocations:
-            self.rows.setdefault(one.session_id, one)
+    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+        now = self._ambient.now()
+        earlier = [(min(used, now), token, session) for (token, session), used in self._lives.rows.items()]
+        slack = timedelta(minutes=1)
+        denied_until = max([now + token_life, *(used + token + slack for used, token, _ in earlier)])
+        if not token_life:
+            denied_until = now
+        forget_at = max([denied_until, now + session_life, *(used + session for used, _, session in earlier)])
+        for one in sessions:
+            self.rows.setdefault(one.session_id, Revocation(one.session_id, one.user_id, denied_until, forget_at))
             self.entered.setdefault(one.session_id, self.transactions)
         self.transactions += 1
+        return denied_until - now
 
-    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
+    async def after(self, place: Place, limit: int) -> Passage:
+        now = self._ambient.now()
         placed = sorted((Place(self.entered[one.session_id], one.session_id), one) for one in self.rows.values())
         found = [(here, one.denied_until) for here, one in placed if here > place and one.denied_until > now]
         return Passage(found[:limit], Place(self.transactions), self.era)
@@ -124,15 +182,16 @@ class FakeRevocations:
     async def has(self, session_id: str) -> bool:
         return session_id in self.rows
 
-    async def forget(self, now: datetime) -> None:
-        self.rows = {key: one for key, one in self.rows.items() if one.forget_at > now}
+    async def forget(self) -> None:
+        self.rows = {key: one for key, one in self.rows.items() if one.forget_at > self._ambient.now()}
 
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return [one for one in self.rows.values() if one.user_id == user_id]
 
     @asynccontextmanager
-    async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:
-        yield [one for one in self.rows.values() if one.denied_until > now]
+    async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:
+        now = self._ambient.now()
+        yield {one.session_id: one.denied_until - now for one in self.rows.values() if one.denied_until > now}
 
 
 class FakeAuditTrail:

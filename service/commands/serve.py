@@ -51,7 +51,8 @@ async def serve(
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
         following = (
-            house.key_life.follow(), house.audit.follow(), _tidy(house), reread_when_told(house, runner, voice, reread),
+            house.key_life.follow(), house.user_endings.follow(), house.audit.follow(), _tidy(house),
+            reread_when_told(house, runner, voice, reread),
         )  # fmt: skip
         chores = [asyncio.create_task(chore) for chore in following]
         yield

@@ -1,6 +1,7 @@
 """Accounts: signing up, and what a member is told about themselves."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -10,10 +11,13 @@ from service.domain.endings import Endings
 from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords import Passwords
-from service.domain.ports import RefreshSessions, Users
+from service.domain.ports import Users
 from service.domain.throttle import Throttle
+from service.domain.user_endings import UserEndings
 from service.errors import EmailTakenError, InvalidCredentialsError, InvalidTokenError
 from service.settings import ApiKeys as ApiKeySettings
+
+RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,8 @@ class Draft:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
-    sessions: RefreshSessions
     endings: Endings
+    user_endings: UserEndings
     passwords: Passwords
     throttle: Throttle
     api_keys: ApiKeys
@@ -97,25 +101,37 @@ class Accounts:
     async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
         """Asks the current password as a login does, and ends every other session of the user.
 
+        A call that ended in an outage after the change may be repeated: for some minutes the new password confirms it.
         Raises InvalidCredentialsError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        user = await self._confirmed(caller, current, visitor)
+        try:
+            user = await self._confirmed(caller, current, visitor)
+        except InvalidCredentialsError:
+            user = await self.profile(Member(caller.user_id, caller.claims.email))
+            was_changed = user.password_changed_at > user.created_at
+            if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
+                raise
+            await self._confirmed(caller, new, visitor)
+            await self.user_endings.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id)
+            return
         self.passwords.refuse_common("newPassword", new, user.canonical_email)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
-        if not await self.users.set_password(user, password_hash, self.ambient.now()):
+        await self.endings.must_be_known()  # or the change would be made, and its answer be an outage
+        ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id)
+        if not await self.users.set_password(user, password_hash, self.ambient.now(), ending):
             raise InvalidCredentialsError  # changed meanwhile: what was confirmed is the password no more
         self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
-        await self._end_sessions(user.id, but=caller.session_id, why=Reason.PASSWORD_CHANGED)
+        await self.user_endings.finish(ending)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
         """Remove the account with its sessions and its key. Raises as `change_password` does."""
         user = await self._confirmed(caller, password, visitor)
-        await self._end_sessions(user.id, why=Reason.ACCOUNT_CLOSED)
-        await self.users.remove(user.id)
+        await self.endings.must_be_known()
+        ending = self.user_endings.of(user.id, Reason.ACCOUNT_CLOSED)
+        await self.users.remove(ending)
         self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
-        # of a login that found the account a moment ago
-        await self._end_sessions(user.id, why=Reason.ACCOUNT_CLOSED)
+        await self.user_endings.finish(ending)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
         """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
@@ -129,11 +145,13 @@ class Accounts:
 
     async def disable(self, email: str) -> bool:
         """Close an account to its owner and end its sessions; False when there is no such account."""
-        user_id = await self.users.set_disabled(emails.for_look_up(email), self.ambient.now())
-        if user_id is None:
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user is None:
             return False
-        self._tell(Name.USER_UPDATED, user_id, Reason.DISABLED)
-        await self._end_sessions(user_id, why=Reason.ACCOUNT_DISABLED)
+        ending = self.user_endings.of(user.id, Reason.ACCOUNT_DISABLED)
+        await self.users.disable(self.ambient.now(), ending)
+        self._tell(Name.USER_UPDATED, user.id, Reason.DISABLED)
+        await self.user_endings.finish(ending)
         return True
 
     async def end_sessions(self, email: str) -> int | None:
@@ -141,13 +159,14 @@ class Accounts:
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return None
-        return await self._end_sessions(user.id, why=Reason.BY_OPERATOR)
+        return await self.user_endings.end(user.id, Reason.BY_OPERATOR)
 
     async def enable(self, email: str) -> bool:
-        user_id = await self.users.set_disabled(emails.for_look_up(email), None)
-        if user_id:
-            self._tell(Name.USER_UPDATED, user_id, Reason.ENABLED)
-        return user_id is not None
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user:
+            await self.users.enable(user.id)
+            self._tell(Name.USER_UPDATED, user.id, Reason.ENABLED)
+        return user is not None
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
         """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
@@ -160,11 +179,6 @@ class Accounts:
                     raise InvalidCredentialsError
                 attempt.succeeded()
         return user
-
-    async def _end_sessions(self, user_id: UUID, *, but: str = "", why: Reason) -> int:
-        ids = {one.id for one in await self.sessions.all_of(user_id)} - {but}
-        await self.endings.end(user_id, ids, why=why)
-        return len(ids)
 
     def _tell(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.tell(Event(name, reason=reason, user_id=user_id, session_id=session_id))

@@ -10,7 +10,7 @@ import structlog
 from service.ambient import Ambient
 from service.domain.events import Event, Events, Name, Outcome, Reason
 from service.domain.key_states import killed_until
-from service.domain.models import Claims, Revocation
+from service.domain.models import Claims, Ended, Revocation
 from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations, SigningKeys
 from service.errors import UnavailableError
 from service.settings import Tokens as TokenSettings
@@ -52,18 +52,17 @@ class Endings:
         Postgres first, so that a Redis that dies in between is told again; only then may success be said. The tokens
         shown at a logout are denied by their own id besides. Raises UnavailableError: the ending may not hold yet.
         """
-        now = self._ambient.now()
-        until = now + self._settings.longest + OVERTAKEN
-        forget = max(until, now + self._settings.refresh_lifetime)
-        ended = [Revocation(session_id, user_id, until, forget) for session_id in sorted(session_ids)]
+        ended = [Ended(session_id, user_id) for session_id in sorted(session_ids)]
         if not ended:
             return
-        await self._memory.add(ended)
+        token_life = self._settings.longest + OVERTAKEN
+        denied_for = await self._memory.add(ended, token_life, self._settings.refresh_lifetime)
+        now = self._ambient.now()
         left = {token.token_id: token.expires_at + self._settings.leeway - now for token in tokens}
         try:
             await self._denylist.add(
                 {token_id: time for token_id, time in left.items() if time > timedelta(0)},
-                {one.session_id: one.denied_until - now for one in ended},
+                {one.session_id: denied_for for one in ended},
             )
         except ForgottenError:
             self._start_restoring()
@@ -81,7 +80,7 @@ class Endings:
 
     async def forget(self) -> None:
         """Drop the memory of sessions that nothing can bring back."""
-        await self._memory.forget(self._ambient.now())
+        await self._memory.forget()
 
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return await self._memory.of_user(user_id)
@@ -109,13 +108,10 @@ class Endings:
 
     async def restore(self) -> None:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
-        now = self._ambient.now()
-        async with self._memory.recall(now) as remembered:
+        async with self._memory.recall() as remembered:
             another_was_quicker = await self._denylist.is_whole()
             if not another_was_quicker:
-                await self._denylist.restore(
-                    {one.session_id: one.denied_until - now for one in remembered}, await self._killed_keys()
-                )
+                await self._denylist.restore(remembered, await self._killed_keys())
                 self._events.tell(Event(Name.RESTORED, source=""))
         self._is_told, self._failure = False, ""
 

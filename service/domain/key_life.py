@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 import structlog
 
@@ -12,6 +11,7 @@ from service.domain.endings import Endings
 from service.domain.events import Event, Events, Name, Reason
 from service.domain.key_states import KILLED_FOR, State, gone_at, in_state, is_standby, state_of
 from service.domain.keys import KeyRing
+from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.ports import SigningKeys
 from service.settings import Keys as KeySettings
@@ -37,7 +37,7 @@ class KeyLife:
         endings: Endings,
         *,
         settings: KeySettings,
-        longest: timedelta,
+        lives: LongestLives,
         ambient: Ambient,
         events: Events,
     ) -> None:
@@ -45,7 +45,7 @@ class KeyLife:
         self._stored = stored
         self._endings = endings
         self.settings = settings  # another one may take its place while the service runs
-        self._longest = longest
+        self._lives = lives
         self._ambient = ambient
         self._events = events
 
@@ -53,7 +53,7 @@ class KeyLife:
         """Every key with its state, the newest first."""
         await self._ring.load()
         now = self._ambient.now()
-        return [(key, state_of(key, now, self._longest)) for key in self._ring.rows]
+        return [(key, state_of(key, now, self._lives.token)) for key in self._ring.rows]
 
     async def rotate(self, *, at_once: bool = False) -> StoredKey:
         """The next key takes over, as soon as every verifier has heard of it or `at_once`; the one that does.
@@ -67,7 +67,7 @@ class KeyLife:
     async def retire(self, kid: str) -> State:
         """Let the active key retire in its time; the state that the key was in. Raises NoSuchKeyError."""
         await self._ring.load()
-        state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._longest)
+        state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._lives.token)
         if state is State.ACTIVE:
             await self.rotate()
         return state
@@ -150,12 +150,12 @@ class KeyLife:
         active = self._in_state(others, State.ACTIVE)
         if not active:
             changed += self._succession(others, at_once=True)
-        elif state_of(victim, now, self._longest) is State.NEXT and victim.activates_at:
+        elif state_of(victim, now, self._lives.token) is State.NEXT and victim.activates_at:
             changed += [replace(key, retires_at=None) for key in active]  # it was to follow them
         return changed
 
     def _in_state(self, keys: Sequence[StoredKey], state: State) -> list[StoredKey]:
-        return in_state(keys, state, self._ambient.now(), self._longest)
+        return in_state(keys, state, self._ambient.now(), self._lives.token)
 
     def _planned(self) -> list[StoredKey]:
         return [key for key in self._ring.in_state(State.NEXT) if key.activates_at]
@@ -181,12 +181,12 @@ class KeyLife:
 
     def _standbys(self, keys: Sequence[StoredKey]) -> list[StoredKey]:
         now = self._ambient.now()
-        return [key for key in keys if is_standby(key, now, self._longest)]
+        return [key for key in keys if is_standby(key, now, self._lives.token)]
 
     async def _forget(self) -> None:
         """Remove the keys that are gone and need not be denied by name any more."""
         now = self._ambient.now()
-        ends = {key.kid: gone_at(key, self._longest) for key in self._ring.rows}
+        ends = {key.kid: gone_at(key, self._lives.token) for key in self._ring.rows}
         if over := [kid for kid, end in ends.items() if end and now >= end + KILLED_FOR]:
             await self._stored.remove(over)
             await self._ring.load()

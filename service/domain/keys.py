@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from service.ambient import Ambient
 from service.domain.key_states import State, gone_at, in_state
+from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.ports import SigningKeys
 from service.domain.seals import Purpose, Seals
@@ -31,8 +32,11 @@ class KeyPair(NamedTuple):
 class KeyRing:
     """All keys that verify, and the one that signs. Empty until `load` has found them."""
 
-    def __init__(self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings) -> None:
+    def __init__(
+        self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings, lives: LongestLives
+    ) -> None:
         self._stored = stored
+        self._lives = lives
         self._seals = seals
         self._ambient = ambient
         self._settings = settings
@@ -49,6 +53,7 @@ class KeyRing:
         Raises ConfigurationError when the secret does not open what is sealed in the database.
         """
         async with self._turn:
+            await self._lives.refresh()
             rows = await self._stored.all()
             if not rows:
                 await self._stored.add_first(*await asyncio.to_thread(self._first))
@@ -79,7 +84,7 @@ class KeyRing:
         return sorted({pair.algorithm for pair in self._pairs.values()})
 
     def in_state(self, state: State) -> list[StoredKey]:
-        return in_state(self.rows, state, self._ambient.now(), self._settings.longest)
+        return in_state(self.rows, state, self._ambient.now(), self._lives.token)
 
     def verifying(self, kid: object) -> KeyPair | None:
         """Raises UnavailableError until the keys are loaded."""
@@ -116,7 +121,7 @@ class KeyRing:
         return self._ambient.monotonic() - self._looked_at >= (LOOK_AFTER_FAILURE if failed else LOOK_EVERY)
 
     def _take(self, rows: Sequence[StoredKey]) -> None:
-        now, longest = self._ambient.now(), self._settings.longest
+        now, longest = self._ambient.now(), self._lives.token
         live = [
             key for state in (State.ACTIVE, State.NEXT, State.RETIRED) for key in in_state(rows, state, now, longest)
         ]
@@ -128,7 +133,7 @@ class KeyRing:
         """The `kid` is a digest of the key, so one that is held already need not be opened again."""
         held = self._pairs.get(row.kid)
         key = held.key if held else self._open(row)
-        return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._settings.longest))
+        return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._lives.token))
 
     def _open(self, row: StoredKey) -> Key:
         try:

@@ -1,11 +1,11 @@
 """Ending every session of everybody: when nobody can tell any more which tokens are in good hands."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from service.ambient import Ambient
 from service.domain.key_life import KeyLife
 from service.domain.key_states import State
-from service.domain.models import Revocation
+from service.domain.models import Ended
 from service.domain.ports import AllSessions, RefreshSessions, Revocations
 from service.settings import Tokens as TokenSettings
 
@@ -19,7 +19,6 @@ class MassEnding:
     sessions: RefreshSessions
     key_life: KeyLife
     settings: TokenSettings
-    ambient: Ambient
 
     async def run(self) -> int:
         """How many sessions were ended. May be run again at any time.
@@ -29,9 +28,8 @@ class MassEnding:
         """
         count = 0
         async for page in self.everywhere.pages():
-            now = self.ambient.now()
-            ended = [Revocation(one, user, now, now + self.settings.refresh_lifetime) for one, user in sorted(page)]
-            await self.memory.add(ended)
+            ended = [Ended(one, user) for one, user in sorted(page)]
+            await self.memory.add(ended, timedelta(0), self.settings.refresh_lifetime)
             await self.sessions.remove(ended)
             count += len(ended)
         keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]

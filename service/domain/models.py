@@ -106,6 +106,24 @@ class Session:
     user_agent: str
 
 
+class Ended(NamedTuple):
+    """A session that is to be over, and whose it is."""
+
+    session_id: str
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEnding:
+    """Every session of a user, but one, is to end. It is kept in Postgres until that is done."""
+
+    id: UUID
+    user_id: UUID
+    reason: str
+    kept_session: str = ""
+    asked_at: datetime | None = None  # by the clock of Postgres; None as long as Postgres has not said
+
+
 @dataclass(frozen=True, slots=True)
 class Revocation:
     """A session that is over. Its tokens are refused until `denied_until`; until `forget_at` it must not come back."""
@@ -171,7 +189,6 @@ class Swap:
     shown: bytes  # digest of the token that was shown
     successor: bytes  # digest of the token that takes its place
     now: datetime
-    idle_lifetime: timedelta
     grace: timedelta
 
 

@@ -7,7 +7,9 @@ from typing import Protocol
 from uuid import UUID
 
 from service.domain.models import (
+    Ended,
     Passage,
+    PendingEnding,
     Place,
     Resealing,
     Revocation,
@@ -37,16 +39,19 @@ class Users(Protocol):
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
 
-    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
-        """Replace the password, unless it was changed since `before` was read; whether it was."""
+    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
+        """Replace the password and enter the ending, or do neither because it was changed since `before` was read."""
 
-    async def remove(self, user_id: UUID) -> None: ...
+    async def remove(self, ending: PendingEnding) -> None:
+        """Remove its user and enter the ending."""
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         """Replace the hash, unless somebody else has replaced it meanwhile."""
 
-    async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
-        """Disable (a time) or enable (None) an account; its id, or None when there is no such account."""
+    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+        """Close the account of its user to them, and enter the ending."""
+
+    async def enable(self, user_id: UUID) -> None: ...
 
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
         """The next `limit` users' API keys in the order of their ids, from the first id above `after`."""
@@ -72,10 +77,12 @@ class SigningKeys(Protocol):
 
 
 class RefreshSessions(Protocol):
-    async def open(self, session: Session, digest: bytes, idle_lifetime: timedelta) -> Sequence[str]:
-        """Keep a new session and its refresh token's digest; the ids of the user's oldest sessions over the cap."""
+    """A session is judged by what it was opened with and by the lifetimes of today, whichever end it first."""
 
-    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
+    async def open(self, session: Session, digest: bytes) -> Sequence[str]:
+        """Keep a new session and its refresh token's digest; the ids of the user's oldest live ones over the cap."""
+
+    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
         """The session of this refresh token, its idle time begun anew; None when there is nothing to refresh."""
 
     async def rotate(self, swap: Swap) -> Swapped:
@@ -84,10 +91,13 @@ class RefreshSessions(Protocol):
     async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
         """The session that this refresh token would be good for, without using it."""
 
-    async def all_of(self, user_id: UUID) -> Sequence[Session]:
+    async def all_of(self, user_id: UUID, now: datetime) -> Sequence[Session]:
         """The user's live sessions, the oldest first."""
 
-    async def remove(self, revocations: Sequence[Revocation]) -> None: ...
+    async def ids_of(self, user_id: UUID, before: datetime | None = None) -> Sequence[str]:
+        """Every session of the user that may have a living token, started `before` then; the oldest first."""
+
+    async def remove(self, sessions: Sequence[Ended]) -> None: ...
 
 
 class AllSessions(Protocol):
@@ -96,24 +106,47 @@ class AllSessions(Protocol):
 
 
 class Revocations(Protocol):
-    """The durable memory of what was revoked."""
+    """The durable memory of what was revoked. Its store has one clock, which tells how long anything is kept."""
 
     async def has(self, session_id: str) -> bool:
         """Whether this session was ended: asked before it gives new tokens."""
 
-    async def forget(self, now: datetime) -> None:
+    async def forget(self) -> None:
         """Drop what may be forgotten by now."""
 
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         """What is remembered of a user's ended sessions."""
 
-    async def add(self, revocations: Sequence[Revocation]) -> None: ...
+    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+        """Remember that sessions are over; for how long from now their tokens must be denied.
 
-    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
+        The lives are those of today's settings; what was issued with longer ones counts with these. `token_life` 0:
+        the tokens are denied by other means.
+        """
+
+    async def after(self, place: Place, limit: int) -> Passage:
         """The first `limit` revocations behind a place whose tokens are still denied."""
 
-    def recall(self, now: datetime) -> AbstractAsyncContextManager[Sequence[Revocation]]:
-        """All whose tokens may still be shown. While one instance is inside, every other waits at the door."""
+    def recall(self) -> AbstractAsyncContextManager[Mapping[str, timedelta]]:
+        """For how long each session must still be denied. While one instance is inside, every other waits."""
+
+
+class Lives(Protocol):
+    """The longest lives that tokens and sessions were given, for as long as one of them may be left."""
+
+    async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:
+        """Note that an instance issues these, for the hour to come; the longest life that a living token may have."""
+
+
+class PendingEndings(Protocol):
+    """What is entered here by a change of an account (see Users) stays until its sessions are over."""
+
+    async def add(self, ending: PendingEnding) -> None: ...
+
+    async def remove(self, ending_id: UUID) -> None: ...
+
+    async def take_over(self) -> Sequence[PendingEnding]:
+        """Those that nobody has finished in time; no other instance is given them for some seconds."""
 
 
 class Denylist(Protocol):

@@ -92,10 +92,10 @@ class RevocationFeed:
     async def _make(self, cursor: Cursor) -> str:
         now = self._ambient.now()  # before the question: what is committed later is not in the answer
         async with self._readers:  # whoever makes up cursors must not take every connection
-            passage, keys = await asyncio.gather(self._memory.after(cursor.place, now, self._limit), self._keys.all())
+            passage, keys = await asyncio.gather(self._memory.after(cursor.place, self._limit), self._keys.all())
         if cursor.settled and cursor.era != passage.era:  # Postgres may have gone back: to a backup, or to a replica
             cursor = Cursor()
-            passage = await self._memory.after(cursor.place, now, self._limit)
+            passage = await self._memory.after(cursor.place, self._limit)
         begins_next = cursor.settled if cursor.reached else passage.settled.transaction
         more = len(passage.entries) == self._limit
         onward = Cursor(begins_next, passage.entries[-1][0] if more else None, passage.era)

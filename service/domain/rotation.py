@@ -56,7 +56,6 @@ class Rotation:
                 shown=token.digest,
                 successor=successors[0].digest,
                 now=self._ambient.now(),
-                idle_lifetime=self._settings.idle_lifetime,
                 grace=self._settings.refresh_grace,
             )
         )

@@ -114,8 +114,7 @@ class Sessions:
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
         ended = {one.session_id for one in await self.endings.of_user(caller.user_id)}
-        held = await self.stored.all_of(caller.user_id)
-        return [one for one in held if one.id not in ended and one.ends_at > self.ambient.now()]
+        return [one for one in await self.stored.all_of(caller.user_id, self.ambient.now()) if one.id not in ended]
 
     async def ended(self, caller: Caller) -> Sequence[Revocation]:
         """The caller's sessions that are over and not forgotten yet."""
@@ -123,18 +122,20 @@ class Sessions:
 
     async def end_one(self, caller: Caller, session_id: str) -> None:
         """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""
-        if session_id not in {one.id for one in await self.all_of(caller)}:
+        if session_id not in await self._ids(caller):
             raise NotFoundError
         await self.endings.end(caller.user_id, [session_id], why=Reason.BY_USER)
 
     async def end_others(self, caller: Caller) -> None:
-        others = {one.id for one in await self.stored.all_of(caller.user_id)} - {caller.session_id}
-        await self.endings.end(caller.user_id, others, why=Reason.BY_USER)
+        await self.endings.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
 
     async def end_all(self, caller: Caller) -> None:
         """Log out everywhere, here too."""
-        held = {one.id for one in await self.stored.all_of(caller.user_id)} | {caller.session_id}
-        await self.endings.end(caller.user_id, held, why=Reason.BY_USER)
+        await self.endings.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
+
+    async def _ids(self, caller: Caller) -> set[str]:
+        """Whatever may have a living token: not only what can be refreshed, and the caller's own in any case."""
+        return {*await self.stored.ids_of(caller.user_id), caller.session_id}
 
     async def _key_must_be_good(self) -> None:
         """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
@@ -156,8 +157,7 @@ class Sessions:
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
             return await self.rotation.use(token)
-        now, idle = self.ambient.now(), self.settings.idle_lifetime
-        session = await self.stored.use(token.session_id, token.digest, now, idle)
+        session = await self.stored.use(token.session_id, token.digest, self.ambient.now())
         if session is None:
             raise InvalidRefreshTokenError
         return session, None
@@ -174,7 +174,7 @@ class Sessions:
             user_agent=visitor.user_agent,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
-        over_the_cap = await self.stored.open(session, refresh_token.digest, self.settings.idle_lifetime)
+        over_the_cap = await self.stored.open(session, refresh_token.digest)
         # Read again: whoever disables, deletes or changes a password ends the sessions that are there by then, and
         # this one was not. One of the two always sees the other.
         still = await self.users.by_id(user.id)

@@ -19,6 +19,7 @@ from joserfc.jws import JWSRegistry
 from service.ambient import Ambient
 from service.domain.batches import Batch
 from service.domain.keys import KeyPair, KeyRing
+from service.domain.lives import LongestLives
 from service.domain.models import Claims, Session, TokenPair, User
 from service.errors import InvalidTokenError, UnavailableError
 from service.settings import Tokens as TokenSettings
@@ -48,8 +49,9 @@ class UnknownKeyError(Exception):
 
 
 class Tokens:
-    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient) -> None:
+    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient, lives: LongestLives) -> None:
         self._keys = keys
+        self._lives = lives
         self._settings = settings
         self._ambient = ambient
         self._signer = ThreadPoolExecutor(1, "signer")  # one helper thread signs both tokens of a pair: measured best
@@ -166,8 +168,8 @@ class Tokens:
         if (said["iss"], audience, said["token_use"]) != (self._settings.issuer, self._settings.client_id, use):
             raise ValueError("made by or for someone else")
         issued, expires = _seconds(said["iat"]), _seconds(said["exp"])
-        lifetime = self._settings.id_lifetime if use is Use.ID else self._settings.access_lifetime
-        if issued > (now + self._settings.leeway).timestamp() or not 0 < expires - issued <= lifetime.total_seconds():
+        longest = self._lives.token - self._settings.leeway  # also of a token that is older than today's settings
+        if issued > (now + self._settings.leeway).timestamp() or not 0 < expires - issued <= longest.total_seconds():
             raise ValueError("impossible times")
         return Claims(
             user_id=UUID(said["sub"]),

@@ -2,8 +2,8 @@
 
 | key                         | type   | lives for                                     | written by      |
 |-----------------------------|--------|-----------------------------------------------|-----------------|
-| th:session:<session id>     | hash   | idle lifetime, at most the refresh lifetime   | login, refresh  |
-| th:sessions:<user id>       | zset   | the refresh lifetime after the last login     | login           |
+| th:session:<session id>     | hash   | its session, and then its longest token       | login, refresh  |
+| th:sessions:<user id>       | zset   | the longest of its sessions' records          | login           |
 | th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
 | th:denied:key:<kid>         | string | 30 days: who holds the key can date tokens    | a leaked key    |

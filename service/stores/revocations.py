@@ -1,28 +1,47 @@
 """The `revocations` table: sessions that are over, for as long as anything could bring them back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from service.domain.batches import Batch
-from service.domain.models import Passage, Place, Revocation
+from service.domain.models import Ended, Passage, Place, Revocation
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
 PATIENCE = 10.0  # seconds: an hour of endings may be many, and another instance may be restoring them
 STEP = 0.05  # seconds between two tries to be the one that restores
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+# The clock of Postgres alone says when a denial ends and when it may be forgotten: instances' clocks differ. Sessions
+# whose tokens are denied by their keys ($3 is 0) need no denial of their own. A refresh that an ending overtakes may
+# sign tokens for another minute; $3 counts it in.
 INSERT = """
-    INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
-    SELECT * FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
-    ON CONFLICT (session_id) DO NOTHING
+    WITH ends AS (
+        SELECT
+            CASE WHEN $3::float8 = 0 THEN now() ELSE greatest(
+                now() + make_interval(secs => $3::float8),
+                max(least(used_until, now()) + make_interval(mins => 1, secs => token_seconds))
+            ) END AS denied_until,
+            greatest(
+                now() + make_interval(secs => $4::float8),
+                max(least(used_until, now()) + make_interval(secs => session_seconds))
+            ) AS forget_at
+        FROM longest_lives
+    ), entered AS (
+        INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
+        SELECT ended.*, denied_until, greatest(denied_until, forget_at)
+        FROM unnest($1::text[], $2::uuid[]) AS ended, ends
+        ON CONFLICT (session_id) DO NOTHING
+    )
+    SELECT denied_until - now() AS denied_for FROM ends
 """
-FORGET = "DELETE FROM revocations WHERE forget_at <= $1"
+FORGET = "DELETE FROM revocations WHERE forget_at <= now()"
 ALL = "SELECT session_id, user_id, denied_until, forget_at FROM revocations"
 OF_USER = f"{ALL} WHERE user_id = $1"
-DENIED = f"{ALL} WHERE denied_until > $1"
+DENIED = "SELECT session_id, denied_until - now() AS denied_for FROM revocations WHERE denied_until > now()"
 WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
 # A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each
@@ -37,9 +56,9 @@ AFTER = """
     LEFT JOIN LATERAL (
         SELECT entered_by::text AS place, session_id, denied_until
         FROM revocations
-        WHERE (entered_by, session_id) > ($1::text::xid8, $2::text) AND denied_until > $3
+        WHERE (entered_by, session_id) > ($1::text::xid8, $2::text) AND denied_until > now()
         ORDER BY entered_by, revocations.session_id
-        LIMIT $4
+        LIMIT $3
     ) AS found ON true
 """
 
@@ -49,36 +68,39 @@ class PostgresRevocations:
         self._postgres = postgres
         self._questions = Batch(self._which)
 
-    async def add(self, revocations: Sequence[Revocation]) -> None:
-        await self._postgres.execute(
+    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+        row = await self._postgres.fetchrow(
             INSERT,
-            [one.session_id for one in revocations],
-            [one.user_id for one in revocations],
-            [one.denied_until for one in revocations],
-            [one.forget_at for one in revocations],
+            [one.session_id for one in sessions],
+            [one.user_id for one in sessions],
+            token_life.total_seconds(),
+            session_life.total_seconds(),
         )
+        assert row is not None  # noqa: S101 - an aggregate without GROUP BY always has a row
+        return cast("timedelta", row["denied_for"])
 
     async def has(self, session_id: str) -> bool:
         return await self._questions.ask(session_id)
 
-    async def forget(self, now: datetime) -> None:
-        await self._postgres.execute(FORGET, now)
+    async def forget(self) -> None:
+        await self._postgres.execute(FORGET)
 
     async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
         return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id)]
 
-    async def after(self, place: Place, now: datetime, limit: int) -> Passage:
-        rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, now, limit)
+    async def after(self, place: Place, limit: int) -> Passage:
+        rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
         entries = [(Place(int(row["place"]), row["session_id"]), row["denied_until"]) for row in rows if row["place"]]
         return Passage(entries, Place(int(rows[0]["settled"])), rows[0]["era"])
 
     @asynccontextmanager
-    async def recall(self, now: datetime) -> AsyncIterator[Sequence[Revocation]]:
+    async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:
         """Waits without a connection: behind PgBouncer, all who wait could use up those that the first one needs."""
         for _ in range(int(PATIENCE / STEP)):
             async with self._postgres.connection() as connection, connection.transaction():
                 if await connection.fetchval(TRY_LOCK, LOCK):
-                    yield [Revocation(**row) for row in await connection.fetch(DENIED, now, timeout=PATIENCE)]
+                    rows = await connection.fetch(DENIED, timeout=PATIENCE)
+                    yield {row["session_id"]: row["denied_for"] for row in rows}
                     return
             await asyncio.sleep(STEP)
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""Live sessions in Redis: one hash each, which is the whole truth about it, and an index per user, which is a hint."""
+"""Sessions in Redis: a record each, which is the whole truth about it, and an index of ids per user."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,71 +8,111 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from service.domain.models import Revocation, Session, Swap, Swapped, SwapState
+from service.domain.models import Ended, Session, Swap, Swapped, SwapState
+from service.settings import Tokens as TokenSettings
 from service.stores import agents, keys
 from service.stores.scripts import Scripts
 
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
 AGENT_PARTS = 3  # one, but for agents that do not pack at all
 MILLISECOND = timedelta(milliseconds=1)
+SLACK = timedelta(minutes=1)  # a refresh that is under way may sign its tokens this much later
 AT_ONCE = 1000  # sessions removed in one pipeline
 
 
 class RedisSessions:
-    def __init__(self, redis: Redis, scripts: Scripts, cap: int = 20) -> None:
-        """`cap`: how many sessions a user may have."""
+    """A record outlives its session by as long as a token of it may be shown: until then the session can be ended.
+
+    So whether a session is over is told by the record's times, judged by the settings of today, never by its absence.
+    """
+
+    def __init__(self, redis: Redis, scripts: Scripts, settings: TokenSettings) -> None:
         self._redis = redis
-        self._cap = cap
+        self._settings = settings
+        self._spans = [_span(settings.refresh_lifetime), _span(settings.idle_lifetime), _span(settings.longest + SLACK)]
         self._open = scripts.script("session_open")
-        self._index = scripts.script("session_index")
-        self._use = scripts.script("session_use")
-        self._rotate = scripts.script("session_rotate")
+        self._index = scripts.script("session", "session_index")
+        self._use = scripts.script("session", "session_use")
+        self._rotate = scripts.script("session", "session_rotate")
 
-    async def open(self, session: Session, digest: bytes, idle_lifetime: timedelta) -> Sequence[str]:
-        lifetime = session.ends_at - session.started_at
+    async def open(self, session: Session, digest: bytes) -> Sequence[str]:
+        """The record comes first: what the index names has one, or has had one."""
+        lifetime, idle, token = self._spans
         fields = [part for pair in _fields(session, digest).items() for part in pair]
-        over = await self._index(
+        await self._open(keys=[keys.session(session.id)], args=[min(lifetime, idle) + token, *fields])
+        held = await self._index(
             keys=[keys.sessions_of(session.user_id)],
-            args=[session.id, _ms(session.started_at), _span(lifetime), self._cap],
+            args=[session.id, _ms(session.started_at), lifetime + token, self._settings.max_sessions],
         )
-        await self._open(keys=[keys.session(session.id)], args=[_span(min(lifetime, idle_lifetime)), *fields])
-        return [session_id.decode() for session_id in over]
+        return await self._over_the_cap(session, [one.decode() for one in held]) if held else []
 
-    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
-        held = await self._use(keys=[keys.session(session_id)], args=[digest, _ms(now), _span(idle_lifetime)])
-        return _session(session_id, dict(zip(held[::2], held[1::2], strict=True))) if held else None
+    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
+        held = await self._use(keys=[keys.session(session_id)], args=[digest, _ms(now), *self._spans])
+        return self._session(session_id, dict(zip(held[::2], held[1::2], strict=True))) if held else None
 
     async def rotate(self, swap: Swap) -> Swapped:
         state, *held = await self._rotate(
             keys=[keys.session(swap.session_id)],
-            args=[swap.shown, swap.successor, _ms(swap.now), _span(swap.idle_lifetime), swap.grace // MILLISECOND],
+            args=[swap.shown, _ms(swap.now), *self._spans, swap.successor, swap.grace // MILLISECOND],
         )
         if not held:
             return Swapped(SwapState(state.decode()))
         fields = dict(zip(held[::2], held[1::2], strict=True))
-        session = _session(swap.session_id, fields)
+        session = self._session(swap.session_id, fields)
         return Swapped(SwapState(state.decode()), session, fields[b"d"], int(fields.get(b"n", 0)))
 
     async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
         fields = cast("dict[bytes, bytes]", await self._redis.hgetall(keys.session(session_id)))
-        if not fields or int(fields[b"e"]) <= _ms(now):
+        if not fields or self._is_over(fields, now):
             return None
         in_grace = int(fields.get(b"g", 0)) > _ms(now)  # a token that was rotated away is good for a retry until then
         good = [fields[b"d"], fields[b"p"]] if in_grace else [fields[b"d"]]
-        return _session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
+        return self._session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
 
-    async def all_of(self, user_id: UUID) -> Sequence[Session]:
-        ids = [one.decode() for one in cast("list[bytes]", await self._redis.zrange(keys.sessions_of(user_id), 0, -1))]
+    async def all_of(self, user_id: UUID, now: datetime) -> Sequence[Session]:
+        records = await self._records(await self.ids_of(user_id))
+        return [self._session(one, held) for one, held in records if held and not self._is_over(held, now)]
+
+    async def ids_of(self, user_id: UUID, before: datetime | None = None) -> Sequence[str]:
+        last = f"({_ms(before)}" if before else "+inf"
+        held = await self._redis.zrangebyscore(keys.sessions_of(user_id), "-inf", last)
+        return [one.decode() for one in cast("list[bytes]", held)]
+
+    async def _over_the_cap(self, newest: Session, ids: Sequence[str]) -> Sequence[str]:
+        """The oldest of those that are not over. What has no record any more leaves the index."""
+        records = await self._records(ids)
+        if gone := [one for one, held in records if not held]:
+            await self._redis.zrem(keys.sessions_of(newest.user_id), *gone)
+        live = [one for one, held in records if held and not self._is_over(held, newest.started_at)]
+        return live[: max(0, len(live) - self._settings.max_sessions)]
+
+    async def _records(self, ids: Sequence[str]) -> list[tuple[str, dict[bytes, bytes]]]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for session_id in ids:
                 pipe.hgetall(keys.session(session_id))
-            held = await pipe.execute()
-        return [_session(session_id, fields) for session_id, fields in zip(ids, held, strict=True) if fields]
+            return list(zip(ids, await pipe.execute(), strict=True))
 
-    async def remove(self, revocations: Sequence[Revocation]) -> None:
-        for start in range(0, len(revocations), AT_ONCE):
+    def _is_over(self, fields: Mapping[bytes, bytes], now: datetime) -> bool:
+        lifetime, idle, _ = self._spans
+        started, used, ends = (int(fields[name]) for name in (b"s", b"l", b"e"))
+        return _ms(now) >= min(ends, started + lifetime, used + idle)
+
+    def _session(self, session_id: str, fields: Mapping[bytes, bytes]) -> Session:
+        started_at = _time(fields[b"s"])
+        return Session(
+            id=session_id,
+            user_id=UUID(bytes=fields[b"u"]),
+            started_at=started_at,
+            last_used_at=_time(fields[b"l"]),
+            ends_at=min(_time(fields[b"e"]), started_at + self._settings.refresh_lifetime),
+            source=fields[b"i"].decode(),
+            user_agent=agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
+        )
+
+    async def remove(self, sessions: Sequence[Ended]) -> None:
+        for start in range(0, len(sessions), AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
-                for one in revocations[start : start + AT_ONCE]:
+                for one in sessions[start : start + AT_ONCE]:
                     pipe.delete(keys.session(one.session_id))
                     pipe.zrem(keys.sessions_of(one.user_id), one.session_id)
                 await pipe.execute()
@@ -90,18 +130,6 @@ def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
         "i": session.source,
         **{name: part for name, part in parts.items() if part},
     }
-
-
-def _session(session_id: str, fields: Mapping[bytes, bytes]) -> Session:
-    return Session(
-        id=session_id,
-        user_id=UUID(bytes=fields[b"u"]),
-        started_at=_time(fields[b"s"]),
-        last_used_at=_time(fields[b"l"]),
-        ends_at=_time(fields[b"e"]),
-        source=fields[b"i"].decode(),
-        user_agent=agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
-    )
 
 
 def _ms(moment: datetime) -> int:

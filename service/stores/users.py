@@ -7,8 +7,9 @@ from uuid import UUID
 import asyncpg
 
 from service.domain.batches import Batch
-from service.domain.models import Resealing, SealedApiKey, User
+from service.domain.models import PendingEnding, Resealing, SealedApiKey, User
 from service.errors import EmailTakenError
+from service.stores.pending_endings import ENTER, entered
 from service.stores.postgres import Postgres
 
 _COLUMNS = (
@@ -35,13 +36,17 @@ SET_API_KEY = """
         earlier_api_key_until = $4
     WHERE id = $1
 """
-SET_PASSWORD = """
-    UPDATE users
-    SET password_hash = $3, password_changed_at = $4
-    WHERE id = $1 AND password_changed_at = $2
-    RETURNING id
-"""  # noqa: S105 - SQL
-REMOVE = "DELETE FROM users WHERE id = $1"
+SET_PASSWORD = f"""
+    WITH changed AS (
+        UPDATE users
+        SET password_hash = $6, password_changed_at = $7
+        WHERE id = $2 AND password_changed_at = $5
+        RETURNING id
+    )
+    {ENTER} FROM changed
+    RETURNING user_id
+"""  # noqa: S608 - our own statements
+REMOVE = f"WITH removed AS (DELETE FROM users WHERE id = $2) {ENTER}"  # noqa: S608 - as above
 UPGRADE_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"  # noqa: S105 - SQL
 SEALED_API_KEYS = "SELECT id AS user_id, api_key_sealed AS sealed FROM users WHERE id > $1 ORDER BY id LIMIT $2"
 RESEAL_API_KEYS = """
@@ -51,7 +56,8 @@ RESEAL_API_KEYS = """
     WHERE users.id = anew.id AND users.api_key_sealed = anew.before
     RETURNING users.id
 """
-SET_DISABLED = "UPDATE users SET disabled_at = $2 WHERE canonical_email = $1 RETURNING id"
+DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $5 WHERE id = $2) {ENTER}"  # noqa: S608 - as above
+ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = $1"
 
 
 class PostgresUsers:
@@ -84,19 +90,23 @@ class PostgresUsers:
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
 
-    async def set_password(self, before: User, password_hash: str, at: datetime) -> bool:
-        row = await self._postgres.fetchrow(SET_PASSWORD, before.id, before.password_changed_at, password_hash, at)
+    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
+        row = await self._postgres.fetchrow(
+            SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash, at
+        )
         return row is not None
 
-    async def remove(self, user_id: UUID) -> None:
-        await self._postgres.execute(REMOVE, user_id)
+    async def remove(self, ending: PendingEnding) -> None:
+        await self._postgres.execute(REMOVE, *entered(ending))
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         await self._postgres.execute(UPGRADE_PASSWORD, user_id, old_hash, new_hash)
 
-    async def set_disabled(self, canonical_email: str, at: datetime | None) -> UUID | None:
-        row = await self._postgres.fetchrow(SET_DISABLED, canonical_email, at)
-        return row["id"] if row else None
+    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+        await self._postgres.execute(DISABLE, *entered(ending), at)
+
+    async def enable(self, user_id: UUID) -> None:
+        await self._postgres.execute(ENABLE, user_id)
 
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
         return [SealedApiKey(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]

@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.events import Event, Name, Outcome
 from tests.conftest import MakeOnFakes, OnFakes, bearer
+from tests.resource_servers import claims
 
 FACTS = ("name", "outcome", "reason")
 
@@ -101,6 +102,19 @@ async def test_a_reuse_is_told_with_the_session_that_it_ends(on_fakes: MakeOnFak
     assert told[0].source == "127.0.0.0/24"
 
 
+@pytest.mark.parametrize("path", ["/auth/sessions", "/auth/sessions?everywhere=true", "/auth/sessions/{current}"])
+async def test_a_session_that_a_member_ends_is_told_with_where_they_are(heard: Heard, path: str) -> None:
+    person = await heard.client.sign_up()
+    await heard.client.log_in(person)
+    tokens = await heard.client.log_in(person)
+    current = claims(tokens["idToken"])["origin_jti"]
+    heard.taken()
+    await heard.client.http.delete(path.format(current=current), headers=bearer(tokens))
+    told = heard.taken()
+    assert told
+    assert {(one.name, one.source) for one in told} == {(Name.ENDED, "127.0.0.0/24")}
+
+
 async def test_what_a_member_changes_is_told(heard: Heard) -> None:
     person = await heard.client.sign_up()
     tokens, other = await heard.client.log_in(person), await heard.client.log_in(person)
@@ -121,8 +135,8 @@ async def test_what_a_member_changes_is_told(heard: Heard) -> None:
     await heard.client.http.delete("/auth/me", json={"password": "BetterPass2?"}, headers=bearer(tokens))
     assert heard.said() == [
         ("session_expired", "success", "by_user"),
-        ("session_expired", "success", "account_closed"),
         ("user_deleted", "success", ""),
+        ("session_expired", "success", "account_closed"),
     ]
     assert other["refreshToken"] != tokens["refreshToken"]
 

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from joserfc import jwt as joserfc_jwt
 
-from service.domain.models import Revocation
+from service.domain.models import Ended
 from service.domain.revocation_feed import LIMIT, MOST, Cursor, RevocationFeed
 from tests.builders import FakeAmbient
 from tests.conftest import Client, OnFakes, bearer, signing_key
@@ -122,7 +122,7 @@ async def test_all_who_ask_within_a_second_get_the_same_piece(fakes: OnFakes) ->
 
 
 async def test_ten_thousand_verifiers_cost_one_query_a_second(fakes: OnFakes) -> None:
-    memory = CountingRevocations()
+    memory = CountingRevocations(fakes.ambient)
     feed = feed_of(fakes, memory)
     pieces = await asyncio.gather(*(feed.piece("") for _ in range(10_000)))
     assert (len(set(pieces)), memory.asked) == (1, 1)
@@ -132,7 +132,7 @@ async def test_ten_thousand_verifiers_cost_one_query_a_second(fakes: OnFakes) ->
 
 
 async def test_invented_cursors_are_the_beginning_and_cost_nothing_more(fakes: OnFakes) -> None:
-    memory = CountingRevocations()
+    memory = CountingRevocations(fakes.ambient)
     feed = feed_of(fakes, memory)
     genuine = claims(await feed.piece(""))["next"]
     invented = [str(number) for number in range(1, 1000)] + [
@@ -148,7 +148,7 @@ async def test_invented_cursors_are_the_beginning_and_cost_nothing_more(fakes: O
 
 
 async def test_cursors_of_many_moments_cannot_make_more_than_so_many_queries_a_second(fakes: OnFakes) -> None:
-    memory = CountingRevocations()
+    memory = CountingRevocations(fakes.ambient)
     feed = feed_of(fakes, memory)
     cursors = [feed._sealed(Cursor(number, era=memory.era)) for number in range(1, 1000)]
     pieces = await asyncio.gather(*(feed.piece(cursor) for cursor in cursors))
@@ -157,9 +157,9 @@ async def test_cursors_of_many_moments_cannot_make_more_than_so_many_queries_a_s
 
 
 async def test_a_long_list_comes_in_pieces_and_nothing_is_missed_between_them(fakes: OnFakes) -> None:
-    memory = CountingRevocations()
+    memory = CountingRevocations(fakes.ambient)
     feed = feed_of(fakes, memory, limit=10)
-    await memory.add([revocation(fakes.ambient) for _ in range(25)])
+    await memory.add([ending(fakes.ambient) for _ in range(25)], HOUR, HOUR)
     found: set[str] = set()
     cursor, pieces = "", 0
     while True:
@@ -169,7 +169,7 @@ async def test_a_long_list_comes_in_pieces_and_nothing_is_missed_between_them(fa
         found |= said["sessions"].keys()
         cursor, pieces = said["next"], pieces + 1
         if pieces == 1:
-            await memory.add([late := revocation(fakes.ambient)])
+            await memory.add([late := ending(fakes.ambient)], HOUR, HOUR)
         if not said["more"]:
             break
     assert pieces == 3
@@ -188,15 +188,15 @@ async def test_a_killed_key_is_in_the_feed(fakes: OnFakes) -> None:
 
 
 async def test_a_full_piece_fits_into_what_a_strict_library_takes(fakes: OnFakes) -> None:
-    await fakes.revocations.add([revocation(fakes.ambient) for _ in range(LIMIT)])
+    await fakes.revocations.add([ending(fakes.ambient) for _ in range(LIMIT)], HOUR, HOUR)
     piece = await (await fakes.client.get("/auth/revocations")).text()
     said = joserfc_jwt.decode(piece, fakes.house.services.keys.signing.key, algorithms=["RS256"]).claims
     assert len(said["sessions"]) == LIMIT
 
 
 class CountingRevocations(FakeRevocations):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, ambient: FakeAmbient) -> None:
+        super().__init__(ambient)
         self.asked = 0
 
     async def after(self, *question: Any) -> Any:
@@ -217,6 +217,5 @@ def feed_of(fakes: OnFakes, memory: FakeRevocations, **fields: int) -> Revocatio
     )
 
 
-def revocation(ambient: FakeAmbient) -> Revocation:
-    now = ambient.now()
-    return Revocation(ambient.new_id(), ambient.new_uuid(), now + HOUR, now + HOUR)
+def ending(ambient: FakeAmbient) -> Ended:
+    return Ended(ambient.new_id(), ambient.new_uuid())

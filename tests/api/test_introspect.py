@@ -1,9 +1,13 @@
 """RFC 7662: a resource server asks what a token is good for."""
 
+from uuid import UUID
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.__main__ import main
+from service.domain.events import Reason
+from service.domain.models import PendingEnding
 from service.errors import ConfigurationError
 from service.settings import load
 from tests.conftest import MakeOnFakes, OnFakes, problem
@@ -49,9 +53,11 @@ async def test_a_token_of_an_ended_session_is_inactive(fakes: OnFakes, name: str
 async def test_a_token_of_a_disabled_account_is_inactive(fakes: OnFakes, name: str) -> None:
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
-    await fakes.users.set_disabled(person["email"], fakes.ambient.now())  # its sessions not ended yet
+    user_id = UUID(person["userId"])
+    pending = PendingEnding(fakes.ambient.new_uuid(), user_id, Reason.ACCOUNT_DISABLED)
+    await fakes.users.disable(fakes.ambient.now(), pending)  # its sessions not ended yet
     assert await introspect(fakes.client, tokens[name]) == INACTIVE
-    await fakes.users.set_disabled(person["email"], None)
+    await fakes.users.enable(user_id)
     assert (await introspect(fakes.client, tokens[name]))["active"]
 
 

@@ -6,6 +6,7 @@ import jwt as pyjwt
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
+from service.domain.lives import LongestLives
 from service.settings import Tokens as TokenSettings
 from tests.builders import part
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
@@ -91,7 +92,11 @@ async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
 async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: OnFakes) -> None:
     """The other instance: the same stores, and a ring that heard of the key first."""
     other = type(fakes.house.services.keys)(
-        fakes.house.ground.signing_keys, fakes.house.services.keys._seals, fakes.ambient, TokenSettings()
+        fakes.house.ground.signing_keys,
+        fakes.house.services.keys._seals,
+        fakes.ambient,
+        TokenSettings(),
+        LongestLives(fakes.house.ground.lives, TokenSettings()),
     )
     await fakes.client.sign_up()
     await other.load()

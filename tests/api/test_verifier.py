@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from service.client import CLAIMS, InvalidTokenError, StaleError, Verifier, protect
 from service.client import verifier as module
-from service.domain.models import Revocation
+from service.domain.models import Ended
 from tests.conftest import OnFakes, bearer
 from tests.resource_servers import claims
 from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
@@ -70,12 +70,8 @@ async def test_a_session_that_ended_is_refused_after_the_next_poll(fakes: OnFake
 
 
 async def test_a_session_of_many_that_ended_is_found_over_several_pieces(fakes: OnFakes, clock: SharedClock) -> None:
-    now = fakes.ambient.now()
-    ended = [
-        Revocation(fakes.ambient.new_id(), fakes.ambient.new_uuid(), now + timedelta(hours=1), now)
-        for _ in range(11_000)
-    ]
-    await fakes.revocations.add(ended)
+    ended = [Ended(fakes.ambient.new_id(), fakes.ambient.new_uuid()) for _ in range(11_000)]
+    await fakes.revocations.add(ended, timedelta(hours=1), timedelta(days=30))
     tokens = await signed_in(fakes)
     assert (await fakes.client.log_out(tokens)).status == 200
     async with verifier_of(fakes.client, clock) as verifier:

@@ -1,17 +1,23 @@
 """The stores that the contract is kept with: in memory, and the run's real Postgres and Redis."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
 
 import fakeredis
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.ports import Revocations
+from service.domain.ports import Lives, PendingEndings, Revocations, Users
 from service.stores.counters import RedisCounters
+from service.stores.lives import PostgresLives
+from service.stores.pending_endings import PostgresPendingEndings
 from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
+from service.stores.users import PostgresUsers
+from tests.builders import FakeAmbient
 from tests.contract.ground import open_postgres
-from tests.fakes import FakeRevocations
+from tests.fakes import FakeLives, FakePendingEndings, FakeRevocations, FakeUsers
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -30,10 +36,48 @@ def counters(redis_client: Redis) -> RedisCounters:
     return RedisCounters(redis_client, Scripts(redis_client))
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What Postgres keeps of endings, and its clock."""
+
+    revocations: Revocations
+    lives: Lives
+    pending: PendingEndings
+    users: Users
+    advance: Callable[[timedelta], Awaitable[None]]
+
+
+# The clock of a real Postgres cannot be moved; what it has written can.
+AGE = (
+    "UPDATE revocations SET denied_until = denied_until - $1::interval, forget_at = forget_at - $1::interval",
+    "UPDATE longest_lives SET used_until = used_until - $1::interval",
+    "UPDATE pending_endings SET due_at = due_at - $1::interval, asked_at = asked_at - $1::interval",
+)
+
+
 @pytest.fixture(params=["fake", "postgres"])
-async def revocations(request: pytest.FixtureRequest) -> AsyncIterator[Revocations]:
+async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
     if request.param == "fake":
-        yield FakeRevocations()
+        ambient = FakeAmbient()
+        lives, pending = FakeLives(ambient), FakePendingEndings(ambient)
+
+        async def wait(span: timedelta) -> None:
+            ambient.advance(seconds=span.total_seconds())
+
+        yield Memory(FakeRevocations(ambient, lives), lives, pending, FakeUsers(pending), wait)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield PostgresRevocations(postgres)
+
+            async def age(span: timedelta) -> None:
+                for statement in AGE:
+                    await postgres.execute(statement, span)
+
+            yield Memory(
+                PostgresRevocations(postgres), PostgresLives(postgres), PostgresPendingEndings(postgres),
+                PostgresUsers(postgres), age,
+            )  # fmt: skip
+
+
+@pytest.fixture
+def revocations(memory: Memory) -> Revocations:
+    return memory.revocations

@@ -16,6 +16,6 @@ async def open_postgres(embedded: Stores) -> AsyncIterator[Postgres]:
     await migrate(url)
     postgres = Postgres(Database.model_validate({"url": url}))
     await postgres.open()
-    await postgres.execute("TRUNCATE users, signing_keys, revocations, audit_events")
+    await postgres.execute("TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings")
     yield postgres
     await postgres.close()

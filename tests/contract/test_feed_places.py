@@ -4,25 +4,30 @@ from datetime import timedelta
 
 import asyncpg
 
-from service.domain.models import Place, Revocation
+from service.domain.models import Ended, Place
 from service.domain.ports import Revocations
 from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
-from tests.builders import NOON, FakeAmbient
+from tests.builders import FakeAmbient
+from tests.contract.conftest import Memory
 from tests.contract.ground import open_postgres
 
 HOUR = timedelta(hours=1)
+SLACK = timedelta(minutes=5)
 START = Place(0)
 MANY = 1000
-INSERT = "INSERT INTO revocations (session_id, user_id, denied_until, forget_at) VALUES ($1, $2, $3, $4)"
+INSERT = """
+    INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
+    VALUES ($1, gen_random_uuid(), now() + interval '1 hour', now() + interval '1 day')
+"""
 
 
-def revocation(name: str, denied_for: timedelta = HOUR) -> Revocation:
-    return Revocation(name, FakeAmbient().new_uuid(), NOON + denied_for, NOON + 24 * HOUR)
+async def end(revocations: Revocations, *names: str, denied_for: timedelta = HOUR) -> None:
+    await revocations.add([Ended(name, FakeAmbient().new_uuid()) for name in names], denied_for, 24 * HOUR)
 
 
 async def names_after(revocations: Revocations, place: Place, limit: int = MANY) -> tuple[list[str], Place]:
-    passage = await revocations.after(place, NOON, limit)
+    passage = await revocations.after(place, limit)
     return [here.session_id for here, _ in passage.entries], passage.settled
 
 
@@ -30,37 +35,36 @@ async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: Revocation
     found, settled = await names_after(revocations, START)
     assert found == []
     assert settled > START
-    await revocations.add([revocation("one")])
+    await end(revocations, "one")
     assert (await names_after(revocations, settled))[0] == ["one"]
 
 
 async def test_what_was_seen_is_not_told_again_once_it_is_settled(revocations: Revocations) -> None:
-    await revocations.add([revocation("one"), revocation("two")])
+    await end(revocations, "one", "two")
     found, settled = await names_after(revocations, START)
     assert found == ["one", "two"]
-    await revocations.add([revocation("three")])
+    await end(revocations, "three")
     found, settled = await names_after(revocations, settled)
     assert found == ["three"]
     assert (await names_after(revocations, settled))[0] == []
 
 
-async def test_an_ending_is_told_with_its_time_until_no_token_can_be_alive(revocations: Revocations) -> None:
-    await revocations.add([revocation("long", 2 * HOUR), revocation("short", HOUR)])
-    passage = await revocations.after(START, NOON, MANY)
-    assert {place.session_id: until for place, until in passage.entries} == {
-        "long": NOON + 2 * HOUR,
-        "short": NOON + HOUR,
-    }
-    passage = await revocations.after(START, NOON + HOUR, MANY)
-    assert [place.session_id for place, _ in passage.entries] == ["long"]
+async def test_an_ending_is_told_with_its_time_until_no_token_can_be_alive(memory: Memory) -> None:
+    await end(memory.revocations, "long", denied_for=2 * HOUR)
+    await end(memory.revocations, "short")
+    entries = (await memory.revocations.after(START, MANY)).entries
+    until = {place.session_id: until for place, until in entries}
+    assert HOUR - SLACK < until["long"] - until["short"] < HOUR + SLACK
+    await memory.advance(HOUR)
+    assert (await names_after(memory.revocations, START))[0] == ["long"]
 
 
 async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: Revocations) -> None:
     for name in ("a", "b", "c"):
-        await revocations.add([revocation(name + part) for part in ("3", "1", "2")])
+        await end(revocations, *(name + part for part in ("3", "1", "2")))
     seen: list[str] = []
     place = START
-    while entries := (await revocations.after(place, NOON, 2)).entries:
+    while entries := (await revocations.after(place, 2)).entries:
         assert len(entries) <= 2
         seen += [here.session_id for here, _ in entries]
         place = entries[-1][0]
@@ -72,10 +76,10 @@ async def test_a_row_that_is_committed_late_is_never_passed_by(
 ) -> None:
     async with open_postgres(embedded) as postgres:
         revocations = PostgresRevocations(postgres)
-        slow, late = database.transaction(), revocation("late")
+        slow = database.transaction()
         await slow.start()
-        await database.execute(INSERT, late.session_id, late.user_id, late.denied_until, late.forget_at)
-        await revocations.add([revocation("quick")])  # begins later, commits earlier
+        await database.execute(INSERT, "late")
+        await end(revocations, "quick")  # begins later, commits earlier
         found, settled = await names_after(revocations, START)
         assert found == ["quick"]
         found, settled = await names_after(revocations, settled)

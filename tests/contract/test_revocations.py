@@ -1,102 +1,158 @@
 """What the durable memory of endings promises, in memory and on a real Postgres."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from service.domain.models import Revocation
+from service.domain.models import Ended
 from service.domain.ports import Revocations
 from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
-from tests.builders import NOON, FakeAmbient
+from tests.builders import FakeAmbient
+from tests.contract.conftest import Memory
 from tests.contract.ground import open_postgres
 from tests.patience import until
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+SLACK = timedelta(minutes=5)  # between two looks at a clock that nobody can stop
 TURNED_AWAY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tokenhouse' AND query = 'COMMIT;'"
 
 
-def revocation(name: str, forget_after: timedelta = DAY) -> Revocation:
-    return Revocation(name, FakeAmbient().new_uuid(), NOON + HOUR, NOON + forget_after)
+def ended(name: str) -> Ended:
+    return Ended(name, FakeAmbient().new_uuid())
 
 
-async def recalled(revocations: Revocations, after: timedelta = timedelta(0)) -> list[Revocation]:
-    async with revocations.recall(NOON + after) as remembered:
-        return sorted(remembered, key=lambda one: one.session_id)
+async def end(
+    revocations: Revocations, *sessions: Ended, token_life: timedelta = HOUR, session_life: timedelta = DAY
+) -> timedelta:
+    return await revocations.add(sessions, token_life, session_life)
 
 
-async def test_what_was_revoked_is_recalled(revocations: Revocations) -> None:
-    one, two, three = revocation("one"), revocation("two"), revocation("three")
-    await revocations.add([one, two])
-    await revocations.add([three])
-    await revocations.add([])
-    assert await recalled(revocations) == [one, three, two]
+async def recalled(revocations: Revocations) -> Mapping[str, timedelta]:
+    async with revocations.recall() as remembered:
+        return dict(remembered)
+
+
+async def test_what_was_revoked_is_recalled_with_what_is_left_of_its_denial(memory: Memory) -> None:
+    assert HOUR - SLACK < await end(memory.revocations, ended("one"), ended("two")) <= HOUR
+    await end(memory.revocations)
+    await memory.advance(HOUR / 2)
+    await end(memory.revocations, ended("three"))
+    left = await recalled(memory.revocations)
+    assert left.keys() == {"one", "two", "three"}
+    assert HOUR / 2 - SLACK < left["one"] == left["two"] <= HOUR / 2
+    assert HOUR - SLACK < left["three"] <= HOUR
 
 
 async def test_who_is_revoked_again_keeps_the_first_ending(revocations: Revocations) -> None:
-    first = revocation("one")
-    await revocations.add([first])
-    await revocations.add([replace(first, denied_until=NOON + DAY, forget_at=NOON + 2 * DAY), revocation("two")])
-    assert (await recalled(revocations))[0] == first
+    await end(revocations, ended("one"))
+    await end(revocations, ended("one"), ended("two"), token_life=DAY)
+    left = await recalled(revocations)
+    assert left["one"] <= HOUR < left["two"]
 
 
 async def test_parallel_endings_of_one_session_do_not_fail(revocations: Revocations) -> None:
-    rivals = [revocation("one") for _ in range(10)]
-    await asyncio.gather(*(revocations.add([rival]) for rival in rivals))
-    (kept,) = await recalled(revocations)
-    assert kept in rivals
+    await asyncio.gather(*(end(revocations, ended("one")) for _ in range(10)))
+    assert (await recalled(revocations)).keys() == {"one"}
 
 
-async def test_what_may_be_forgotten_is_forgotten_and_nothing_else(revocations: Revocations) -> None:
-    long, short = revocation("long", forget_after=DAY), revocation("short", forget_after=2 * HOUR)
-    await revocations.add([long, short])
-    await revocations.forget(NOON + 2 * HOUR - timedelta(microseconds=1))
-    assert await recalled(revocations) == [long, short]
-    await revocations.forget(NOON + 2 * HOUR)
-    assert await recalled(revocations) == [long]
-    assert await revocations.has("long")
-    assert not await revocations.has("short")
+async def test_what_may_be_forgotten_is_forgotten_and_nothing_else(memory: Memory) -> None:
+    await end(memory.revocations, ended("long"))
+    await end(memory.revocations, ended("short"), session_life=2 * HOUR)
+    await memory.advance(2 * HOUR - SLACK)
+    await memory.revocations.forget()
+    assert await memory.revocations.has("short")
+    await memory.advance(2 * SLACK)
+    await memory.revocations.forget()
+    assert await memory.revocations.has("long")
+    assert not await memory.revocations.has("short")
 
 
-async def test_a_lapsed_denial_is_remembered_but_not_recalled(revocations: Revocations) -> None:
-    one = revocation("one")
-    await revocations.add([one])
-    assert await recalled(revocations, after=HOUR - timedelta(microseconds=1)) == [one]
-    assert await recalled(revocations, after=HOUR) == []
-    assert await revocations.has("one")
-    assert await revocations.of_user(one.user_id) == [one]
+async def test_an_ending_is_remembered_for_as_long_as_the_session_might_come_back(memory: Memory) -> None:
+    """Long after its denial has lapsed: an old snapshot of Redis may hold the session for its whole life."""
+    await end(memory.revocations, ended("one"), session_life=30 * DAY)
+    await memory.advance(30 * DAY - SLACK)
+    await memory.revocations.forget()
+    assert await memory.revocations.has("one")
+    assert await recalled(memory.revocations) == {}
 
 
-async def test_while_one_recalls_every_other_waits_at_the_door(
+async def test_a_denial_is_remembered_however_short_a_session_lives(memory: Memory) -> None:
+    await end(memory.revocations, ended("one"), token_life=DAY, session_life=HOUR)
+    await memory.advance(DAY - SLACK)
+    await memory.revocations.forget()
+    assert (await recalled(memory.revocations)).keys() == {"one"}
+
+
+async def test_sessions_whose_tokens_are_denied_otherwise_are_remembered_but_not_recalled(memory: Memory) -> None:
+    await memory.lives.use(DAY, 30 * DAY)
+    one = ended("one")
+    assert await end(memory.revocations, one, token_life=timedelta(0)) == timedelta(0)
+    assert await recalled(memory.revocations) == {}
+    assert await memory.revocations.has("one")
+    assert [held.session_id for held in await memory.revocations.of_user(one.user_id)] == ["one"]
+
+
+async def test_a_token_of_longer_settings_is_denied_to_its_very_end(memory: Memory) -> None:
+    await memory.lives.use(DAY, 30 * DAY)  # by an instance with yesterday's settings
+    await memory.advance(HOUR)
+    assert 23 * HOUR < await end(memory.revocations, ended("one")) <= DAY + SLACK
+    assert (await recalled(memory.revocations))["one"] > 23 * HOUR
+
+
+async def test_a_session_of_longer_settings_is_remembered_to_its_very_end(memory: Memory) -> None:
+    await memory.lives.use(HOUR, 30 * DAY)
+    await end(memory.revocations, ended("one"), session_life=timedelta(seconds=3))
+    await memory.advance(29 * DAY)
+    await memory.revocations.forget()
+    assert await memory.revocations.has("one")
+
+
+async def test_longer_settings_count_until_nothing_of_theirs_can_be_alive(memory: Memory) -> None:
+    await memory.lives.use(DAY, 2 * DAY)
+    await memory.advance(20 * HOUR)
+    assert await memory.lives.use(HOUR, DAY) == DAY
+    await memory.advance(6 * HOUR)  # a day after the hour that the first instance spoke for
+    assert await memory.lives.use(HOUR, DAY) == HOUR
+    assert await end(memory.revocations, ended("one")) <= HOUR + SLACK
+    await memory.advance(3 * DAY)
+    assert await memory.lives.use(2 * HOUR, DAY) == 2 * HOUR
+
+
+async def test_an_instance_that_goes_on_issuing_long_tokens_says_so_again(memory: Memory) -> None:
+    await memory.lives.use(DAY, 2 * DAY)
+    await memory.advance(3 * DAY)
+    await memory.lives.use(DAY, 2 * DAY)
+    assert await memory.lives.use(HOUR, DAY) == DAY
+
+
+async def test_while_one_recalls_every_other_waits(
     embedded: Stores, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    async with asyncio.timeout(10), open_postgres(embedded) as mine, open_postgres(embedded) as other:
-        async with PostgresRevocations(mine).recall(NOON):
+    async with asyncio.timeout(60), open_postgres(embedded) as mine, open_postgres(embedded) as other:
+        async with PostgresRevocations(mine).recall():
             waiting = asyncio.create_task(recalled(PostgresRevocations(other)))
-            await until(lambda: database.fetchval(TURNED_AWAY), within=5)
-            late = revocation("late")
-            await PostgresRevocations(mine).add([late])  # whoever ends a session never waits
+            await until(lambda: database.fetchval(TURNED_AWAY), within=30)
+            await end(PostgresRevocations(mine), ended("late"))  # whoever ends a session never waits
             assert not waiting.done()
-        assert await waiting == [late]
+        assert (await waiting).keys() == {"late"}
 
 
 async def test_a_recall_that_fails_lets_the_next_one_in(revocations: Revocations) -> None:
-    one = revocation("one")
-    await revocations.add([one])
+    await end(revocations, ended("one"))
     with pytest.raises(ConnectionError):
-        async with revocations.recall(NOON):
+        async with revocations.recall():
             raise ConnectionError
-    assert await recalled(revocations) == [one]
+    assert (await recalled(revocations)).keys() == {"one"}
 
 
 async def test_what_is_remembered_of_a_user_is_theirs_alone(revocations: Revocations) -> None:
-    one, other = revocation("one"), revocation("other")
-    two = replace(one, session_id="two")
-    await revocations.add([one, other])
-    await revocations.add([two])
-    assert sorted(await revocations.of_user(one.user_id), key=lambda ended: ended.session_id) == [one, two]
+    one, other = ended("one"), ended("other")
+    await end(revocations, one, other)
+    await end(revocations, Ended("two", one.user_id))
+    assert sorted(held.session_id for held in await revocations.of_user(one.user_id)) == ["one", "two"]
     assert list(await revocations.of_user(FakeAmbient().new_uuid())) == []

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.domain.models import Session, Swap, SwapState
+from service.settings import Tokens as TokenSettings
 from service.stores import keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
@@ -21,18 +22,18 @@ SLACK = timedelta(minutes=5)  # between writing a lifetime and reading what is l
 
 @pytest.fixture
 def sessions(redis_client: Redis) -> RedisSessions:
-    return RedisSessions(redis_client, Scripts(redis_client))
+    return RedisSessions(redis_client, Scripts(redis_client), TokenSettings(idle_lifetime=IDLE))
 
 
 @pytest.fixture
 async def session(sessions: RedisSessions, ambient: FakeAmbient) -> Session:
     session = builders.session(ambient)
-    await sessions.open(session, FIRST, IDLE)
+    await sessions.open(session, FIRST)
     return session
 
 
 def swap(session: Session, ambient: FakeAmbient, shown: bytes, successor: bytes) -> Swap:
-    return Swap(session.id, shown, successor, ambient.now(), IDLE, GRACE)
+    return Swap(session.id, shown, successor, ambient.now(), GRACE)
 
 
 async def test_a_successor_takes_the_place_of_its_token(
@@ -85,21 +86,24 @@ async def test_there_is_nothing_to_swap_in_a_session_that_is_over(
     assert (await sessions.rotate(swap(nobody, ambient, FIRST, SECOND))).state is SwapState.NOTHING
     ambient.advance(days=30)
     assert (await sessions.rotate(swap(session, ambient, FIRST, SECOND))).state is SwapState.NOTHING
-    assert not await redis_client.exists(keys.session(session.id), keys.session(nobody.id))
+    assert not await redis_client.exists(keys.session(nobody.id))
 
 
 async def test_a_swap_begins_the_idle_time_anew_and_never_moves_the_end(
     sessions: RedisSessions, session: Session, ambient: FakeAmbient, redis_client: Redis
 ) -> None:
-    key = keys.session(session.id)
-    await redis_client.pexpire(key, SLACK)
-    swapped = await sessions.rotate(swap(session, ambient, FIRST, SECOND))
-    assert swapped.session
-    assert swapped.session.ends_at == session.ends_at
-    assert IDLE - SLACK < timedelta(milliseconds=await redis_client.pttl(key)) <= IDLE
-    ambient.advance(days=29)
-    assert (await sessions.rotate(swap(session, ambient, SECOND, THIRD))).state is SwapState.RENEWED
-    assert timedelta(milliseconds=await redis_client.pttl(key)) <= timedelta(days=1)
+    for _ in range(4):
+        ambient.advance(days=7, milliseconds=-1)
+        swapped = await sessions.rotate(swap(session, ambient, FIRST, FIRST))
+        assert swapped.session
+        assert swapped.session.ends_at == session.ends_at
+    ambient.advance(days=2)
+    await redis_client.persist(keys.session(session.id))
+    assert (await sessions.rotate(swap(session, ambient, FIRST, FIRST))).state is SwapState.RENEWED
+    left = timedelta(milliseconds=await redis_client.pttl(keys.session(session.id)))
+    assert timedelta(0) < left <= timedelta(hours=2)  # what is left of its thirty days, and the life of a token
+    ambient.advance(seconds=1)
+    assert (await sessions.rotate(swap(session, ambient, FIRST, FIRST))).state is SwapState.NOTHING
 
 
 async def test_finding_a_session_uses_nothing(

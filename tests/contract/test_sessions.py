@@ -9,44 +9,49 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.models import Revocation, Session
+from service.domain.models import Ended, Session
+from service.settings import Tokens
 from service.stores import keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
 from tests.builders import FakeAmbient
 
-CAP = 20  # the default
-
 CAP = 20
 DAY = timedelta(days=1)
 IDLE = timedelta(days=7)
 LIFETIME = timedelta(days=30)
+KEPT = timedelta(hours=1, seconds=65)  # the longest token, the leeway, and a minute
 SLACK = timedelta(minutes=5)  # between writing a lifetime and reading what is left of it
 DIGEST = b"d\0\r\n\xff" * 6
 
 
+def made(redis: Redis, **settings: object) -> RedisSessions:
+    """The store of an instance with these settings of `tokens`."""
+    return RedisSessions(redis, Scripts(redis), Tokens.model_validate({"idle_lifetime": IDLE} | settings))
+
+
 @pytest.fixture
 def sessions(redis_client: Redis) -> RedisSessions:
-    return RedisSessions(redis_client, Scripts(redis_client), CAP)
+    return made(redis_client)
 
 
 async def opened(sessions: RedisSessions, ambient: FakeAmbient, **fields: object) -> Session:
     session = builders.session(ambient, **fields)
-    assert await sessions.open(session, DIGEST, IDLE) == []
+    assert await sessions.open(session, DIGEST) == []
     return session
 
 
 async def use(sessions: RedisSessions, session: Session, ambient: FakeAmbient) -> Session | None:
-    return await sessions.use(session.id, DIGEST, ambient.now(), IDLE)
+    return await sessions.use(session.id, DIGEST, ambient.now())
 
 
 async def left_of(redis: Redis, key: str) -> timedelta:
     return timedelta(milliseconds=await redis.pttl(key))
 
 
-def ended(sessions: Sequence[Session]) -> list[Revocation]:
-    return [Revocation(one.id, one.user_id, one.ends_at, one.ends_at) for one in sessions]
+def ended(sessions: Sequence[Session]) -> list[Ended]:
+    return [Ended(one.id, one.user_id) for one in sessions]
 
 
 async def test_a_session_is_used_as_often_as_one_likes(sessions: RedisSessions, ambient: FakeAmbient) -> None:
@@ -54,20 +59,20 @@ async def test_a_session_is_used_as_often_as_one_likes(sessions: RedisSessions, 
     for _ in range(3):
         ambient.advance(days=1, milliseconds=7)
         assert await use(sessions, session, ambient) == replace(session, last_used_at=ambient.now())
-    assert list(await sessions.all_of(session.user_id)) == [replace(session, last_used_at=ambient.now())]
+    assert list(await sessions.all_of(session.user_id, ambient.now())) == [replace(session, last_used_at=ambient.now())]
 
 
 async def test_a_wrong_digest_finds_nothing_and_harms_nothing(sessions: RedisSessions, ambient: FakeAmbient) -> None:
     session = await opened(sessions, ambient)
     for wrong in (b"", DIGEST[:-1], DIGEST + b"\0", DIGEST[::-1]):
-        assert await sessions.use(session.id, wrong, ambient.now(), IDLE) is None
+        assert await sessions.use(session.id, wrong, ambient.now()) is None
     assert await use(sessions, session, ambient) == session
 
 
 async def test_a_session_that_never_was_is_not_used(sessions: RedisSessions, ambient: FakeAmbient) -> None:
-    assert await sessions.use(ambient.new_id(), DIGEST, ambient.now(), IDLE) is None
-    assert await sessions.use(ambient.new_id(), b"", ambient.now(), IDLE) is None
-    assert list(await sessions.all_of(ambient.new_uuid())) == []
+    assert await sessions.use(ambient.new_id(), DIGEST, ambient.now()) is None
+    assert await sessions.use(ambient.new_id(), b"", ambient.now()) is None
+    assert list(await sessions.all_of(ambient.new_uuid(), ambient.now())) == []
 
 
 async def test_the_oldest_session_comes_first_and_others_are_nobody_s_business(
@@ -78,7 +83,7 @@ async def test_the_oldest_session_comes_first_and_others_are_nobody_s_business(
         held.append(await opened(sessions, ambient, user_id=user_id))
         await opened(sessions, ambient)
         ambient.advance(seconds=1)
-    assert list(await sessions.all_of(user_id)) == held
+    assert list(await sessions.all_of(user_id, ambient.now())) == held
 
 
 async def test_what_is_removed_is_gone_from_the_index_too(
@@ -105,38 +110,54 @@ async def test_use_never_moves_the_absolute_end(
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
     session = await opened(sessions, ambient)
-    for days, left in ((6, IDLE), (20, 4 * DAY), (3, DAY)):
+    for days, left in ((6, IDLE), (6, IDLE), (6, IDLE), (6, 6 * DAY), (5, DAY)):
         ambient.advance(days=days)
         used = await use(sessions, session, ambient)
         assert used
         assert used.ends_at == session.ends_at
-        assert left - SLACK < await left_of(redis_client, keys.session(session.id)) <= left
+        await redis_client.persist(keys.session(session.id))
+        assert await use(sessions, session, ambient)
+        assert left + KEPT - SLACK < await left_of(redis_client, keys.session(session.id)) <= left + KEPT
     ambient.advance(days=1, milliseconds=-1)
     assert await use(sessions, session, ambient)
     ambient.advance(milliseconds=1)
     assert await use(sessions, session, ambient) is None
-    assert not await redis_client.exists(keys.session(session.id))
 
 
 async def test_an_idle_session_ends_and_use_begins_its_time_anew(
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
     session = await opened(sessions, ambient)
-    key = keys.session(session.id)
-    assert IDLE - SLACK < await left_of(redis_client, key) <= IDLE
-    await redis_client.pexpire(key, DAY)
-    assert await sessions.use(session.id, b"wrong", ambient.now(), IDLE) is None
-    assert await left_of(redis_client, key) <= DAY
-    await use(sessions, session, ambient)
-    assert IDLE - SLACK < await left_of(redis_client, key) <= IDLE
+    ambient.advance(days=7, milliseconds=-1)
+    assert await sessions.use(session.id, b"wrong", ambient.now()) is None
+    assert await use(sessions, session, ambient)
+    ambient.advance(days=7, milliseconds=-1)
+    assert await sessions.find(session.id, DIGEST, ambient.now())
+    ambient.advance(milliseconds=1)
+    assert await sessions.find(session.id, DIGEST, ambient.now()) is None
+    assert await use(sessions, session, ambient) is None
 
 
-async def test_an_idle_lifetime_beyond_the_absolute_end_adds_nothing(
+async def test_a_record_outlives_its_session_by_as_long_as_a_token_of_it_may_be_shown(
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
+    session = await opened(sessions, ambient)
+    key = keys.session(session.id)
+    assert IDLE + KEPT - SLACK < await left_of(redis_client, key) <= IDLE + KEPT
+    await redis_client.pexpire(key, DAY)
+    assert await sessions.use(session.id, b"wrong", ambient.now()) is None
+    assert await left_of(redis_client, key) <= DAY
+    await use(sessions, session, ambient)
+    assert IDLE + KEPT - SLACK < await left_of(redis_client, key) <= IDLE + KEPT
+    ambient.advance(days=7)
+    assert await sessions.all_of(session.user_id, ambient.now()) == []
+    assert await sessions.ids_of(session.user_id) == [session.id]  # so that its last tokens can be ended
+
+
+async def test_an_idle_lifetime_beyond_the_absolute_end_adds_nothing(redis_client: Redis, ambient: FakeAmbient) -> None:
     session = builders.session(ambient)
-    await sessions.open(session, DIGEST, 2 * LIFETIME)
-    assert LIFETIME - SLACK < await left_of(redis_client, keys.session(session.id)) <= LIFETIME
+    await made(redis_client, idle_lifetime=2 * LIFETIME).open(session, DIGEST)
+    assert LIFETIME < await left_of(redis_client, keys.session(session.id)) <= LIFETIME + KEPT
 
 
 async def test_sessions_over_the_cap_are_named_until_they_are_removed(
@@ -146,14 +167,14 @@ async def test_sessions_over_the_cap_are_named_until_they_are_removed(
     for _ in range(CAP):
         held.append(await opened(sessions, ambient, user_id=user_id))
         ambient.advance(seconds=1)
-    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE) == [held[0].id]
+    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST) == [held[0].id]
     ambient.advance(seconds=1)
-    over = await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE)
+    over = await sessions.open(builders.session(ambient, user_id=user_id), DIGEST)
     assert over == [held[0].id, held[1].id]
     await sessions.remove(ended(held[:2]))
-    assert len(await sessions.all_of(user_id)) == CAP
+    assert len(await sessions.all_of(user_id, ambient.now())) == CAP
     ambient.advance(seconds=1)
-    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST, IDLE) == [held[2].id]
+    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST) == [held[2].id]
 
 
 async def test_parallel_logins_leave_no_more_than_the_cap(sessions: RedisSessions, ambient: FakeAmbient) -> None:
@@ -161,11 +182,11 @@ async def test_parallel_logins_leave_no_more_than_the_cap(sessions: RedisSession
     held = {one.id: one for one in (builders.session(ambient, user_id=user_id) for _ in range(CAP + 10))}
 
     async def log_in(session: Session) -> None:
-        over = await sessions.open(session, DIGEST, IDLE)
+        over = await sessions.open(session, DIGEST)
         await sessions.remove(ended([held[session_id] for session_id in over]))
 
     await asyncio.gather(*(log_in(session) for session in held.values()))
-    assert len(await sessions.all_of(user_id)) <= CAP
+    assert len(await sessions.all_of(user_id, ambient.now())) <= CAP
 
 
 async def test_the_index_lives_as_long_as_the_last_session_may(
@@ -176,20 +197,42 @@ async def test_the_index_lives_as_long_as_the_last_session_may(
     await redis_client.pexpire(index, DAY)
     ambient.advance(days=1)
     await opened(sessions, ambient, user_id=session.user_id)
-    assert LIFETIME - SLACK < await left_of(redis_client, index) <= LIFETIME
+    assert LIFETIME + KEPT - SLACK < await left_of(redis_client, index) <= LIFETIME + KEPT
 
 
-async def test_index_entries_of_sessions_that_must_be_over_are_forgotten(
-    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+async def test_sessions_that_are_over_do_not_count_for_the_cap(redis_client: Redis, ambient: FakeAmbient) -> None:
+    sessions = made(redis_client, max_sessions=2)
+    user_id = ambient.new_uuid()
+    for _ in range(2):
+        await opened(sessions, ambient, user_id=user_id)
+    ambient.advance(days=7)
+    live = await opened(sessions, ambient, user_id=user_id)
+    ambient.advance(days=1)
+    assert await sessions.open(builders.session(ambient, user_id=user_id), DIGEST) == []
+    assert live.id in {one.id for one in await sessions.all_of(user_id, ambient.now())}
+
+
+async def test_what_has_no_record_any_more_leaves_the_index_when_the_cap_is_reached(
+    redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    sessions = made(redis_client, max_sessions=2)
+    gone = await opened(sessions, ambient)
+    ambient.advance(seconds=1)
+    live = await opened(sessions, ambient, user_id=gone.user_id)
+    await redis_client.delete(keys.session(gone.id))
+    ambient.advance(seconds=1)
+    new = await opened(sessions, ambient, user_id=gone.user_id)
+    assert await sessions.ids_of(gone.user_id) == [live.id, new.id]
+
+
+async def test_only_sessions_from_before_a_moment_are_named_where_one_is_given(
+    sessions: RedisSessions, ambient: FakeAmbient
 ) -> None:
     old = await opened(sessions, ambient)
-    ambient.advance(days=29)
+    ambient.advance(seconds=1)
     young = await opened(sessions, ambient, user_id=old.user_id)
-    index = keys.sessions_of(old.user_id)
-    assert await redis_client.zcard(index) == 2
-    ambient.advance(days=1, milliseconds=1)
-    new = await opened(sessions, ambient, user_id=old.user_id)
-    assert await redis_client.zrange(index, 0, -1) == [young.id.encode(), new.id.encode()]
+    assert await sessions.ids_of(old.user_id, ambient.now()) == [old.id]
+    assert await sessions.ids_of(old.user_id) == [old.id, young.id]
 
 
 async def test_the_index_is_a_hint_and_the_hash_the_truth(
@@ -198,7 +241,7 @@ async def test_the_index_is_a_hint_and_the_hash_the_truth(
     gone = await opened(sessions, ambient)
     live = await opened(sessions, ambient, user_id=gone.user_id)
     await redis_client.delete(keys.session(gone.id))
-    assert list(await sessions.all_of(gone.user_id)) == [live]
+    assert list(await sessions.all_of(gone.user_id, ambient.now())) == [live]
 
 
 NOISE = base64.b64encode(bytes(number * 89 % 251 for number in range(96))).decode()  # 128 that hardly pack
@@ -217,7 +260,7 @@ async def test_a_longer_user_agent_is_cut_between_characters(
     sessions: RedisSessions, ambient: FakeAmbient, agent: str
 ) -> None:
     session = await opened(sessions, ambient, user_agent=agent)
-    kept = (await sessions.all_of(session.user_id))[0].user_agent
+    kept = (await sessions.all_of(session.user_id, ambient.now()))[0].user_agent
     assert agent.startswith(kept)
     assert 124 < len(kept.encode()) <= 128
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from service.domain.models import PendingEnding
 from service.domain.ports import Users
 from service.errors import EmailTakenError
 from service.stores.users import PostgresUsers
@@ -46,7 +47,6 @@ async def test_a_stranger_is_nobody(users: Users, ambient: FakeAmbient) -> None:
 async def test_whatever_was_typed_is_an_address_that_nobody_has(users: Users, ambient: FakeAmbient, typed: str) -> None:
     await users.add(builders.user(ambient), b"digest")
     assert await users.by_email(typed) is None
-    assert await users.set_disabled(typed.replace("\0", ""), ambient.now()) is None
 
 
 async def test_an_address_has_one_account_and_the_first_stays(users: Users, ambient: FakeAmbient) -> None:
@@ -107,14 +107,14 @@ async def test_upgrading_an_account_that_is_gone_is_no_failure(users: Users, amb
     assert await users.by_id(gone.id) is None
 
 
-async def test_an_account_is_disabled_and_enabled_by_its_address(users: Users, ambient: FakeAmbient) -> None:
+async def test_an_account_is_disabled_and_enabled(users: Users, ambient: FakeAmbient) -> None:
     grace, ada = builders.user(ambient), builders.user(ambient)
     await users.add(grace, b"one")
     await users.add(ada, b"two")
-    assert await users.set_disabled(grace.canonical_email, ambient.now()) == grace.id
+    await users.disable(ambient.now(), PendingEnding(ambient.new_uuid(), grace.id, "account_disabled"))
     disabled = await users.by_api_key([b"one"], ambient.now())
     assert disabled
     assert disabled.disabled_at == ambient.now()
-    assert await users.set_disabled(grace.canonical_email, None) == grace.id
+    await users.enable(grace.id)
     assert await users.by_id(grace.id) == grace
     assert await users.by_id(ada.id) == ada

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from service.domain.key_life import KeyLife
 from service.domain.key_states import State, state_of
 from service.domain.keys import KeyRing
+from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.seals import Seals
 from service.settings import Keys, Tokens
 from tests import builders
 from tests.builders import FakeAmbient
-from tests.fakes import FakeSigningKeys
+from tests.fakes import FakeLives, FakeSigningKeys
 
 TOKENS = Tokens.model_validate({"algorithm": "ES256"})
 AHEAD = Keys().publish_ahead
@@ -55,9 +56,10 @@ class Instances:
         self.denials = Denials()
 
     def start(self, tokens: Tokens = TOKENS, **settings: object) -> tuple[KeyRing, KeyLife]:
-        ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens)
+        lives = LongestLives(FakeLives(self.ambient), tokens)
+        ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lives)
         life = KeyLife(
-            ring, self.stored, self.denials, settings=Keys.model_validate(settings), longest=tokens.longest,  # type: ignore[arg-type] # as much of the endings as is asked
+            ring, self.stored, self.denials, settings=Keys.model_validate(settings), lives=lives,  # type: ignore[arg-type] # as much of the endings as is asked
             ambient=self.ambient, events=builders.events(),
         )  # fmt: skip
         return ring, life

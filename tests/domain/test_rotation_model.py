@@ -40,12 +40,13 @@ class Life(RuleBasedStateMachine):
 
     async def _begin(self) -> None:
         self.ambient = FakeAmbient()
-        config, server, memory = TokenSettings(refresh_rotation=True), fakeredis.FakeServer(), FakeRevocations()
+        config, server = TokenSettings(refresh_rotation=True), fakeredis.FakeServer()
+        memory = FakeRevocations(self.ambient)
         self.rotations = []
         self.clients = []
         for _ in range(2):
             redis = fakeredis.FakeAsyncRedis(server=server)
-            live = RedisSessions(redis, Scripts(redis))
+            live = RedisSessions(redis, Scripts(redis), config)
             denylist = RedisDenylist(redis, Server(b"run"), self.ambient)
             endings = Endings(
                 memory, denylist, live, config, self.ambient, keys=FakeSigningKeys(), events=builders.events()
@@ -61,7 +62,7 @@ class Life(RuleBasedStateMachine):
         self.waits_for_answer = False
         self.thief: RefreshToken | None = None
         self.over = False
-        await live.open(self.session, self.honest.digest, timedelta(days=30))
+        await live.open(self.session, self.honest.digest)
 
     def teardown(self) -> None:
         if not self.over and self.thief:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from service.domain.endings import Endings
 from service.domain.models import Refreshed, Session, User, Visitor
 from service.errors import InvalidRefreshTokenError, UnavailableError
+from service.settings import Tokens
 from service.stores import keys
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts
@@ -58,11 +59,11 @@ class EventfulSessions(RedisSessions):
     """Something happens right after each use."""
 
     def __init__(self, redis: Redis, event: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(redis, Scripts(redis))
+        super().__init__(redis, Scripts(redis), Tokens())
         self._event = event
 
-    async def use(self, session_id: str, digest: bytes, now: datetime, idle_lifetime: timedelta) -> Session | None:
-        found = await super().use(session_id, digest, now, idle_lifetime)
+    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
+        found = await super().use(session_id, digest, now)
         await self._event()
         return found
 
@@ -95,7 +96,7 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
     await fakes.redis.flushall()
     denylist = UndoneDenylist(fakes, snapshot.comes_back)
     endings = Endings(
-        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis)), fakes.house.settings.tokens, fakes.ambient,
+        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()), fakes.house.settings.tokens, fakes.ambient,
         keys=fakes.house.ground.signing_keys, events=builders.events(),
     )  # fmt: skip
     await endings.restore()

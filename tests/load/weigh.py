@@ -17,10 +17,10 @@ from service.ambient import Ambient
 from service.domain.api_keys import ApiKeys
 from service.domain.audit import Entry
 from service.domain.events import Event, Name
-from service.domain.models import Revocation, Session, Swap, User
+from service.domain.models import Ended, Session, Swap, User
 from service.domain.seals import Seals
 from service.domain.throttle import Refusal, Suspect, Verdict
-from service.settings import Database, Rate, Throttle
+from service.settings import Database, Rate, Throttle, Tokens
 from service.settings import Redis as RedisSettings
 from service.stores import keys
 from service.stores.audit import PostgresAuditTrail
@@ -100,21 +100,19 @@ async def redis(url: str, ambient: Ambient) -> dict[str, Weight]:
 
 async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambient) -> dict[str, Weight]:
     scripts = Scripts(client)
-    live, counters = RedisSessions(client, scripts), RedisCounters(client, scripts)
+    live, counters = RedisSessions(client, scripts, Tokens()), RedisCounters(client, scripts)
     denylist = RedisDenylist(client, servers, ambient)
     settings = Throttle(login_global=Rate(quota=10 * COUNT, window=HOUR))  # no flood: each row at its full quota
 
     async def opened(_: int, *, source: str = "203.0.113.77", agent: str = AGENT, share: int = 1) -> None:
         user = ambient.new_uuid()
         for _ in range(share):
-            await live.open(_session(ambient, user, source, agent), ambient.random_bytes(32), LIFE)
+            await live.open(_session(ambient, user, source, agent), ambient.random_bytes(32))
 
     async def rotated(_: int) -> None:
         session, digest = _session(ambient, ambient.new_uuid(), "203.0.113.77", AGENT), ambient.random_bytes(32)
-        await live.open(session, digest, LIFE)
-        await live.rotate(
-            Swap(session.id, digest, ambient.random_bytes(32), ambient.now(), LIFE, timedelta(seconds=10))
-        )
+        await live.open(session, digest)
+        await live.rotate(Swap(session.id, digest, ambient.random_bytes(32), ambient.now(), timedelta(seconds=10)))
 
     async def vouched_for(_: int) -> None:
         await denylist.restore({})
@@ -162,8 +160,7 @@ async def postgres(url: str, ambient: Ambient) -> dict[str, Weight]:
         await users.add(User(user_id, address, address, "Ada", "Lovelace", HASH, sealed, now, now), digest)
 
     async def revoke(_: int) -> None:
-        now = ambient.now()
-        await revocations.add([Revocation(ambient.new_id(), ambient.new_uuid(), now + HOUR, now + LIFE)])
+        await revocations.add([Ended(ambient.new_id(), ambient.new_uuid())], HOUR, LIFE)
 
     async def audit(_: int) -> None:
         event = Event(Name.LOGGED_IN, user_id=ambient.new_uuid(), session_id=ambient.new_id(), source="203.0.113.0/24")

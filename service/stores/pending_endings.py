@@ -1,0 +1,48 @@
+"""The `pending_endings` table: sessions that must end because an account changed, until they have."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from service.domain.models import PendingEnding
+from service.stores.postgres import Postgres
+
+AT_ONCE = 20  # endings that one instance takes over
+# Of a statement that changes the account too: both happen, or neither. The instance that made the change has three
+# seconds for the ending.
+ENTER = """
+    INSERT INTO pending_endings (id, user_id, kept_session, reason, due_at)
+    SELECT $1::uuid, $2::uuid, $3::text, $4::text, now() + interval '3 seconds'
+"""
+REMOVE = "DELETE FROM pending_endings WHERE id = $1"
+TAKE_OVER = """
+    UPDATE pending_endings
+    SET due_at = now() + interval '3 seconds'
+    WHERE id IN (
+        SELECT id
+        FROM pending_endings
+        WHERE due_at <= now()
+        ORDER BY due_at
+        LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, user_id, kept_session, reason, asked_at
+"""
+
+
+def entered(ending: PendingEnding) -> tuple[UUID, UUID, str, str]:
+    """The first four arguments of a statement that has ENTER in it; the second one is the user's id."""
+    return ending.id, ending.user_id, ending.kept_session, ending.reason
+
+
+class PostgresPendingEndings:
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def add(self, ending: PendingEnding) -> None:
+        await self._postgres.execute(ENTER, *entered(ending))
+
+    async def remove(self, ending_id: UUID) -> None:
+        await self._postgres.execute(REMOVE, ending_id)
+
+    async def take_over(self) -> Sequence[PendingEnding]:
+        return [PendingEnding(**row) for row in await self._postgres.fetch(TAKE_OVER, AT_ONCE)]

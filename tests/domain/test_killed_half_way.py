@@ -1,0 +1,249 @@
+"""An instance that dies at any step of a change over two stores leaves nothing that another one does not finish.
+
+A step is a call of a store. An instance that dies never hears its answer: nothing after it runs there, no clean-up either.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+import fakeredis
+import pytest
+
+from service.domain.events import Reason
+from service.domain.models import Visitor
+from service.wiring import Ground, House, furnish
+from tests import builders
+from tests.builders import PASSWORD
+from tests.conftest import OnFakes, bearer
+
+NEW = "EvenMoreSecure2?"
+VISITOR = Visitor("127.0.0.1")
+MOST_STEPS = 60
+
+
+class Mortal:
+    """Counts the calls of the stores behind it, and stops at one of them, before or after it was carried out."""
+
+    def __init__(self, steps: int, *, after: bool) -> None:
+        self._steps_left = steps
+        self._after = after
+        self._buried = asyncio.Event()
+        self.died = asyncio.Event()
+
+    async def step(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        self._steps_left -= 1
+        if self._steps_left < 0 or (self._steps_left == 0 and not self._after):
+            await self._die()
+        answer = await call()
+        if self._steps_left == 0:
+            await self._die()
+        return answer
+
+    async def _die(self) -> None:
+        self.died.set()
+        await self._buried.wait()
+        raise asyncio.CancelledError
+
+    def bury(self) -> None:
+        """End what has been waiting since the death, so that the test's loop is empty at its end."""
+        self._buried.set()
+
+
+class Through:
+    """A store whose every call is a step."""
+
+    def __init__(self, store: object, mortal: Mortal) -> None:
+        self._store, self._mortal = store, mortal
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+        if name == "recall":
+            return call
+
+        async def step(*arguments: Any, **named: Any) -> Any:
+            return await self._mortal.step(lambda: call(*arguments, **named))
+
+        return step
+
+
+class MortalRedis(fakeredis.FakeAsyncRedis):
+    mortal: Mortal
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        command: Any = super().execute_command
+        return await self.mortal.step(lambda: command(*arguments, **options))
+
+    def pipeline(self, *arguments: Any, **options: Any) -> Any:
+        pipe: Any = super().pipeline(*arguments, **options)
+        execute = pipe.execute
+        pipe.execute = lambda *more, **options: self.mortal.step(lambda: execute(*more, **options))
+        return pipe
+
+
+def instance(fakes: OnFakes, mortal: Mortal) -> House:
+    """Another one on the same stores, which dies when `mortal` says so."""
+    ground = fakes.house.ground
+    redis = MortalRedis(connection_pool=fakes.redis.connection_pool)
+    redis.mortal = mortal
+    stores: Any = {name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_endings")}
+    mortal_ground: Ground = replace(ground, redis=redis, **stores)
+    return furnish(builders.settings(), fakes.ambient, mortal_ground)
+
+
+@dataclass
+class Story:
+    fakes: OnFakes
+    person: dict[str, Any]
+    thief: dict[str, Any]
+    mine: dict[str, Any]
+    survived: bool = False
+
+    async def thief_is_in(self) -> bool:
+        """At either of the two places where a session can be used."""
+        verified = await self.fakes.client.get("/auth/verify", **bearer(self.thief))
+        refreshed = await self.fakes.client.refresh(self.thief)
+        assert {verified.status, refreshed.status} <= {200, 204, 401}
+        return verified.status != 401 or refreshed.status != 401
+
+    async def another_instance_goes_on(self) -> None:
+        self.fakes.ambient.advance(seconds=3)
+        await self.fakes.house.user_endings.finish_overdue()
+
+
+Change = Callable[[House, Story], Coroutine[Any, Any, None]]
+Judge = Callable[[Story], Awaitable[None]]
+
+
+async def change_password(house: House, story: Story) -> None:
+    caller = await house.services.sessions.caller(story.mine["idToken"])
+    await house.services.accounts.change_password(caller, PASSWORD, NEW, VISITOR)
+
+
+async def close(house: House, story: Story) -> None:
+    caller = await house.services.sessions.caller(story.mine["idToken"])
+    await house.services.accounts.close(caller, PASSWORD, VISITOR)
+
+
+async def disable(house: House, story: Story) -> None:
+    await house.services.accounts.disable(story.person["email"])
+
+
+async def end_by_operator(house: House, story: Story) -> None:
+    await house.services.accounts.end_sessions(story.person["email"])
+
+
+async def end_others(house: House, story: Story) -> None:
+    caller = await house.services.sessions.caller(story.mine["idToken"])
+    await house.services.sessions.end_others(caller)
+
+
+async def end_everybody(house: House, story: Story) -> None:
+    await house.mass_ending.run()
+
+
+async def rotate_api_key(house: House, story: Story) -> None:
+    caller = await house.services.sessions.caller(story.mine["idToken"])
+    await house.services.accounts.rotate_api_key(caller, VISITOR)
+
+
+async def is_changed(story: Story) -> bool:
+    """Whether the account is no longer what it was."""
+    user = next(iter(story.fakes.users.rows.values()), None)
+    return user is None or user.disabled_at is not None or user.password_changed_at != user.created_at
+
+
+async def survives(fakes: OnFakes, mortal: Mortal, change: Change, story: Story) -> bool:
+    """Make the change in an instance of its own; whether it came to an end."""
+    house = instance(fakes, mortal)
+    await house.services.keys.load()
+    changing, dying = asyncio.create_task(change(house, story)), asyncio.create_task(mortal.died.wait())
+    await asyncio.wait({changing, dying}, return_when=asyncio.FIRST_COMPLETED)
+    dying.cancel()
+    if changing.done():
+        await changing
+    else:  # how the dead one ends is nobody's business
+        changing.add_done_callback(lambda task: task.cancelled() or task.exception())
+    await house.passwords.close()
+    house.tokens.close()
+    return changing.done()
+
+
+async def die_at_each_step(fakes: OnFakes, change: Change, judge: Judge, *, after: bool) -> int:
+    """Tries the change in instances that die one step later each time, until one survives; how many died."""
+    for steps in range(1, MOST_STEPS):
+        fakes.users.rows.clear()
+        person = await fakes.client.sign_up()
+        story = Story(fakes, person, await fakes.client.log_in(person), await fakes.client.log_in(person))
+        fakes.ambient.advance(seconds=10)
+        mortal = Mortal(steps, after=after)
+        story.survived = await survives(fakes, mortal, change, story)
+        await judge(story)
+        mortal.bury()
+        if story.survived:
+            return steps - 1
+    raise AssertionError("it never ended")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("change", [change_password, close, disable])
+async def test_a_changed_account_has_no_session_left_wherever_the_instance_died(
+    fakes: OnFakes, change: Change, *, after: bool
+) -> None:
+    async def judge(story: Story) -> None:
+        if not story.survived:
+            await story.another_instance_goes_on()
+        assert await story.thief_is_in() is not await is_changed(story)
+        assert not fakes.house.ground.pending_endings.rows  # type: ignore[attr-defined] # the fake's own
+
+    assert await die_at_each_step(fakes, change, judge, after=after) > 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("change", [end_by_operator, end_others, end_everybody])
+async def test_an_ending_that_died_half_way_can_be_asked_for_again(
+    fakes: OnFakes, change: Change, *, after: bool
+) -> None:
+    async def judge(story: Story) -> None:
+        if not story.survived:
+            await change(fakes.house, story)
+        assert not await story.thief_is_in()
+
+    assert await die_at_each_step(fakes, change, judge, after=after) > 3
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_change_of_password_that_died_half_way_can_be_asked_for_again(fakes: OnFakes, *, after: bool) -> None:
+    async def judge(story: Story) -> None:
+        if not story.survived:
+            await change_password(fakes.house, story)
+        assert not await story.thief_is_in()
+        assert (await fakes.client.refresh(story.mine)).status == 200
+        await fakes.client.log_in(story.person | {"password": NEW})
+
+    assert await die_at_each_step(fakes, change_password, judge, after=after) > 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_an_account_has_one_api_key_wherever_its_rotation_died(fakes: OnFakes, *, after: bool) -> None:
+    async def judge(story: Story) -> None:
+        today = (await fakes.client.log_in(story.person))["apiKey"]
+        assert (await fakes.client.get("/auth/me", **{"x-api-key": today})).status == 200
+        old = (await fakes.client.get("/auth/me", **{"x-api-key": story.person["apiKey"]})).status
+        assert old == (200 if today == story.person["apiKey"] else 401)
+
+    assert await die_at_each_step(fakes, rotate_api_key, judge, after=after) >= 3
+
+
+async def test_a_session_opened_after_a_change_is_not_ended_with_those_before_it(fakes: OnFakes) -> None:
+    person = await fakes.client.sign_up()
+    old = await fakes.client.log_in(person)
+    user_endings = fakes.house.user_endings
+    pending = user_endings.of(next(iter(fakes.users.rows)), Reason.PASSWORD_CHANGED)
+    await fakes.house.ground.pending_endings.add(pending)
+    fakes.ambient.advance(seconds=10)
+    new = await fakes.client.log_in(person)
+    await user_endings.finish_overdue()
+    assert (await fakes.client.me(old)).status == 401
+    assert (await fakes.client.me(new)).status == 200
