@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -119,8 +120,12 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 @pytest.fixture
-def ambient() -> FakeAmbient:
-    return FakeAmbient()
+def ambient(monkeypatch: pytest.MonkeyPatch) -> FakeAmbient:
+    """The clock of a Redis in memory goes by it too."""
+    ambient = FakeAmbient()
+    redis_clock = SimpleNamespace(time=lambda: ambient.now().timestamp())
+    monkeypatch.setattr("fakeredis.commands_mixins.server_mixin.time", redis_clock)
+    return ambient
 
 
 @cache

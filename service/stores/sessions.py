@@ -32,6 +32,7 @@ class RedisSessions:
         self._spans = [_span(settings.refresh_lifetime), _span(settings.idle_lifetime), _span(settings.longest + SLACK)]
         self._open = scripts.script("session_open")
         self._index = scripts.script("session", "session_index")
+        self._find = scripts.script("session_find")
         self._use = scripts.script("session", "session_use")
         self._rotate = scripts.script("session", "session_rotate")
 
@@ -62,10 +63,11 @@ class RedisSessions:
         return Swapped(SwapState(state.decode()), session, fields[b"d"], int(fields.get(b"n", 0)))
 
     async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        fields = cast("dict[bytes, bytes]", await self._redis.hgetall(keys.session(session_id)))
+        here, held = await self._find(keys=[keys.session(session_id)])
+        fields = dict(zip(held[::2], held[1::2], strict=True))
         if not fields or self._is_over(fields, now):
             return None
-        in_grace = int(fields.get(b"g", 0)) > _ms(now)  # a token that was rotated away is good for a retry until then
+        in_grace = int(fields.get(b"g", 0)) > here  # a token that was rotated away is good for a retry until then
         good = [fields[b"d"], fields[b"p"]] if in_grace else [fields[b"d"]]
         return self._session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
 

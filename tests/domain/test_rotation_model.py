@@ -6,8 +6,10 @@ and a logout. Without a theft the honest client is never thrown out; after a the
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import fakeredis
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -40,6 +42,9 @@ class Life(RuleBasedStateMachine):
 
     async def _begin(self) -> None:
         self.ambient = FakeAmbient()
+        self.redis_clock = pytest.MonkeyPatch()
+        clock = SimpleNamespace(time=lambda: self.ambient.now().timestamp())
+        self.redis_clock.setattr("fakeredis.commands_mixins.server_mixin.time", clock)
         config, server = TokenSettings(refresh_rotation=True), fakeredis.FakeServer()
         memory = FakeRevocations(self.ambient)
         self.rotations = []
@@ -73,6 +78,7 @@ class Life(RuleBasedStateMachine):
         for redis in self.clients:
             self.loop.run(redis.aclose())
         self.loop.close()
+        self.redis_clock.undo()
 
     def _refresh(self, who: str, instance: int) -> RefreshToken | None:
         shown = self.honest if who == "honest" else self.thief

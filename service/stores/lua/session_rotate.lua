@@ -6,15 +6,17 @@
 -- Returns what became of it, then the session's fields and values (none when there is nothing to refresh).
 local held = redis.call('HMGET', KEYS[1], 's', 'l', 'e', 'd', 'p', 'g')
 if not held[4] or tonumber(ARGV[2]) >= over_at(held, ARGV[3], ARGV[4]) then return {'nothing'} end
+local clock = redis.call('TIME')  -- the grace goes by one clock: a retry may reach an instance with another one
+local here = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local state = 'unknown'
 if held[4] == ARGV[1] then
   state = 'renewed'
-  redis.call('HSET', KEYS[1], 'd', ARGV[6], 'p', ARGV[1], 'g', string.format('%.0f', ARGV[2] + ARGV[7]), 'l', ARGV[2])
+  redis.call('HSET', KEYS[1], 'd', ARGV[6], 'p', ARGV[1], 'g', string.format('%.0f', here + ARGV[7]), 'l', ARGV[2])
   redis.call('HINCRBY', KEYS[1], 'n', 1)
   held[2] = ARGV[2]
   keep(KEYS[1], over_at(held, ARGV[3], ARGV[4]) - ARGV[2] + ARGV[5])
 elseif held[5] == ARGV[1] then
-  state = tonumber(ARGV[2]) < tonumber(held[6]) and 'again' or 'spent'
+  state = here < tonumber(held[6]) and 'again' or 'spent'
 end
 local answer = redis.call('HGETALL', KEYS[1])
 table.insert(answer, 1, state)

@@ -1,0 +1,5 @@
+-- Read a session, and the clock that the grace of its last token goes by.
+-- KEYS[1] session hash
+-- Returns the time in ms, and the session's fields and values.
+local clock = redis.call('TIME')
+return {clock[1] * 1000 + math.floor(clock[2] / 1000), redis.call('HGETALL', KEYS[1])}
