@@ -17,6 +17,7 @@ class Mode(Enum):
     DELAY = auto()  # each piece by `seconds`, both ways
     BLACKHOLE = auto()  # nothing arrives and nothing ends, as behind a firewall that drops
     RESET = auto()  # every connection, old and new, at once
+    FORGET = auto()  # the connections that are open lead nowhere from now on, and nobody is told; new ones pass
     CUT = auto()  # both ways at once: after the requests that hold `once`, and `after` more bytes of answers
 
 
@@ -30,6 +31,7 @@ class Relay:
         self._left = 0
         self._awaited: list[bytes] = []
         self._open: set[asyncio.StreamWriter] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self._may_pass = asyncio.Event()
         self._may_pass.set()
         self.cuts = 0
@@ -44,6 +46,8 @@ class Relay:
             self._may_pass.set()
         if mode is Mode.RESET:
             self._reset_all()
+        if mode is Mode.FORGET:
+            self._forgotten |= self._open
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Relay"]:
@@ -88,6 +92,8 @@ class Relay:
                 if self._mode is Mode.DELAY:
                     await asyncio.sleep(self._seconds)
                 await self._may_pass.wait()
+                if writer in self._forgotten:
+                    continue
                 if not counts and self._awaited and self._awaited[0] in data:
                     del self._awaited[0]
                 if counts and self._mode is Mode.CUT and not self._awaited:
@@ -111,4 +117,5 @@ class Relay:
 
     def _hang_up(self, writer: asyncio.StreamWriter) -> None:
         self._open.discard(writer)
+        self._forgotten.discard(writer)
         writer.transport.abort()

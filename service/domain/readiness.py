@@ -1,4 +1,7 @@
-"""Whether this instance can serve: asked by balancers every second or so, answered from fresh news."""
+"""Whether this instance can serve: asked by balancers every second or so, answered from fresh news.
+
+A round of checks is good for a second, or until a request meets an outage.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +12,7 @@ from service.ambient import Ambient
 
 FRESH = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=1)
+PACE = timedelta(seconds=0.1)  # between two rounds of checks, however many requests fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Readiness:
         self._ambient = ambient
         self._asked_at = -FRESH.total_seconds()
         self._asking: asyncio.Task[State] | None = None
+        self._is_doubted = False  # a request met an outage since the last round of checks began
         self.is_open = False  # true once the service has prepared its stores
         self.is_closing = False
 
@@ -41,14 +46,30 @@ class Readiness:
             return State("shutting down", "shutting down")
         if not self.is_open:
             return State("starting", "starting")
-        if self._asking is None or (
-            self._asking.done() and self._ambient.monotonic() - self._asked_at >= FRESH.total_seconds()
-        ):
-            self._asked_at = self._ambient.monotonic()
+        state = await self._latest()
+        return await self._latest() if self._is_refuted(state) else state  # an outage was met during the round
+
+    def doubt(self) -> None:
+        """A store failed a request: that all was well holds no longer."""
+        self._is_doubted = True
+
+    async def _latest(self) -> State:
+        if self._asking is None or (self._asking.done() and not self._is_good(self._asking.result())):
             self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(self._asking)
 
+    def _is_good(self, state: State) -> bool:
+        return self._age() < FRESH.total_seconds() and not self._is_refuted(state)
+
+    def _is_refuted(self, state: State) -> bool:
+        return state.is_ready and self._is_doubted
+
+    def _age(self) -> float:
+        return self._ambient.monotonic() - self._asked_at
+
     async def _ask(self) -> State:
+        await asyncio.sleep(PACE.total_seconds() - self._age())
+        self._asked_at, self._is_doubted = self._ambient.monotonic(), False
         postgres, redis = await asyncio.gather(*(_word(check) for check in self._checks.values()))
         return State(postgres, redis)
 

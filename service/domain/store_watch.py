@@ -23,6 +23,7 @@ class StoreWatch:
     def note(self, error: Exception) -> None:
         """A request had to be refused for this error of a store's."""
         self._refused += 1
+        self._readiness.doubt()
         if self._watching is None or self._watching.done():
             log.warning("a store does not answer", error=type(error).__name__)
             self._watching = asyncio.create_task(self._watch())

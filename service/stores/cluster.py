@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
-from service.stores.redis import MOVING, OUTAGES, Server, client, connections_of
+from service.stores.redis import LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
 from service.stores.trips import Connections, Trips
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
@@ -64,6 +64,7 @@ class Cluster(Redis):
         self._nodes: dict[Address, Node] = {}
         self._slots: list[Node | None] = []
         self._looking: asyncio.Task[None] | None = None
+        self._looked_at = self._rest_until = float("-inf")  # when the last look began, and when another one may
         self.trips = Trips()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
 
@@ -145,18 +146,24 @@ class Cluster(Redis):
         return self._nodes[address]
 
     async def _know_the_map(self) -> None:
-        if not self._slots:
-            await self._look()
+        """Nobody waits for a look under load. After a pause the first question does, and so is not sent elsewhere."""
+        age = asyncio.get_running_loop().time() - self._looked_at
+        if age >= LOOK_AGAIN:
+            self._look_again()
+        if (age >= OVERDUE or not self._slots) and self._looking is not None:
+            await asyncio.shield(self._looking)
         if not self._slots:
             raise RedisConnectionError("no node of the cluster answers")
 
     def _look_again(self) -> None:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_in_peace())
+        if (self._looking is None or self._looking.done()) and asyncio.get_running_loop().time() >= self._rest_until:
+            self._looking = asyncio.create_task(self._look_and_rest())
 
-    async def _look_in_peace(self) -> None:
+    async def _look_and_rest(self) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await self._look()
-        await asyncio.sleep(PACE)
+        self._looked_at, self._rest_until = began, clock() + PACE
 
     async def _look(self) -> None:
         """Ask every node for its map: the later claim to a slot, by the cluster's own count, is right."""

@@ -77,13 +77,17 @@ class RedisDenylist:
                 raise ForgottenError
 
     async def is_whole(self) -> bool:
-        return not await self._forgotten()
+        lost, unknown = await self._doubtful()
+        return not lost and not unknown
 
     async def restore(self, sessions: Entries, keys: Entries = NONE) -> None:
-        """The markers name no run meanwhile, so that a store flushed half-way is found out at the end."""
+        """The markers name no run meanwhile, so that a store flushed half-way is found out at the end.
+
+        A server that does not say which run it is may hold every entry: its markers are left alone.
+        """
         pending = b"restoring " + self._ambient.new_id().encode()
         async with self._redis.pipeline(transaction=False) as pipe:
-            lost = await self._forgotten()
+            lost, unknown = await self._doubtful()
             for partition in lost:
                 pipe.set(room.epoch(partition), pending)
             said = await pipe.execute()
@@ -100,11 +104,13 @@ class RedisDenylist:
         for partition, run_id in runs.items():
             if not run_id or not await self._redis.eval(VOUCH, 1, room.epoch(partition), pending, run_id):
                 raise ForgottenError
+        if unknown:
+            raise ForgottenError
 
-    async def _forgotten(self) -> list[str]:
-        """The partitions that may lack entries. Those that do not answer, or are on the move, are nobody's to restore.
+    async def _doubtful(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The partitions that lack their marker, so may lack entries, and those on servers that are not known.
 
-        Raises the outage when none answers.
+        Those that do not answer, or are on the move, are nobody's to restore. Raises the outage when none answers.
         """
         partitions = self._partitions
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -115,11 +121,13 @@ class RedisDenylist:
         silent = [one for one in said if isinstance(one, OUTAGES)]
         if len(silent) == len(partitions):
             raise silent[0]
-        return [
-            partition
+        told = [
+            (partition, epoch, run_id)
             for partition, epoch, run_id in zip(partitions, said, runs, strict=True)
-            if not isinstance(epoch, OUTAGES) and run_id != MOVING and not _is_current(epoch, run_id)
+            if not isinstance(epoch, OUTAGES) and run_id != MOVING
         ]
+        lost = [partition for partition, epoch, run_id in told if run_id and not _is_current(epoch, run_id)]
+        return lost, [partition for partition, _, run_id in told if not run_id]
 
     async def _has_all(self, questions: Sequence[Question]) -> list[Verdict]:
         self.batches.add(len(questions))

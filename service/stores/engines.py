@@ -9,7 +9,7 @@ from service.settings import Redis as RedisSettings
 from service.settings import hosts_of, split_url
 from service.stores.cluster import Cluster
 from service.stores.redis import Server, Servers, client
-from service.stores.sentinel import watched
+from service.stores.sentinel import Primary, watched
 
 SENTINEL_PORT, CLUSTER_PORT = 26379, 6379
 
@@ -18,14 +18,15 @@ def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
     """A client that connects when first used, and what is known about the servers behind it."""
     url = settings.url.get_secret_value()
     transport, _, engine = split_url(url).scheme.partition("+")
-    server = Server()
     if engine == "cluster":
         cluster = Cluster(settings, hosts_of(url, CLUSTER_PORT), _options(url, transport))
         return cluster, cluster
     if engine == "sentinel":
         service, _, db = split_url(url).path.removeprefix("/").partition("/")
         options = {"db": int(db or 0)} | _options(url, transport)
-        return watched(settings, server, hosts_of(url, SENTINEL_PORT), service, options), server
+        primary = Primary()
+        return watched(settings, primary, hosts_of(url, SENTINEL_PORT), service, options), primary
+    server = Server()
     return client(settings, server, {**parse_url(url)}), server
 
 

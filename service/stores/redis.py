@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, ClassVar, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
@@ -15,13 +15,17 @@ from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from service.settings import Redis as RedisSettings
+from service.stores.pool import CheckedPool
 from service.stores.trips import Connections, Trips
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
-
+FRESH = 1.0  # seconds that a connection is used before its server is asked again who it is
+LOOK_AGAIN = 0.5  # seconds until it is looked again who the primaries are, while requests go on
+OVERDUE = 1.5  # seconds after which no answer rests on the last look: the request waits for the next one
 
 Greeting = Callable[[AbstractConnection], Awaitable[None]]
 
@@ -103,6 +107,7 @@ class Server:
     run_id: bytes = b""
     trips: Trips = field(default_factory=Trips)
     greeted: WeakKeyDictionary[AbstractConnection, bytes] = field(default_factory=WeakKeyDictionary)
+    greeted_at: WeakKeyDictionary[AbstractConnection, float] = field(default_factory=WeakKeyDictionary)
 
     async def greet(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
@@ -111,6 +116,20 @@ class Server:
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         """Who is at the other end of this connection; the latest word counts for all."""
         self.greeted[connection] = self.run_id = run_id
+        self.greeted_at[connection] = asyncio.get_running_loop().time()
+
+    def is_current(self, connection: AbstractConnection) -> bool:
+        """Never for a replica, which may have become the primary since."""
+        said = self.greeted.get(connection)
+        return bool(said) and said == self.run_id and self._is_fresh(connection)
+
+    async def confirm(self, connection: AbstractConnection) -> bool:
+        """A connection lasts as long as the run of its server, so one to another run than the latest is of no use."""
+        said = self.greeted.get(connection)
+        if said and said != self.run_id:
+            return False
+        self.note(connection, await identify(connection))
+        return True
 
     def hear(self, run_id: str, role: str) -> None:
         """Take note of what INFO says."""
@@ -118,6 +137,9 @@ class Server:
 
     def home_of(self, key: str) -> str:  # noqa: ARG002 - a cluster must know
         return ""
+
+    def _is_fresh(self, connection: AbstractConnection) -> bool:
+        return asyncio.get_running_loop().time() - self.greeted_at.get(connection, 0.0) < FRESH
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
         """Nobody, when the connection's own word is not the latest: greetings of two servers may cross each other."""
@@ -156,8 +178,18 @@ def believed(run_id: str, role: str) -> bytes:
     return run_id.encode() if role == "master" else b""
 
 
-def patience(settings: RedisSettings, greet: Greeting) -> dict[str, Any]:
-    """What a pool is told, whatever it connects to; a URL's query has the last word.
+def patience(settings: RedisSettings, server: Server) -> dict[str, Any]:
+    """What a pool is told, whatever it connects to; a URL's query has the last word."""
+    return {
+        **pooled(settings),
+        "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), server.greet),
+        "peer": server,
+        "confirm_timeout": settings.command_timeout.total_seconds() / 2,  # what is left is for connecting anew
+    }
+
+
+def pooled(settings: RedisSettings) -> dict[str, Any]:
+    """What a pool is told of its limits, and each of its connections.
 
     redis-py's own defaults try ten times, also what must happen once, and hold a request for a minute when the server
     hangs; its default pool raises at the limit instead of waiting.
@@ -165,8 +197,12 @@ def patience(settings: RedisSettings, greet: Greeting) -> dict[str, Any]:
     return {
         "max_connections": settings.max_connections,
         "timeout": settings.acquire_timeout.total_seconds(),
-        "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), greet),
-        **short(settings),
+        "socket_timeout": settings.command_timeout.total_seconds(),
+        "socket_connect_timeout": settings.connect_timeout.total_seconds(),
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # with them redis-py skips its checks
+        "driver_info": DriverInfo(),  # once, and not by a look at the installed packages for every connection
     }
 
 
@@ -183,20 +219,9 @@ def _in_time(seconds: float, greet: Greeting) -> Greeting:
     return greet_in_time
 
 
-def short(settings: RedisSettings) -> dict[str, Any]:
-    """What each connection is told."""
-    return {
-        "socket_timeout": settings.command_timeout.total_seconds(),
-        "socket_connect_timeout": settings.connect_timeout.total_seconds(),
-        "retry": Retry(NoBackoff(), 0),
-        "retry_on_error": [],
-        "driver_info": DriverInfo(),  # once, and not by a look at the installed packages for every connection
-    }
-
-
 def client(settings: RedisSettings, server: Server, address: Mapping[str, Any]) -> Redis:
     """A client of one server, which connects when first used."""
-    return Client(BlockingConnectionPool(**{**patience(settings, server.greet), **address}), server.trips)
+    return Client(CheckedPool(**{**patience(settings, server), **address}), server.trips)
 
 
 def script(name: str) -> str:

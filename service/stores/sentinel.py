@@ -8,20 +8,36 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection, SSLConnection
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.settings import Redis as RedisSettings
-from service.stores.redis import OUTAGES, Client, Server, identify, patience, short
+from service.stores.pool import CheckedPool
+from service.stores.redis import LOOK_AGAIN, OUTAGES, OVERDUE, Client, Server, patience, pooled
 
-FRESH = 1.0  # seconds until the Sentinels are asked again, though no connection broke
 Address = tuple[str, int]
 CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
+class Primary(Server):
+    """The server that the Sentinels name. A replica is refused: they name another one by now, or will soon."""
+
+    def note(self, connection: AbstractConnection, run_id: bytes) -> None:
+        if not run_id:
+            raise RedisConnectionError("the Sentinels name a server that is no primary")
+        super().note(connection, run_id)
+
+
 class Sentinels(Sentinel):
+    """Asked over checked connections as well: a restart of all of them is no outage of the primary."""
+
+    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any]) -> None:
+        super().__init__([])
+        pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
+        self.sentinels = [Redis.from_pool(pool) for pool in pools]
+
     async def discover_master(self, service_name: str) -> Address:
         """The primary's address, by the Sentinel that knows of the latest failover.
 
@@ -35,17 +51,21 @@ class Sentinels(Sentinel):
         return latest["ip"], latest["port"]
 
 
-class WatchedPool(SentinelConnectionPool, BlockingConnectionPool):
+class WatchedPool(SentinelConnectionPool, CheckedPool):
     """Leaves a primary as soon as the Sentinels name another one, also one that is cut off and still answers."""
 
-    _looked_at = 0.0
+    _looked_at = float("-inf")  # when the last look that is over began
     _looking: asyncio.Task[None] | None = None
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_at >= FRESH and (self._looking is None or self._looking.done()):
-            self._looked_at = now
+        """Nobody waits for a look under load. After a pause the first question does, and so is not sent elsewhere."""
+        age = asyncio.get_running_loop().time() - self._looked_at
+        if age >= LOOK_AGAIN and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look())
+        if age >= OVERDUE and self._looking is not None:
+            await asyncio.shield(self._looking)
+        if connection.should_reconnect():
+            await connection.disconnect(nowait=True)
         await super().ensure_connection(connection)
 
     async def aclose(self) -> None:
@@ -55,33 +75,28 @@ class WatchedPool(SentinelConnectionPool, BlockingConnectionPool):
         await self.sentinel_manager.aclose()
 
     async def get_master_address(self) -> Address:
-        before = self.master_address
+        before, began = self.master_address, asyncio.get_running_loop().time()
         address: Address = await super().get_master_address()  # which closes what is idle
         if before not in (None, address):
             await self.update_active_connections_for_reconnect()
+        self._looked_at = began
         return address
 
     async def _look(self) -> None:
         """Without any Sentinel the primary that we have is as good as it gets."""
+        began = asyncio.get_running_loop().time()
         with suppress(*OUTAGES):
             await self.get_master_address()
+        self._looked_at = began
 
 
 def watched(
-    settings: RedisSettings, server: Server, hosts: Sequence[Address], name: str, options: dict[str, Any]
+    settings: RedisSettings, primary: Primary, hosts: Sequence[Address], name: str, options: dict[str, Any]
 ) -> Redis:
     """A client of whichever server is the primary of the service `name`."""
     own = {ours: options.pop(theirs) for theirs, ours in CREDENTIALS.items() if theirs in options}
     secure = {key: value for key, value in options.items() if key.startswith("ssl_")}
-    secure["ssl"] = options.pop("connection_class", None) is SSLConnection
-
-    async def greet(connection: AbstractConnection) -> None:
-        await connection.on_connect()
-        run_id = await identify(connection)
-        if not run_id:
-            raise RedisConnectionError("the Sentinels name a server that is no primary")
-        server.note(connection, run_id)
-
-    sentinels = Sentinels(hosts, sentinel_kwargs=short(settings) | secure | own)
-    pool = WatchedPool(name, sentinels, **patience(settings, greet) | options, ssl=secure["ssl"])
-    return Client(pool, server.trips)
+    transport = options.pop("connection_class", Connection)
+    sentinels = Sentinels(hosts, {**pooled(settings), **secure, **own, "connection_class": transport})
+    told = {**patience(settings, primary), **options, "ssl": transport is SSLConnection}
+    return Client(WatchedPool(name, sentinels, **told), primary.trips)

@@ -200,6 +200,9 @@ class Down:
     async def state(self) -> State:
         return State("ok", self.words.pop(0))
 
+    def doubt(self) -> None:
+        """It says what it is told to, whatever failed."""
+
 
 async def test_an_outage_is_told_when_it_begins_when_it_changes_and_when_it_is_over() -> None:
     ambient, down = FakeAmbient(), Down("no answer", "no answer", "loading", "ok")

@@ -45,6 +45,15 @@ async def test_without_redis_every_call_is_503_within_a_second_and_recovers(
     assert (await scene.client.me(scene.spare)).status == 401  # it was logged out while recovering
 
 
+async def test_balancers_are_told_as_soon_as_a_call_was_refused(scene: Scene) -> None:
+    assert await scene.is_ready()
+    scene.redis.kill()
+    assert (await scene.hear("me")).status == 503
+    assert not await scene.is_ready()
+    scene.redis.start()
+    await recovers(scene)
+
+
 @pytest.mark.parametrize(
     ("fail", "mend"),
     [(EmbeddedPostgres.kill, EmbeddedPostgres.start), (EmbeddedPostgres.pause, EmbeddedPostgres.resume)],
