@@ -16,11 +16,13 @@ class Store:
     def __init__(self) -> None:
         self.word = "ok"
         self.asked = 0
+        self.is_asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
     async def check(self) -> str:
         self.asked += 1
+        self.is_asked.set()
         word = self.word
         await self.may_answer.wait()
         return word
@@ -61,8 +63,7 @@ async def test_an_outage_met_during_a_round_of_checks_starts_another_round(
 ) -> None:
     redis.may_answer.clear()
     asking = asyncio.create_task(readiness.state())
-    while not redis.asked:
-        await asyncio.sleep(0)
+    await redis.is_asked.wait()
     redis.word = "no answer"
     with capture_logs():
         watch.note(ConnectionError())

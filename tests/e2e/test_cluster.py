@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import pytest
+from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from service.ambient import Ambient
@@ -36,6 +38,15 @@ def marker_of(session_id: str) -> str:
 
 def id_of(session: dict[str, Any]) -> str:
     return str(session["refreshToken"][3:27])
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Redis]:
+    redis, _ = connect(RedisSettings.model_validate({"url": url} | PATIENT))
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,29 @@ async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) ->
     for _ in range(10):  # sessions of every partition
         tokens = await story.here.log_in(story.person)
         await settles(200, story.there.me, tokens)
+
+
+async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: Story, instances: Instances) -> None:
+    """The instances have spoken to the replica as well, and ask it for its slots over connections from that time."""
+    stand = story.stand
+    heir, lost = stand.heir, stand.primaries[0]
+    healthy = [keys.epoch(one) for one in PARTITIONS if key_slot(keys.epoch(one).encode()) * 3 // SLOTS != 0]
+    here, there = await instances(
+        2, redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, heir))}"},
+        tokens={"algorithm": "ES256", "max_sessions": 1000}, passwords={"bcrypt_rounds": 4},
+    )  # fmt: skip
+    both = replace(story, here=here, there=there)
+    await both.all_is_well()
+    await until(heir.is_in_step, within=ELECTION)
+    async with connected(stand.url) as redis:
+        markers = [await redis.get(marker) for marker in healthy]
+        lost.kill()
+        await both.unavailable(0)
+        await until(lambda: stand.is_served(heir), within=ELECTION)
+        await both.is_healed(0)
+        for _ in range(20):
+            await both.all_is_well()
+        assert [await redis.get(marker) for marker in healthy] == markers
 
 
 @pytest.mark.faults

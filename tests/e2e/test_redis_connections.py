@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from service.settings import Redis as RedisSettings
 from service.stores import keys, pool
 from service.stores.engines import connect
+from service.stores.redis import Server
 from tests.conftest import Instances
 from tests.e2e.stands import Member, clustered, running, watched
 from tests.patience import until
@@ -142,18 +143,23 @@ async def test_connections_that_a_network_dropped_are_replaced(tmp_path: Path, m
 
 def forget_when_they_were_heard(redis: Redis) -> None:
     """As if a while had passed."""
-    redis.connection_pool._peer.greeted_at.clear()
+    peer = getattr(redis.connection_pool, "_peer", None)
+    assert isinstance(peer, Server)
+    peer.greeted_at.clear()
 
 
 async def test_a_command_whose_connection_dies_under_it_is_not_repeated(tmp_path: Path) -> None:
-    async with single(tmp_path) as stand, Relay(stand.servers[0].port).listening() as relay:
-        async with client_of(f"redis://127.0.0.1:{relay.port}/0") as redis:
+    async with (
+        single(tmp_path) as stand,
+        Relay(stand.servers[0].port).listening() as relay,
+        client_of(f"redis://127.0.0.1:{relay.port}/0") as redis,
+    ):
+        await counted(redis, "once")
+        relay.behave(Mode.CUT, once=[b"INCR"])
+        with pytest.raises(RedisError):
             await counted(redis, "once")
-            relay.behave(Mode.CUT, once=[b"INCR"])
-            with pytest.raises(RedisError):
-                await counted(redis, "once")
-            relay.behave(Mode.PASS)
-            assert await redis.get(keys.limit("login", "once")) == b"2"
+        relay.behave(Mode.PASS)
+        assert await redis.get(keys.limit("login", "once")) == b"2"
 
 
 async def test_idle_connections_beyond_a_few_are_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

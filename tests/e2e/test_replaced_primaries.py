@@ -1,0 +1,132 @@
+"""A primary that was replaced and still answers: it is not believed, however long nothing was asked before."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from service.ambient import Ambient
+from service.domain.ports import ForgottenError
+from service.settings import Redis as RedisSettings
+from service.stores import keys
+from service.stores.cluster import Cluster
+from service.stores.denylist import RedisDenylist
+from service.stores.engines import connect
+from service.stores.redis import Server, Servers
+from service.stores.sentinel import WatchedPool
+from tests.e2e.stands import HOST, NAME, Member, clustered, id_of, running, watched
+from tests.patience import until
+
+SETTLED = 20.0  # seconds for servers to agree
+HOUR = timedelta(hours=1)
+PATIENT = {"command_timeout": "5s", "connect_timeout": "10s", "acquire_timeout": "5s"}
+LONG_AGO = float("-inf")
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[tuple[Redis, Servers]]:
+    redis, servers = connect(RedisSettings.model_validate({"url": url} | PATIENT))
+    try:
+        yield redis, servers
+    finally:
+        await redis.aclose()
+
+
+def let_time_pass(redis: Redis, *servers: Server) -> None:
+    """As if nothing had been asked for a while."""
+    for one in (redis, redis.connection_pool):
+        if isinstance(one, Cluster | WatchedPool):
+            one._looked_at = LONG_AGO
+        if isinstance(one, Cluster):
+            one._rest_until = LONG_AGO
+    for server in servers:
+        server.greeted_at.clear()
+
+
+async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_sentinels_name_now(tmp_path: Path) -> None:
+    """Nothing is wrong with the connection to the old one."""
+    async with watched(tmp_path) as stand, connected(stand.url) as (redis, _):
+        await redis.set("word", "old", px=60_000)
+        await stand.replica.ask("REPLICAOF", "NO", "ONE")
+        await stand.replica.ask("SET", "word", "new")
+        for one in stand.sentinels:
+            await one.ask("SENTINEL REMOVE", NAME)
+            await one.ask("SENTINEL MONITOR", NAME, HOST, stand.replica.port, 2)
+        await until(stand.has_moved, within=SETTLED)
+        let_time_pass(redis)
+        assert await redis.get("word") == b"new"
+        assert await stand.primary.ask("GET", "word") == b"old"
+
+
+async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_cluster_names_now(tmp_path: Path) -> None:
+    """The old one has lost sight of the others, and serves on."""
+    async with clustered(tmp_path) as stand, connected(stand.url) as (redis, _):
+        old, *others = stand.primaries
+        await redis.set("word{06S}", "old", px=60_000)  # in slot 0
+        await until(stand.heir.is_in_step, within=SETTLED)
+        for one in (*others, stand.heir):
+            await old.ask("CLUSTER FORGET", await id_of(one))
+        await stand.heir.ask("CLUSTER FAILOVER", "TAKEOVER")
+
+        async def is_known() -> bool:
+            views = [await one.ask("CLUSTER NODES") for one in (*others, stand.heir)]
+            return all(view[stand.heir.address]["slots"] for view in views)
+
+        await until(is_known, within=SETTLED)
+        await stand.heir.ask("SET", "word{06S}", "new")
+        let_time_pass(redis)
+        assert await redis.get("word{06S}") == b"new"
+        assert await old.ask("GET", "word{06S}") == b"old"
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Sequence[Member]]:
+    servers = [Member(tmp_path, {}), Member(tmp_path, {})]
+    async with running(servers):
+        yield servers
+
+
+async def test_after_a_pause_a_server_that_was_demoted_meanwhile_is_found_out(pair: Sequence[Member]) -> None:
+    """Over the connections that were opened while it was the primary, which a demotion leaves open."""
+    server, other = pair
+    async with connected(f"redis://{server.address}/0") as (redis, servers):
+        denylist = RedisDenylist(redis, servers, Ambient())
+        assert isinstance(servers, Server)
+        await denylist.restore({"over": HOUR})
+        assert not await denylist.has("token", "live")
+        await server.ask("REPLICAOF", HOST, other.port)
+        let_time_pass(redis, servers)
+        with pytest.raises(ForgottenError):
+            await denylist.has("token", "live")
+        assert not await denylist.is_whole()
+
+
+async def test_a_connection_opened_to_a_replica_serves_when_it_has_become_the_primary(pair: Sequence[Member]) -> None:
+    server, other = pair
+    await server.ask("REPLICAOF", HOST, other.port)
+    async with connected(f"redis://{server.address}/0") as (redis, servers):
+        denylist = RedisDenylist(redis, servers, Ambient())
+        assert not await denylist.is_whole()
+        await server.ask("REPLICAOF", "NO", "ONE")
+        await denylist.restore({"over": HOUR})
+        for _ in range(3):
+            assert await denylist.is_whole()
+            assert await denylist.has("token", "over")
+            assert not await denylist.has("token", "live")
+
+
+async def test_a_restoring_writes_nothing_to_a_server_that_it_does_not_know(pair: Sequence[Member]) -> None:
+    """It may hold every entry: a marker taken from it makes all instances refuse."""
+    server, _ = pair
+    async with connected(f"redis://{server.address}/0") as (redis, servers):
+        await RedisDenylist(redis, servers, Ambient()).restore({"over": HOUR})
+        marker = await server.ask("GET", keys.EPOCH)
+        stranger = RedisDenylist(Redis(host=HOST, port=server.port), Server(), Ambient())
+        with pytest.raises(ForgottenError):
+            await stranger.restore({"over": HOUR})
+        await stranger._redis.aclose()
+        assert await server.ask("GET", keys.EPOCH) == marker
+        assert await RedisDenylist(redis, servers, Ambient()).is_whole()
