@@ -114,3 +114,5 @@ CREATE INDEX revocations_denied_until ON revocations USING btree (denied_until);
 CREATE INDEX revocations_entered_by ON revocations USING btree (entered_by, session_id);
 
 CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);
+
+CREATE INDEX revocations_of_user ON revocations USING btree (user_id, session_id);

@@ -1,8 +1,13 @@
 """Applies `sql/migrations` in order, each once, whoever and however many start at the same time."""
 
+import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -15,9 +20,13 @@ DIRECTORY = (
     / "migrations"
 )
 NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql", re.ASCII)
+OUTSIDE = "-- outside a transaction"  # the first line of a migration that Postgres refuses to run inside one
+END_OF_STATEMENT = re.compile(r";[ \t]*$", re.MULTILINE)
 LOCK = 7_155_203_011  # any constant of our own will do: only one migrator may run at a time
 PATIENCE = 60.0  # seconds to wait for another migrator
-TAKE_LOCK = "SELECT pg_advisory_xact_lock($1)"
+STEP = 0.1  # seconds between two tries to take the lock
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+NEVER_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 LEDGER = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
         name text PRIMARY KEY,
@@ -29,46 +38,88 @@ HAS_LEDGER = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 APPLIED = "SELECT name, sha256 FROM schema_migrations"
 ENTER = "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"
 
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
 
 async def migrate(url: str, *, dry: bool = False) -> list[str]:
-    """Bring the schema up to date in one transaction; the names of what was (or, when dry, would be) applied.
+    """Bring the schema up to date; the names of what was (or, when dry, would be) applied.
 
-    The lock belongs to the transaction, so a killed migrator leaves nothing behind, and PgBouncer may stand between.
-    Raises ConfigurationError when a migration was changed after it was applied.
+    Neighbours are applied in one transaction, except for those whose first line is OUTSIDE: their statements run one
+    by one, and must be able to begin again after an interruption.
+    Raises ConfigurationError when a migration was changed after it was applied, TimeoutError when another migrator holds
+    the lock for too long.
     """
+    async with _connected(url) as guard, _the_only_migrator(guard), _connected(url) as connection:
+        kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
+        pending = _pending({row["name"]: row["sha256"] for row in kept})
+        if not dry:  # a service's own role may not be allowed to make tables
+            for is_outside, group in groupby(pending, key=lambda one: one.script.startswith(OUTSIDE)):
+                await (_apply_one_by_one if is_outside else _apply_together)(connection, list(group))
+        return [one.name for one in pending]
+
+
+class Migration(NamedTuple):
+    name: str
+    script: str
+    digest: bytes
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Connection]:
     connection = await postgres.connect(url, timeout=2, statement_cache_size=0)
     try:
-        async with connection.transaction():
-            await connection.execute(TAKE_LOCK, LOCK, timeout=PATIENCE)
-            if not dry:  # a service's own role may not be allowed to make tables
-                await connection.execute(LEDGER)
-            kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
-            applied = {row["name"]: row["sha256"] for row in kept}
-            return [path.name for path in _files() if await _apply(connection, path, applied, dry=dry)]
+        yield connection
     finally:
         await connection.close(timeout=2)
 
 
-def _files() -> list[Path]:
+@asynccontextmanager
+async def _the_only_migrator(guard: Connection) -> AsyncIterator[None]:
+    """Hold the lock, over a connection that does nothing else.
+
+    The lock belongs to a transaction, so a killed migrator leaves nothing behind, and PgBouncer may stand between.
+    Building an index concurrently waits for every snapshot that is older. So nobody may wait for the lock inside a
+    statement, and the transaction that holds it must keep no snapshot, as those of other isolation levels do.
+    """
+    for _ in range(int(PATIENCE / STEP)):
+        async with guard.transaction(isolation="read_committed"):
+            if await guard.fetchval(TRY_LOCK, LOCK):
+                await guard.execute(NEVER_IDLE)
+                yield
+                return
+        await asyncio.sleep(STEP)
+    raise TimeoutError
+
+
+def _pending(applied: Mapping[str, bytes]) -> list[Migration]:
     files = sorted(DIRECTORY.glob("*.sql"))
     if strange := [path.name for path in files if not NAME.fullmatch(path.name)]:
         raise ConfigurationError(f"{strange[0]}: a migration is named NNNN_what_it_does.sql")
-    return files
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    found = [Migration(name, script, hashlib.sha256(script.encode()).digest()) for name, script in scripts.items()]
+    for one in found:
+        if applied.get(one.name, one.digest) != one.digest:
+            raise ConfigurationError(f"{one.name} was changed after it was applied; write a new migration instead")
+    return [one for one in found if one.name not in applied]
 
 
-async def _apply(
-    connection: "asyncpg.Connection[asyncpg.Record]", path: Path, applied: dict[str, bytes], *, dry: bool
-) -> bool:
-    script = path.read_text(encoding="utf-8")  # noqa: ASYNC240 - a small file, before anything is served
-    digest = hashlib.sha256(script.encode()).digest()
-    if path.name in applied:
-        if applied[path.name] != digest:
-            raise ConfigurationError(f"{path.name} was changed after it was applied; write a new migration instead")
-        return False
-    if not dry:
-        try:
-            await connection.execute(script)
-        except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
-            raise ConfigurationError(f"{path.name} does not apply to this database ({type(error).__name__})") from None
-        await connection.execute(ENTER, path.name, digest)
-    return True
+async def _apply_together(connection: Connection, migrations: Sequence[Migration]) -> None:
+    async with connection.transaction():
+        await connection.execute(LEDGER)
+        for one in migrations:
+            await _execute(connection, one, one.script)
+            await connection.execute(ENTER, one.name, one.digest)
+
+
+async def _apply_one_by_one(connection: Connection, migrations: Sequence[Migration]) -> None:
+    for one in migrations:
+        for statement in filter(str.strip, END_OF_STATEMENT.split(one.script)):
+            await _execute(connection, one, statement)
+        await connection.execute(ENTER, one.name, one.digest)
+
+
+async def _execute(connection: Connection, migration: Migration, script: str) -> None:
+    try:
+        await connection.execute(script)
+    except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise ConfigurationError(f"{migration.name} does not apply to this database ({type(error).__name__})") from None

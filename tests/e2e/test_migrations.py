@@ -1,7 +1,9 @@
 """The schema comes by migrations alone: each applied once, whoever starts, and never changed afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -9,10 +11,13 @@ from redis.asyncio import Redis
 
 from service.embedded import Stores
 from service.errors import ConfigurationError
+from service.stores import migrations
 from service.stores.migrations import DIRECTORY, migrate
+from service.stores.postgres import OUTAGES
 from tests import schema
 from tests.conftest import real_settings
 from tests.e2e.ground import empty_database, operator
+from tests.patience import until
 
 ALL = sorted(path.name for path in DIRECTORY.glob("*.sql"))
 
@@ -99,3 +104,69 @@ async def test_the_schema_file_is_what_the_migrations_make(url: str) -> None:
     await migrate(url)
     made = await asyncio.to_thread(schema.dump, url)
     assert schema.FILE.read_text(encoding="utf-8") == made, "run `make schema`"
+
+
+# --- an index on a big table, built while everybody goes on writing
+
+INDEX = "0006_revocations_of_user.sql"
+BUILDING = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%CREATE INDEX CONCURRENTLY%' AND pid <> pg_backend_pid() AND state = 'active' AND datname = current_database()"
+TURNED_AWAY = "SELECT count(*) = 3 FROM pg_stat_activity WHERE query = 'COMMIT;' AND datname = current_database()"
+IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('revocations_of_user')"
+END = "INSERT INTO revocations VALUES ('one', gen_random_uuid(), now(), now())"
+
+
+@dataclass(frozen=True)
+class Building:
+    """An index that is being built and cannot be finished, because an older transaction goes on."""
+
+    migrating: "asyncio.Task[list[str]]"
+    bystander: "asyncpg.Connection[asyncpg.Record]"
+    let_it_finish: Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+async def building(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Building]:
+    for name in ALL[: ALL.index(INDEX)]:
+        (tmp_path / name).write_bytes((DIRECTORY / name).read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "DIRECTORY", tmp_path)
+        await migrate(url)
+    older, bystander = await asyncpg.connect(url), await asyncpg.connect(url)
+    snapshot = older.transaction(isolation="repeatable_read")
+    await snapshot.start()
+    await older.execute("SELECT count(*) FROM users")
+    migrating = asyncio.create_task(migrate(url))
+    await until(lambda: bystander.fetchval(BUILDING), within=30)
+    yield Building(migrating, bystander, snapshot.rollback)
+    await asyncio.wait([migrating])
+    await older.close()
+    await bystander.close()
+
+
+async def test_sessions_end_while_the_index_of_endings_is_built(building: Building) -> None:
+    await building.bystander.execute("SET lock_timeout = '5s'")
+    await building.bystander.execute(END)
+    await building.bystander.execute("DELETE FROM revocations")
+    assert not building.migrating.done()
+    await building.let_it_finish()
+    assert INDEX in await building.migrating
+    assert await building.bystander.fetchval(IS_VALID)
+
+
+async def test_a_build_that_was_interrupted_is_begun_again(building: Building, url: str) -> None:
+    await building.bystander.execute("SELECT pg_terminate_backend($1)", await building.bystander.fetchval(BUILDING))
+    with pytest.raises(OUTAGES):
+        await building.migrating
+    assert await building.bystander.fetchval(IS_VALID) is False
+    assert INDEX not in await entered(url)
+    await building.let_it_finish()
+    assert INDEX in await migrate(url)
+    assert await building.bystander.fetchval(IS_VALID)
+
+
+async def test_migrators_that_wait_do_not_keep_the_index_from_being_built(building: Building, url: str) -> None:
+    others = [asyncio.create_task(migrate(url)) for _ in range(3)]
+    await until(lambda: building.bystander.fetchval(TURNED_AWAY), within=30)
+    await building.let_it_finish()
+    assert INDEX in await building.migrating
+    assert await asyncio.gather(*others) == [[]] * 3
