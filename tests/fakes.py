@@ -185,8 +185,9 @@ class FakeRevocations:
     async def forget(self) -> None:
         self.rows = {key: one for key, one in self.rows.items() if one.forget_at > self._ambient.now()}
 
-    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
-        return [one for one in self.rows.values() if one.user_id == user_id]
+    async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
+        found = [one for one in self.rows.values() if one.user_id == user_id and one.session_id > after]
+        return sorted(found, key=lambda one: one.session_id)[:limit]
 
     @asynccontextmanager
     async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:

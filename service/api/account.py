@@ -1,10 +1,12 @@
 """What members ask about themselves, and what they change."""
 
+from collections.abc import AsyncIterator, Sequence
+
 from aiohttp import web
 
 from service.api import bodies, payloads, replies
 from service.api.context import SERVICES, note_source, visitor_of
-from service.domain.models import Caller, Member, Session
+from service.domain.models import Caller, Member, Revocation, Session
 
 
 async def me(request: web.Request, who: Member) -> web.Response:
@@ -63,22 +65,36 @@ async def close(request: web.Request, caller: Caller) -> web.Response:
 async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(Member(caller.user_id, caller.claims.email))
-    held, ended = await services.sessions.all_of(caller), await services.sessions.ended(caller)
-    return replies.answer(
-        payloads.Export(
-            user_id=user.id,
-            email=user.email,
-            canonical_email=user.canonical_email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            created_at=user.created_at,
-            password_changed_at=user.password_changed_at,
-            sessions=[_shown(one, caller) for one in held],
-            ended_sessions=[
-                payloads.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in ended
-            ],
-        )
+    held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
+    beginning = payloads.Export(
+        user_id=user.id,
+        email=user.email,
+        canonical_email=user.canonical_email,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        created_at=user.created_at,
+        password_changed_at=user.password_changed_at,
+        sessions=[_shown(one, caller) for one in held],
+        ended_sessions=[],
     )
+    first: Sequence[Revocation] = await anext(ended, [])  # an outage can be told as long as nothing is sent
+    return replies.stream(request, _exported(beginning, first, ended))
+
+
+async def _exported(
+    beginning: payloads.Export, first: Sequence[Revocation], others: AsyncIterator[Sequence[Revocation]]
+) -> AsyncIterator[bytes]:
+    """The document in pieces, of which one at a time is in memory: the ended sessions may be any number."""
+    end = b"]}"  # of the last field, the list of ended sessions
+    yield beginning.model_dump_json(by_alias=True).encode().removesuffix(end) + _listed(first)
+    async for page in others:
+        yield b"," + _listed(page)
+    yield end
+
+
+def _listed(page: Sequence[Revocation]) -> bytes:
+    shown = [payloads.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in page]
+    return payloads.ENDED_SESSIONS.dump_json(shown, by_alias=True)[1:-1]
 
 
 def _shown(session: Session, caller: Caller) -> payloads.Session:

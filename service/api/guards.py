@@ -1,12 +1,15 @@
 """Who may call: each guard turns a handler that needs somebody into one that aiohttp can mount."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from enum import Enum
+from typing import Literal
 
 from aiohttp import hdrs, web
 from multidict import istr
 
 from service.api.context import SERVICES, visitor_of
 from service.domain.models import Caller, Member
+from service.domain.throttle import CallPolicy
 from service.errors import InvalidTokenError, MalformedRequestError
 
 API_KEY = istr("x-api-key")
@@ -16,19 +19,38 @@ CallerHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 MemberHandler = Callable[[web.Request, Member], Awaitable[web.StreamResponse]]
 
 
-def bearer(handler: CallerHandler) -> Handler:
-    """Only with a valid id token; an API key opens nothing here."""
+class Cost(Enum):
+    """What keeps one caller from taking what the others need. Each guard asks for it, so no call goes without."""
+
+    LIST = "counted by the guard, with throttle.session_list"
+    END = "counted by the guard, with throttle.session_end"
+    EXPORT = "counted by the guard, with throttle.export"
+    ROTATION = "counted by the domain, with throttle.api_key_rotation"
+    PASSWORD = "the limits of logins and the fair shares of the password queue"  # noqa: S105 - a name
+    ONCE = "it ends the session that may call it"
+    LOOK_UPS = "a fixed number of look-ups by key, which travel with those of others"
+
+
+COUNTED: Mapping[Cost, CallPolicy] = {Cost.LIST: "session-list", Cost.END: "session-end", Cost.EXPORT: "export"}
+
+
+def bearer(handler: CallerHandler, cost: Cost) -> Handler:
+    """Only with a valid id token; an API key opens nothing here. Raises RateLimitedError."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         token, key = _credentials(request)
         if token is None:
             raise InvalidTokenError(presented=key is not None)
-        return await handler(request, await request.app[SERVICES].sessions.caller(token))
+        sessions = request.app[SERVICES].sessions
+        caller = await sessions.caller(token)
+        if policy := COUNTED.get(cost):
+            await sessions.throttle.call(policy, visitor_of(request), caller)
+        return await handler(request, caller)
 
     return guarded
 
 
-def member(handler: MemberHandler) -> Handler:
+def member(handler: MemberHandler, _: Literal[Cost.LOOK_UPS]) -> Handler:
     """With a valid id token or a valid API key."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
@@ -44,7 +66,7 @@ def member(handler: MemberHandler) -> Handler:
     return guarded
 
 
-def resource_server(handler: Handler) -> Handler:
+def resource_server(handler: Handler, _: Literal[Cost.LOOK_UPS]) -> Handler:
     """With the credential of a resource server, in HTTP Basic."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -162,6 +162,9 @@ class EndedSession(Payload):
     remembered_until: datetime
 
 
+ENDED_SESSIONS = TypeAdapter(list[EndedSession])
+
+
 class Export(Payload):
     """Everything that is stored about a user, but for the password's hash and the key's seal."""
 
@@ -173,7 +176,7 @@ class Export(Payload):
     created_at: datetime
     password_changed_at: datetime
     sessions: list[Session]
-    ended_sessions: list[EndedSession]
+    ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
 
 class SignedIn(Payload):

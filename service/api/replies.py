@@ -1,7 +1,7 @@
 """Every answer: refusals spoken once, as RFC 9457 problems with the headers their status obliges, and the good ones."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
@@ -9,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion11
 from pydantic import BaseModel
 
 from service import errors
@@ -127,6 +128,17 @@ def answer(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         content_type="application/json",
         charset="utf-8",
     )
+
+
+def stream(request: web.BaseRequest, pieces: AsyncIterator[bytes]) -> web.Response:
+    """A document whose pieces are made while it is sent, as fast as its reader takes them.
+
+    What fails on the way ends the connection before the document does, so that nobody takes a part for the whole.
+    """
+    response = web.Response(body=pieces, content_type="application/json", charset="utf-8")
+    if request.version < HttpVersion11:  # no chunks there: the end of the connection is the end of the document
+        response.force_close()
+    return response
 
 
 def _violated(policy: ShownPolicy) -> str:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from service.api import account, auth, docs, gate, introspection, ops, payloads, trust
-from service.api.guards import bearer, member, resource_server
+from service.api.guards import Cost, bearer, member, resource_server
 from service.api.operations import Access, Operation, Returns
 from service.errors import (
     EmailTakenError,
@@ -78,39 +78,43 @@ OPEN = (
 
 BEARER = (
     Operation(
-        method="POST", path="/auth/logout", handler=bearer(auth.logout), summary="End the session, on every instance",
-        takes=payloads.Logout, returns=Returns(body=payloads.Message), access=Access.BEARER,
+        method="POST", path="/auth/logout", handler=bearer(auth.logout, Cost.ONCE), access=Access.BEARER,
+        summary="End the session, on every instance", takes=payloads.Logout, returns=Returns(body=payloads.Message),
         refuses=(InvalidAccessTokenError, TokenMismatchError, UnavailableError),
     ),
     Operation(
-        method="GET", path="/auth/sessions", handler=bearer(account.sessions), summary="My sessions, the oldest first",
-        returns=Returns(body=payloads.Sessions), access=Access.BEARER, refuses=(UnavailableError,),
+        method="GET", path="/auth/sessions", handler=bearer(account.sessions, Cost.LIST), access=Access.BEARER,
+        summary="My sessions, the oldest first", returns=Returns(body=payloads.Sessions),
+        refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="DELETE", path="/auth/sessions", handler=bearer(account.end_sessions), access=Access.BEARER,
+        method="DELETE", path="/auth/sessions", handler=bearer(account.end_sessions, Cost.END), access=Access.BEARER,
         summary="End all my sessions but this one; with ?everywhere=true this one too",
-        returns=NOTHING, refuses=(UnavailableError,),
+        returns=NOTHING, refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="DELETE", path="/auth/sessions/{sessionId}", handler=bearer(account.end_session), access=Access.BEARER,
-        summary="End one of my sessions", returns=NOTHING, refuses=(NotFoundError, UnavailableError),
+        method="DELETE", path="/auth/sessions/{sessionId}", handler=bearer(account.end_session, Cost.END),
+        access=Access.BEARER, summary="End one of my sessions", returns=NOTHING,
+        refuses=(NotFoundError, RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="POST", path="/auth/password", handler=bearer(account.change_password), access=Access.BEARER,
-        summary="Change my password; every other session of mine is over", takes=payloads.ChangePassword,
-        returns=Returns(body=payloads.Message), refuses=(InvalidCredentialsError, *HASHING),
+        method="POST", path="/auth/password", handler=bearer(account.change_password, Cost.PASSWORD),
+        access=Access.BEARER, summary="Change my password; every other session of mine is over",
+        takes=payloads.ChangePassword, returns=Returns(body=payloads.Message),
+        refuses=(InvalidCredentialsError, *HASHING),
     ),
     Operation(
-        method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key), summary="Replace my API key",
-        returns=Returns(body=payloads.ApiKey), access=Access.BEARER, refuses=(RateLimitedError, UnavailableError),
+        method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key, Cost.ROTATION),
+        access=Access.BEARER, summary="Replace my API key", returns=Returns(body=payloads.ApiKey),
+        refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="GET", path="/auth/export", handler=bearer(account.export), access=Access.BEARER,
+        method="GET", path="/auth/export", handler=bearer(account.export, Cost.EXPORT), access=Access.BEARER,
         summary="Everything that is stored about me", returns=Returns(body=payloads.Export),
-        refuses=(UnavailableError,),
+        refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="DELETE", path="/auth/me", handler=bearer(account.close), access=Access.BEARER,
+        method="DELETE", path="/auth/me", handler=bearer(account.close, Cost.PASSWORD), access=Access.BEARER,
         summary="Remove my account", takes=payloads.CloseAccount, returns=NOTHING,
         refuses=(InvalidCredentialsError, *HASHING),
     ),
@@ -118,11 +122,11 @@ BEARER = (
 
 MEMBER = (
     Operation(
-        method="GET", path="/auth/me", handler=member(account.me), summary="Who I am",
+        method="GET", path="/auth/me", handler=member(account.me, Cost.LOOK_UPS), summary="Who I am",
         returns=Returns(body=payloads.Profile), access=Access.MEMBER, refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="GET", path="/auth/verify", handler=member(gate.verify),
+        method="GET", path="/auth/verify", handler=member(gate.verify, Cost.LOOK_UPS),
         summary="Who I am, as X-Auth-User-Id and X-Auth-Email: for reverse proxies", access=Access.MEMBER,
         returns=Returns(HTTPStatus.NO_CONTENT, media_type=""), refuses=(RateLimitedError, UnavailableError),
     ),
@@ -130,7 +134,7 @@ MEMBER = (
 
 RESOURCE_SERVER = (
     Operation(
-        method="POST", path="/auth/introspect", handler=resource_server(introspection.introspect),
+        method="POST", path="/auth/introspect", handler=resource_server(introspection.introspect, Cost.LOOK_UPS),
         summary="What a token is good for (RFC 7662)", takes=payloads.Token, takes_form=True,
         returns=Returns(body=payloads.Introspected), access=Access.RESOURCE_SERVER,
         refuses=(InvalidClientError, RateLimitedError, UnavailableError),

@@ -114,8 +114,8 @@ class Revocations(Protocol):
     async def forget(self) -> None:
         """Drop what may be forgotten by now."""
 
-    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
-        """What is remembered of a user's ended sessions."""
+    async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
+        """What is remembered of a user's ended sessions: the first `limit` behind a session id, by their ids."""
 
     async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
         """Remember that sessions are over; for how long from now their tokens must be denied.

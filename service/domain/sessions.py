@@ -1,7 +1,7 @@
 """Logging in, staying in, logging out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from service.ambient import Ambient
@@ -113,12 +113,13 @@ class Sessions:
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
-        ended = {one.session_id for one in await self.endings.of_user(caller.user_id)}
-        return [one for one in await self.stored.all_of(caller.user_id, self.ambient.now()) if one.id not in ended]
+        held = await self.stored.all_of(caller.user_id, self.ambient.now())
+        ended = await asyncio.gather(*(self.endings.was_ended(one.id) for one in held))
+        return [one for one, is_over in zip(held, ended, strict=True) if not is_over]
 
-    async def ended(self, caller: Caller) -> Sequence[Revocation]:
-        """The caller's sessions that are over and not forgotten yet."""
-        return await self.endings.of_user(caller.user_id)
+    def ended(self, caller: Caller) -> AsyncIterator[Sequence[Revocation]]:
+        """The caller's sessions that are over and not forgotten yet, page by page."""
+        return self.endings.of_user(caller.user_id)
 
     async def end_one(self, caller: Caller, session_id: str) -> None:
         """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""

@@ -22,14 +22,16 @@ from typing import Literal, Protocol, get_args
 from uuid import UUID
 
 from service.domain.events import Event, Events, Name, Outcome
-from service.domain.models import Visitor
+from service.domain.models import Caller, Visitor
+from service.domain.turns import Turns
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
 
 IN_FLIGHT = 4
+CallPolicy = Literal["session-list", "session-end", "export"]
 Policy = Literal[
-    "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation"
+    "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
 ]  # fmt: skip
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -173,6 +175,13 @@ class Throttle:
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
         await self._take("api-key-rotation", of_user, visitor=visitor)
 
+    async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
+        """Counted by session, so that a stolen one uses up no other's share; exports are counted by user."""
+        rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
+        row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
+        rate = rates.get(decision, self._settings.export)
+        await self._take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
+
     async def _take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
         if self._is_free(visitor):
             return
@@ -213,31 +222,6 @@ class Throttle:
         # A source is an IPv4 address or an IPv6 /64, so an exempt network narrower than that exempts the whole /64.
         source = ip_network(visitor.source)
         return any(source.overlaps(network) for network in self._settings.exempt)
-
-
-class Turns:
-    """At most so many at a time per name, first come, first served; nothing is remembered of names without a holder."""
-
-    def __init__(self, at_a_time: int) -> None:
-        self._at_a_time = at_a_time
-        self._semaphores: dict[str, asyncio.Semaphore] = {}
-        self._users: Counter[str] = Counter()
-
-    def are_taken(self, name: str) -> bool:
-        semaphore = self._semaphores.get(name)
-        return semaphore is not None and semaphore.locked()
-
-    @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
-        semaphore = self._semaphores.setdefault(name, asyncio.Semaphore(self._at_a_time))
-        self._users[name] += 1
-        try:
-            async with semaphore:
-                yield
-        finally:
-            self._users[name] -= 1
-            if not self._users[name]:
-                del self._users[name], self._semaphores[name]
 
 
 def _limited(refusal: Refusal, name: str, rate: Rate) -> RateLimitedError:

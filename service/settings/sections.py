@@ -113,6 +113,9 @@ class Throttle(Section):
     refresh_unknown: RateSetting = Rate(quota=10, window=timedelta(minutes=1))
     api_key_unknown: RateSetting = Rate(quota=20, window=timedelta(minutes=1))
     api_key_rotation: RateSetting = Rate(quota=30, window=timedelta(hours=1))
+    session_list: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
+    session_end: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
+    export: RateSetting = Rate(quota=10, window=timedelta(hours=1))
     exempt: Networks = ()
 
 

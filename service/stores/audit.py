@@ -32,7 +32,9 @@ OF_USER = f"""
 FORGET = """
     WITH gone AS (
         DELETE FROM audit_events
-        WHERE id IN (SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ))
         RETURNING id
     )
     SELECT count(*) AS count FROM gone

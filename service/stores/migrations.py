@@ -46,8 +46,8 @@ async def migrate(url: str, *, dry: bool = False) -> list[str]:
 
     Neighbours are applied in one transaction, except for those whose first line is OUTSIDE: their statements run one
     by one, and must be able to begin again after an interruption.
-    Raises ConfigurationError when a migration was changed after it was applied, TimeoutError when another migrator holds
-    the lock for too long.
+    Raises ConfigurationError when a migration was changed after it was applied, TimeoutError when another migrator
+    holds the lock for too long.
     """
     async with _connected(url) as guard, _the_only_migrator(guard), _connected(url) as connection:
         kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []

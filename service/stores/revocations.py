@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from service.domain.batches import Batch
 from service.domain.models import Ended, Passage, Place, Revocation
@@ -14,6 +17,7 @@ from service.stores.postgres import Postgres
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
 PATIENCE = 10.0  # seconds: an hour of endings may be many, and another instance may be restoring them
 STEP = 0.05  # seconds between two tries to be the one that restores
+AT_ONCE = 2_000  # rows that one statement removes or recalls: a fraction of the database's patience
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 # The clock of Postgres alone says when a denial ends and when it may be forgotten: instances' clocks differ. Sessions
 # whose tokens are denied by their keys ($3 is 0) need no denial of their own. A refresh that an ending overtakes may
@@ -38,10 +42,31 @@ INSERT = """
     )
     SELECT denied_until - now() AS denied_for FROM ends
 """
-FORGET = "DELETE FROM revocations WHERE forget_at <= now()"
-ALL = "SELECT session_id, user_id, denied_until, forget_at FROM revocations"
-OF_USER = f"{ALL} WHERE user_id = $1"
-DENIED = "SELECT session_id, denied_until - now() AS denied_for FROM revocations WHERE denied_until > now()"
+FORGET = """
+    WITH gone AS (
+        DELETE FROM revocations
+        WHERE session_id = ANY (ARRAY(
+            SELECT session_id FROM revocations WHERE forget_at <= now() ORDER BY forget_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING session_id
+    )
+    SELECT count(*) AS count FROM gone
+"""
+_COLUMNS = "session_id, user_id, denied_until, forget_at"
+OF_USER = f"""
+    SELECT {_COLUMNS}
+    FROM revocations
+    WHERE user_id = $1 AND session_id > $2
+    ORDER BY session_id
+    LIMIT $3
+"""  # noqa: S608 - our own column names
+DENIED = """
+    SELECT session_id, denied_until, denied_until - now() AS denied_for
+    FROM revocations
+    WHERE denied_until > now() AND (denied_until, session_id) > ($1, $2)
+    ORDER BY denied_until, session_id
+    LIMIT $3
+"""
 WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
 # A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each
@@ -83,10 +108,13 @@ class PostgresRevocations:
         return await self._questions.ask(session_id)
 
     async def forget(self) -> None:
-        await self._postgres.execute(FORGET)
+        while True:
+            row = await self._postgres.fetchrow(FORGET, AT_ONCE)
+            if row is None or row["count"] < AT_ONCE:
+                return
 
-    async def of_user(self, user_id: UUID) -> Sequence[Revocation]:
-        return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id)]
+    async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
+        return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id, after, limit)]
 
     async def after(self, place: Place, limit: int) -> Passage:
         rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
@@ -99,8 +127,7 @@ class PostgresRevocations:
         for _ in range(int(PATIENCE / STEP)):
             async with self._postgres.connection() as connection, connection.transaction():
                 if await connection.fetchval(TRY_LOCK, LOCK):
-                    rows = await connection.fetch(DENIED, timeout=PATIENCE)
-                    yield {row["session_id"]: row["denied_for"] for row in rows}
+                    yield await _denied(connection)
                     return
             await asyncio.sleep(STEP)
         raise TimeoutError
@@ -108,3 +135,13 @@ class PostgresRevocations:
     async def _which(self, session_ids: Sequence[str]) -> list[bool]:
         ended = {row["session_id"] for row in await self._postgres.fetch(WHICH, list(session_ids))}
         return [session_id in ended for session_id in session_ids]
+
+
+async def _denied(connection: "PoolConnectionProxy[asyncpg.Record]") -> dict[str, timedelta]:
+    """Page by page: one statement that reads them all could outlast its time limit for ever."""
+    found: dict[str, timedelta] = {}
+    last = datetime(1970, 1, 1, tzinfo=UTC), ""
+    while rows := await connection.fetch(DENIED, *last, AT_ONCE):
+        found |= {row["session_id"]: row["denied_for"] for row in rows}
+        last = rows[-1]["denied_until"], rows[-1]["session_id"]
+    return found

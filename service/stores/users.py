@@ -16,17 +16,17 @@ _COLUMNS = (
     "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
     " disabled_at"
 )
+_FIELDS = _COLUMNS.split(", ")
 INSERT = f"""
     INSERT INTO users ({_COLUMNS}, api_key_digest)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """  # noqa: S608 - our own column names
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
 BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
-BY_API_KEY = f"""
-    SELECT {_COLUMNS}
+BY_API_KEYS = f"""
+    SELECT {_COLUMNS}, api_key_digest, earlier_api_key_digest, earlier_api_key_until
     FROM users
-    WHERE api_key_digest = ANY($1::bytea[])
-        OR (earlier_api_key_digest = ANY($1::bytea[]) AND earlier_api_key_until > $2)
+    WHERE api_key_digest = ANY($1::bytea[]) OR earlier_api_key_digest = ANY($1::bytea[])
 """  # noqa: S608 - as above
 SET_API_KEY = """
     UPDATE users
@@ -64,6 +64,7 @@ class PostgresUsers:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
         self._by_id = Batch(self._by_ids)
+        self._by_api_key = Batch(self._by_api_keys)
 
     async def add(self, user: User, api_key_digest: bytes) -> None:
         try:
@@ -85,7 +86,7 @@ class PostgresUsers:
         return await self._by_id.ask(user_id)
 
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
-        return _user(await self._postgres.fetchrow(BY_API_KEY, digests, now))
+        return await self._by_api_key.ask((digests, now))
 
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
@@ -126,6 +127,22 @@ class PostgresUsers:
         found = {row["id"]: _user(row) for row in rows}
         return [found.get(user_id) for user_id in user_ids]
 
+    async def _by_api_keys(self, questions: Sequence[tuple[Sequence[bytes], datetime]]) -> list[User | None]:
+        rows = await self._postgres.fetch(BY_API_KEYS, list({one for digests, _ in questions for one in digests}))
+        held = {row["api_key_digest"]: row for row in rows}
+        earlier = {row["earlier_api_key_digest"]: row for row in rows}
+
+        def answer(digests: Sequence[bytes], now: datetime) -> User | None:
+            for digest in digests:
+                if row := held.get(digest):
+                    return _user(row)
+                if (row := earlier.get(digest)) and row["earlier_api_key_until"] > now:
+                    return _user(row)
+            return None
+
+        return [answer(digests, now) for digests, now in questions]
+
 
 def _user(row: asyncpg.Record | None) -> User | None:
-    return User(**row) if row else None
+    """Of a row that holds a user's columns, and may hold others."""
+    return User(**{name: row[name] for name in _FIELDS}) if row else None

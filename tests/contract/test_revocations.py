@@ -94,7 +94,7 @@ async def test_sessions_whose_tokens_are_denied_otherwise_are_remembered_but_not
     assert await end(memory.revocations, one, token_life=timedelta(0)) == timedelta(0)
     assert await recalled(memory.revocations) == {}
     assert await memory.revocations.has("one")
-    assert [held.session_id for held in await memory.revocations.of_user(one.user_id)] == ["one"]
+    assert [held.session_id for held in await memory.revocations.of_user(one.user_id, "", 9)] == ["one"]
 
 
 async def test_a_token_of_longer_settings_is_denied_to_its_very_end(memory: Memory) -> None:
@@ -154,5 +154,5 @@ async def test_what_is_remembered_of_a_user_is_theirs_alone(revocations: Revocat
     one, other = ended("one"), ended("other")
     await end(revocations, one, other)
     await end(revocations, Ended("two", one.user_id))
-    assert sorted(held.session_id for held in await revocations.of_user(one.user_id)) == ["one", "two"]
-    assert list(await revocations.of_user(FakeAmbient().new_uuid())) == []
+    assert sorted(held.session_id for held in await revocations.of_user(one.user_id, "", 9)) == ["one", "two"]
+    assert list(await revocations.of_user(FakeAmbient().new_uuid(), "", 9)) == []

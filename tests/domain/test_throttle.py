@@ -10,7 +10,8 @@ from redis.asyncio.client import Pipeline
 from structlog.testing import capture_logs
 
 from service.domain.models import Visitor
-from service.domain.throttle import IN_FLIGHT, Turns
+from service.domain.throttle import IN_FLIGHT
+from service.domain.turns import Turns
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
