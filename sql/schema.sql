@@ -109,10 +109,10 @@ CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHER
 
 CREATE INDEX pending_endings_due_at ON pending_endings USING btree (due_at);
 
-CREATE INDEX revocations_denied_until ON revocations USING btree (denied_until);
-
 CREATE INDEX revocations_entered_by ON revocations USING btree (entered_by, session_id);
 
 CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);
+
+CREATE INDEX revocations_in_force ON revocations USING btree (denied_until, session_id, entered_by);
 
 CREATE INDEX revocations_of_user ON revocations USING btree (user_id, session_id);

@@ -22,10 +22,20 @@ INSERT = f"""
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - our own column names
 LATEST = f"SELECT {_COLUMNS} FROM audit_events WHERE at >= $1 ORDER BY at DESC, id LIMIT $2"  # noqa: S608 - as above
+# Two questions, each in the order of its index: as one it would read all that ever happened to the user.
 OF_USER = f"""
     SELECT {_COLUMNS}
-    FROM audit_events
-    WHERE (user_id = $1 OR (account = $2 AND account <> '')) AND at >= $3
+    FROM (
+        (SELECT {_COLUMNS} FROM audit_events WHERE user_id = $1 AND at >= $3 ORDER BY at DESC, id LIMIT $4)
+        UNION
+        (
+            SELECT {_COLUMNS}
+            FROM audit_events
+            WHERE account = $2 AND account <> '' AND at >= $3
+            ORDER BY at DESC, id
+            LIMIT $4
+        )
+    ) AS of_user
     ORDER BY at DESC, id
     LIMIT $4
 """  # noqa: S608 - as above

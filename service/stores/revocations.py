@@ -46,7 +46,8 @@ FORGET = """
     WITH gone AS (
         DELETE FROM revocations
         WHERE session_id = ANY (ARRAY(
-            SELECT session_id FROM revocations WHERE forget_at <= now() ORDER BY forget_at LIMIT $1 FOR UPDATE SKIP LOCKED
+            SELECT session_id FROM revocations WHERE forget_at <= now() ORDER BY forget_at LIMIT $1
+            FOR UPDATE SKIP LOCKED
         ))
         RETURNING session_id
     )
@@ -70,7 +71,8 @@ DENIED = """
 WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
 # A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each
-# is a server that was started at another time.
+# is a server that was started at another time. Denials that have lapsed come too: to pass over them here could mean to
+# read a month of them.
 AFTER = """
     SELECT settled.place::text AS settled, settled.era, found.*
     FROM (
@@ -79,12 +81,19 @@ AFTER = """
             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS era
     ) AS settled
     LEFT JOIN LATERAL (
-        SELECT entered_by::text AS place, session_id, denied_until
+        SELECT entered_by::text AS place, session_id, denied_until, denied_until > now() AS in_force
         FROM revocations
-        WHERE (entered_by, session_id) > ($1::text::xid8, $2::text) AND denied_until > now()
+        WHERE (entered_by, session_id) > ($1::text::xid8, $2::text)
         ORDER BY entered_by, revocations.session_id
         LIMIT $3
     ) AS found ON true
+"""
+# Without the fence Postgres would take the first row in the feed's order that is in force, and read all before it.
+IN_FORCE = """
+    SELECT min(entered_by)::text AS place
+    FROM (
+        SELECT entered_by FROM revocations WHERE denied_until > now() AND entered_by >= $1::text::xid8 OFFSET 0
+    ) AS in_force
 """
 
 
@@ -117,9 +126,23 @@ class PostgresRevocations:
         return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id, after, limit)]
 
     async def after(self, place: Place, limit: int) -> Passage:
-        rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
-        entries = [(Place(int(row["place"]), row["session_id"]), row["denied_until"]) for row in rows if row["place"]]
-        return Passage(entries, Place(int(rows[0]["settled"])), rows[0]["era"])
+        entries: list[tuple[Place, datetime]] = []
+        first: asyncpg.Record | None = None
+        while True:
+            rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
+            first = first or rows[0]  # what was settled before the first look was settled before all
+            found = [row for row in rows if row["place"]]
+            in_force = [(_place(row), row["denied_until"]) for row in found if row["in_force"]]
+            entries += in_force
+            if len(found) < limit or len(entries) >= limit:
+                break
+            place = _place(found[-1])
+            if len(in_force) < limit / 2:
+                row = await self._postgres.fetchrow(IN_FORCE, str(place.transaction))
+                if row is None or row["place"] is None:
+                    break
+                place = max(place, Place(int(row["place"])))
+        return Passage(entries[:limit], Place(int(first["settled"])), first["era"])
 
     @asynccontextmanager
     async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:
@@ -135,6 +158,10 @@ class PostgresRevocations:
     async def _which(self, session_ids: Sequence[str]) -> list[bool]:
         ended = {row["session_id"] for row in await self._postgres.fetch(WHICH, list(session_ids))}
         return [session_id in ended for session_id in session_ids]
+
+
+def _place(row: asyncpg.Record) -> Place:
+    return Place(int(row["place"]), row["session_id"])
 
 
 async def _denied(connection: "PoolConnectionProxy[asyncpg.Record]") -> dict[str, timedelta]:

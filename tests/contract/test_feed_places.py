@@ -71,6 +71,24 @@ async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: Revocation
     assert seen == ["a1", "a2", "a3", "b1", "b2", "b3", "c1", "c2", "c3"]
 
 
+async def test_lapsed_denials_are_passed_over_however_many_and_wherever_they_stand(revocations: Revocations) -> None:
+    lapsed, over = (f"lapsed {number}" for number in range(100)), timedelta(0)
+    for name in ("a", "b", "c"):
+        await end(revocations, *(next(lapsed) for _ in range(7)), denied_for=over)
+        await end(revocations, name)
+        await end(revocations, next(lapsed), denied_for=over)
+        await end(revocations, name * 2)
+    await end(revocations, *(next(lapsed) for _ in range(7)), denied_for=over)
+    for limit in (1, 2, 3, MANY):
+        seen: list[str] = []
+        place = START
+        while len(entries := (await revocations.after(place, limit)).entries) == limit:
+            seen += [here.session_id for here, _ in entries]
+            place = entries[-1][0]
+        seen += [here.session_id for here, _ in entries]
+        assert seen == ["a", "aa", "b", "bb", "c", "cc"], limit
+
+
 async def test_a_row_that_is_committed_late_is_never_passed_by(
     embedded: Stores, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from service.domain.models import Ended
 from service.domain.ports import Revocations
 from service.embedded import Stores
+from service.stores import revocations as store
 from service.stores.revocations import PostgresRevocations
 from tests.builders import FakeAmbient
 from tests.contract.conftest import Memory
@@ -70,6 +71,19 @@ async def test_what_may_be_forgotten_is_forgotten_and_nothing_else(memory: Memor
     await memory.revocations.forget()
     assert await memory.revocations.has("long")
     assert not await memory.revocations.has("short")
+
+
+async def test_what_is_forgotten_or_recalled_in_portions_is_all_of_it(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "AT_ONCE", 3)
+    await end(memory.revocations, *(ended(f"short {number}") for number in range(10)), session_life=HOUR)
+    await end(memory.revocations, *(ended(f"long {number}") for number in range(9)), token_life=2 * HOUR)
+    assert len(await recalled(memory.revocations)) == 19
+    await memory.advance(HOUR)
+    await memory.revocations.forget()
+    assert (await recalled(memory.revocations)).keys() == {f"long {number}" for number in range(9)}
+    assert not await memory.revocations.has("short 9")
 
 
 async def test_an_ending_is_remembered_for_as_long_as_the_session_might_come_back(memory: Memory) -> None:
@@ -156,3 +170,10 @@ async def test_what_is_remembered_of_a_user_is_theirs_alone(revocations: Revocat
     await end(revocations, Ended("two", one.user_id))
     assert sorted(held.session_id for held in await revocations.of_user(one.user_id, "", 9)) == ["one", "two"]
     assert list(await revocations.of_user(FakeAmbient().new_uuid(), "", 9)) == []
+
+
+async def test_a_user_s_endings_come_page_by_page(revocations: Revocations) -> None:
+    user = FakeAmbient().new_uuid()
+    await end(revocations, *(Ended(name, user) for name in "edcba"), ended("other"))
+    for after, names in (("", ["a", "b"]), ("b", ["c", "d"]), ("d", ["e"])):
+        assert [one.session_id for one in await revocations.of_user(user, after, 2)] == names

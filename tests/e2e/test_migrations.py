@@ -108,7 +108,7 @@ async def test_the_schema_file_is_what_the_migrations_make(url: str) -> None:
 
 # --- an index on a big table, built while everybody goes on writing
 
-INDEX = "0006_revocations_of_user.sql"
+INDEX = "0006_revocation_indexes.sql"
 BUILDING = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%CREATE INDEX CONCURRENTLY%' AND pid <> pg_backend_pid() AND state = 'active' AND datname = current_database()"
 TURNED_AWAY = "SELECT count(*) = 3 FROM pg_stat_activity WHERE query = 'COMMIT;' AND datname = current_database()"
 IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('revocations_of_user')"

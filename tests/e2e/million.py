@@ -1,0 +1,73 @@
+"""A database with a million rows in every table that grows with users, as a busy site has after a month."""
+
+import asyncio
+
+import asyncpg
+
+from service.stores.migrations import migrate
+
+ROWS = 1_000_000
+BIG = ("users", "revocations", "audit_events")
+HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
+# Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
+# forgotten; of three months of events the first day has outlived its time.
+FILL = {
+    "users": """
+        INSERT INTO users
+        SELECT md5(i::text)::uuid, 'u' || i || '@example.com', 'u' || i || '@example.com', 'Ada', 'Lovelace',
+            repeat('x', 60), decode(md5(i::text), 'hex'), decode(md5(i::text), 'hex'), now(), now(), NULL,
+            CASE WHEN i % 10 = 0 THEN decode(md5('earlier' || i), 'hex') END,
+            CASE WHEN i % 10 = 0 THEN now() + interval '1 day' END
+        FROM generate_series(1, {rows}) AS i
+    """,
+    "revocations": """
+        INSERT INTO revocations
+        SELECT md5(i::text), CASE WHEN i % 10 = 0 THEN {heavy} ELSE md5((i % 100000)::text)::uuid END,
+            at + interval '1 day', at + interval '30 days', i::text::xid8
+        FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '31 days' AS at)
+    """,
+    "audit_events": """
+        INSERT INTO audit_events
+        SELECT md5(i::text)::uuid, now() - (1 - i / {rows}.0) * interval '91 days', 'authn_login_success', 'success', '',
+            CASE WHEN i % 10 = 0 THEN {heavy} ELSE md5((i % 100000)::text)::uuid END,
+            CASE WHEN i % 10 = 1 THEN '<heavy>' WHEN i % 2 = 0 THEN '<' || (i % 100000) || '>' ELSE '' END,
+            md5(i::text), '', '192.0.2.0/24', ''
+        FROM generate_series(1, {rows}) AS i
+    """,
+}
+
+
+CONSTRAINTS = """
+    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
+        format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS make
+    FROM pg_constraint
+    WHERE conrelid = $1::text::regclass AND contype IN ('p', 'u')
+"""
+INDEXES = """
+    SELECT format('DROP INDEX %s', indexrelid::regclass) AS drop, pg_get_indexdef(indexrelid) AS make
+    FROM pg_index
+    WHERE indrelid = $1::text::regclass AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+"""
+
+
+async def fill(url: str) -> None:
+    """The schema of the migrations. Nothing of it would survive a crash, and indexes come last: that saves most of the
+    time.
+    """
+    await migrate(url)
+    await asyncio.gather(*(_fill(url, table) for table in BIG))
+
+
+async def _fill(url: str, table: str) -> None:
+    connection = await asyncpg.connect(url, server_settings={"maintenance_work_mem": "256MB"})
+    try:
+        parts = [*await connection.fetch(INDEXES, table), *await connection.fetch(CONSTRAINTS, table)]
+        for part in parts:
+            await connection.execute(part["drop"])
+        await connection.execute(f"ALTER TABLE {table} SET UNLOGGED")
+        await connection.execute(FILL[table].format(rows=ROWS, heavy=HEAVY))
+        for part in parts:
+            await connection.execute(part["make"])
+        await connection.execute(f"VACUUM (ANALYZE) {table}")  # as autovacuum has done by then
+    finally:
+        await connection.close()

@@ -1,0 +1,255 @@
+"""Every query of the stores, on a million rows of each big table: none reads a table from end to end, none is endless."""
+
+import ast
+import asyncio
+import importlib
+import json
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from service import stores
+from service.ambient import Ambient
+from service.domain import endings, revocation_feed
+from service.domain.batches import MOST
+from service.embedded import Stores
+from service.stores import audit, pending_endings, revocations
+from tests.e2e.ground import empty_database
+from tests.e2e.million import BIG, ROWS, fill
+
+QUERY = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}
+ASKED_FOR = 20_000  # rows of a table that one statement may look at: some times what it may give or take
+IN_FORCE = 2 * ROWS // 31  # entries of an index: as many as the round of the feed that begins with it will give
+MORE = {"revocations.IN_FORCE": IN_FORCE}
+# Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, and endings are finished.
+SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings"}
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(stores.__path__, f"{stores.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def found() -> dict[str, str]:
+    return {
+        f"{module.__name__.removeprefix('service.stores.')}.{name}": value
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, str) and QUERY.match(value)
+    }
+
+
+QUERIES = found()
+
+# --- what each is asked with: as much as the service asks at once, of those who have the most
+
+
+def digest(text: str) -> bytes:
+    return md5(text.encode(), usedforsecurity=False).digest()
+
+
+def some(count: int) -> list[str]:
+    """Ids that are there, far from each other."""
+    return [digest(str(number)).hex() for number in range(1, ROWS, ROWS // count)][:count]
+
+
+NOW = datetime.now(UTC)
+MONTHS_AGO = NOW - timedelta(days=90)
+HEAVY, ONE, KEY = UUID(digest("heavy").hex()), UUID(digest("1").hex()), digest("1")
+MANY = [UUID(one) for one in some(MOST)]
+FRESH = [Ambient().new_uuid() for _ in range(MOST)]
+TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
+PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
+LIMIT = 1_000
+ENDING = (FRESH[0], ONE, "kept", "password_changed")
+
+ARGUMENTS: Mapping[str, Sequence[object]] = {
+    "audit.INSERT": (FRESH, TIMES, TEXTS, TEXTS, TEXTS, USERS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
+    "audit.LATEST": (MONTHS_AGO, LIMIT),
+    "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT),
+    "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
+    "health.READ_ONLY": (),
+    "inspection.POSTGRES": (),
+    "migrations.TRY_LOCK": (1,),
+    "migrations.HAS_LEDGER": (),
+    "migrations.APPLIED": (),
+    "migrations.ENTER": ("9999_x.sql", b"x"),
+    "revocations.TRY_LOCK": (1,),
+    "lives.USE": (3_605, 2_592_000),
+    "pending_endings.ENTER": ENDING,
+    "pending_endings.REMOVE": (ONE,),
+    "pending_endings.TAKE_OVER": (pending_endings.AT_ONCE,),
+    "revocations.INSERT": ([one.hex for one in FRESH], USERS, 3_665, 2_592_000),
+    "revocations.FORGET": (revocations.AT_ONCE,),
+    "revocations.OF_USER": (HEAVY, "", endings.PAGE),
+    "revocations.DENIED": (NOW, "", revocations.AT_ONCE),
+    "revocations.WHICH": (some(MOST),),
+    "revocations.AFTER": ("0", "", revocation_feed.LIMIT),
+    "revocations.IN_FORCE": ("0",),
+    "signing_keys.TAKE_LOCK": (1,),
+    "signing_keys.ALL": (),
+    "signing_keys.ANY": (),
+    "signing_keys.PUT": ("kid", "RS256", "{}", b"x", NOW, None, None, None, None),
+    "signing_keys.REMOVE": (["kid"],),
+    "users.INSERT": PERSON,
+    "users.BY_EMAIL": ("u1@example.com",),
+    "users.BY_IDS": (MANY,),
+    "users.BY_API_KEYS": ([one.bytes for one in MANY] * 2,),
+    "users.SET_API_KEY": (ONE, b"x", b"x", NOW),
+    "users.SET_PASSWORD": (*ENDING, NOW, "hash", NOW),
+    "users.REMOVE": ENDING,
+    "users.UPGRADE_PASSWORD": (ONE, "x" * 60, "hash"),
+    "users.SEALED_API_KEYS": (UUID(int=0), 500),
+    "users.RESEAL_API_KEYS": (MANY, [one.bytes for one in MANY], [b"x"] * MOST, [one.bytes for one in FRESH]),
+    "users.DISABLE": (*ENDING, NOW),
+    "users.ENABLE": (ONE,),
+}
+
+
+# --- asking
+
+
+@pytest.fixture(scope="module")
+def million(embedded: Stores) -> Iterator[str]:
+    """The URL of a database with a million rows in each big table."""
+    with _kept_open(empty_database(embedded)) as url:
+        asyncio.run(fill(url))
+        yield url
+
+
+@contextmanager
+def _kept_open(context: Any) -> Iterator[str]:
+    """An asynchronous context, over the tests of a module: each of these has a loop of its own."""
+    with asyncio.Runner() as runner:
+        yield runner.run(context.__aenter__())
+        runner.run(context.__aexit__(None, None, None))
+
+
+def literal(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bytes():
+            text = f"\\x{value.hex()}"
+        case list():
+            text = "{" + ",".join('"' + _text(one).replace("\\", "\\\\") + '"' for one in value) + "}"
+        case _:
+            text = _text(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _text(value: object) -> str:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+async def explained(url: str, query: str, arguments: Sequence[object], mode: str) -> Mapping[str, Any]:
+    """The plan, as it was run; what it changed is undone."""
+    connection = await asyncpg.connect(url, server_settings={"plan_cache_mode": mode})
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"PREPARE query AS {query}")
+        given = f"({', '.join(map(literal, arguments))})" if arguments else ""
+        said = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) EXECUTE query{given}")
+        await transaction.rollback()
+    finally:
+        await connection.close()
+    plan: Mapping[str, Any] = json.loads(said)[0]["Plan"]
+    return plan
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def faults(plan: Mapping[str, Any], most: int = ASKED_FOR) -> Iterator[str]:
+    for node in nodes(plan):
+        table, kind = node.get("Relation Name", ""), node["Node Type"]
+        if table in BIG and kind == "Seq Scan":
+            yield f"reads all of {table}"
+        if "Scan" in kind:
+            dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            if (rows := (node["Actual Rows"] + dropped) * node["Actual Loops"]) > most:
+                yield f"looks at {rows:.0f} rows of {table or node.get('Index Name', kind)}"
+    if plan["Actual Rows"] > ASKED_FOR:
+        yield f"gives {plan['Actual Rows']:.0f} rows"
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_costs_what_it_is_asked_for(million: str, name: str, mode: str) -> None:
+    """Postgres chooses between the plan for these very arguments and one for any, so both must do."""
+    assert name in ARGUMENTS, f"say what {name} is asked with at the most, in ARGUMENTS"
+    plan = await explained(million, QUERIES[name], ARGUMENTS[name], mode)
+    assert list(faults(plan, MORE.get(name, ASKED_FOR))) == []
+
+
+# --- that nothing is forgotten, and that faults are found
+
+
+def test_every_query_has_its_arguments_and_no_other_has() -> None:
+    assert len(QUERIES) > 30
+    assert ARGUMENTS.keys() == QUERIES.keys()
+
+
+def test_the_stores_ask_nothing_but_their_named_queries() -> None:
+    """Statements that make or set something are named too, and need no plan."""
+    others = {"LEDGER", "NEVER_IDLE"}
+    handed_on = {
+        ("postgres", "query"),
+        ("redis", "raise_on_error"),
+        ("migrations", "script"),
+        ("migrations", "statement"),
+    }
+    known = {name.partition(".")[2] for name in QUERIES} | others
+    count = 0
+    for module in modules():
+        own = module.__name__.removeprefix("service.stores.")
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ASKING:
+                if not node.args:  # a pipeline of Redis
+                    continue
+                asked = node.args[0]
+                assert isinstance(asked, ast.Name), f"{own}:{node.lineno}: name the query"
+                assert asked.id in known or (own, asked.id) in handed_on, f"{own}:{node.lineno}: {asked.id}"
+                count += 1
+    assert count > 30
+
+
+def test_the_small_tables_are_those_that_do_not_grow_with_users(million: str) -> None:
+    async def tables() -> set[str]:
+        connection = await asyncpg.connect(million)
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        await connection.close()
+        return {row["tablename"] for row in rows}
+
+    assert asyncio.run(tables()) == {*BIG, *SMALL}, "fill the new table with a million rows, or say why it stays small"
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("SELECT * FROM users WHERE first_name = 'Grace'", "reads all of users"),
+        ("SELECT * FROM revocations WHERE user_id = $1", "looks at 100000 rows of revocations"),
+        ("DELETE FROM revocations WHERE forget_at <= now()", "looks at"),
+        ("SELECT id FROM users ORDER BY id", "gives 1000000 rows"),
+        ("SELECT count(*) FROM audit_events WHERE at > now() - interval '60 days'", "looks at"),
+    ],
+)
+async def test_a_query_that_costs_more_is_found(million: str, query: str, fault: str) -> None:
+    arguments = [HEAVY] if "$1" in query else []
+    told = list(faults(await explained(million, query, arguments, "auto")))
+    assert [one for one in told if one.startswith(fault)], told
