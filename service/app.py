@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from service.api import docs
+from service.api import docs, queries
 from service.api.addresses import Addresses
 from service.api.bodies import MAX_BYTES
-from service.api.context import FRONT_DESK, SERVICES, FrontDesk, Services
+from service.api.context import FRONT_DESK, QUERY_SCHEMA, SERVICES, FrontDesk, Services
 from service.api.cors import cors
+from service.api.guards import Handler
 from service.api.middleware import identify, speak
+from service.api.operations import Access, Operation
 from service.api.routes import OPERATIONS
 from service.api.tls import promise_tls
 from service.request_log import Line, say
@@ -35,8 +37,21 @@ def make_app(
     app[FRONT_DESK] = FrontDesk(Addresses(settings.trusted_proxies), settings.body_timeout, log_request)
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, operation.handler)
+        handler = _with_its_query(operation)
+        app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors ask with HEAD
-            app.router.add_route(hdrs.METH_HEAD, operation.path, operation.handler)
+            app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
     app.cleanup_ctx.extend(lifespans)
     return app
+
+
+def _with_its_query(operation: Operation) -> Handler:
+    """A guard judges the query after the credential; a call without one has it judged first of all."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        request[QUERY_SCHEMA] = operation.query
+        if operation.access is Access.OPEN:
+            queries.check(request)
+        return await operation.handler(request)
+
+    return handle

@@ -37,6 +37,11 @@ class MalformedRequestError(AuthError):
     message = "The request is not well-formed: send at most one credential, in one Authorization or x-api-key header."
 
 
+class MalformedQueryError(AuthError):
+    code = "malformed_request"
+    message = "This call takes no such query parameter, or not with that value. GET /openapi.json lists what it takes."
+
+
 class MalformedJsonError(AuthError):
     code = "malformed_json"
     message = "The body must be one JSON object in UTF-8, without duplicate names."

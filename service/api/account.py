@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import bodies, payloads, replies
+from service.api import bodies, payloads, queries, replies
 from service.api.context import SERVICES, note_source, visitor_of
 from service.domain.models import Caller, Member, Revocation, Session
 
@@ -36,8 +36,8 @@ async def end_session(request: web.Request, caller: Caller) -> web.Response:
 async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
     """All but the current one; with `?everywhere=true` the current one too."""
     note_source(request)
-    held = request.app[SERVICES].sessions
-    await (held.end_all(caller) if request.query.get("everywhere") == "true" else held.end_others(caller))
+    held, query = request.app[SERVICES].sessions, queries.read(request, queries.EndSessions)
+    await (held.end_all(caller) if query.everywhere else held.end_others(caller))
     return replies.done()
 
 

@@ -52,7 +52,7 @@ async def read_form(request: web.Request, shape: type[P]) -> P:
     is_form = _check_head(request, FORM, MEDIA_TYPE) is FORM
     body = await _bytes(request)
     try:
-        return parse(shape, _form(body) if is_form else strict_json(body))
+        return parse(shape, parameters(body.decode("ascii")) if is_form else strict_json(body))
     except (MalformedJsonError, InvalidFieldsError, ValueError):
         raise InvalidRequestError from None
 
@@ -68,8 +68,8 @@ def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[
     return found[0]
 
 
-def _form(body: bytes) -> dict[str, Any]:
-    text = body.decode("ascii")
+def parameters(text: str) -> dict[str, Any]:
+    """Of a form or a query. Raises ValueError for what is not well-formed, and for a name given twice."""
     return _without_duplicates(
         parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     )

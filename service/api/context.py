@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from service.ambient import Ambient
 from service.api.addresses import Addresses
+from service.api.payloads import Payload
 from service.domain.accounts import Accounts
 from service.domain.events import seen_from
 from service.domain.introspection import Introspection
@@ -52,6 +53,7 @@ class FrontDesk:
 SERVICES = web.AppKey("services", Services)
 FRONT_DESK = web.AppKey("front_desk", FrontDesk)
 REQUEST_ID = web.RequestKey("request_id", str)
+QUERY_SCHEMA: web.RequestKey[type[Payload]] = web.RequestKey("query_schema")  # of the call
 
 
 def note_source(request: web.Request) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 from aiohttp import hdrs, web
 from multidict import istr
 
+from service.api import queries
 from service.api.context import SERVICES, visitor_of
 from service.domain.models import Caller, Member
 from service.domain.throttle import CallPolicy
@@ -43,6 +44,7 @@ def bearer(handler: CallerHandler, cost: Cost) -> Handler:
             raise InvalidTokenError(presented=key is not None)
         sessions = request.app[SERVICES].sessions
         caller = await sessions.caller(token)
+        queries.check(request)
         if policy := COUNTED.get(cost):
             await sessions.throttle.call(policy, visitor_of(request), caller)
         return await handler(request, caller)
@@ -58,10 +60,13 @@ def member(handler: MemberHandler, _: Literal[Cost.LOOK_UPS]) -> Handler:
         services = request.app[SERVICES]
         if token is not None:
             caller = await services.sessions.caller(token)
-            return await handler(request, Member(caller.user_id, caller.claims.email))
-        if key is not None:
-            return await handler(request, await services.accounts.by_api_key(key, visitor_of(request)))
-        raise InvalidTokenError(presented=False)
+            who = Member(caller.user_id, caller.claims.email)
+        elif key is not None:
+            who = await services.accounts.by_api_key(key, visitor_of(request))
+        else:
+            raise InvalidTokenError(presented=False)
+        queries.check(request)
+        return await handler(request, who)
 
     return guarded
 
@@ -75,6 +80,7 @@ def resource_server(handler: Handler, _: Literal[Cost.LOOK_UPS]) -> Handler:
             raise MalformedRequestError
         credential = authorizations[0].strip() if authorizations else None
         await request.app[SERVICES].resource_servers.by_credential(credential, visitor_of(request))
+        queries.check(request)
         return await handler(request)
 
     return guarded

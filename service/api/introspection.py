@@ -4,7 +4,7 @@ import hashlib
 
 from aiohttp import hdrs, web
 
-from service.api import bodies, payloads, replies
+from service.api import bodies, payloads, queries, replies
 from service.api.context import SERVICES, visitor_of
 from service.domain.revocation_feed import SHARED
 
@@ -24,7 +24,8 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def revocations(request: web.Request) -> web.Response:
-    piece = await request.app[SERVICES].feed.piece(request.query.get("since", ""))
+    query = queries.read(request, queries.Revocations)
+    piece = await request.app[SERVICES].feed.piece(query.since)
     tag = f'"{hashlib.sha256(piece.encode()).hexdigest()[:32]}"'
     headers = {hdrs.CACHE_CONTROL: f"public, max-age={int(SHARED)}", hdrs.ETAG: tag}
     if tag in request.headers.get(hdrs.IF_NONE_MATCH, ""):

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.operations import Access, Operation
-from service.api.payloads import Problem
+from service.api.payloads import Payload, Problem
+from service.api.queries import READING, NoQuery
 from service.api.replies import PROBLEM, STATUS
 from service.errors import (
     AuthError,
@@ -19,6 +20,7 @@ from service.errors import (
     InvalidRequestError,
     InvalidTokenError,
     MalformedJsonError,
+    MalformedQueryError,
     MalformedRequestError,
     UnsupportedMediaTypeError,
 )
@@ -63,6 +65,8 @@ def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN4
         refusals += FORM_REFUSALS if one.takes_form else BODY_REFUSALS
     if one.access is not Access.OPEN:
         refusals += (MalformedRequestError,) if one.access is Access.RESOURCE_SERVER else GUARD_REFUSALS
+    if one.method not in READING or one.query is not NoQuery:
+        refusals.append(MalformedQueryError)
     good: dict[str, Any] = {"description": "Done"}
     if one.returns.body:
         good["content"] = {one.returns.media_type: {"schema": references[one.returns.body, "serialization"]}}
@@ -79,17 +83,32 @@ def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN4
         said["requestBody"] = {"required": True, "content": content}
     if one.access is not Access.OPEN:
         said["security"] = [{scheme: []} for scheme in one.access.value]
-    if names := re.findall(r"{(\w+)}", one.path):
-        said["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-        ]
+    if parameters := [*_of_the_path(one.path), *_of_the_query(one.query)]:
+        said["parameters"] = parameters
     return said
 
 
+def _of_the_path(path: str) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _of_the_query(query: type[Payload]) -> list[dict[str, Any]]:
+    schema = query.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name, "in": "query", "required": name in required, "description": field.pop("description"),
+            "schema": {key: value for key, value in field.items() if key != "title"},
+        }
+        for name, field in schema.get("properties", {}).items()
+    ]  # fmt: skip
+
+
 def _problems(refusals: Sequence[type[AuthError]], references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    by_status: dict[str, list[str]] = {}
+    by_status: dict[str, dict[str, None]] = {}  # a set that keeps its order: two refusals may share a code
     for refusal in refusals:
-        by_status.setdefault(str(int(STATUS[refusal])), []).append(f"`{refusal.code}`")
+        by_status.setdefault(str(int(STATUS[refusal])), {})[f"`{refusal.code}`"] = None
     schema = references[Problem, "serialization"]
     return {
         status: {"description": ", ".join(codes), "content": {PROBLEM: {"schema": schema}}}

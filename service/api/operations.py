@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from service.api.guards import Handler
 from service.api.payloads import Payload
+from service.api.queries import NoQuery
 from service.errors import AuthError
 
 
@@ -34,6 +35,7 @@ class Operation:
     handler: Handler
     summary: str
     returns: Returns
+    query: type[Payload] = NoQuery
     takes: type[Payload] | None = None
     takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()

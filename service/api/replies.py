@@ -24,6 +24,7 @@ INTERNAL = "The service failed. The request id tells its operators where to look
 
 STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.MalformedRequestError: HTTPStatus.BAD_REQUEST,
+    errors.MalformedQueryError: HTTPStatus.BAD_REQUEST,
     errors.MalformedJsonError: HTTPStatus.BAD_REQUEST,
     errors.BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.BodyTimeoutError: HTTPStatus.REQUEST_TIMEOUT,

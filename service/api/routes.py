@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from service.api import account, auth, docs, gate, introspection, ops, payloads, trust
+from service.api import account, auth, docs, gate, introspection, ops, payloads, queries, trust
 from service.api.guards import Cost, bearer, member, resource_server
 from service.api.operations import Access, Operation, Returns
 from service.errors import (
@@ -46,7 +46,7 @@ OPEN = (
     ),
     Operation(
         method="GET", path="/auth/revocations", handler=introspection.revocations,
-        summary="Which sessions are over, signed, for verifiers that stay offline",
+        summary="Which sessions are over, signed, for verifiers that stay offline", query=queries.Revocations,
         returns=Returns(media_type=introspection.FEED), refuses=(UnavailableError,),
     ),
     Operation(
@@ -89,7 +89,7 @@ BEARER = (
     ),
     Operation(
         method="DELETE", path="/auth/sessions", handler=bearer(account.end_sessions, Cost.END), access=Access.BEARER,
-        summary="End all my sessions but this one; with ?everywhere=true this one too",
+        summary="End all my sessions but this one; with ?everywhere=true this one too", query=queries.EndSessions,
         returns=NOTHING, refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(

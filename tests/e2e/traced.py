@@ -38,10 +38,10 @@ async def main() -> None:
         await client.post("/auth/signup", json=PERSON)  # taken: the database's complaint quotes the address
         credentials = {name: PERSON[name] for name in ("email", "password")}
         caller = {"traceparent": CALLER, "tracestate": "vendor=tracestate-secret", "baggage": "key=baggage-secret"}
-        answer = await client.post("/auth/login?token=query-secret", json=credentials, headers=caller)
+        answer = await client.post("/auth/login", json=credentials, headers=caller)
         tokens = await answer.json()
         bearer = {"Authorization": f"Bearer {tokens['idToken']}"}
-        await client.get("/auth/me", headers=bearer)
+        await client.get("/auth/me?token=query-secret", headers=bearer)
         await client.get("/no/such/path-secret")
     await runner.cleanup()
     await house.close()
