@@ -85,9 +85,11 @@ class Introspection:
         It counts as an unknown refresh token all the same: nobody is to try tokens here instead of there.
 
         A token that is over already, or signed with a denied key, ends nothing: who holds a leaked key must not be able
-        to end the sessions of others. Raises RateLimitedError, or UnavailableError: the ending may not hold yet.
+        to end the sessions of others. Raises RateLimitedError, or UnavailableError: no turn came, or the ending may not
+        hold yet.
         """
-        shown = await self._find(text)
+        async with self.throttle.looking_up(visitor):
+            shown = await self._find(text)
         if shown is None:
             await self.throttle.unknown_refresh_token(visitor)
         elif not await self._is_over(shown):

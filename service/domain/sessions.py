@@ -74,12 +74,12 @@ class Sessions:
         """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
         try:
             token = RefreshToken.parse(text)
-            await self.throttle.refresh(visitor, token.text)
-            # Before the token is spent: an outage must not make an honest retry look like a theft.
-            ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
-            if ended:
-                raise InvalidRefreshTokenError(Reason.SESSION_ENDED)  # noqa: TRY301 - every refusal here is counted below
-            session, successor = await self._use(token)
+            async with self.throttle.refresh(visitor, token.text):
+                # Before the token is spent: an outage must not make an honest retry look like a theft.
+                ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
+                if ended:
+                    raise InvalidRefreshTokenError(Reason.SESSION_ENDED)  # noqa: TRY301 - every refusal here is counted below
+                session, successor = await self._use(token)
         except InvalidRefreshTokenError as error:
             self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, error.why))
             await self.throttle.unknown_refresh_token(visitor)

@@ -13,7 +13,7 @@ thousand times the logins that bcrypt lets through.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -24,12 +24,20 @@ from uuid import UUID
 from service.domain.events import Event, Events, Name, Outcome
 from service.domain.models import Caller, Visitor
 from service.domain.turns import Turns
-from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy
+from service.errors import (
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    OverloadedError,
+    RateLimitedError,
+    ShownPolicy,
+)
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
 
 IN_FLIGHT = 4
 CallPolicy = Literal["session-list", "session-end", "export"]
+LOOK_UPS, SHARE_OF_LOOK_UPS = 8, 15  # of refresh tokens at a time, by a source: a 15th of its quota, 8 at least
+LOOK_UP_WAIT = timedelta(seconds=2)
 Policy = Literal[
     "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
 ]  # fmt: skip
@@ -77,6 +85,9 @@ class Counters(Protocol):
     async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
         """Charge every row, or none when one is full. The first row is the source's own."""
 
+    async def refund(self, decision: str, charge: Charge) -> None:
+        """Give one charge back; what has run off meanwhile is not given twice."""
+
     async def knows(self, suspect: Suspect) -> bool:
         """Whether the source has logged this account in before."""
 
@@ -119,6 +130,7 @@ class Throttle:
         self._max_wait = max_wait
         self._events = events
         self._turns = Turns(in_flight)
+        self._look_ups = Turns(max(LOOK_UPS, settings.refresh_source.quota // SHARE_OF_LOOK_UPS))
         self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it let somebody through
 
     @asynccontextmanager
@@ -154,11 +166,31 @@ class Throttle:
         source = Charge("source", visitor.source, self._settings.signup_source)
         await self._take("signup", source, Charge("global", "", self._settings.signup_global), visitor=visitor)
 
-    async def refresh(self, visitor: Visitor, token: str) -> None:
-        """Counts for the source and for the token: the whole token or its digest, which no stranger can name."""
+    @asynccontextmanager
+    async def refresh(self, visitor: Visitor, token: str) -> AsyncIterator[None]:
+        """Look the token up inside: InvalidRefreshTokenError gives the charge of the source back.
+
+        Counts for the source and for the token: the whole token or its digest, which no stranger can name. So a
+        neighbour's bad tokens leave all of the source's row to good ones, but for the look-ups that are under way.
+        Raises RateLimitedError, or UnavailableError if no turn came.
+        """
         source = Charge("source", visitor.source, self._settings.refresh_source)
         of_token = Charge("token", self._digest(token), self._settings.refresh_token)
-        await self._take("refresh", source, of_token, visitor=visitor)
+        async with self.looking_up(visitor):
+            await self._take("refresh", source, of_token, visitor=visitor)
+            try:
+                yield
+            except InvalidRefreshTokenError:
+                if not self._is_free(visitor):
+                    await self._counters.refund("refresh", source)
+                raise
+
+    def looking_up(self, visitor: Visitor) -> AbstractAsyncContextManager[None]:
+        """A few look-ups of refresh tokens at a time for each source, as no count may refuse them before they are done.
+
+        Raises UnavailableError if no turn came.
+        """
+        return nullcontext() if self._is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
 
     async def unknown_refresh_token(self, visitor: Visitor) -> None:
         """Counted after the look-up, so that a neighbour's bad tokens never stop a good one."""

@@ -1,9 +1,12 @@
-"""Turns: how many may do the same at a time."""
+"""At most so many at a time."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from service.errors import UnavailableError
 
 
 class Turns:
@@ -19,12 +22,20 @@ class Turns:
         return semaphore is not None and semaphore.locked()
 
     @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[None]:
+    async def turn(self, name: str, within: timedelta | None = None) -> AsyncIterator[None]:
+        """Raises UnavailableError when none came within that time."""
         semaphore = self._semaphores.setdefault(name, asyncio.Semaphore(self._at_a_time))
         self._users[name] += 1
         try:
-            async with semaphore:
+            try:
+                async with asyncio.timeout(within.total_seconds() if within else None):
+                    await semaphore.acquire()
+            except TimeoutError:
+                raise UnavailableError from None
+            try:
                 yield
+            finally:
+                semaphore.release()
         finally:
             self._users[name] -= 1
             if not self._users[name]:

@@ -21,6 +21,7 @@ class RedisCounters:
     def __init__(self, redis: Redis, scripts: Scripts) -> None:
         self._redis = redis
         self._take = scripts.script("gcra", "take")
+        self._refund = scripts.script("gcra", "refund")
         self._reserve = scripts.script("gcra", "login_row", "reserve")
         self._settle = scripts.script("gcra", "login_row", "settle")
 
@@ -28,6 +29,9 @@ class RedisCounters:
         rows = [keys.limit(decision, charge.row, charge.who) for charge in charges]
         wait, left, more = await self._take(rows, _numbers(*(charge.rate for charge in charges)))
         return _refusal(wait, left, more) if int(wait) else None
+
+    async def refund(self, decision: str, charge: Charge) -> None:
+        await self._refund([keys.limit(decision, charge.row, charge.who)], _numbers(charge.rate))
 
     async def knows(self, suspect: Suspect) -> bool:
         return bool(await self._redis.exists(_login_keys(suspect)[4]))

@@ -109,6 +109,31 @@ async def test_made_up_refresh_tokens_and_api_keys_are_limited(limited: OnFakes)
     assert codes == [401] * 20 + [429] * 2
 
 
+def made_up(number: int) -> dict[str, str]:
+    return {"refreshToken": f"rt_{number:024}{'A' * 43}"}
+
+
+async def test_made_up_refresh_tokens_do_not_stop_a_good_one_of_their_source(limited: OnFakes) -> None:
+    client, here = limited.client, of("192.0.2.1")
+    tokens = await client.log_in(await client.sign_up())
+    good = {"refreshToken": tokens["refreshToken"]}
+    codes = [(await client.post("/auth/refresh", made_up(number), **here)).status for number in range(150)]
+    assert codes == [401] * 10 + [429] * 140
+    assert (await client.post("/auth/refresh", good, **here)).status == 200
+    at_once = (client.post("/auth/refresh", made_up(number) if number % 10 else good, **here) for number in range(150))
+    answers = await asyncio.gather(*at_once)
+    assert [answer.status for answer in answers[::10]] == [200] * 15
+    assert {answer.status for number, answer in enumerate(answers) if number % 10} == {429}
+
+
+async def test_good_refresh_tokens_of_a_source_are_limited_all_the_same(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(throttle={"exempt": [], "refresh_source": "5/1h"})
+    person = await fakes.client.sign_up()
+    held = [await fakes.client.log_in(person) for _ in range(7)]
+    answers = await asyncio.gather(*(fakes.client.refresh(one) for one in held))
+    assert sorted(answer.status for answer in answers) == [200] * 5 + [429] * 2
+
+
 async def test_exempt_sources_and_a_switched_off_throttle_meet_no_limit(on_fakes: MakeOnFakes) -> None:
     for throttle in ({"exempt": ["127.0.0.1/32"]}, {"exempt": [], "enabled": False}):
         fakes = await on_fakes(throttle=throttle)

@@ -172,6 +172,30 @@ async def test_who_waits_as_long_as_told_may_take_again(counters: RedisCounters,
     assert await counters.take("signup", [charge])
 
 
+async def test_a_refund_gives_back_one_charge_and_no_more(counters: RedisCounters, redis_client: Redis) -> None:
+    charge, row = Charge("source", "a", Rate(quota=2, window=MINUTE)), keys.limit("refresh", "source", "a")
+    for _ in range(2):
+        assert await counters.take("refresh", [charge]) is None
+    await counters.refund("refresh", charge)
+    assert 20_000 < await redis_client.pttl(row) <= 30_000
+    assert await counters.take("refresh", [charge]) is None
+    assert await counters.take("refresh", [charge])
+
+
+async def test_a_refund_of_what_has_run_off_gives_nothing(counters: RedisCounters, redis_client: Redis) -> None:
+    charge = Charge("source", "a", Rate(quota=2, window=MINUTE))
+    for _ in range(3):
+        await counters.refund("refresh", charge)
+    assert await redis_client.keys() == []
+    assert await counters.take("refresh", [charge]) is None
+    for _ in range(3):
+        await counters.refund("refresh", charge)
+    assert await redis_client.keys() == []
+    for _ in range(2):
+        assert await counters.take("refresh", [charge]) is None
+    assert await counters.take("refresh", [charge])
+
+
 async def test_scripts_that_redis_forgot_are_sent_again(counters: RedisCounters, redis_client: Redis) -> None:
     await login(counters, Verdict.FAILED)
     await redis_client.script_flush()

@@ -1,13 +1,15 @@
 """The limits of everything but logins, and whom no limit concerns."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import fakeredis
 import pytest
 
 from service.domain.models import Visitor
-from service.domain.throttle import Throttle
-from service.errors import InvalidCredentialsError, RateLimitedError
+from service.domain.throttle import LOOK_UPS, Throttle
+from service.errors import InvalidCredentialsError, InvalidRefreshTokenError, RateLimitedError, UnavailableError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
 from tests.domain.logins import (
@@ -22,6 +24,14 @@ from tests.domain.logins import (
     strangers,
     throttle,
 )
+
+
+async def look_up(limits: Throttle, token: str, error: Exception | None = None, visitor: Visitor = HOME) -> None:
+    """A refresh whose look-up ends with `error`."""
+    async with limits.refresh(visitor, token):
+        if error:
+            raise error
+
 
 OTHERS: list[tuple[Callable[[Throttle, Visitor], Awaitable[None]], str, int]] = [
     (lambda limits, visitor: limits.sign_up(visitor), "signup-source", 30),
@@ -54,15 +64,57 @@ async def test_sign_ups_are_limited_over_all_sources() -> None:
 async def test_a_refresh_is_limited_by_its_token_and_by_its_source() -> None:
     limits = throttle()
     for _ in range(30):
-        await limits.refresh(HOME, "one")
+        await look_up(limits, "one")
     with pytest.raises(RateLimitedError) as told:
-        await limits.refresh(HOME, "one")
+        await look_up(limits, "one")
     assert told.value.policy
     assert (told.value.policy.name, told.value.policy.remaining) == ("refresh-source", 90)
     for number in range(90):
-        await limits.refresh(HOME, f"other {number}")
+        await look_up(limits, f"other {number}")
     with pytest.raises(RateLimitedError):
-        await limits.refresh(HOME, "another")
+        await look_up(limits, "another")
+
+
+async def test_unknown_refresh_tokens_leave_the_source_s_row_to_good_ones() -> None:
+    limits = throttle()
+    for number in range(500):
+        with pytest.raises(InvalidRefreshTokenError):
+            await look_up(limits, f"made up {number}", InvalidRefreshTokenError())
+    for number in range(120):
+        await look_up(limits, f"good {number}")
+    with pytest.raises(RateLimitedError):
+        await look_up(limits, "another")
+
+
+async def test_a_refresh_that_an_outage_stops_stays_charged() -> None:
+    limits = throttle(settings=ThrottleSettings(refresh_source=Rate(quota=2, window=MINUTE)))
+    for number in range(2):
+        with pytest.raises(UnavailableError):
+            await look_up(limits, f"{number}", UnavailableError())
+    with pytest.raises(RateLimitedError):
+        await look_up(limits, "another")
+
+
+async def test_a_source_looks_a_few_refresh_tokens_up_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.domain.throttle.LOOK_UP_WAIT", timedelta(milliseconds=1))
+    limits = throttle()
+    async with AsyncExitStack() as under_way:
+        for number in range(LOOK_UPS):
+            await under_way.enter_async_context(limits.refresh(HOME, f"{number}"))
+        with pytest.raises(UnavailableError):
+            await look_up(limits, "one too many")
+        with pytest.raises(UnavailableError):
+            async with limits.looking_up(HOME):
+                pass
+        await look_up(limits, "of a neighbour", visitor=Visitor(source="198.51.100.9", user_agent=""))
+    await look_up(limits, "later")
+
+
+async def test_a_larger_quota_lets_a_source_look_more_up_at_a_time() -> None:
+    limits = throttle(settings=ThrottleSettings(refresh_source=Rate(quota=1500, window=MINUTE)))
+    async with AsyncExitStack() as under_way:
+        for number in range(100):
+            await under_way.enter_async_context(limits.refresh(HOME, f"{number}"))
 
 
 async def test_attempts_are_limited_when_the_setting_says_so() -> None:
@@ -111,6 +163,6 @@ async def test_nothing_is_limited_when_limits_are_off() -> None:
 async def test_no_account_address_or_token_is_readable_in_a_key() -> None:
     redis = fakeredis.FakeAsyncRedis()
     limits = throttle(redis)
-    await outcomes(guess(limits, ANN), log_in(limits, BOB), limits.refresh(HOME, "rt_secret"))
+    await outcomes(guess(limits, ANN), log_in(limits, BOB), look_up(limits, "rt_secret"))
     found = str(await redis.keys())
     assert not any(secret in found for secret in (ANN, BOB, "rt_secret"))
