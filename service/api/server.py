@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
@@ -118,12 +119,12 @@ class _Door(web.Server):
     def __call__(self) -> web.RequestHandler:
         if self._certificate is None:
             return self._connection(Connection, self.turnstile)
-        connection = self._connection(SealedConnection, self._inside)
+        make_connection = partial(self._connection, SealedConnection, self._inside)
         # The loop asks for a protocol, and aiohttp's signature for its own.
         return cast(
             "web.RequestHandler",
             Sealed(
-                connection, self._certificate, turnstile=self.turnstile, refusals=self._refusals,
+                make_connection, self._certificate, turnstile=self.turnstile, refusals=self._refusals,
                 patience=self._header_timeout, loop=self._loop,
             ),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
@@ -15,6 +16,7 @@ from service.errors import ConfigurationError
 from service.settings import Server, require_private
 
 HANDSHAKE_SECONDS = 5.0
+BUFFER = 16 * 1024  # bytes; a TLS record holds as many (RFC 8446 section 5.1)
 HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # a year, as RFC 6797 section 6.1.1 writes it
 
 
@@ -57,12 +59,21 @@ async def promise_tls(request: web.Request, handler: Handler) -> web.StreamRespo
     return response
 
 
+NOBODY = asyncio.Protocol()  # receives nothing: its place is taken when the handshake is done
+
+
 class Sealed(SSLProtocol):
-    """TLS around one connection, which takes its place before the handshake: who never ends it is counted as well."""
+    """TLS around one connection, which takes its place before the handshake: who never ends it is counted as well.
+
+    What it holds is bounded: BUFFER for reading, and again for what is received while the connection reads nothing.
+    The connection itself is made after the handshake.
+    """
+
+    max_size = BUFFER  # asyncio's own is 256 KiB, for each connection from its first byte on
 
     def __init__(
         self,
-        connection: Connection,
+        make_connection: Callable[[], Connection],
         certificate: Certificate,
         *,
         turnstile: Turnstile,
@@ -72,13 +83,15 @@ class Sealed(SSLProtocol):
     ) -> None:
         super().__init__(
             loop,
-            connection,
+            NOBODY,
             certificate.context,
             waiter=None,  # type: ignore[arg-type] # nobody waits for a server's connection
             server_side=True,
             ssl_handshake_timeout=min(patience, HANDSHAKE_SECONDS),  # type: ignore[arg-type] # any number will do
             ssl_shutdown_timeout=LINGER_SECONDS,
         )
+        self._set_read_buffer_limits(BUFFER)  # type: ignore[attr-defined] # its stubs leave it out
+        self._make_connection = make_connection
         self._turnstile = turnstile
         self._refusals = refusals
         self._source: str | None = None
@@ -91,6 +104,13 @@ class Sealed(SSLProtocol):
             cast("asyncio.Transport", transport).abort()
             return
         super().connection_made(transport)
+
+    def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
+        if handshake_exc is None:
+            self._set_app_protocol(self._make_connection())
+        super()._on_handshake_complete(handshake_exc)
+        if isinstance(handshake_exc, BaseException):  # asyncio passes a class when the peer has left
+            handshake_exc.__traceback__ = None  # its frames hold it and the buffers, in a cycle
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
