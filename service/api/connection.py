@@ -1,9 +1,7 @@
 """One client's connection: deadlines, and answers of our own to what the parser refuses, quoting nothing."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -13,37 +11,29 @@ from aiohttp.http_exceptions import BadStatusLine, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
+from service.api import method_words
 from service.api.answers import LastWord
+from service.api.closing import ClosingConnection
 from service.api.doorstep import FIELD_LIMIT, Refusals, Turnstile, address_of, status_of
 
 log = structlog.get_logger(__name__)
 
 UNFINISHED_HEAD_LIMIT = 32_768
-LINGER_SECONDS = 2.0
-LAST_MOMENT_SECONDS = 0.25
-UNREAD_SECONDS = 30.0  # for a client that takes nothing of its answers
-
-# CONNECT is left out: with a path for its target the parser would not say which one.
-KNOWN_METHODS = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"PUT ", b"PATCH ", b"DELETE ", b"TRACE ")
-METHOD_WORD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?= /)")
-NOBODYS_METHOD = b"UNLINK"  # the parser knows it and no route has it
 
 
-class Connection(web.RequestHandler):
+class Connection(ClosingConnection):
     """One client's connection. Times are in seconds of the loop's clock."""
 
     __slots__ = (
         "_address",
+        "_begun",
         "_body",
         "_head_bytes",
         "_head_due",
         "_head_timer",
         "_header_timeout",
-        "_lost",
-        "_over",
         "_refusals",
         "_source",
-        "_stalled",
         "_turnstile",
     )
 
@@ -64,9 +54,7 @@ class Connection(web.RequestHandler):
         self._head_due: float | None = None  # None while no head is awaited
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
-        self._over = False  # nothing that still arrives is read
-        self._lost: asyncio.Future[None] | None = None
-        self._stalled: asyncio.TimerHandle | None = None
+        self._begun = b""  # of a method word that is not whole yet: the parser has not seen it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._address = address_of(transport.get_extra_info("peername"))
@@ -89,20 +77,18 @@ class Connection(web.RequestHandler):
             self._body.set_exception(ConnectionResetError("The peer left."))
         if self._head_timer is not None:
             self._head_timer.cancel()
-        if self._lost is not None and not self._lost.done():
-            self._lost.set_result(None)
         if self._source is not None:
             self._turnstile.leave(self._source)
             self._source = None
 
     def data_received(self, data: bytes) -> None:
         stopping = self._close
-        if self._over or (stopping and self._body.is_eof()):
+        if self._over or ((stopping or self._ending) and self._body.is_eof()):
             return
         self._close = False  # aiohttp would drop the rest of a body that it still waits for
         idle, heads = self._waiter is not None, self._request_count
-        if idle and not self._head_bytes and not data.startswith(KNOWN_METHODS) and (word := METHOD_WORD.match(data)):
-            data = NOBODYS_METHOD + data[word.end() :]  # so that the application says which methods it allows
+        if self._begun or (idle and not self._head_bytes and not data.startswith(method_words.KNOWN_METHODS)):
+            data = self._begin(data)
         super().data_received(data)
         if self._request_count != heads:
             self._head_due, self._head_bytes = None, 0
@@ -121,6 +107,15 @@ class Connection(web.RequestHandler):
             return False
         self._close = True
         return True
+
+    def _begin(self, data: bytes) -> bytes:
+        """What the parser may have of a head whose method it may not know: nothing until the word is whole."""
+        begun, self._begun, self._head_bytes = (self._begun + data).lstrip(b"\r\n"), b"", 0
+        if not method_words.may_go_on(begun):
+            return method_words.replaced(begun)
+        self._begun = begun
+        self._part_of_a_head(begun)
+        return b""
 
     def _part_of_a_head(self, data: bytes) -> None:
         line, ended, _ = data.lstrip(b"\r\n").partition(b"\n")
@@ -166,20 +161,6 @@ class Connection(web.RequestHandler):
         else:
             self.force_close()
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stalled = self._loop.call_later(UNREAD_SECONDS, self._give_up)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stalled is not None:
-            self._stalled.cancel()
-
-    def _give_up(self) -> None:
-        """A close would wait for the rest to be read."""
-        if self.transport is not None:
-            self.transport.abort()
-
     def _process_keepalive(self) -> None:
         if self._head_due is None:
             super()._process_keepalive()
@@ -214,28 +195,3 @@ class Connection(web.RequestHandler):
         error = facts.get("exc_info")
         if not isinstance(error, ConnectionError | web.RequestPayloadError):  # a caller's doing, after its answer
             log.error("connection failed", error=type(error).__name__)
-
-    def write(self, answer: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(answer)
-
-    async def hang_up(self) -> None:
-        """End our half and wait for the peer's: a close over unread bytes is a reset, which destroys the answer."""
-        if self.transport is None or self.transport.is_closing():
-            return
-        self._resume_transport_reading()
-        self._lost = self._loop.create_future()
-        with suppress(OSError, TimeoutError):
-            self.transport.write_eof()
-            async with asyncio.timeout(LINGER_SECONDS):
-                await self._lost
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's signature
-        """Let the request in flight finish. aiohttp alone would cut its body off, and wait for the time twice."""
-        if self._request_in_progress:
-            self._handler_waiter = self._loop.create_future()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._handler_waiter
-            self._handler_waiter = None
-        await super().shutdown(LAST_MOMENT_SECONDS)

@@ -2,9 +2,12 @@
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+import select
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
+from socket import socket
 from typing import cast
 
 from aiohttp import hdrs, web
@@ -12,13 +15,16 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 from aiohttp.web_protocol import _RequestHandler
 
 from service.ambient import Ambient
-from service.api.connection import LINGER_SECONDS, Connection
+from service.api.closing import LINGER_SECONDS
+from service.api.connection import Connection
 from service.api.doorstep import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, Refusals, Turnstile
 from service.api.tls import HSTS, Certificate, Inside, Sealed, SealedConnection
 from service.errors import ConfigurationError
 from service.settings import Server
 
 BACKLOG = 1024
+LAST_LOOK_SECONDS = 1.0  # for what waits in the kernel when the service stops: more may come without end
+TURNS_TO_ACCEPT = 5  # of the loop, until a connection that was accepted awaits its request
 AT_ONCE = 32  # connections taken in one turn of the loop: each has a descriptor before it can be turned away
 
 
@@ -50,6 +56,29 @@ class FrontDoor(web.AppRunner):
         """Go on serving, but end each connection with its next answer."""
         if isinstance(self.server, _Door):
             self.server.is_winding_down = True
+
+    async def cleanup(self) -> None:
+        """Answer what has been received in full, then stop."""
+        self.wind_down()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_LOOK_SECONDS):
+                await self._read_what_came()
+        await super().cleanup()
+
+    async def _read_what_came(self) -> None:
+        """Take in what waits in the kernel: connections not accepted yet, and what was sent on open ones."""
+        quiet = 0
+        while quiet < TURNS_TO_ACCEPT:
+            quiet = 0 if _readable(self._sockets()) else quiet + 1
+            await asyncio.sleep(0)
+
+    def _sockets(self) -> Iterator[socket]:
+        for site in self.sites:
+            if isinstance(listening := getattr(site, "_server", None), asyncio.Server):
+                yield from listening.sockets
+        for connection in self.server.connections if self.server else ():
+            if isinstance(connection, Connection) and (held := connection.socket):
+                yield held
 
     async def _make_server(self) -> web.Server:
         return _Door(
@@ -144,7 +173,9 @@ class _Door(web.Server):
                 return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
             if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
                 return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
-            return _for_the_last_time(answer, request) if self.is_winding_down else answer(request)
+            if request.version == HttpVersion10 and hdrs.TRANSFER_ENCODING in request.headers:  # RFC 9112 section 6.1
+                return _for_the_last_time(answer, request)
+            return _unless_more_waits(answer, request) if self.is_winding_down else answer(request)
 
         return fit
 
@@ -153,3 +184,19 @@ async def _for_the_last_time(answer: _RequestHandler, request: web.BaseRequest) 
     response = await answer(request)
     response.force_close()
     return response
+
+
+async def _unless_more_waits(answer: _RequestHandler, request: web.BaseRequest) -> web.StreamResponse:
+    """The last answer of the connection, unless other requests have been received behind this one."""
+    response = await answer(request)
+    if not cast("Connection", request.protocol).has_more:
+        response.force_close()
+    return response
+
+
+def _readable(sockets: Iterable[socket]) -> bool:
+    """Whether something waits to be read on one of them."""
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -9,7 +9,8 @@ from typing import cast
 
 from aiohttp import web
 
-from service.api.connection import LINGER_SECONDS, Connection
+from service.api.closing import LINGER_SECONDS
+from service.api.connection import Connection
 from service.api.doorstep import Refusals, Turnstile, address_of
 from service.api.guards import Handler
 from service.errors import ConfigurationError

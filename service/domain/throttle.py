@@ -36,7 +36,7 @@ from service.settings import Throttle as ThrottleSettings
 
 IN_FLIGHT = 4
 CallPolicy = Literal["session-list", "session-end", "export"]
-LOOK_UPS, SHARE_OF_LOOK_UPS = 8, 15  # of refresh tokens at a time, by a source: a 15th of its quota, 8 at least
+LOOK_UPS, SHARE = 8, 15  # a source looks up a 15th of its quota of refresh tokens at a time, at least 8
 LOOK_UP_WAIT = timedelta(seconds=2)
 Policy = Literal[
     "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
@@ -130,7 +130,7 @@ class Throttle:
         self._max_wait = max_wait
         self._events = events
         self._turns = Turns(in_flight)
-        self._look_ups = Turns(max(LOOK_UPS, settings.refresh_source.quota // SHARE_OF_LOOK_UPS))
+        self._look_ups = Turns(max(LOOK_UPS, settings.refresh_source.quota // SHARE))
         self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it let somebody through
 
     @asynccontextmanager
@@ -170,9 +170,8 @@ class Throttle:
     async def refresh(self, visitor: Visitor, token: str) -> AsyncIterator[None]:
         """Look the token up inside: InvalidRefreshTokenError gives the charge of the source back.
 
-        Counts for the source and for the token: the whole token or its digest, which no stranger can name. So a
-        neighbour's bad tokens leave all of the source's row to good ones, but for the look-ups that are under way.
-        Raises RateLimitedError, or UnavailableError if no turn came.
+        Counts for the source and for the token: the whole token or its digest, which no stranger can name. Raises
+        RateLimitedError, or UnavailableError if no turn came.
         """
         source = Charge("source", visitor.source, self._settings.refresh_source)
         of_token = Charge("token", self._digest(token), self._settings.refresh_token)
@@ -186,10 +185,7 @@ class Throttle:
                 raise
 
     def looking_up(self, visitor: Visitor) -> AbstractAsyncContextManager[None]:
-        """A few look-ups of refresh tokens at a time for each source, as no count may refuse them before they are done.
-
-        Raises UnavailableError if no turn came.
-        """
+        """Bounds look-ups of refresh tokens, which no count may refuse. Raises UnavailableError if no turn came."""
         return nullcontext() if self._is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
 
     async def unknown_refresh_token(self, visitor: Visitor) -> None:

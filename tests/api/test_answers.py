@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from service.api import connection
+from service.api import closing
 from service.api.answers import Answer, complete
 from service.api.context import REQUEST_ID
 from service.settings import Server
@@ -116,7 +116,7 @@ async def test_a_value_that_would_end_its_line_is_never_sent(value: str, *, is_s
 
 
 async def test_a_client_that_takes_nothing_of_its_answers_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.05)
+    monkeypatch.setattr(closing, "UNREAD_SECONDS", 0.05)
     async with opened(House(Server(port=0))) as house:
         reading, deaf = await house.connect(), await house.connect()
         await until(lambda: house.door.turnstile.open == 2)

@@ -1,12 +1,13 @@
 """What the front door says to hostile and to odd requests."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from service.settings import Server
-from tests.api.front_door import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, House, opened
+from tests.api.front_door import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, House, opened, until
 
 
 @pytest.fixture
@@ -120,6 +121,50 @@ async def test_odd_requests_are_answered(house: House, request_bytes: bytes, sta
     if status == 405:
         assert answer.headers["allow"] == "GET,HEAD"
     assert (await house.ask(GOOD)).status == 200
+
+
+@pytest.mark.parametrize("word", [b"BREW", b"get", b"GET", b"PROPFIND"])
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"\r\n\r\n"], ids=["at once", "after a line", "after two lines"])
+async def test_a_method_word_may_come_in_pieces(house: House, word: bytes, before: bytes) -> None:
+    client, request = await house.connect(), before + word + b" /deaf HTTP/1.1\r\n" + HEAD + b"\r\n"
+    await client.send(GOOD)
+    assert (await client.answer()).status == 200
+    connection = house.connection()
+    for end in range(1, len(before + word) + 3):
+        for piece in (request[:end], request[end:]):
+            received = connection._head_bytes
+            await client.send(piece)
+            if piece.strip() and piece != request[end:]:
+                await until(lambda received=received: connection._head_bytes > received)  # type: ignore[misc] # a loop's own
+        answer = await client.answer()
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_a_method_word_may_come_byte_by_byte(house: House) -> None:
+    client = await house.connect()
+    for byte in b"\r\nBREW / HTTP/1.1\r\n":
+        await client.send(bytes([byte]))
+        await asyncio.sleep(0)
+    await client.send(HEAD + b"\r\n")
+    assert (await client.answer()).status == 405
+
+
+async def test_a_method_word_without_end_is_malformed(house: House) -> None:
+    client = await house.connect()
+    await client.send(b"B" * 64)
+    await client.send(b"B" * 64)
+    assert (await client.answer()).status == 400
+
+
+OLD = b"POST /echo HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n" + HEAD + b"\r\n"
+
+
+async def test_chunks_in_http_1_0_end_the_connection(house: House) -> None:
+    """RFC 9112 section 6.1: their framing is faulty, so nothing behind them is a request."""
+    client = await house.connect()
+    await client.send(OLD + b"3\r\nabc\r\n0\r\n\r\n" + GOOD)
+    assert (await client.answer()).body == b"abc"
+    assert await client.closed() == b""
 
 
 async def test_no_answer_names_the_software(house: House) -> None:

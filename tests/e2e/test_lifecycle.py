@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.request import urlopen
@@ -88,6 +88,22 @@ def test_a_request_in_flight_is_answered_after_the_listener_has_closed(embedded:
             assert process.poll() is None
         client.sendall(b"{}")
         assert client.recv(64).startswith(b"HTTP/1.1 422 ")
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def test_what_was_received_in_full_is_answered_without_a_drain(embedded: Stores) -> None:
+    """The process is frozen, so that all of it waits in the kernel when the signal comes."""
+    ask = b"GET /auth/me HTTP/1.1\r\nHost: x\r\n\r\n"
+    with serving(embedded, TOKENHOUSE_SERVER__DRAIN="0s") as (process, port), ExitStack() as closing:
+        process.send_signal(signal.SIGSTOP)
+        callers = [closing.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE)) for _ in range(100)]
+        for caller in callers:
+            caller.sendall(ask)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        for caller in callers:
+            assert b"".join(iter(lambda caller=caller: caller.recv(4096), b"")).startswith(b"HTTP/1.1 401 ")  # type: ignore[misc] # a loop's own
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 

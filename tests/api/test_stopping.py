@@ -1,0 +1,74 @@
+"""What an instance that stops does with what it has received."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service.settings import Server
+from tests.api.front_door import GOOD, HEAD, Client, House, opened, until
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with opened(House(Server(port=0))) as house:
+        yield house
+
+
+def knock(house: House, count: int, request: bytes) -> list[socket.socket]:
+    """Connections with a whole request that the server has had no turn of the loop to see."""
+    callers = [socket.create_connection(("127.0.0.1", house.port)) for _ in range(count)]
+    for caller in callers:
+        caller.sendall(request)
+    return callers
+
+
+async def said_to(caller: socket.socket) -> bytes:
+    """All until the end; a reset raises."""
+    with caller:
+        caller.settimeout(5)
+        chunks = iter(lambda: caller.recv(65_536), b"")
+        return await asyncio.to_thread(b"".join, chunks)
+
+
+async def test_stopping_answers_what_was_received_before_it_was_read(house: House) -> None:
+    callers = knock(house, 100, GOOD)
+    await house.runner.cleanup()
+    for caller in callers:
+        assert (await said_to(caller)).endswith(b"hello")
+
+
+async def test_stopping_answers_what_was_received_on_idle_connections(house: House) -> None:
+    clients = [await house.connect() for _ in range(100)]
+    for client in clients:
+        await client.send(GOOD)
+        assert (await client.answer()).body == b"hello"
+    for client in clients:
+        client.writer.write(GOOD)
+    await house.runner.cleanup()
+    for client in clients:
+        assert (await client.answer()).body == b"hello"
+        assert await client.closed() == b""
+
+
+async def test_stopping_answers_requests_that_wait_behind_another(house: House) -> None:
+    [caller] = knock(house, 1, b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n" + GOOD * 3)
+    await house.entered.wait()
+    stopping = asyncio.create_task(house.runner.cleanup())
+    await until(lambda: house.connection()._ending)
+    caller.sendall(GOOD)  # too late
+    house.released.set()
+    await stopping
+    said = await said_to(caller)
+    assert (said.count(b"at last"), said.count(b"hello"), said.count(b"Connection: close")) == (1, 3, 1)
+
+
+async def test_stopping_is_not_held_up_by_who_says_nothing_or_half_of_it(house: House) -> None:
+    for said in (b"", GOOD[:20]):
+        for caller in knock(house, 10, said):
+            house.clients.append(Client(*await asyncio.open_connection(sock=caller)))
+    async with asyncio.timeout(10):
+        await house.runner.cleanup()
+    for client in house.clients:
+        assert await client.closed() == b""
