@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import ClassVar
+from uuid import UUID
 
 
 class ConfigurationError(Exception):
@@ -11,13 +13,18 @@ class ConfigurationError(Exception):
 
 
 class AuthError(Exception):
-    """A refusal: `code` is stable for programs, `message` is safe for anyone to read."""
+    """A refusal: `code` is stable for programs, `message` is safe for anyone to read.
+
+    `why` and the ids are for the log alone: the answer is the same for all. The ids are set only where a signature, a
+    digest or a password proved them, or where they name a session that was ended.
+    """
 
     code: ClassVar[str]
     message: ClassVar[str]
 
-    def __init__(self) -> None:
+    def __init__(self, why: str = "", *, user_id: UUID | None = None, session_id: str = "") -> None:
         super().__init__(self.code)
+        self.why, self.user_id, self.session_id = why, user_id, session_id
 
 
 # --- what the request looks like
@@ -93,26 +100,42 @@ class InvalidCredentialsError(AuthError):
     message = "The e-mail address or the password is wrong."
 
 
+class Fault(StrEnum):
+    """Why a credential was refused; docs/observability.md explains each."""
+
+    NO_CREDENTIAL = "no_credential"
+    KEY_NOT_ACCEPTED = "key_not_accepted"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    FORGED = "forged"
+    OTHER_ISSUER = "other_issuer"
+    OTHER_CLIENT = "other_client"
+    WRONG_USE = "wrong_use"
+    IMPOSSIBLE_TIMES = "impossible_times"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ACCOUNT_GONE = "account_gone"
+
+
 class InvalidTokenError(AuthError):
     """`presented` tells a bad credential from none at all (RFC 6750 section 3.1)."""
 
     code = "invalid_token"
     message = "Authenticate with a valid, unexpired id token or API key. Log in or refresh to get one."
 
-    def __init__(self, *, presented: bool = True) -> None:
-        super().__init__()
+    def __init__(
+        self, why: str = "", *, presented: bool = True, user_id: UUID | None = None, session_id: str = ""
+    ) -> None:
+        super().__init__(why, user_id=user_id, session_id=session_id)
         self.presented = presented
 
 
 class InvalidRefreshTokenError(AuthError):
-    """`why` is for the log alone: the answer is the same for all."""
-
     code = "invalid_refresh_token"
     message = "The refresh token is unknown, expired or revoked. Log in again."
 
-    def __init__(self, why: str = "unknown") -> None:
-        super().__init__()
-        self.why = why
+    def __init__(self, why: str = "unknown", *, user_id: UUID | None = None, session_id: str = "") -> None:
+        super().__init__(why, user_id=user_id, session_id=session_id)
 
 
 class InvalidAccessTokenError(AuthError):

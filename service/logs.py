@@ -11,8 +11,8 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain import events
-from service.output import OUTPUT
-from service.request_log import Line, RequestLog, noted_trace, say
+from service.output import DROPPED, OUTPUT
+from service.request_log import Line, RequestLog, Sampled, noted_trace, say
 from service.settings import Logging
 
 SECRET_FIELDS = frozenset(
@@ -25,8 +25,8 @@ ONE_BY_ONE = frozenset({"request"} | {name.value for name in events.Name} - {nam
 
 def configure(settings: Logging, ambient: Ambient | None = None) -> None:
     """Our own lines go straight to the output; those of libraries come in through `logging`, whole but dearer."""
-    console = _is_console(settings)
-    sampling = Sampling(ambient or Ambient())
+    console, ambient = _is_console(settings), ambient or Ambient()
+    sampling = Sampling(ambient)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _name_trace,
@@ -34,7 +34,7 @@ def configure(settings: Logging, ambient: Ambient | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _withhold,
     ]
-    renderer: Any = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(orjson.dumps)
+    renderer = _renderer(settings)
     structlog.configure(
         processors=[sampling.of_ours, *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
@@ -55,6 +55,15 @@ def configure(settings: Logging, ambient: Ambient | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.level, force=True)
+    OUTPUT.compose = lambda missing: composed(settings, ambient, DROPPED, "warning", lines=missing)
+
+
+def composed(settings: Logging, ambient: Ambient, event: str, level: str, **facts: object) -> bytes:
+    """A line past level and sampling: the answer to something that an operator did, or what nothing may hide."""
+    line: dict[str, Any] = {"event": event, "level": level, **facts}
+    line["time"] = ambient.now().isoformat().replace("+00:00", "Z")
+    text = _renderer(settings)(None, level, line)
+    return f"{text}\n".encode() if isinstance(text, str) else cast("bytes", text) + b"\n"
 
 
 def for_commands() -> None:
@@ -69,7 +78,8 @@ def for_requests(settings: Logging, ambient: Ambient) -> Callable[[Line], None]:
     """How request lines are written: by the batch in JSON, one by one for people, not at all above level INFO."""
     if settings.level in ("WARNING", "ERROR"):
         return lambda _: None
-    return say if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
+    write = say if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
+    return Sampled(write, ambient, per_second=settings.requests_per_second, probes=settings.probes)
 
 
 def for_events(settings: Logging, ambient: Ambient) -> events.Sink:
@@ -141,6 +151,10 @@ class Sampling:
                 self._held_back[kind] += 1
             return False
         return True
+
+
+def _renderer(settings: Logging) -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer() if _is_console(settings) else structlog.processors.JSONRenderer(orjson.dumps)
 
 
 def _is_console(settings: Logging) -> bool:

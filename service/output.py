@@ -1,6 +1,7 @@
 """Standard output behind a thread of its own: a reader that stalls must never stall the service."""
 
 import atexit
+import json
 import select
 import sys
 import threading
@@ -9,31 +10,36 @@ from collections import deque
 from collections.abc import Callable
 from os import write
 
-import structlog
+from service.ambient import Ambient
 
 MOST = 4 * 1024 * 1024  # bytes that wait for the reader: some 20 000 lines
 GATHER = 0.05  # seconds; lines that come together are written together
+DROPPED = "log lines dropped"
 PATIENCE = 2.0  # seconds at the end of the process, for a reader that has stalled
 
 
-def _tell(missing: int) -> None:
-    structlog.get_logger("service.logs").warning("log lines dropped", lines=missing)
+def notice(missing: int) -> bytes:
+    """The line that tells how many lines are missing, as JSON."""
+    time = Ambient().now().isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": DROPPED, "level": "warning", "lines": missing, "time": time}).encode() + b"\n"
 
 
 class Output:
     """A file to write to: what is written waits, bounded, for the thread that hands it on.
 
-    What finds no room is counted and forgotten, and so is what cannot be written at all. When there is room again, one
-    line tells how many lines are missing.
+    What finds no room is counted and forgotten, and so is what cannot be written at all. As soon as there is a reader
+    again, one line tells how many lines are missing. The thread writes that line itself: it takes no room, has no level
+    and is not sampled, and what it tells is counted as told only once it is written.
     """
 
-    def __init__(self, most: int = MOST, tell: Callable[[int], None] = _tell) -> None:
+    def __init__(self, most: int = MOST, compose: Callable[[int], bytes] = notice) -> None:
         self.dropped = 0  # lines, since the process began
+        self.compose = compose  # the notice, from the number of missing lines
         self._most = most
-        self._tell = tell
         self._waiting: deque[bytes] = deque()
         self._held = 0  # bytes that wait or are being written
         self._told = 0  # of the dropped lines
+        self._is_broken = False  # the last write failed: a notice would fail too
         self._change = threading.Condition()
         self._writer: threading.Thread | None = None
 
@@ -43,15 +49,14 @@ class Output:
         with self._change:
             if self._held + len(data) > self._most:
                 self.dropped += _lines(data)
-                return len(text)
-            self._held += len(data)
-            self._waiting.append(data)
+            else:
+                self._held += len(data)
+                self._waiting.append(data)
             if self._writer is None:
                 self._writer = threading.Thread(target=self._run, name="log writer", daemon=True)
                 self._writer.start()
                 atexit.register(self.settle)
-            if len(self._waiting) == 1:
-                self._change.notify_all()
+            self._change.notify_all()
         return len(text)
 
     def flush(self) -> None:
@@ -60,12 +65,15 @@ class Output:
     def settle(self, patience: float = PATIENCE) -> bool:
         """Wait until everything is written, or `patience` seconds; whether it was."""
         with self._change:
-            return self._change.wait_for(lambda: not self._held, patience)
+            return self._change.wait_for(lambda: not self._held and not self._has_work(), patience)
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or (self.dropped > self._told and not self._is_broken)
 
     def _run(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._waiting)
+                self._change.wait_for(self._has_work)
             time.sleep(GATHER)
             with self._change:
                 data = b"".join(self._waiting)
@@ -74,11 +82,12 @@ class Output:
             with self._change:
                 self._held -= len(data)
                 self.dropped += 0 if is_written else _lines(data)
-                missing = self.dropped - self._told if is_written else 0
-                self._told += missing
+                missing = self.dropped - self._told
+            is_told = is_written and (not missing or _put(self.compose(missing)))
+            with self._change:
+                self._is_broken = not is_told
+                self._told += missing if is_told else 0
                 self._change.notify_all()
-            if missing:
-                self._tell(missing)
 
 
 def _lines(data: bytes) -> int:
@@ -91,6 +100,8 @@ def _put(data: bytes) -> bool:
     Past Python's own buffer: its lock, held by a thread that waits for the reader, would stop the end of the process.
     """
     try:
+        if sys.stdout is None:  # closed before Python began
+            return False
         try:
             descriptor = sys.stdout.fileno()
         except (OSError, ValueError):  # redirected in Python

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -29,14 +30,74 @@ def noted_trace() -> str:
     return _trace.get()
 
 
+PROBES = frozenset({"/healthz", "/readyz"})
+BAD = 400  # the first status that is a refusal
+
+
+class Refusal(NamedTuple):
+    """Why a request was refused: `code` is in the answer, the rest is for the log alone."""
+
+    code: str
+    reason: str = ""
+    user_id: str = ""
+    session_id: str = ""
+    source: str = ""  # /24 or /48
+
+    @property
+    def facts(self) -> dict[str, str]:
+        return {name: value for name, value in self._asdict().items() if value}
+
+
 class Line(NamedTuple):
-    """Nothing in it is free text: a known method, a route's template, numbers, and an id of a checked shape."""
+    """Nothing in it is free text: a known method, a route's template, numbers, ids of checked shapes, our own words."""
 
     request_id: str
     method: str
     route: str
     status: int
     milliseconds: float
+    refusal: Refusal | None = None
+    held_back: int = 0  # lines of this kind that were not written, since the last one that was
+
+
+class Sampled:
+    """Lets request lines through: not those of probes that succeed, and of the others so many in a second.
+
+    A kind of line (route, status and reason) gets a quarter of them, so that no flood of one kind hides the others.
+    """
+
+    def __init__(
+        self, write: Callable[[Line], object], ambient: Ambient, *, per_second: int, probes: bool = False
+    ) -> None:
+        self.write = write
+        self._ambient = ambient
+        self._most = per_second
+        self._most_of_a_kind = -(-per_second // 4)
+        self._probes = probes
+        self._second = -1
+        self._seen: Counter[tuple[str, int, str]] = Counter()
+        self._total = 0
+        self._held_back: Counter[tuple[str, int, str]] = Counter()
+
+    def __call__(self, line: Line) -> None:
+        if line.route in PROBES and line.status < BAD and not self._probes:
+            return
+        second = int(self._ambient.monotonic())
+        if second != self._second:
+            self._second, self._total = second, 0
+            self._seen.clear()
+        kind = line.route, line.status, line.refusal.reason if line.refusal else ""
+        if self._total >= self._most or self._seen[kind] >= self._most_of_a_kind:
+            self._held_back[kind] += 1
+            return
+        self._total += 1
+        self._seen[kind] += 1
+        held_back = self._held_back.pop(kind, 0)
+        self.write(line._replace(held_back=held_back) if held_back else line)
+
+    def flush(self) -> None:
+        if isinstance(self.write, RequestLog):
+            self.write.flush()
 
 
 class RequestLog:
@@ -66,9 +127,12 @@ class RequestLog:
 
 def _json(line: Line, trace_id: str, time: str) -> str:
     trace = f',"trace_id":"{trace_id}"' if trace_id else ""
+    more = "".join([f',"{name}":"{value}"' for name, value in line.refusal.facts.items()]) if line.refusal else ""
+    if line.held_back:
+        more += f',"held_back":{line.held_back}'
     return (
         f'{{"event":"request","level":"info","method":"{line.method}","route":"{line.route}","status":{line.status},'
-        f'"ms":{line.milliseconds:.1f},"request_id":"{line.request_id}"{trace},"time":"{time}"}}\n'
+        f'"ms":{line.milliseconds:.1f}{more},"request_id":"{line.request_id}"{trace},"time":"{time}"}}\n'
     )
 
 
@@ -80,5 +144,7 @@ def say(line: Line) -> None:
         route=line.route,
         status=line.status,
         ms=round(line.milliseconds, 1),
+        **(line.refusal.facts if line.refusal else {}),
+        **({"held_back": line.held_back} if line.held_back else {}),
         request_id=line.request_id,
     )

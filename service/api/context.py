@@ -19,7 +19,7 @@ from service.domain.resource_servers import ResourceServers
 from service.domain.revocation_feed import RevocationFeed
 from service.domain.sessions import Sessions
 from service.domain.store_watch import StoreWatch
-from service.request_log import Line
+from service.request_log import Line, Refusal
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
 
@@ -54,6 +54,8 @@ SERVICES = web.AppKey("services", Services)
 FRONT_DESK = web.AppKey("front_desk", FrontDesk)
 REQUEST_ID = web.RequestKey("request_id", str)
 QUERY_SCHEMA: web.RequestKey[type[Payload]] = web.RequestKey("query_schema")  # of the call
+
+REFUSAL = web.RequestKey("refusal", Refusal)
 
 
 def note_source(request: web.Request) -> str:

@@ -11,7 +11,7 @@ from service.api import queries
 from service.api.context import SERVICES, visitor_of
 from service.domain.models import Caller, Member
 from service.domain.throttle import CallPolicy
-from service.errors import InvalidTokenError, MalformedRequestError
+from service.errors import Fault, InvalidTokenError, MalformedRequestError
 
 API_KEY = istr("x-api-key")
 
@@ -41,7 +41,9 @@ def bearer(handler: CallerHandler, cost: Cost) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         token, key = _credentials(request)
         if token is None:
-            raise InvalidTokenError(presented=key is not None)
+            if key is not None:
+                raise InvalidTokenError(Fault.KEY_NOT_ACCEPTED)
+            raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
         sessions = request.app[SERVICES].sessions
         caller = await sessions.caller(token)
         queries.check(request)
@@ -64,7 +66,7 @@ def member(handler: MemberHandler, _: Literal[Cost.LOOK_UPS]) -> Handler:
         elif key is not None:
             who = await services.accounts.by_api_key(key, visitor_of(request))
         else:
-            raise InvalidTokenError(presented=False)
+            raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
         queries.check(request)
         return await handler(request, who)
 
@@ -99,5 +101,5 @@ def _credentials(request: web.Request) -> tuple[str | None, str | None]:
         return None, keys[0] if keys else None
     scheme, _, token = authorizations[0].strip().partition(" ")  # RFC 6750 section 2.1
     if scheme.lower() != "bearer" or not token:
-        raise InvalidTokenError(presented=False)  # no token was sent (RFC 6750 section 3.1)
+        raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)  # no token was sent (RFC 6750 section 3.1)
     return token.lstrip(" "), None

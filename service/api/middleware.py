@@ -8,10 +8,11 @@ from multidict import istr
 
 from service.api import replies
 from service.api.answers import Answer, complete
-from service.api.context import FRONT_DESK, REQUEST_ID, SERVICES
+from service.api.context import FRONT_DESK, REFUSAL, REQUEST_ID, SERVICES, note_source
 from service.api.guards import Handler
+from service.domain.sources import prefix_of
 from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
-from service.request_log import Line, note_trace
+from service.request_log import Line, Refusal, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 ID, TRACEPARENT = istr("X-Request-Id"), istr("traceparent")
@@ -48,6 +49,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
                 resource.canonical if resource else "none",
                 status,
                 (ambient.monotonic() - started) * 1000,
+                _refused(request),
             )
         )
 
@@ -66,11 +68,19 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = NotFoundError()
     except services.outages as error:
         services.store_watch.note(error)
-        refused = UnavailableError()
+        refused = UnavailableError(type(error).__name__)
     except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the answer tells nothing
         log.error("defect", error=type(error).__name__, where=_trail(error))
+        request[REFUSAL] = Refusal("internal", type(error).__name__)
         return replies.internal(request[REQUEST_ID])
+    user_id = str(refused.user_id) if refused.user_id else ""
+    request[REFUSAL] = Refusal(refused.code, str(refused.why), user_id, refused.session_id)
     return replies.refusal(refused, request[REQUEST_ID])
+
+
+def _refused(request: web.Request) -> Refusal | None:
+    refusal = request.get(REFUSAL)
+    return refusal._replace(source=prefix_of(note_source(request))) if refusal else None
 
 
 def _trail(error: BaseException) -> list[str]:

@@ -3,7 +3,9 @@
 from aiohttp import web
 
 from service.api import payloads, replies
-from service.api.context import REQUEST_ID, SERVICES
+from service.api.context import REFUSAL, REQUEST_ID, SERVICES
+from service.errors import UnavailableError
+from service.request_log import Refusal
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -14,4 +16,5 @@ async def readyz(request: web.Request) -> web.Response:
     state = await request.app[SERVICES].readiness.state()
     if state.is_ready:
         return replies.answer(payloads.Readiness(status="ok", postgres=state.postgres, redis=state.redis))
+    request[REFUSAL] = Refusal(UnavailableError.code, "not_ready")
     return replies.not_ready({"postgres": state.postgres, "redis": state.redis}, request[REQUEST_ID])

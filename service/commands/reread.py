@@ -11,7 +11,8 @@ from service.ambient import Ambient
 from service.api.server import FrontDoor
 from service.domain.events import Event
 from service.errors import ConfigurationError
-from service.request_log import Line, RequestLog
+from service.output import OUTPUT
+from service.request_log import Line, Sampled
 from service.settings import Logging, Settings
 from service.wiring import House
 
@@ -33,6 +34,10 @@ class Voice:
         self._log_request = logs.for_requests(settings, self._ambient)
         self._log_event = logs.for_events(settings, self._ambient)
 
+    def answer(self, settings: Logging, event: str, level: str, **facts: object) -> None:
+        """What an operator asked for is answered at every level."""
+        OUTPUT.write(logs.composed(settings, self._ambient, event, level, **facts))
+
     def request(self, line: Line) -> None:
         self._log_request(line)
 
@@ -40,7 +45,7 @@ class Voice:
         self._log_event(event)
 
     def flush(self) -> None:
-        if isinstance(self._log_request, RequestLog):
+        if isinstance(self._log_request, Sampled):
             self._log_request.flush()
 
 
@@ -65,7 +70,9 @@ async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Ca
             continue
         voice.change(settings.logging)
         house.key_life.settings = settings.keys
-        log.info("configuration read again", needs_restart=_other_changes(house.settings, settings))
+        left = _other_changes(house.settings, settings)
+        level = "warning" if left else "info"
+        voice.answer(settings.logging, "configuration read again", level, needs_restart=left)
         await house.key_life.try_to_tend()
 
 

@@ -14,7 +14,7 @@ from service.domain.passwords import Passwords
 from service.domain.ports import Users
 from service.domain.throttle import Throttle
 from service.domain.user_endings import UserEndings
-from service.errors import EmailTakenError, InvalidCredentialsError, InvalidTokenError
+from service.errors import EmailTakenError, Fault, InvalidCredentialsError, InvalidTokenError
 from service.settings import ApiKeys as ApiKeySettings
 
 RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
@@ -88,14 +88,14 @@ class Accounts:
             why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
             self.events.tell(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
             await self.throttle.unknown_api_key(visitor)
-            raise InvalidTokenError
+            raise InvalidTokenError(why, user_id=user_id)
         return Member(user.id, user.email, user)
 
     async def profile(self, member: Member) -> User:
         """Raises InvalidTokenError when the account is gone or disabled."""
         user = member.user or await self.users.by_id(member.user_id)
         if user is None or user.disabled_at:
-            raise InvalidTokenError
+            raise InvalidTokenError(Reason.DISABLED if user else Fault.ACCOUNT_GONE, user_id=member.user_id)
         return user
 
     async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
@@ -176,7 +176,7 @@ class Accounts:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:
                     why = Reason.WRONG_CONFIRMATION
                     self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
-                    raise InvalidCredentialsError
+                    raise InvalidCredentialsError(why, user_id=user.id, session_id=caller.session_id)
                 attempt.succeeded()
         return user
 

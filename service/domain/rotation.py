@@ -68,7 +68,9 @@ class Rotation:
                     return swapped.session, successor
         elif swapped.state is SwapState.SPENT:
             await self._end(swapped.session, Reason.TOKEN_BEFORE)
-            raise InvalidRefreshTokenError(Reason.REUSED)
+            raise InvalidRefreshTokenError(
+                Reason.REUSED, user_id=swapped.session.user_id, session_id=swapped.session.id
+            )
         raise StrangeTokenError(token, swapped.session, swapped.current, swapped.swaps)
 
     async def look_into(self, strange: "StrangeTokenError") -> None:

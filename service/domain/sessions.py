@@ -18,6 +18,7 @@ from service.domain.sources import prefix_of
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens, Use
 from service.errors import (
+    Fault,
     InvalidAccessTokenError,
     InvalidCredentialsError,
     InvalidRefreshTokenError,
@@ -61,8 +62,8 @@ class Sessions:
                 user, _ = await asyncio.gather(self.users.by_email(address), self._key_must_be_good())
                 match = await self.passwords.match(password, user.password_hash if user else None, place)
                 if user is None or not match.same or user.disabled_at:
-                    self._tell_failure(address, user, same=match.same)
-                    raise InvalidCredentialsError
+                    why = self._tell_failure(address, user, same=match.same)
+                    raise InvalidCredentialsError(why, user_id=user.id if user else None)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 signed_in = await self._open(user, visitor)
@@ -78,18 +79,19 @@ class Sessions:
                 # Before the token is spent: an outage must not make an honest retry look like a theft.
                 ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
                 if ended:
-                    raise InvalidRefreshTokenError(Reason.SESSION_ENDED)  # noqa: TRY301 - every refusal here is counted below
+                    raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
                 session, successor = await self._use(token)
         except InvalidRefreshTokenError as error:
-            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, error.why))
+            facts = error.why, error.user_id, error.session_id
+            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, *facts))
             await self.throttle.unknown_refresh_token(visitor)
             if isinstance(error, StrangeTokenError):
                 await self.rotation.look_into(error)
-            raise InvalidRefreshTokenError from None
+            raise InvalidRefreshTokenError(error.why, user_id=error.user_id, session_id=error.session_id) from None
         user = await self.users.by_id(session.user_id)
         if user is None or user.disabled_at:
             self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
-            raise InvalidRefreshTokenError
+            raise InvalidRefreshTokenError(Reason.DISABLED, user_id=session.user_id, session_id=session.id)
         renewed = Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
         self.events.tell(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
         return renewed
@@ -98,17 +100,17 @@ class Sessions:
         """Who shows this id token. Raises InvalidTokenError."""
         claims = await self.tokens.accept(id_token, Use.ID)
         if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
-            raise InvalidTokenError
+            raise InvalidTokenError(Fault.REVOKED, user_id=claims.user_id, session_id=claims.session_id)
         return Caller(claims)
 
     async def logout(self, caller: Caller, access_token: str) -> None:
         """End the caller's session. The access token must be of the same session; it may have expired."""
         try:
             access = await self.tokens.accept(access_token, Use.ACCESS, even_expired=True)
-        except InvalidTokenError:
-            raise InvalidAccessTokenError from None
+        except InvalidTokenError as error:
+            raise InvalidAccessTokenError(error.why, user_id=caller.user_id, session_id=caller.session_id) from None
         if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
-            raise TokenMismatchError
+            raise TokenMismatchError(user_id=caller.user_id, session_id=caller.session_id)
         await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access], why=Reason.LOGOUT)
 
     async def all_of(self, caller: Caller) -> list[Session]:
@@ -148,12 +150,13 @@ class Sessions:
             if await self.endings.is_over(key_id=self.tokens.key_id):
                 raise UnavailableError
 
-    def _tell_failure(self, address: str, user: User | None, *, same: bool) -> None:
-        """Why a login failed: told to the sinks alone, and at the same cost whether or not there is such a user."""
+    def _tell_failure(self, address: str, user: User | None, *, same: bool) -> Reason:
+        """Why a login failed, for sinks and log alone. It costs the same whether or not there is such a user."""
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
         why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
         account = self.events.account(address)
         self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
+        return why
 
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
@@ -182,7 +185,7 @@ class Sessions:
         if still is None or not still.is_still(user):
             self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
             await self.endings.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
-            raise InvalidCredentialsError
+            raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
         await self.endings.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
         return SignedIn(
             user=user,

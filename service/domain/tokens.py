@@ -13,6 +13,7 @@ from uuid import UUID
 
 import orjson
 from joserfc import jws, jwt
+from joserfc.errors import BadSignatureError
 from joserfc.jwa import EdDSAAlgorithm
 from joserfc.jws import JWSRegistry
 
@@ -21,7 +22,7 @@ from service.domain.batches import Batch
 from service.domain.keys import KeyPair, KeyRing
 from service.domain.lives import LongestLives
 from service.domain.models import Claims, Session, TokenPair, User
-from service.errors import InvalidTokenError, UnavailableError
+from service.errors import Fault, InvalidTokenError, UnavailableError
 from service.settings import Tokens as TokenSettings
 
 SCOPE = "aws.cognito.signin.user.admin"
@@ -45,7 +46,14 @@ Unsigned = tuple[KeyPair, Mapping[str, Any], Mapping[str, Any]]  # the claims of
 
 
 class UnknownKeyError(Exception):
-    """The token names a key that this instance does not hold: a new one of ours, or nobody's."""
+    """The token names a key that this instance does not hold: a new one of ours, or nobody's.
+
+    `claims`: of a token that was verified before its key went.
+    """
+
+    def __init__(self, claims: Claims | None = None) -> None:
+        super().__init__()
+        self.claims = claims
 
 
 class Tokens:
@@ -116,8 +124,8 @@ class Tokens:
         """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded."""
         try:
             return self._verify(token, use, even_expired=even_expired)
-        except UnknownKeyError:
-            raise InvalidTokenError from None
+        except UnknownKeyError as error:
+            raise _refused(Fault.UNKNOWN_KEY, error.claims) from None
 
     def _verify(self, token: str, use: Use, *, even_expired: bool) -> Claims:
         """Raises UnknownKeyError besides.
@@ -126,22 +134,22 @@ class Tokens:
         (a header that is a JSON string) and UnicodeEncodeError (a surrogate in the input).
         """
         if len(token) > MAX_LENGTH or not token.isascii():
-            raise InvalidTokenError
+            raise InvalidTokenError(Fault.MALFORMED)
         now = self._ambient.now()
         memory = hashlib.sha256(token.encode()).digest()
         claims = self._verified[use].get(memory)
         if claims is None:
             try:
                 claims = self._decode(token, use, now)
-            except (UnavailableError, UnknownKeyError):
+            except (UnavailableError, UnknownKeyError, InvalidTokenError):
                 raise
             except Exception as error:
-                raise InvalidTokenError from error
+                raise InvalidTokenError(Fault.MALFORMED) from error
             self._remember(use, memory, claims)
         elif self._keys.verifying(claims.key_id) is None:
-            raise UnknownKeyError  # killed or gone since the token was verified
+            raise UnknownKeyError(claims)  # killed or gone since the token was verified
         if not even_expired and now >= claims.expires_at + self._settings.leeway:
-            raise InvalidTokenError
+            raise _refused(Fault.EXPIRED, claims)
         return claims
 
     def close(self) -> None:
@@ -163,23 +171,23 @@ class Tokens:
             raise UnknownKeyError
         if pair is None or algorithm != pair.algorithm:
             raise ValueError("no key of ours signs such tokens")
-        said = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
-        audience = said["aud"] if use is Use.ID else said["client_id"]
-        if (said["iss"], audience, said["token_use"]) != (self._settings.issuer, self._settings.client_id, use):
-            raise ValueError("made by or for someone else")
-        issued, expires = _seconds(said["iat"]), _seconds(said["exp"])
+        try:
+            said = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
+        except BadSignatureError:
+            raise InvalidTokenError(Fault.FORGED) from None
+        claims = _claims(said, pair.kid, use)
+        audience = said.get("aud") if use is Use.ID else said.get("client_id")
+        issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
         longest = self._lives.token - self._settings.leeway  # also of a token that is older than today's settings
+        if said["iss"] != self._settings.issuer:
+            raise _refused(Fault.OTHER_ISSUER, claims)
+        if said["token_use"] != use:
+            raise _refused(Fault.WRONG_USE, claims)
+        if audience != self._settings.client_id:
+            raise _refused(Fault.OTHER_CLIENT, claims)
         if issued > (now + self._settings.leeway).timestamp() or not 0 < expires - issued <= longest.total_seconds():
-            raise ValueError("impossible times")
-        return Claims(
-            user_id=UUID(said["sub"]),
-            session_id=_identifier(said["origin_jti"]),
-            token_id=_identifier(said["jti"]),
-            key_id=pair.kid,
-            issued_at=datetime.fromtimestamp(issued, UTC),
-            expires_at=datetime.fromtimestamp(expires, UTC),
-            email=str(said["email"]) if use is Use.ID else "",
-        )
+            raise _refused(Fault.IMPOSSIBLE_TIMES, claims)
+        return claims
 
     def _remember(self, use: Use, memory: bytes, claims: Claims) -> None:
         verified = self._verified[use]
@@ -205,6 +213,26 @@ def _sign_pairs(pairs: Sequence[Unsigned]) -> list[TokenPair]:
 def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
     header = {"alg": key.algorithm, "kid": key.kid, "typ": kind}
     return jws.serialize_compact(header, orjson.dumps(claims), key.key, registry=_REGISTRIES[key.algorithm])
+
+
+def _claims(said: Mapping[str, Any], key_id: str, use: Use) -> Claims:
+    """Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
+    return Claims(
+        user_id=UUID(said["sub"]),
+        session_id=_identifier(said["origin_jti"]),
+        token_id=_identifier(said["jti"]),
+        key_id=key_id,
+        issued_at=datetime.fromtimestamp(_seconds(said["iat"]), UTC),
+        expires_at=datetime.fromtimestamp(_seconds(said["exp"]), UTC),
+        email=str(said["email"]) if use is Use.ID and said["token_use"] == use else "",
+    )
+
+
+def _refused(why: Fault, claims: Claims | None) -> InvalidTokenError:
+    """With the ids of a token whose signature is good."""
+    if claims is None:
+        return InvalidTokenError(why)
+    return InvalidTokenError(why, user_id=claims.user_id, session_id=claims.session_id)
 
 
 def _seconds(value: object) -> int:

@@ -141,3 +141,5 @@ class Metrics(Section):
 class Logging(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["auto", "json", "console"] = "auto"
+    probes: bool = False
+    requests_per_second: int = Field(200, ge=0)

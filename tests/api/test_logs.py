@@ -18,7 +18,7 @@ from service.api.doorstep import Refusals
 from service.domain.events import Event, Name, Outcome, write
 from service.domain.readiness import State
 from service.domain.store_watch import StoreWatch
-from service.output import OUTPUT, Output
+from service.output import OUTPUT, Output, notice
 from service.request_log import Line, RequestLog, note_trace
 from service.settings import Logging
 from tests.builders import FakeAmbient
@@ -40,6 +40,10 @@ class Pipe:
     def drain(self) -> None:
         while not self.drained.endswith(b"end\n"):
             self.drained += os.read(self.reader, 1 << 20)
+
+    def told(self) -> list[int]:
+        """The numbers of missing lines that were told."""
+        return [json.loads(line)["lines"] for line in self.drained.splitlines() if line.startswith(b'{"event"')]
 
 
 def configure(ambient: FakeAmbient) -> None:
@@ -70,8 +74,7 @@ def test_a_reader_that_stalls_keeps_no_writer_waiting_and_hears_what_it_missed(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout", pipe)
-    told: list[int] = []
-    output = Output(300_000, told.append)
+    output = Output(300_000)
     line = b"x" * 99 + b"\n"
     for _ in range(10_000):
         output.write(line)
@@ -83,7 +86,65 @@ def test_a_reader_that_stalls_keeps_no_writer_waiting_and_hears_what_it_missed(
     output.write(b"end\n")
     reading.join(20)
     assert pipe.drained.count(line) == 10_000 - output.dropped
-    assert sum(told) == output.dropped
+    assert sum(pipe.told()) == output.dropped
+
+
+def test_what_is_dropped_while_nothing_waits_is_told_without_another_line(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", pipe)
+    output = Output(100)
+    output.write(b"x\n" * 100)
+    assert output.settle(patience=20)
+    os.write(pipe.writer, b"end\n")
+    pipe.drain()
+    assert pipe.told() == [100]
+
+
+def test_a_notice_needs_no_room_and_lines_lost_meanwhile_are_told_by_the_next(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", pipe)
+
+    def compose_while_others_fill_the_room(missing: int) -> bytes:
+        output.write(b"y" * 99 + b"\n")
+        output.write(b"z\n" * (60 if missing == 100 else 0))
+        return notice(missing)
+
+    output = Output(100, compose_while_others_fill_the_room)
+    output.write(b"x\n" * 100)
+    assert output.settle(patience=20)
+    os.write(pipe.writer, b"end\n")
+    pipe.drain()
+    assert sum(pipe.told()) == output.dropped >= 160
+
+
+def test_a_notice_that_could_not_be_written_is_written_with_the_next_line(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    output = Output(100)
+    output.write(b"x\n" * 100)
+    output.write(b"lost\n")
+    assert output.settle(patience=20)
+    monkeypatch.setattr("sys.stdout", pipe)
+    output.write(b"written\n")
+    assert output.settle(patience=20)
+    os.write(pipe.writer, b"end\n")
+    pipe.drain()
+    assert pipe.drained.startswith(b"written\n")
+    assert pipe.told() == [101]
+
+
+def test_no_level_and_no_sampling_withholds_how_many_lines_are_missing(
+    printed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OUTPUT, "_most", 10)
+    logs.configure(Logging(format="json", level="ERROR"), FakeAmbient())
+    for _ in range(logs.LINES_PER_SECOND + 1):
+        OUTPUT.write(b"as good as any other line\n")
+        assert OUTPUT.settle(patience=20)
+    assert [line["event"] for line in printed()] == ["log lines dropped"] * (logs.LINES_PER_SECOND + 1)
 
 
 def test_an_output_that_is_closed_loses_lines_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

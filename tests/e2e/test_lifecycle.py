@@ -144,12 +144,34 @@ def test_sighup_reads_log_and_key_settings_again(embedded: Stores, configuration
         assert answers(port, "/auth/verify") == 401
         configuration.write_text("server: {drain: 7s}\n")
         process.send_signal(signal.SIGHUP)
-        lines = lines_of(process, "configuration read again")
+        lines = lines_of(process, "configuration read again", 2)
         assert lines[-1]["needs_restart"] == ["server"]
         assert answers(port, "/docs") == 200
         said = stop(process)
     assert "/auth/verify" not in [line.get("route") for line in lines]
     assert '"/docs"' in said
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_sighup_is_answered_at_every_level(embedded: Stores, configuration: Path, level: str) -> None:
+    with serving(embedded, TOKENHOUSE_CONFIG=str(configuration)) as (process, _):
+        configuration.write_text(f"logging: {{level: {level}}}\nserver: {{drain: 7s}}\n")
+        for times in (1, 2):  # the level changes with the first one
+            process.send_signal(signal.SIGHUP)
+            answer = lines_of(process, "configuration read again")[-1]
+            assert (answer["needs_restart"], answer["level"]) == (["server"], "warning"), times
+        configuration.write_text(f"logging: {{level: {level}}}\n")
+        process.send_signal(signal.SIGHUP)
+        assert lines_of(process, "configuration read again")[-1]["needs_restart"] == []
+
+
+def test_probes_that_succeed_leave_no_line(embedded: Stores) -> None:
+    with serving(embedded) as (process, port):
+        assert [answers(port, path) for path in ("/healthz", "/readyz", "/docs")] == [200, 200, 200]
+        said = [json.loads(line) for line in stop(process).splitlines()]
+    told = [(line["route"], line["status"]) for line in said if line["event"] == "request"]
+    assert told[-1] == ("/docs", 200)
+    assert not {("/healthz", 200), ("/readyz", 200)} & set(told)
 
 
 def test_sighup_with_a_configuration_that_cannot_work_changes_nothing(embedded: Stores, configuration: Path) -> None:
