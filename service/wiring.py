@@ -150,7 +150,7 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     mass_ending = MassEnding(
         everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
-        settings=settings.tokens,
+        settings=settings.tokens, events=events,
     )  # fmt: skip
     redis_health = health.RedisHealth(rd, ground.servers)
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)

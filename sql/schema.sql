@@ -11,7 +11,8 @@ CREATE TABLE audit_events (
     session_id text NOT NULL,
     key_id text NOT NULL,
     source text NOT NULL,
-    request_id text NOT NULL
+    request_id text NOT NULL,
+    operator text DEFAULT ''::text NOT NULL
 );
 
 CREATE TABLE longest_lives (

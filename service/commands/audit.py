@@ -19,6 +19,11 @@ from service.wiring import House, wire
 
 DEFAULT_SINCE = timedelta(days=7)
 DEFAULT_LIMIT = 100
+NO_EVENTS = "no event in this span; --since looks further back"
+NOBODY = (
+    "no account has this address or id, and no event in this span names it. A deleted account is known by its id;"
+    " --since looks further back"
+)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -39,44 +44,50 @@ def run(asked: argparse.Namespace) -> int:
     house = wire(settings, Ambient())
     outages: tuple[type[Exception], ...] = (*house.services.outages, UnavailableError)
     try:
-        entries = asyncio.run(_find(house, asked))
+        entries, is_known = asyncio.run(_find(house, asked))
     except outages as error:
         print(f"tokenhouse: Postgres does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's word to its user
         return 1
+    if not entries:
+        print(f"tokenhouse: {NO_EVENTS if is_known else NOBODY}", file=sys.stderr)  # noqa: T201 - as above
+        if not is_known or asked.json:  # an empty line is no JSON
+            return 0 if is_known else 1
     print("\n".join(_json(entry) for entry in entries) if asked.json else _table(entries))  # noqa: T201 - the command's answer
     return 0
 
 
-async def _find(house: House, asked: argparse.Namespace) -> Sequence[Entry]:
+async def _find(house: House, asked: argparse.Namespace) -> tuple[Sequence[Entry], bool]:
+    """The events, and whether the account that was asked for exists."""
     async with opened(house, postgres_alone=True):
         since = house.services.ambient.now() - asked.since
         if asked.user is None:
-            return await house.audit.trail.latest(since, asked.limit)
-        user_id, account = await _who(house, asked.user)
-        return await house.audit.trail.of_user(user_id, account, since, asked.limit)
+            return await house.audit.trail.latest(since, asked.limit), True
+        user_id, account, is_known = await _who(house, asked.user)
+        return await house.audit.trail.of_user(user_id, account, since, asked.limit), is_known
 
 
-async def _who(house: House, text: str) -> tuple[UUID | None, str]:
-    """The user's id, if there is such a user, and what stands for the address in events."""
+async def _who(house: House, text: str) -> tuple[UUID | None, str, bool]:
+    """The user's id, what stands for the address in events, and whether there is such a user today."""
     if "@" in text:
         address = emails.for_look_up(text)
         user = await house.ground.users.by_email(address)
-        return user.id if user else None, house.events.account(address)
+        return user.id if user else None, house.events.account(address), user is not None
     try:
         user_id = UUID(text)
     except ValueError:
         raise ConfigurationError("--user takes an e-mail address or a user id (a UUID)") from None
     user = await house.ground.users.by_id(user_id)
-    return user_id, house.events.account(user.canonical_email) if user else ""
+    return user_id, house.events.account(user.canonical_email) if user else "", user is not None
 
 
 def _table(entries: Sequence[Entry]) -> str:
     rows: list[tuple[str, ...]] = [
-        ("TIME", "EVENT", "OUTCOME", "REASON", "SOURCE", "SESSION OR KEY", "USER", "REQUEST")
+        ("TIME", "EVENT", "OUTCOME", "REASON", "SOURCE", "OPERATOR", "SESSION OR KEY", "USER", "REQUEST")
     ]
     for entry in entries:
         event, time = entry.event, entry.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        where = (event.source, event.session_id or event.key_id, str(event.user_id or event.account), entry.request_id)
+        whose = event.session_id or event.key_id, str(event.user_id or event.account)
+        where = (event.source, event.operator, *whose, entry.request_id)
         rows.append((time, event.name, event.outcome, event.reason or "-", *(fact or "-" for fact in where)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

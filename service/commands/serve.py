@@ -182,10 +182,22 @@ async def _open(house: House) -> None:
     while True:
         try:
             await house.open()
-            return await _look_at_redis(house)
+            await _look_at_redis(house)
+            break
         except not_yet as error:
             if (name := type(error).__name__) != told:
                 log.warning("waiting for Postgres and Redis", error=name)
                 told = name
         await asyncio.sleep(pause)
         pause = min(pause * 2, LATEST)
+    await _become_ready(house)
+
+
+async def _become_ready(house: House) -> None:
+    """Return once `/readyz` says so. A store that answers may still be unfit: it evicts, or cannot be written to."""
+    told = None
+    while not (state := await house.services.readiness.state()).is_ready:
+        if state != told:
+            log.warning("not ready", postgres=state.postgres, redis=state.redis)
+            told = state
+        await asyncio.sleep(SOON)

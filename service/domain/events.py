@@ -73,6 +73,7 @@ class Reason(StrEnum):
     REUSE = "reuse"
     REVOKED = "revoked"  # by a resource server
     BY_OPERATOR = "by_operator"
+    EVERYBODY = "everybody"
     API_KEY_ROTATED = "api_key_rotated"
     # accounts and signing keys
     ENABLED = "enabled"
@@ -84,11 +85,17 @@ class Reason(StrEnum):
 UNBOUNDED = frozenset({Name.LIMITED, Name.REFUSED, Name.RENEWED, Name.USER_CREATED})
 
 _source: ContextVar[str] = ContextVar("source", default="")
+_operator: ContextVar[str] = ContextVar("operator", default="")
 
 
 def seen_from(source: str) -> None:
     """Events that this task tells from here on were caused from there."""
     _source.set(source)
+
+
+def run_by(operator: str) -> None:
+    """Events that this task tells from here on were caused by a command of this operator's."""
+    _operator.set(operator)
 
 
 def _here() -> str:
@@ -98,7 +105,7 @@ def _here() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """No field is free text: names, ids of checked shapes, and a keyed digest in place of an address."""
+    """No field is a stranger's text: names, ids of checked shapes, and a keyed digest in place of an address."""
 
     name: Name
     outcome: Outcome = Outcome.SUCCESS
@@ -108,6 +115,7 @@ class Event:
     account: str = ""  # pseudonym of the e-mail address, where it was typed by somebody who is not known yet
     key_id: str = ""  # of a signing key
     source: str = field(default_factory=_here)  # /24 or /48
+    operator: str = field(default_factory=_operator.get)  # who ran the command that caused it
 
     @property
     def facts(self) -> dict[str, str]:
@@ -125,6 +133,8 @@ class Event:
             held["kid"] = self.key_id
         if self.source:
             held["source"] = self.source
+        if self.operator:
+            held["operator"] = self.operator
         return held
 
 

@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
+from service.domain.events import Event, Events, Name, Reason
 from service.domain.key_life import KeyLife
 from service.domain.key_states import State
 from service.domain.models import Ended
 from service.domain.ports import AllSessions, RefreshSessions, Revocations
 from service.settings import Tokens as TokenSettings
+
+
+class EndedCounts(NamedTuple):
+    """How many sessions were on record, and how many keys died with every token that they had signed."""
+
+    sessions: int
+    keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +28,10 @@ class MassEnding:
     sessions: RefreshSessions
     key_life: KeyLife
     settings: TokenSettings
+    events: Events
 
-    async def run(self) -> int:
-        """How many sessions were ended. May be run again at any time.
+    async def run(self) -> EndedCounts:
+        """What was ended. May be run again at any time.
 
         Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each
         session, lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
@@ -35,4 +45,5 @@ class MassEnding:
         keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]
         for kid, _ in sorted(keys, key=lambda one: one[1] is State.ACTIVE):  # so that the active one never signs alone
             await self.key_life.kill(kid)
-        return count
+        self.events.tell(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
+        return EndedCounts(count, len(keys))

@@ -31,6 +31,7 @@ STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.ENDED, Outcome.SUCCESS): [
         Reason.LOGOUT, Reason.BY_USER, Reason.OVER_THE_CAP, Reason.PASSWORD_CHANGED, Reason.ACCOUNT_CLOSED,
         Reason.ACCOUNT_DISABLED, Reason.CHANGED_MEANWHILE, Reason.REUSE, Reason.REVOKED, Reason.BY_OPERATOR,
+        Reason.EVERYBODY,
     ],
     (Name.REFUSED, Outcome.FAILURE): [Reason.UNKNOWN_API_KEY, Reason.DISABLED, Reason.UNKNOWN_CLIENT],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],

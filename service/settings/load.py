@@ -47,7 +47,7 @@ SHORT_NAMES = {
     "PORT": "TOKENHOUSE_SERVER__PORT",
     "LOG_LEVEL": "TOKENHOUSE_LOGGING__LEVEL",
 }
-NOT_SETTINGS = frozenset({"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR"})
+NOT_SETTINGS = frozenset({"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR", "TOKENHOUSE_OPERATOR"})
 MIN_SECRET_BYTES = 32
 MIN_VARIETY = 8  # different characters; 32 random hex digits have fewer about never
 SAMPLE_SECRETS = re.compile(r"change.?me|replace.?me|your.?secret|example|sample|placeholder", re.IGNORECASE)
@@ -178,7 +178,11 @@ def _read(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise ConfigurationError(f"{file} must hold named sections, as the shipped config.yaml does")
-    return {name: {} if value is None and name in SECTIONS else value for name, value in values.items()}
+    values = {name: {} if value is None and name in SECTIONS else value for name, value in values.items()}
+    for name in SECTIONS & values.keys():  # here, for a section that the environment sets too would hide it
+        if not isinstance(values[name], dict):
+            raise ConfigurationError(f"{file}: {name} must hold named settings, as in the shipped config.yaml")
+    return values
 
 
 def _refuse_unknown_variables() -> None:

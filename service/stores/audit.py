@@ -11,13 +11,13 @@ from service.domain.events import Event, Name, Outcome
 from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows that one statement removes: a fraction of the database's patience
-_EVENT = ("name", "outcome", "reason", "user_id", "session_id", "account", "key_id", "source")
+_EVENT = ("name", "outcome", "reason", "user_id", "session_id", "account", "key_id", "source", "operator")
 _COLUMNS = f"id, at, {', '.join(_EVENT)}, request_id"
 INSERT = f"""
     INSERT INTO audit_events ({_COLUMNS})
     SELECT * FROM unnest(
         $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
-        $9::text[], $10::text[], $11::text[]
+        $9::text[], $10::text[], $11::text[], $12::text[]
     )
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - our own column names

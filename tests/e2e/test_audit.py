@@ -1,6 +1,7 @@
 """The audit trail as an operator reads it."""
 
 import json
+import platform
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import asyncpg
 import pytest
 
 from service.ambient import Ambient
+from service.commands.operator import operator
 from service.domain.events import Name
 from service.embedded import Stores
 from service.wiring import House, wire
@@ -70,7 +72,7 @@ async def test_a_deleted_account_is_still_known_by_its_id(client: Client, house:
     assert status == 0
     assert json.loads(said.splitlines()[0])["event"] == Name.USER_DELETED
     status, said, _ = await command("audit", "--user", person["email"], "--json")
-    assert (status, said.strip()) == (0, "")
+    assert (status, said) == (1, "")  # nobody has this address any more
 
 
 async def test_what_a_command_does_is_in_the_trail_when_it_ends(client: Client, command: Command) -> None:
@@ -81,6 +83,56 @@ async def test_what_a_command_does_is_in_the_trail_when_it_ends(client: Client, 
     told = [(line["event"], line.get("reason")) for line in map(json.loads, said.splitlines())]
     assert ("user_updated", "disabled") in told
     assert ("sys_key_rotated", "at_once") in told
+
+
+async def test_somebody_unknown_is_no_empty_answer(client: Client, house: House, command: Command) -> None:
+    for name in ("nobody@example.com", "00000000-0000-4000-8000-000000000000"):
+        status, said, complaint = await command("audit", "--user", name)
+        assert (status, said) == (1, "")
+        assert "no account has this address or id" in complaint
+    person = await client.sign_up()
+    status, said, complaint = await command("audit", "--user", person["email"])  # known, but nothing is written yet
+    assert (status, len(said.splitlines())) == (0, 1)
+    assert "no event in this span" in complaint
+    await client.post("/auth/login", {"email": "nobody@example.com", "password": "WrongPass1!"})
+    await house.audit.write()
+    status, said, _ = await command("audit", "--user", "nobody@example.com", "--json")
+    assert (status, json.loads(said)["reason"]) == (0, "unknown_email")
+
+
+async def test_what_an_operator_does_is_in_the_trail_under_their_name(
+    client: Client, house: House, command: Command
+) -> None:
+    person, other = await client.sign_up(), await client.sign_up()
+    for one in (person, other):
+        await client.log_in(one)
+    [kid] = [line.split()[0] for line in (await command("keys", "list"))[1].splitlines() if " active " in line]
+    assert (await command("audit", "--json"))[:2] == (0, "")
+    await house.audit.write()
+    _, said, _ = await command("audit", "--json")
+    assert said
+    assert [line for line in map(json.loads, said.splitlines()) if "operator" in line] == []
+    for words in (
+        ("sessions", "end", "--user", person["email"]), ("users", "disable", other["email"]),
+        ("users", "enable", other["email"]), ("keys", "rotate", "--now"), ("keys", "retire", kid, "--now"),
+        ("secrets", "rotate"), ("sessions", "end", "--all", "--yes"),
+    ):  # fmt: skip
+        status, _, complaint = await command(*words, TOKENHOUSE_OPERATOR="Ada \x1b[1m of the night shift")
+        assert status == 0, complaint
+    _, said, _ = await command("audit", "--json", "--limit", "1000")
+    told = [line for line in map(json.loads, said.splitlines()) if "operator" in line]
+    assert {line["operator"] for line in told} == {"Ada ?[1m of the night shift"}
+    assert {(line["event"], line.get("reason")) for line in told} >= {
+        ("session_expired", "by_operator"), ("session_expired", "account_disabled"), ("user_updated", "disabled"),
+        ("user_updated", "enabled"), ("sys_key_rotated", "at_once"), ("sys_key_killed", None),
+        ("sys_secret_rotated", None), ("session_expired", "everybody"),
+    }  # fmt: skip
+    _, said, _ = await command("audit", "--limit", "1")
+    assert "Ada ?[1m of the night shift" in said
+    await command("users", "disable", person["email"], TOKENHOUSE_OPERATOR="")
+    _, said, _ = await command("audit", "--json", "--user", person["email"], "--limit", "1")
+    assert json.loads(said)["operator"] == operator()
+    assert operator().endswith(f"@{platform.node()}")
 
 
 async def test_a_question_that_makes_no_sense_is_refused(command: Command) -> None:

@@ -145,7 +145,7 @@ async def test_both_stores_come_back_as_they_were_and_all_sessions_can_be_ended(
     assert await is_alive(client, told.late) == (True, False)
     assert await is_alive(client, told.over_after) == (True, True)  # ... a logout too: hence the next command
 
-    status, said, _ = await command("sessions", "end", "--all")
+    status, said, _ = await command("sessions", "end", "--all", "--yes")
     assert (status, said.startswith("ended: ")) == (0, True)
     (fresh,) = await instances(1, **QUIET)
     for one in (client, fresh):

@@ -1,5 +1,6 @@
 """How an instance ends and how it is told of changes, as an operator sees it from outside."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from service.embedded import Stores
 from tests.builders import SECRET
@@ -122,6 +124,24 @@ def test_an_instance_that_never_got_ready_need_not_drain() -> None:
     with running("serve", **of(None, port, TOKENHOUSE_SERVER__DRAIN=LONG, **NOWHERE)) as process:
         wait_for(port, "/healthz", 200, process)
         assert "Traceback" not in stop(process)
+
+
+async def test_ready_is_told_when_readyz_says_so_and_not_before(embedded: Stores, redis: Redis) -> None:
+    port = free_port()
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with running("serve", **of(embedded, port, TOKENHOUSE_LOGGING__FORMAT="json")) as process:
+            before = await asyncio.to_thread(lines_of, process, "not ready")
+            assert "maxmemory-policy" in str(before[-1]["redis"])
+            assert answers(port, "/readyz") == 503
+            await redis.config_set("maxmemory-policy", "noeviction")
+            after = await asyncio.to_thread(lines_of, process, "ready")
+            assert answers(port, "/readyz") == 200
+            stop(process)
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    assert "ready" not in [line["event"] for line in before]
+    assert [line["event"] for line in after].count("ready") == 1
 
 
 # --- SIGHUP
