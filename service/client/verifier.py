@@ -30,7 +30,7 @@ PATIENCE = ClientTimeout(total=2)
 SOON = 1.0  # seconds until a poll that failed is tried again
 MAX_PIECES = 1_000
 MAX_BYTES = 4 * 1024 * 1024
-REMEMBERED = 20_000  # verified tokens kept in mind; about 1 KB each
+REMEMBERED = 20_000  # verified tokens kept in mind; some 2 300 bytes each (docs/verifying.md)
 log = logging.getLogger(__name__)
 
 

@@ -32,7 +32,7 @@ MAX_LENGTH = 4096
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 PAIRS_AT_ONCE = 32  # signed and answered together, so that who asks again shares each round trip (docs/decisions/0017)
-REMEMBERED = 25_000  # verified tokens of each use kept in mind; about 400 bytes each
+REMEMBERED = 25_000  # verified tokens of each use kept in mind; some 680 bytes each (docs/capacity.md)
 
 
 class Use(StrEnum):

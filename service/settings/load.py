@@ -141,6 +141,7 @@ def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None) -
     values = _read(file or next(shipped for shipped in (Path("config.yaml"), *SHIPPED_CONFIG) if shipped.is_file()))
     secrets = Path(ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR") or SECRETS_DIR)
     for name, secret in secrets_in(secrets):
+        _refuse_unknown(name, str(secret))
         require_private(name, secret)
     try:
         settings = Settings(**values, _secrets_dir=secrets)
@@ -188,11 +189,14 @@ def _read(file: Path) -> dict[str, Any]:
 def _refuse_unknown_variables() -> None:
     """pydantic-settings passes over what it does not know; here a misspelt variable stops the start."""
     for name in ENVIRONMENT:
-        if not name.startswith("TOKENHOUSE_") or name in NOT_SETTINGS:
-            continue
-        section, delimiter, _ = name.removeprefix("TOKENHOUSE_").lower().partition("__")
-        if section not in Settings.model_fields or bool(delimiter) != (section in SECTIONS):
-            raise ConfigurationError(f"{name} names no setting; config.yaml lists them all")
+        if name.startswith("TOKENHOUSE_") and name not in NOT_SETTINGS:
+            _refuse_unknown(name, name)
+
+
+def _refuse_unknown(name: str, said: str) -> None:
+    section, delimiter, _ = name.removeprefix("TOKENHOUSE_").lower().partition("__")
+    if section not in Settings.model_fields or bool(delimiter) != (section in SECTIONS):
+        raise ConfigurationError(f"{said} names no setting; config.yaml lists them all")
 
 
 def _one_line(error: ValidationError | SettingsError) -> str:

@@ -95,6 +95,32 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> 
         load(file)
 
 
+@pytest.mark.parametrize("value", ["5", "debug", "[1]", "true", "0", "''"])
+@pytest.mark.parametrize("environment", [{}, {"TOKENHOUSE_LOGGING__LEVEL": "INFO"}])
+def test_a_section_that_holds_no_settings_is_refused_whoever_else_sets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], value: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"logging: {value}\n")
+    for name, text in environment.items():
+        monkeypatch.setenv(name, text)
+    with pytest.raises(ConfigurationError, match=r"mine\.yaml: logging must hold named settings"):
+        load(file)
+    file.write_text("logging:\n")
+    assert load(file).logging.level == "INFO"
+
+
+@pytest.mark.parametrize("name", ["tokenhouse_logging", "TOKENHOUSE_LOGING__LEVEL", "tokenhouse_secret_keey"])
+def test_a_secrets_file_that_names_no_setting_is_refused_whatever_the_environment_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("TOKENHOUSE_LOGGING__LEVEL", "INFO")
+    monkeypatch.setenv("TOKENHOUSE_SECRETS_DIR", str(tmp_path))
+    keep(tmp_path / name, "5")
+    with pytest.raises(ConfigurationError, match=f"{name} names no setting"):
+        load()
+
+
 def keep(file: Path, text: str, mode: int = 0o600) -> None:
     file.write_text(text)
     file.chmod(mode)
