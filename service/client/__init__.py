@@ -4,7 +4,7 @@ This package imports nothing of the service itself.
 """
 
 from service.client.middleware import CLAIMS, protect
-from service.client.tokens import Claims, InvalidTokenError
+from service.client.tokens import Claims, InvalidTokenError, WrongIssuerError
 from service.client.verifier import StaleError, Verifier
 
-__all__ = ["CLAIMS", "Claims", "InvalidTokenError", "StaleError", "Verifier", "protect"]
+__all__ = ["CLAIMS", "Claims", "InvalidTokenError", "StaleError", "Verifier", "WrongIssuerError", "protect"]

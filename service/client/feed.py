@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.client.tokens import InvalidTokenError, VerifyingKey, read
+from service.client.tokens import InvalidTokenError, VerifyingKey, WrongIssuerError, read
 
 KIND = "revocations+jwt"
 MARGIN = 120.0  # seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
@@ -33,13 +33,15 @@ class Feed:
 
         Raises UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery,
         an old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
+        WrongIssuerError is one of them, for a piece that is signed as somebody else.
         """
         key, said = read(piece, KIND, {kid: one for kid, one in keys.items() if kid not in self._keys})
         sessions, denied = said.get("sessions"), said.get("keys")
         made_at, until, onward = said.get("iat"), said.get("exp"), said.get("next")
+        if said.get("iss") != self._issuer:
+            raise WrongIssuerError(self._issuer, said.get("iss"))
         if (
-            said.get("iss") != self._issuer
-            or said.get("since") not in ("", self.cursor)
+            said.get("since") not in ("", self.cursor)
             or not (isinstance(sessions, dict) and isinstance(denied, dict) and isinstance(onward, str))
             or not (type(made_at) is int and type(until) is int)
             or not made_at - self._leeway <= now < until + self._leeway

@@ -31,6 +31,16 @@ class UnknownKeyError(InvalidTokenError):
     """Signed with a key that is not in the key set: a new one, or nobody's."""
 
 
+class WrongIssuerError(InvalidTokenError):
+    """The service signs for another issuer than this verifier was told: a mistake in the settings of one of them."""
+
+    def __init__(self, told: str, said: object) -> None:
+        super().__init__(
+            f"this verifier was told the issuer {told!r}, but the service signs as {str(said)[:200]!r}: use the"
+            " service's tokens.issuer to the letter, and base_url where the service is reached at another address"
+        )
+
+
 class VerifyingKey(NamedTuple):
     kid: str
     algorithm: str

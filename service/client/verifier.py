@@ -17,6 +17,7 @@ from service.client.tokens import (
     InvalidTokenError,
     UnknownKeyError,
     VerifyingKey,
+    WrongIssuerError,
     claims_of,
     keys_of,
 )
@@ -88,11 +89,18 @@ class Verifier:
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None  # of the last request for news
 
     async def __aenter__(self) -> Self:
-        """Starts even when the service cannot be reached yet; until then every token is refused with StaleError."""
+        """Starts even when the service cannot be reached yet; until then every token is refused with StaleError.
+
+        Raises WrongIssuerError when the service signs as another issuer, which waiting does not mend.
+        """
         self._session = self._session or ClientSession(timeout=PATIENCE)
         await self._try_refresh()
+        if isinstance(self._failure, WrongIssuerError):
+            await self.__aexit__()
+            raise self._failure
         self._polling = asyncio.create_task(self._keep_polling())
         return self
 
@@ -106,7 +114,7 @@ class Verifier:
     def verify(self, token: str) -> Claims:
         """The claims of a token that is valid and not revoked. No I/O. Raises InvalidTokenError or StaleError."""
         if self.staleness > self._max_staleness:
-            raise StaleError
+            raise StaleError(f"no news of revocations for {self.staleness:.0f} s: {_in_words(self._failure)}")
         now = self._clock.now()
         memory = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         claims = self._verified.get(memory)
@@ -201,7 +209,14 @@ class Verifier:
         try:
             await self.refresh()
         except (ClientError, TimeoutError, ValueError, OSError, InvalidTokenError) as error:
+            self._failure = error
             self._feed.cursor = ""  # whatever happened over there, the whole list is right
-            log.warning("no news of revocations for %.0f s: %s", self.staleness, type(error).__name__)
+            log.warning("no news of revocations for %.0f s: %s", self.staleness, _in_words(error))
             return False
+        self._failure = None
         return True
+
+
+def _in_words(failure: Exception | None) -> str:
+    """The text of other exceptions may quote an address with a password."""
+    return str(failure) if isinstance(failure, WrongIssuerError) else type(failure).__name__ if failure else "not asked"

@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.client import CLAIMS, InvalidTokenError, StaleError, Verifier, protect
+from service.client import CLAIMS, InvalidTokenError, StaleError, Verifier, WrongIssuerError, protect
 from service.client import verifier as module
 from service.domain.models import Ended
+from service.settings import Tokens
 from tests.conftest import OnFakes, bearer
 from tests.resource_servers import claims
 from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
@@ -77,6 +78,32 @@ async def test_a_session_of_many_that_ended_is_found_over_several_pieces(fakes: 
     async with verifier_of(fakes.client, clock) as verifier:
         assert verifier.revoked == 11_001
         assert refuses(verifier, tokens["idToken"])
+
+
+@pytest.mark.parametrize("issuer", [f"{ISSUER}/", ISSUER.replace("127.0.0.1", "localhost")])
+async def test_a_verifier_that_was_told_another_issuer_names_both_at_its_start(fakes: OnFakes, issuer: str) -> None:
+    verifier = Verifier(issuer, "tokenhouse", base_url=f"http://127.0.0.1:{fakes.client.port}")
+    with pytest.raises(WrongIssuerError) as raised:
+        await verifier.__aenter__()
+    assert repr(issuer) in str(raised.value)
+    assert repr(ISSUER) in str(raised.value)
+    assert "base_url" in str(raised.value)
+    assert verifier._session
+    assert verifier._session.closed
+    assert verifier._polling is None
+
+
+async def test_a_stale_verifier_says_what_its_last_question_failed_by(
+    fakes: OnFakes, clock: SharedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = await signed_in(fakes)
+    async with verifier_of(fakes.client, clock, max_staleness=30.0) as verifier:
+        object.__setattr__(fakes.house.services.feed, "_settings", Tokens(issuer="https://moved.example"))
+        fakes.ambient.advance(seconds=31)
+        assert not await verifier._try_refresh()
+        with pytest.raises(StaleError, match=r" s: this verifier was told .*127.* signs as 'https://moved\.example'"):
+            verifier.verify(tokens["idToken"])
+    assert "https://moved.example" in caplog.text
 
 
 async def test_a_verifier_that_hears_nothing_for_too_long_refuses_everybody(fakes: OnFakes, clock: SharedClock) -> None:
