@@ -26,6 +26,7 @@ from tests.ports import free_port
 DRAIN = "3s"  # long enough to be seen
 LONG = "600s"  # nobody waits for it
 FILES = 300
+BOUND = 60.0  # seconds for what comes at once on a machine at rest
 NOWHERE = {"TOKENHOUSE_DATABASE__URL": "postgresql://a@127.0.0.1:1/a", "TOKENHOUSE_REDIS__URL": "redis://127.0.0.1:1"}
 
 
@@ -131,11 +132,13 @@ async def test_ready_is_told_when_readyz_says_so_and_not_before(embedded: Stores
     await redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         with running("serve", **of(embedded, port, TOKENHOUSE_LOGGING__FORMAT="json")) as process:
-            before = await asyncio.to_thread(lines_of, process, "not ready")
+            async with asyncio.timeout(BOUND):  # the end of the process ends the reading
+                before = await asyncio.to_thread(lines_of, process, "not ready")
             assert "maxmemory-policy" in str(before[-1]["redis"])
             assert answers(port, "/readyz") == 503
             await redis.config_set("maxmemory-policy", "noeviction")
-            after = await asyncio.to_thread(lines_of, process, "ready")
+            async with asyncio.timeout(BOUND):
+                after = await asyncio.to_thread(lines_of, process, "ready")
             assert answers(port, "/readyz") == 200
             stop(process)
     finally:
