@@ -209,3 +209,7 @@ class UnavailableError(AuthError):
 
 class DamagedDataError(Exception):
     """Something sealed in the database does not open, or a row contradicts itself: a defect, not a refusal."""
+
+
+class UnknownSecretError(DamagedDataError, ConfigurationError):
+    """Something in the database was sealed with a secret that this instance does not have."""

@@ -9,6 +9,9 @@ from service.api.context import Services
 from service.domain.accounts import Accounts
 from service.domain.api_keys import ApiKeys
 from service.domain.audit import Audit, AuditTrail
+from service.domain.checkup.finding import require
+from service.domain.checkup.postgres import judge_preconditions as judge_postgres
+from service.domain.checkup.redis import judge_preconditions as judge_redis
 from service.domain.endings import Endings
 from service.domain.events import Events, Sink, write
 from service.domain.introspection import Introspection
@@ -29,9 +32,9 @@ from service.domain.store_watch import StoreWatch
 from service.domain.throttle import Throttle
 from service.domain.tokens import Tokens
 from service.domain.user_endings import UserEndings
-from service.errors import ConfigurationError
+from service.errors import ConfigurationError, UnknownSecretError
 from service.settings import Settings
-from service.stores import health, migrations, postgres
+from service.stores import failures, health, inspection, migrations, postgres
 from service.stores.audit import PostgresAuditTrail
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
@@ -85,14 +88,23 @@ class House:
     async def open(self) -> None:
         """Prepare the stores. Raises the stores' outages, or ConfigurationError when waiting will not help."""
         await self.open_postgres()
-        await self.endings.restore()
-        await self.user_endings.finish_overdue()
+        try:
+            await self._require_good_redis()
+            await self.endings.restore()
+            await self.user_endings.finish_overdue()
+        except OUTAGES as error:
+            if refusal := failures.as_refusal(failures.of_redis(error)):
+                raise refusal from error
+            raise
         self.services.readiness.is_open = True
 
     async def open_postgres(self) -> None:
         """What commands about keys need; they must work while Redis does not. Raises as `open` does."""
         if self.ground.postgres:
-            await self._migrate()
+            settings, ambient = self.settings.database, self.services.ambient
+            require(judge_postgres(await inspection.of_postgres(settings, ambient)))
+            if await self._migrate():  # before it no right on the new tables can be told
+                require(judge_postgres(await inspection.of_postgres(settings, ambient)))
             await self.ground.postgres.open()
         await self.services.keys.load()
 
@@ -105,11 +117,20 @@ class House:
         if self.ground.postgres:
             await self.ground.postgres.close()
 
-    async def _migrate(self) -> None:
+    async def _require_good_redis(self) -> None:
+        if self.ground.postgres:  # on other ground there is no server to ask
+            url = self.settings.redis.url.get_secret_value()
+            for address, facts in await inspection.of_redis(
+                self.ground.redis, self.ground.servers, url, self.services.ambient
+            ):
+                require(judge_redis(facts, address))
+
+    async def _migrate(self) -> list[str]:
         settings = self.settings.database
         pending = await migrations.migrate(settings.url.get_secret_value(), dry=not settings.migrate_on_start)
         if pending and not settings.migrate_on_start:
             raise ConfigurationError(f"the database schema is behind ({pending[-1]}): run `tokenhouse migrate` first")
+        return pending
 
 
 def wire(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> House:
@@ -156,7 +177,13 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
 
     async def postgres_word() -> str:
-        return await health.of_postgres(pg) if pg else "ok"
+        word = await health.of_postgres(pg) if pg else "ok"
+        if word == "ok":
+            try:
+                await keys.require_known_secret()
+            except UnknownSecretError:
+                return "sealed with another secret"
+        return word
 
     async def redis_word() -> str:
         word = await redis_health.word()
@@ -171,7 +198,7 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     accounts = Accounts(
         users=ground.users, endings=endings, user_endings=user_endings, passwords=passwords, throttle=throttle,
-        api_keys=api_keys, settings=settings.api_keys, ambient=ambient, events=events,
+        api_keys=api_keys, keys=keys, settings=settings.api_keys, ambient=ambient, events=events,
     )  # fmt: skip
     introspection = Introspection(
         users=ground.users, sessions=live, endings=endings, tokens=tokens, throttle=throttle, settings=settings.tokens,
@@ -183,7 +210,8 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         resource_servers=ResourceServers(settings.introspection.clients, throttle, ambient, events),
         feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient, seals=seals),
         sessions=sessions, accounts=accounts, keys=keys, issuer=settings.tokens.issuer, ambient=ambient,
-        readiness=readiness, store_watch=StoreWatch(readiness, ambient), outages=(*postgres.OUTAGES, *OUTAGES),
+        readiness=readiness, store_watch=StoreWatch(readiness, ambient, failures.store_of),
+        outages=(*postgres.OUTAGES, *OUTAGES),
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,

@@ -11,7 +11,7 @@ from service.api.answers import Answer, complete
 from service.api.context import FRONT_DESK, REFUSAL, REQUEST_ID, SERVICES, note_source
 from service.api.guards import Handler
 from service.domain.sources import prefix_of
-from service.errors import AuthError, MethodNotAllowedError, NotFoundError, UnavailableError
+from service.errors import AuthError, ConfigurationError, MethodNotAllowedError, NotFoundError, UnavailableError
 from service.request_log import Line, Refusal, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -56,7 +56,10 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into the answer: a refusal, an outage (503), or a defect (500) with its id alone."""
+    """Turn what a handler raises into the answer: a refusal, an outage (503), or a defect (500) with its id alone.
+
+    A configuration that does not fit the stores any more is an outage too.
+    """
     services = request.app[SERVICES]
     try:
         return await handler(request)
@@ -66,6 +69,9 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = MethodNotAllowedError(list(error.allowed_methods))
     except web.HTTPNotFound:
         refused = NotFoundError()
+    except ConfigurationError as error:
+        services.store_watch.note(error)
+        refused = UnavailableError()
     except services.outages as error:
         services.store_watch.note(error)
         refused = UnavailableError(type(error).__name__)

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 import resource
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
@@ -16,13 +16,16 @@ from service.domain.checkup.finding import Finding, Level, ok, problem, silent, 
 from service.domain.seals import Seals
 from service.errors import ConfigurationError
 from service.settings import Server, Settings, load
-from service.stores import inspection, migrations
+from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
+from service.stores.postgres import OUTAGES
+from service.stores.redis import OUTAGES as REDIS_OUTAGES
 from service.wiring import Ground, wire
 
 SAMPLE = 200  # API keys that are opened
 BEFORE_ALL = UUID(int=0)
 Outages = tuple[type[Exception], ...]
+UNREAD: Outages = (*OUTAGES, ConfigurationError)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,41 +45,59 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
+    """Whatever a store does or says becomes a finding."""
     house = wire(settings, ambient)
-    outages = house.services.outages
+    ground, outages = house.ground, house.services.outages
+
+    async def look(check: str, setting: str, at: Awaitable[list[Finding]]) -> list[Finding]:
+        try:
+            return await at
+        except Exception as error:  # noqa: BLE001 - what went wrong here is what is to be told
+            return [_trouble(check, setting, error, outages)]
+
     try:
         return [
             *settings_check.judge(settings, _open_files()),
             *_certificate(settings.server),
-            *await _postgres(settings, ambient, outages),
-            *await _keys(settings, house.ground, ambient, outages),
-            *await _redis(settings, house.ground, ambient, outages),
-            *await _denylist(house.ground, ambient, outages),
+            *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
+            *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
+            *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, ground, ambient)),
+            *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, ground, ambient)),
+            *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(ground, ambient)),
         ]
     finally:
         await house.close()
 
 
-async def _postgres(settings: Settings, ambient: Ambient, outages: Outages) -> list[Finding]:
-    url, database = settings.database.url.get_secret_value(), settings.database
-    try:
-        findings = postgres.judge(await inspection.of_postgres(url, ambient), database)
-        pending = await migrations.migrate(url, dry=True)
-    except outages as error:
-        return [silent("postgres", "TOKENHOUSE_DATABASE__URL", error)]
-    except ConfigurationError as error:
-        return [*findings, problem("postgres.schema", str(error), "install the version that made this database")]
-    return [*findings, postgres.judge_schema(pending, may_migrate=database.migrate_on_start)]
+def _trouble(check: str, setting: str, error: Exception, outages: Outages) -> Finding:
+    refusal = error if isinstance(error, ConfigurationError) else failures.as_refusal(failures.of_redis(error))
+    if refusal:
+        return problem(check, str(refusal), "no instance starts until it is mended")
+    if isinstance(error, outages):
+        return silent(check, setting, error)
+    return problem(
+        check, f"could not be looked at ({type(error).__name__})",
+        "run this again; if it stays so, report it together with the version of the store",
+    )  # fmt: skip
 
 
-async def _keys(settings: Settings, ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+async def _postgres(settings: Settings, ambient: Ambient) -> list[Finding]:
+    return postgres.judge(await inspection.of_postgres(settings.database, ambient), settings.database)
+
+
+async def _schema(settings: Settings) -> list[Finding]:
+    pending = await migrations.migrate(settings.database.url.get_secret_value(), dry=True)
+    return [postgres.judge_schema(pending, may_migrate=settings.database.migrate_on_start)]
+
+
+async def _keys(settings: Settings, ground: Ground, ambient: Ambient) -> list[Finding]:
     """By the stores themselves and not by a key ring, which would make keys where there are none."""
     assert ground.postgres is not None  # noqa: S101 - no other ground is laid by `wire`
+    await ground.postgres.open()
     try:
-        await ground.postgres.open()
         rows = await ground.signing_keys.all()
         api_keys = await ground.users.sealed_api_keys(BEFORE_ALL, SAMPLE)
-    except outages as error:
+    except UNREAD as error:
         return [warning("keys", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
     seals = Seals(settings.secrets, ambient)
     return [
@@ -85,21 +106,18 @@ async def _keys(settings: Settings, ground: Ground, ambient: Ambient, outages: O
     ]
 
 
-async def _redis(settings: Settings, ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+async def _redis(settings: Settings, ground: Ground, ambient: Ambient) -> list[Finding]:
     url = settings.redis.url.get_secret_value()
-    try:
-        primaries = await inspection.of_redis(ground.redis, ground.servers, url, ambient)
-    except outages as error:
-        return [silent("redis", "TOKENHOUSE_REDIS__URL", error)]
+    primaries = await inspection.of_redis(ground.redis, ground.servers, url, ambient)
     return [
         finding for address, facts in primaries for finding in redis.judge(facts, address if len(primaries) > 1 else "")
     ]
 
 
-async def _denylist(ground: Ground, ambient: Ambient, outages: Outages) -> list[Finding]:
+async def _denylist(ground: Ground, ambient: Ambient) -> list[Finding]:
     try:
         is_whole = await RedisDenylist(ground.redis, ground.servers, ambient).is_whole()
-    except outages as error:
+    except REDIS_OUTAGES as error:
         return [warning("redis.denylist", f"not looked at ({type(error).__name__})", "see the lines about redis")]
     return [redis.judge_marker(is_whole=is_whole)]
 

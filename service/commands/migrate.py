@@ -4,8 +4,12 @@ import argparse
 import asyncio
 import sys
 
+from service.ambient import Ambient
+from service.domain.checkup.finding import require
+from service.domain.checkup.postgres import judge_preconditions
 from service.errors import ConfigurationError
-from service.settings import load
+from service.settings import Database, load
+from service.stores import inspection
 from service.stores.migrations import migrate
 from service.stores.postgres import OUTAGES
 
@@ -14,15 +18,19 @@ PAUSE = 1.0  # seconds between two
 
 
 def run(asked: argparse.Namespace) -> int:
-    applied = asyncio.run(_migrate(load(asked.config).require_database()))
+    settings = load(asked.config)
+    settings.require_database()
+    applied = asyncio.run(_migrate(settings.database))
     print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")  # noqa: T201 - the command's answer
     return 0
 
 
-async def _migrate(url: str) -> list[str]:
+async def _migrate(database: Database) -> list[str]:
     """Waits for a Postgres that is not up yet: it often starts at the same time."""
+    url = database.url.get_secret_value()
     for left in reversed(range(TRIES)):
         try:
+            require(judge_preconditions(await inspection.of_postgres(database, Ambient())))
             return await migrate(url)
         except OUTAGES as error:
             name = type(error).__name__

@@ -18,7 +18,7 @@ from service.domain.checkup.settings import OTHER_FILES
 from service.domain.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
 from service.settings import Server, Settings
-from service.stores import inspection
+from service.stores import failures, inspection
 from service.wiring import House, wire
 
 if TYPE_CHECKING:
@@ -162,12 +162,13 @@ def _metrics(house: House) -> "Listener":
 
 async def _tidy(house: House) -> None:
     """Keep the tables of endings and of audit events no larger than what may still matter."""
+    not_now: tuple[type[Exception], ...] = (*house.services.outages, ConfigurationError)
     while True:
         await asyncio.sleep(TIDY_EVERY)
         try:
             await house.endings.forget()
             await house.audit.tidy()
-        except house.services.outages as error:
+        except not_now as error:
             log.warning("tables not tidied", error=type(error).__name__)
 
 
@@ -176,18 +177,23 @@ async def _look_at_redis(house: House) -> None:
         log.warning("redis keeps no append-only file", advice="set appendonly yes, or a restart logs everybody out")
 
 
+def _store_of(error: Exception) -> str:
+    forgot = isinstance(error, ForgottenError | UnavailableError)  # Redis answered, and lacks something
+    return "redis" if forgot else failures.store_of(error)
+
+
 async def _open(house: House) -> None:
     not_yet: tuple[type[Exception], ...] = (*house.services.outages, ForgottenError, UnavailableError)
-    pause, told = SOON, ""
+    pause, told = SOON, ("", "")
     while True:
         try:
             await house.open()
             await _look_at_redis(house)
             break
         except not_yet as error:
-            if (name := type(error).__name__) != told:
-                log.warning("waiting for Postgres and Redis", error=name)
-                told = name
+            if (news := (_store_of(error), type(error).__name__)) != told:
+                log.warning("waiting for Postgres and Redis", store=news[0], error=news[1])
+                told = news
         await asyncio.sleep(pause)
         pause = min(pause * 2, LATEST)
     await _become_ready(house)

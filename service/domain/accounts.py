@@ -9,6 +9,7 @@ from service.domain import emails
 from service.domain.api_keys import ApiKey, ApiKeys
 from service.domain.endings import Endings
 from service.domain.events import Event, Events, Name, Outcome, Reason
+from service.domain.keys import KeyRing
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords import Passwords
 from service.domain.ports import Users
@@ -38,6 +39,7 @@ class Accounts:
     passwords: Passwords
     throttle: Throttle
     api_keys: ApiKeys
+    keys: KeyRing
     settings: ApiKeySettings
     ambient: Ambient
     events: Events
@@ -84,6 +86,8 @@ class Accounts:
         """Raises InvalidTokenError, or RateLimitedError for a source that shows too many unknown keys."""
         key = ApiKey.parse(text)
         user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
+        if user is None and key is not None:
+            await self.keys.require_known_secret()  # with another one the key would be found
         if user is None or user.disabled_at:
             why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
             self.events.tell(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))

@@ -14,8 +14,8 @@ from service.domain.key_states import State, gone_at, in_state
 from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.ports import SigningKeys
-from service.domain.seals import Purpose, Seals
-from service.errors import ConfigurationError, DamagedDataError, UnavailableError
+from service.domain.seals import LOCKED_OUT, Purpose, Seals
+from service.errors import ConfigurationError, DamagedDataError, UnavailableError, UnknownSecretError
 from service.settings import Tokens as TokenSettings
 
 LOOK_EVERY = 10.0  # seconds between two looks for keys that tokens name and nobody knows
@@ -95,6 +95,12 @@ class KeyRing:
             return None
         return pair
 
+    async def require_known_secret(self) -> None:
+        """Raises UnknownSecretError when the keys that are held were sealed anew with a secret that is not set here."""
+        for row in await self._stored.all():
+            if row.kid in self._pairs and not self._seals.knows(Purpose.SIGNING_KEY_SEAL, row.sealed_private_jwk):
+                raise UnknownSecretError(LOCKED_OUT)
+
     def make(self) -> StoredKey:
         """A new key, sealed. Takes up to a second: not on the event loop."""
         algorithm, key = _generate(self._settings.algorithm)
@@ -139,10 +145,7 @@ class KeyRing:
         try:
             private = json.loads(self._seals.open(Purpose.SIGNING_KEY_SEAL, row.sealed_private_jwk, row.kid))
         except DamagedDataError:
-            raise ConfigurationError(
-                "TOKENHOUSE_SECRET_KEY does not open the signing keys in the database: set the secret they were made"
-                " with, or keep that one in TOKENHOUSE_SECRET_KEYS_PREVIOUS"
-            ) from None
+            raise ConfigurationError(LOCKED_OUT) from None
         key: Key = _KINDS[private["kty"]].import_key(private)
         return key
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.ambient import Ambient
+from service.errors import ConfigurationError
 
 FRESH = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=1)
@@ -28,7 +29,7 @@ class State:
 
 
 class Readiness:
-    """Each check answers a word; what it raises, or a check that takes too long, counts as `no answer`."""
+    """Each check answers a word. An outage, or a check that takes too long, counts as `no answer`."""
 
     def __init__(
         self, postgres: Callable[[], Awaitable[str]], redis: Callable[[], Awaitable[str]], ambient: Ambient
@@ -78,5 +79,7 @@ async def _word(check: Callable[[], Awaitable[str]]) -> str:
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             return await check()
+    except ConfigurationError:
+        return "refuses this configuration"
     except Exception:  # noqa: BLE001 - whatever it is, the store cannot be counted on
         return "no answer"

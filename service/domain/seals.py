@@ -12,11 +12,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from service.ambient import Ambient
-from service.errors import DamagedDataError
+from service.errors import DamagedDataError, UnknownSecretError
 
 VERSION = b"\x01"
 NAME_BYTES = 4
+BEGINNING = len(VERSION) + NAME_BYTES
 NONCE_BYTES = 12
+LOCKED_OUT = (
+    "TOKENHOUSE_SECRET_KEY does not open what is sealed in the database: set the secret it was made with, or keep that"
+    " one in TOKENHOUSE_SECRET_KEYS_PREVIOUS"
+)
 
 
 class Purpose(Enum):
@@ -45,8 +50,10 @@ class Seals:
         return VERSION + _name(key) + nonce + AESGCM(key).encrypt(nonce, plain, _context(purpose, bound_to))
 
     def open(self, purpose: Purpose, sealed: bytes, bound_to: str) -> bytes:
-        """Raises DamagedDataError when it was made with another secret, for something else, or was changed."""
+        """Raises UnknownSecretError when it was made with another secret, DamagedDataError when it was changed."""
         name, nonce, body = sealed[1:5], sealed[5:17], sealed[17:]
+        if not self.knows(purpose, sealed):
+            raise UnknownSecretError(LOCKED_OUT)
         for key in self._keys[purpose]:
             if sealed[:1] == VERSION and name == _name(key):
                 try:
@@ -55,9 +62,13 @@ class Seals:
                     break
         raise DamagedDataError(f"{purpose.name}: what is sealed does not open")
 
+    def knows(self, purpose: Purpose, sealed: bytes) -> bool:
+        """Whether it was sealed with a secret that is set."""
+        return any(sealed[:BEGINNING] == VERSION + _name(key) for key in self._keys[purpose])
+
     def is_current(self, purpose: Purpose, sealed: bytes) -> bool:
         """Whether it was sealed with the current secret."""
-        return sealed[: 1 + NAME_BYTES] == VERSION + _name(self._keys[purpose][0])
+        return sealed[:BEGINNING] == VERSION + _name(self._keys[purpose][0])
 
     def pseudonym(self, text: str, purpose: Purpose = Purpose.LIMITS) -> str:
         """A keyed digest that stands for what a stranger typed, as 22 base64url characters (128 bits)."""

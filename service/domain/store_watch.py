@@ -1,20 +1,27 @@
 """What the log says of a store that fails: a line when it does and one when it is back, however many requests ask."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
 from service.ambient import Ambient
 from service.domain.readiness import Readiness
+from service.errors import ConfigurationError
 
 EVERY = 1.0  # seconds between two looks at stores that failed; as long as readiness keeps an answer
 log = structlog.get_logger(__name__)
 
 
 class StoreWatch:
-    def __init__(self, readiness: Readiness, ambient: Ambient, every: float = EVERY) -> None:
+    """`store_of` names the store that an error comes from."""
+
+    def __init__(
+        self, readiness: Readiness, ambient: Ambient, store_of: Callable[[Exception], str], every: float = EVERY
+    ) -> None:
         self._readiness = readiness
+        self._store_of = store_of
         self._ambient = ambient
         self._every = every
         self._watching: asyncio.Task[None] | None = None
@@ -25,7 +32,11 @@ class StoreWatch:
         self._refused += 1
         self._readiness.doubt()
         if self._watching is None or self._watching.done():
-            log.warning("a store does not answer", error=type(error).__name__)
+            store = self._store_of(error)
+            if isinstance(error, ConfigurationError):
+                log.error("a store cannot be used", store=store, why=str(error))
+            else:
+                log.warning("a store does not answer", store=store, error=type(error).__name__)
             self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:

@@ -36,7 +36,8 @@ from service.settings.sections import (
     Tracing,
 )
 from service.settings.units import Section, split_commas
-from service.settings.urls import POSTGRES, REDIS, require_good_url
+from service.settings.url_files import PostgresFiles, require_usable_redis_files
+from service.settings.urls import POSTGRES, REDIS, require_good_url, split_url
 
 ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
 SHIPPED_CONFIG = (Path(__file__).parents[1] / "_config.yaml", Path(__file__).parents[2] / "config.yaml")
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
         if not (url := self.database.url.get_secret_value()):
             raise ConfigurationError("TOKENHOUSE_DATABASE__URL is missing: postgresql://user:password@host/database")
         require_good_url("TOKENHOUSE_DATABASE__URL", url, POSTGRES)
+        PostgresFiles("TOKENHOUSE_DATABASE__URL", split_url(url), ENVIRONMENT).require_usable()
         return url
 
     def require_stores_and_secret(self) -> None:
@@ -99,6 +101,7 @@ class Settings(BaseSettings):
         if not self.redis.url.get_secret_value():
             raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
         require_good_url("TOKENHOUSE_REDIS__URL", self.redis.url.get_secret_value(), REDIS)
+        require_usable_redis_files("TOKENHOUSE_REDIS__URL", split_url(self.redis.url.get_secret_value()))
         _require_good_secret("TOKENHOUSE_SECRET_KEY", self.secret_key.get_secret_value())
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())

@@ -1,9 +1,10 @@
 """Where the stores are: URLs, which may name several hosts."""
 
 import re
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from service.errors import ConfigurationError
+from service.settings.url_options import options_of, require_good_postgres_options
 
 POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -48,9 +49,21 @@ def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
         raise ConfigurationError(f"{name} has a comma where no host is")
     if len(hosts) > 1 and parts.scheme in POSTGRES and any(":" in host for host, _ in hosts):
         raise ConfigurationError(f"{name}: among several hosts, asyncpg takes an IPv6 address by a name only")
-    if parts.scheme in REDIS and not all(REDIS_OPTIONS.fullmatch(option) for option in parse_qs(parts.query, True)):  # noqa: FBT003 - empty ones too
-        raise ConfigurationError(f"{name} has an option, behind its question mark, that no Redis client knows")
+    if parts.scheme in POSTGRES:
+        require_good_postgres_options(name, parts)
+    else:
+        _require_good_redis_options(name, parts)
     _require_good_path(name, engine, parts)
+
+
+def _require_good_redis_options(name: str, parts: SplitResult) -> None:
+    options = options_of(name, parts)
+    if not all(REDIS_OPTIONS.fullmatch(option) for option in options):
+        raise ConfigurationError(f"{name} has an option, behind its question mark, that no Redis client knows")
+    if not parts.scheme.startswith("rediss") and (tls := [one for one in options if one.startswith("ssl_")]):
+        raise ConfigurationError(f"{name} has the option {tls[0]}, but no TLS: say rediss://")
+    if not parts.scheme.endswith("+sentinel") and (theirs := [one for one in options if one.startswith("sentinel_")]):
+        raise ConfigurationError(f"{name} has the option {theirs[0]}, but no Sentinels: say redis+sentinel://")
 
 
 def _require_good_path(name: str, engine: str, parts: SplitResult) -> None:

@@ -65,6 +65,7 @@ class Cluster(Redis):
         self._slots: list[Node | None] = []
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = self._rest_until = float("-inf")  # when the last look began, and when another one may
+        self._trouble: Exception | None = None  # the latest that kept a node from showing its map
         self.trips = Trips()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
 
@@ -153,7 +154,7 @@ class Cluster(Redis):
         if (age >= OVERDUE or not self._slots) and self._looking is not None:
             await asyncio.shield(self._looking)
         if not self._slots:
-            raise RedisConnectionError("no node of the cluster answers")
+            raise RedisConnectionError("no node of the cluster answers") from self._trouble
 
     def _look_again(self) -> None:
         if (self._looking is None or self._looking.done()) and asyncio.get_running_loop().time() >= self._rest_until:
@@ -181,7 +182,10 @@ class Cluster(Redis):
 
     async def _ask(self, node: Node) -> list[Claim]:
         [answer] = await _deliver(node, [(("CLUSTER NODES",), {})])
-        return [] if isinstance(answer.said, Exception) else list(_claims(answer.said, node.address[0]))
+        if isinstance(answer.said, Exception):
+            self._trouble = answer.said
+            return []
+        return list(_claims(answer.said, node.address[0]))
 
 
 class Turn(Pipeline):

@@ -1,10 +1,13 @@
 """Which kind of Redis a URL names: one server, one watched by Sentinels, or a cluster. Decided nowhere else."""
 
+import re
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, parse_url
+from redis.exceptions import RedisError
 
+from service.errors import ConfigurationError
 from service.settings import Redis as RedisSettings
 from service.settings import hosts_of, split_url
 from service.stores.cluster import Cluster
@@ -12,11 +15,22 @@ from service.stores.redis import Server, Servers, client
 from service.stores.sentinel import Primary, watched
 
 SENTINEL_PORT, CLUSTER_PORT = 26379, 6379
+NAMED = re.compile(r"'(\w+)'", re.ASCII)  # in redis-py's words for a value that it cannot read
+NOT_A_CONNECTIONS = ("connection_class", "max_connections", "timeout", "sentinel_username", "sentinel_password")
 
 
 def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
     """A client that connects when first used, and what is known about the servers behind it."""
     url = settings.url.get_secret_value()
+    try:
+        return _connect(settings, url)
+    except ValueError as error:
+        option = NAMED.search(str(error))
+        what = f"a value that is none for the option {option[1]}" if option else "a part that cannot be read"
+        raise ConfigurationError(f"TOKENHOUSE_REDIS__URL has {what}") from None
+
+
+def _connect(settings: RedisSettings, url: str) -> tuple[Redis, Servers]:
     transport, _, engine = split_url(url).scheme.partition("+")
     if engine == "cluster":
         cluster = Cluster(settings, hosts_of(url, CLUSTER_PORT), _options(url, transport))
@@ -27,11 +41,23 @@ def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
         primary = Primary()
         return watched(settings, primary, hosts_of(url, SENTINEL_PORT), service, options), primary
     server = Server()
-    return client(settings, server, {**parse_url(url)}), server
+    return client(settings, server, _tried({**parse_url(url)})), server
 
 
 def _options(url: str, transport: str) -> dict[str, Any]:
     """What redis-py makes of the user, the password and the query, which hold for every server."""
     parts = split_url(url)
     user = parts.netloc.rpartition("@")[0]
-    return {**parse_url(f"{transport}://{user}@/?{parts.query}")}
+    return _tried({**parse_url(f"{transport}://{user}@/?{parts.query}")})
+
+
+def _tried(options: dict[str, Any]) -> dict[str, Any]:
+    """Make a connection, without connecting: redis-py looks at its options no sooner."""
+    kind = options.get("connection_class", Connection)
+    try:
+        kind(**{name: value for name, value in options.items() if name not in NOT_A_CONNECTIONS})
+    except (TypeError, RedisError):
+        raise ConfigurationError(
+            "TOKENHOUSE_REDIS__URL has an option that redis-py does not know, or a value that is none for it"
+        ) from None
+    return options

@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from service.stores import rights
 from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers
 
-READ_ONLY = "SELECT current_setting('transaction_read_only') = 'on' AS read_only"
+STATE = f"""
+    SELECT current_setting('transaction_read_only') = 'on' AS read_only, EXISTS ({rights.LACKING}) AS lacks_rights
+"""
 
 
 class Said(NamedTuple):
@@ -17,11 +20,11 @@ class Said(NamedTuple):
 
 
 async def of_postgres(postgres: Postgres) -> str:
-    row = await postgres.fetchrow(READ_ONLY)
-    if row is not None and not row["read_only"]:
-        return "ok"
-    await postgres.start_afresh()  # another host may be the writable one by now
-    return "read-only"
+    row = await postgres.fetchrow(STATE, *rights.needed())
+    if row is None or row["read_only"]:
+        await postgres.start_afresh()  # another host may be the writable one by now
+        return "read-only"
+    return "lacks rights on a table" if row["lacks_rights"] else "ok"
 
 
 class RedisHealth:

@@ -12,8 +12,8 @@ from redis.exceptions import NoPermissionError, ResponseError
 from service.ambient import Ambient
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
-from service.settings import split_url
-from service.stores import postgres
+from service.settings import Database, split_url
+from service.stores import pooler, postgres, rights
 from service.stores.redis import Servers
 
 POSTGRES = """
@@ -28,31 +28,39 @@ POSTGRES = """
             AND current_setting('synchronous_commit') <> 'off' AS is_durable,
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS room,
         (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL)::int AS in_use,
+        current_schema() IS NOT NULL AS has_schema,
+        current_setting('server_encoding') AS encoding,
+        current_setting('default_transaction_isolation') AS isolation,
+        pg_backend_pid() AS backend,
         clock_timestamp() AS now
 """
 PATIENCE = 5.0  # seconds; an operator waits longer than a request
 POWERS = (("FLUSHALL",), ("CONFIG", "SET", "maxmemory-policy", "noeviction"))
-QUEUED = b"QUEUED"
+BEGUN, QUEUED = b"OK", b"QUEUED"
 
 
-async def of_postgres(url: str, ambient: Ambient) -> PostgresFacts:
-    """Raises Postgres' outages."""
+async def of_postgres(settings: Database, ambient: Ambient) -> PostgresFacts:
+    """Raises Postgres' outages, or ConfigurationError when nobody is let in."""
+    url = settings.url.get_secret_value()
     connection = await postgres.connect(url, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
     try:
         before = ambient.now()
         row = dict(cast("Any", await connection.fetchrow(POSTGRES)))
-        return PostgresFacts(ahead=row.pop("now") - _middle(before, ambient.now()), **row)
+        ahead = row.pop("now") - _middle(before, ambient.now())
+        lacking = await rights.lacking(connection)
+        is_direct = connection.get_server_pid() == row.pop("backend")
     finally:
         await connection.close(timeout=PATIENCE)
+    asks = settings.statement_cache_size > 0 and not is_direct
+    forgets = asks and await pooler.forgets_statements(url, f"probe_{ambient.new_id()}", PATIENCE)
+    return PostgresFacts(ahead=ahead, lacking=lacking, forgets_statements=forgets, **row)
 
 
 async def of_redis(redis: Redis, servers: Servers, url: str, ambient: Ambient) -> Sequence[tuple[str, RedisFacts]]:
     """Of each primary, with its address. Raises Redis' outages."""
-    is_encrypted = split_url(url).scheme.startswith("rediss")
-    return [
-        (_address(one), await _of_one(one, ambient, is_encrypted=is_encrypted))
-        for one, _ in await servers.primaries(redis)
-    ]
+    scheme = split_url(url).scheme
+    told = {"is_encrypted": scheme.startswith("rediss"), "is_watched": scheme.endswith("+sentinel")}
+    return [(_address(one), await _of_one(one, ambient, **told)) for one, _ in await servers.primaries(redis)]
 
 
 async def lacks_a_log(redis: Redis, servers: Servers) -> bool:
@@ -61,8 +69,9 @@ async def lacks_a_log(redis: Redis, servers: Servers) -> bool:
     return not all(one["aof_enabled"] for one in said)
 
 
-async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool) -> RedisFacts:
+async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool, is_watched: bool) -> RedisFacts:
     said = await redis.info()
+    powers, lacking = await _rights(redis)
     before = ambient.now()
     seconds, micros = await redis.time()
     ahead = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros) - _middle(before, ambient.now())
@@ -78,8 +87,12 @@ async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool) -> Redi
         fsync=await _fsync(redis),
         log_is_good=said.get("aof_last_write_status", "ok") == said.get("aof_last_bgrewrite_status", "ok") == "ok",
         snapshots_are_good=said["rdb_last_bgsave_status"] == "ok",
-        powers=await _powers(redis),
+        powers=powers,
+        lacking=lacking,
         is_encrypted=is_encrypted,
+        is_watched=is_watched,
+        replicas=said.get("connected_slaves", 0),
+        waits_for_replicas="min_slaves_good_slaves" in said,  # INFO has the line when min-replicas-to-write is set
         ahead=ahead,
     )
 
@@ -90,14 +103,21 @@ async def _fsync(redis: Redis) -> str:
     return ""
 
 
-async def _powers(redis: Redis) -> frozenset[str]:
-    """Which dangerous commands the user may give: each is queued in a transaction that is then discarded, never run."""
+async def _rights(redis: Redis) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Which dangerous commands the user may give, and which needed ones it may not.
+
+    Each is queued in a transaction that is then discarded, never run; where there are no transactions, none is sent.
+    """
     connection = await redis.connection_pool.get_connection()  # type: ignore[no-untyped-call] # a decorator of redis-py's hides them
     try:
-        await _say(connection, "MULTI")
+        if await _say(connection, "MULTI") != BEGUN:
+            return frozenset(), ()
         allowed = {" ".join(words[:2]) for words in POWERS if await _say(connection, *words) == QUEUED}
+        lacking = [
+            words[0] for words in rights.COMMANDS if isinstance(await _say(connection, *words), NoPermissionError)
+        ]
         await _say(connection, "DISCARD")
-        return frozenset(allowed)
+        return frozenset(allowed), tuple(lacking)
     finally:
         await connection.disconnect()  # whatever happened, nothing stays queued
         await redis.connection_pool.release(connection)

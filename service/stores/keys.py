@@ -46,6 +46,11 @@ def epoch(partition: str) -> str:
     return f"{EPOCH}{partition}"
 
 
+def probe() -> str:
+    """Never written: whether the user might is asked with it."""
+    return f"{PREFIX}probe"
+
+
 # --- limits
 #
 # | key                                | type   | lives for                                        | written by       |

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import asyncpg
 
 from service.errors import ConfigurationError
-from service.stores import postgres
+from service.stores import failures, postgres
 
 # In a wheel `sql/` travels inside the package; in a checkout it stands beside it.
 DIRECTORY = (
@@ -46,8 +46,8 @@ async def migrate(url: str, *, dry: bool = False) -> list[str]:
 
     Neighbours are applied in one transaction, except for those whose first line is OUTSIDE: their statements run one
     by one, and must be able to begin again after an interruption.
-    Raises ConfigurationError when a migration was changed after it was applied, TimeoutError when another migrator
-    holds the lock for too long.
+    Raises ConfigurationError when a migration was changed after it was applied or a right is missing, TimeoutError when
+    another migrator holds the lock for too long.
     """
     async with _connected(url) as guard, _the_only_migrator(guard), _connected(url) as connection:
         kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
@@ -69,6 +69,10 @@ async def _connected(url: str) -> AsyncIterator[Connection]:
     connection = await postgres.connect(url, timeout=2, statement_cache_size=0)
     try:
         yield connection
+    except asyncpg.PostgresError as error:
+        if refusal := failures.as_refusal(failures.of_query(error)):
+            raise refusal from error
+        raise
     finally:
         await connection.close(timeout=2)
 
@@ -105,7 +109,8 @@ def _pending(applied: Mapping[str, bytes]) -> list[Migration]:
 
 async def _apply_together(connection: Connection, migrations: Sequence[Migration]) -> None:
     async with connection.transaction():
-        await connection.execute(LEDGER)
+        if not await connection.fetchval(HAS_LEDGER):
+            await connection.execute(LEDGER)
         for one in migrations:
             await _execute(connection, one, one.script)
             await connection.execute(ENTER, one.name, one.digest)
@@ -121,5 +126,7 @@ async def _apply_one_by_one(connection: Connection, migrations: Sequence[Migrati
 async def _execute(connection: Connection, migration: Migration, script: str) -> None:
     try:
         await connection.execute(script)
+    except asyncpg.InsufficientPrivilegeError:
+        raise
     except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
         raise ConfigurationError(f"{migration.name} does not apply to this database ({type(error).__name__})") from None

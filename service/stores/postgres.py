@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from service.errors import ConfigurationError
 from service.settings import Database, hosts_of
+from service.stores import failures
 from service.stores.trips import Connections, Trips
 
 PORT = 5432
@@ -36,8 +38,18 @@ OUTAGES: tuple[type[Exception], ...] = (
 async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ANN401 - asyncpg's own
     """Connect to the host that the URL names or, of several, to the one that can be written to.
 
-    All are tried at once: asyncpg tries them in turn within one time limit, which the first that hangs would use up.
+    Raises ConfigurationError when no later attempt would go better, otherwise an outage.
     """
+    try:
+        return await _connect(url, **options)
+    except Exception as error:
+        if refusal := failures.as_refusal(failures.of_connecting(error)):
+            raise refusal from error
+        raise
+
+
+async def _connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ANN401 - asyncpg's own
+    """All hosts at once: asyncpg tries them in turn within one time limit, which the first that hangs would use up."""
     hosts = hosts_of(url, PORT)
     if len(hosts) == 1:
         return await asyncpg.connect(url, **options)
@@ -51,7 +63,8 @@ async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Recor
             try:
                 chosen = await attempt
             except OUTAGES as error:
-                failure = failure or error
+                if failure is None or not _passes(failure):
+                    failure = error
             else:
                 return chosen
     finally:
@@ -60,6 +73,10 @@ async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Recor
                 other.cancel()
                 other.add_done_callback(_discard)
     raise failure or OSError("the URL names no host")
+
+
+def _passes(error: Exception) -> bool:
+    return failures.of_connecting(error).kind is failures.Kind.WAIT
 
 
 def _discard(attempt: "asyncio.Task[asyncpg.Connection[asyncpg.Record]]") -> None:
@@ -124,10 +141,11 @@ class Postgres:
         """A connection of the pool; one that failed to answer is cut off rather than asked to cancel.
 
         asyncpg cancels a query over a second connection and waits for it, which a server that hangs never answers.
+        Raises outages, or ConfigurationError when a right is missing or the server lets nobody in.
         """
         if self._pool is None:
             raise OSError("the pool is not open")
-        with self.trips.one(OUTAGES):
+        with self.trips.one((*OUTAGES, ConfigurationError)):
             connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
             try:
                 yield connection
@@ -136,6 +154,10 @@ class Postgres:
                 raise
             except asyncpg.ReadOnlySQLTransactionError:
                 await self.start_afresh()
+                raise
+            except asyncpg.PostgresError as error:
+                if refusal := failures.as_refusal(failures.of_query(error)):
+                    raise refusal from error
                 raise
             finally:
                 await self._pool.release(connection)

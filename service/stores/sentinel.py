@@ -47,7 +47,8 @@ class Sentinels(Sentinel):
         states = [one[service_name] for one in answers if isinstance(one, Mapping) and service_name in one]
         latest = max(states, key=lambda state: int(state["config-epoch"]), default=None)
         if latest is None or not self.check_master_state(latest, service_name):
-            raise MasterNotFoundError("no Sentinel knows of a living primary")
+            why = next((one for one in answers if isinstance(one, Exception)), None)
+            raise MasterNotFoundError("no Sentinel knows of a living primary") from why
         return latest["ip"], latest["port"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from service.errors import ConfigurationError
 from service.tally import Tally
 
 
@@ -38,4 +39,5 @@ class Trips:
             self.seconds.add(clock() - started)
 
     def fail(self, error: Exception) -> None:
-        self.errors[type(error).__name__] += 1
+        told = error.__cause__ if isinstance(error, ConfigurationError) and error.__cause__ else error
+        self.errors[type(told).__name__] += 1

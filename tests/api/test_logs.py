@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from service import logs
@@ -18,9 +19,11 @@ from service.api.doorstep import Refusals
 from service.domain.events import Event, Name, Outcome, write
 from service.domain.readiness import State
 from service.domain.store_watch import StoreWatch
+from service.errors import ConfigurationError
 from service.output import OUTPUT, Output, notice
 from service.request_log import Line, RequestLog, note_trace
 from service.settings import Logging
+from service.stores.failures import store_of
 from tests.builders import FakeAmbient
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -267,10 +270,10 @@ class Down:
 
 async def test_an_outage_is_told_when_it_begins_when_it_changes_and_when_it_is_over() -> None:
     ambient, down = FakeAmbient(), Down("no answer", "no answer", "loading", "ok")
-    watch = StoreWatch(down, ambient, every=0)  # type: ignore[arg-type] # as much of it as is asked
+    watch = StoreWatch(down, ambient, store_of, every=0)  # type: ignore[arg-type] # as much of it as is asked
     with capture_logs() as logged:
         for _ in range(100):
-            watch.note(ConnectionError())
+            watch.note(RedisConnectionError())
         ambient.advance(seconds=7)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -282,4 +285,15 @@ async def test_an_outage_is_told_when_it_begins_when_it_changes_and_when_it_is_o
         "a store does not answer",
     ]  # fmt: skip
     assert [line.get("redis") for line in logged] == [None, "no answer", "loading", None, None]
+    assert [line.get("store") for line in logged] == ["redis", None, None, None, "postgres"]
     assert logged[3]["refused"] == 100
+
+
+async def test_what_waiting_does_not_mend_is_told_with_what_would() -> None:
+    watch = StoreWatch(Down("ok"), FakeAmbient(), store_of, every=0)  # type: ignore[arg-type] # as much of it as is asked
+    with capture_logs() as logged:
+        watch.note(ConfigurationError("set this right"))
+        await watch.close()
+    assert logged == [
+        {"event": "a store cannot be used", "log_level": "error", "store": "postgres", "why": "set this right"}
+    ]

@@ -8,22 +8,24 @@ import pytest
 
 from service.domain.checkup import keys, postgres, redis
 from service.domain.checkup import settings as settings_check
-from service.domain.checkup.finding import Finding, Level, of_clock
+from service.domain.checkup.finding import Finding, Level, of_clock, require
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
 from service.domain.models import StoredKey
+from service.errors import ConfigurationError
 from service.settings import Database, Keys
 from tests import builders
 from tests.builders import NOON
 
 GOOD_REDIS = RedisFacts(
     version="8.0", is_primary=True, is_loading=False, policy="noeviction", memory_used=10, memory_allowed=100, evicted=0,
-    has_log=True, fsync="everysec", log_is_good=True, snapshots_are_good=True, powers=frozenset(), is_encrypted=True,
-    ahead=timedelta(0),
+    has_log=True, fsync="everysec", log_is_good=True, snapshots_are_good=True, lacking=(), powers=frozenset(),
+    is_encrypted=True, is_watched=True, replicas=2, waits_for_replicas=True, ahead=timedelta(0),
 )  # fmt: skip
 GOOD_POSTGRES = PostgresFacts(
     version="17.2", version_number=170002, is_read_only=False, is_encrypted=True, is_superuser=False,
-    may_make_tables=False, is_durable=True, room=197, in_use=3, ahead=timedelta(0),
+    may_make_tables=False, is_durable=True, room=197, in_use=3, has_schema=True, encoding="UTF8", isolation="read committed",
+    lacking=(), forgets_statements=False, ahead=timedelta(0),
 )  # fmt: skip
 SERVE_ONLY = Database(migrate_on_start=False)
 DAY = timedelta(days=1)
@@ -46,6 +48,10 @@ def test_what_is_as_it_should_be_is_ok() -> None:
     [
         ({"is_primary": False}, "redis", Level.PROBLEM),
         ({"is_loading": True}, "redis", Level.PROBLEM),
+        ({"version": "5.0.14"}, "redis.version", Level.PROBLEM),
+        ({"lacking": ("HSET",)}, "redis.rights", Level.PROBLEM),
+        ({"waits_for_replicas": False}, "redis.replicas", Level.WARNING),
+        ({"replicas": 1}, "redis.replicas", Level.WARNING),
         ({"policy": "allkeys-lru"}, "redis.policy", Level.PROBLEM),
         ({"evicted": 1}, "redis.policy", Level.PROBLEM),
         ({"memory_allowed": 0}, "redis.memory", Level.WARNING),
@@ -67,6 +73,11 @@ def test_a_redis_that_is_not_as_it_should_be_is_named(facts: dict[str, Any], che
     ("facts", "check", "level"),
     [
         ({"version_number": 120019}, "postgres", Level.PROBLEM),
+        ({"encoding": "SQL_ASCII"}, "postgres.encoding", Level.PROBLEM),
+        ({"isolation": "serializable"}, "postgres.isolation", Level.PROBLEM),
+        ({"has_schema": False}, "postgres.rights", Level.PROBLEM),
+        ({"lacking": ("UPDATE on users",)}, "postgres.rights", Level.PROBLEM),
+        ({"forgets_statements": True}, "postgres.statements", Level.PROBLEM),
         ({"is_read_only": True}, "postgres.writable", Level.PROBLEM),
         ({"is_durable": False}, "postgres.durable", Level.PROBLEM),
         ({"is_superuser": True}, "postgres.role", Level.WARNING),
@@ -78,6 +89,22 @@ def test_a_redis_that_is_not_as_it_should_be_is_named(facts: dict[str, Any], che
 )
 def test_a_postgres_that_is_not_as_it_should_be_is_named(facts: dict[str, Any], check: str, level: Level) -> None:
     assert worst(postgres.judge(replace(GOOD_POSTGRES, **facts), SERVE_ONLY)) == (check, level)
+
+
+def test_replicas_are_asked_for_behind_sentinels_only() -> None:
+    alone = replace(GOOD_REDIS, is_watched=False, replicas=0, waits_for_replicas=False)
+    assert {finding.level for finding in redis.judge(alone)} == {Level.OK}
+
+
+def test_a_problem_with_a_precondition_stops_the_start_in_one_line_and_no_other_does() -> None:
+    require(postgres.judge_preconditions(replace(GOOD_POSTGRES, is_read_only=True, is_durable=False)))
+    require(redis.judge_preconditions(replace(GOOD_REDIS, is_primary=False, policy="allkeys-lru")))
+    with pytest.raises(
+        ConfigurationError, match=r"^postgres\.encoding: .*LATIN1.*; create one .* TOKENHOUSE_DATABASE__URL$"
+    ):
+        require(postgres.judge_preconditions(replace(GOOD_POSTGRES, encoding="LATIN1")))
+    with pytest.raises(ConfigurationError, match=r"^redis\.rights: .*HSET"):
+        require(redis.judge_preconditions(replace(GOOD_REDIS, lacking=("HSET",))))
 
 
 def test_a_role_that_cannot_migrate_though_it_should_is_named() -> None:

@@ -42,7 +42,7 @@ def readiness(redis: Store, ambient: FakeAmbient) -> Readiness:
 
 @pytest.fixture
 def watch(readiness: Readiness, ambient: FakeAmbient) -> StoreWatch:
-    return StoreWatch(readiness, ambient, every=3600.0)
+    return StoreWatch(readiness, ambient, lambda _: "redis", every=3600.0)
 
 
 async def test_an_outage_that_a_request_met_is_seen_at_once(

@@ -12,13 +12,14 @@ from service.client import verifier as client
 from service.client.tokens import keys_of
 from service.domain import tokens as module
 from service.domain.keys import KeyRing
+from service.domain.lives import LongestLives
 from service.domain.models import Session
 from service.domain.seals import Seals
 from service.domain.tokens import Tokens, Use
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.conftest import ROOT, signing_key
-from tests.fakes import FakeSigningKeys
+from tests.fakes import FakeLives, FakeSigningKeys
 
 COUNT = 500
 SAME = 0.15  # of a figure: versions of Python differ by some bytes
@@ -52,9 +53,10 @@ def bytes_each(verify: Callable[[str], object], tokens: Sequence[str]) -> float:
 
 
 async def made(ambient: FakeAmbient) -> tuple[Tokens, KeyRing, dict[Use, list[str]]]:
-    ring = KeyRing(FakeSigningKeys(signing_key()), Seals([builders.SECRET], ambient), ambient, SETTINGS)
+    lives = LongestLives(FakeLives(ambient), SETTINGS)
+    ring = KeyRing(FakeSigningKeys(signing_key()), Seals([builders.SECRET], ambient), ambient, SETTINGS, lives)
     await ring.load()
-    tokens, now = Tokens(ring, SETTINGS, ambient), ambient.now()
+    tokens, now = Tokens(ring, SETTINGS, ambient, lives), ambient.now()
     texts: dict[Use, list[str]] = {use: [] for use in Use}
     for _ in range(COUNT):
         user = builders.user(ambient)

@@ -15,7 +15,7 @@ from tests.builders import SECRET
 from tests.conftest import ROOT, Instances
 from tests.e2e.ground import Command, empty_database
 from tests.e2e.processes import of, running, stop, wait_for
-from tests.e2e.stands import clustered
+from tests.e2e.stands import clustered, watched
 from tests.ports import free_port
 
 NOWHERE = "127.0.0.1:1"
@@ -149,6 +149,18 @@ async def test_each_primary_of_a_cluster_is_looked_at_and_all_their_sessions_can
         for tokens in held:
             assert ((await client.me(tokens)).status, (await client.refresh(tokens)).status) == (401, 401)
         assert (await client.me(await client.log_in(person))).status == 200
+
+
+@pytest.mark.usefixtures("database")
+async def test_behind_sentinels_a_primary_is_to_wait_for_one_of_two_replicas(command: Command, tmp_path: Path) -> None:
+    async with watched(tmp_path) as stand:
+        found = await findings(command, status=1, TOKENHOUSE_REDIS__URL=stand.url)
+        assert found["redis.replicas"]["level"] == "warning"
+        assert "set min-replicas-to-write 1" in found["redis.replicas"]["advice"]
+        assert "run two replicas" in found["redis.replicas"]["advice"]
+        await stand.primary.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+        found = await findings(command, status=1)
+        assert (found["redis.replicas"]["level"], found["redis.replicas"]["advice"]) == ("warning", "run two replicas")
 
 
 @pytest.mark.usefixtures("served")

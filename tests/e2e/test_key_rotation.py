@@ -213,3 +213,27 @@ async def test_a_new_secret_takes_over_and_nothing_is_lost(
             assert (await client.get("/auth/me", **{"x-api-key": someone["apiKey"]})).status == 200
         assert (await client.get("/auth/me", **bearer(tokens))).status == 200
         assert (await client.refresh(tokens)).status == 200
+
+
+async def test_an_instance_that_lacks_the_new_secret_is_not_ready_and_says_unavailable(
+    with_secrets: Callable[..., Awaitable[Client]], command: Command
+) -> None:
+    behind = await with_secrets(SECRET)
+    person = await behind.sign_up()
+    tokens = await behind.log_in(person)
+    told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
+    assert (await command("secrets", "rotate", **told))[0] == 0
+
+    async def has_noticed() -> bool:
+        answer = await behind.get("/readyz")
+        return answer.status == 503 and "sealed with another secret" in await answer.text()
+
+    await until(has_noticed, within=20)
+    answer = await behind.post("/auth/login", {"email": person["email"], "password": person["password"]})
+    assert answer.status == 503, await answer.text()
+    answer = await behind.get("/auth/me", **{"x-api-key": person["apiKey"]})
+    assert answer.status == 503, await answer.text()  # no 401: the key is good
+    assert (await behind.get("/auth/me", **bearer(tokens))).status == 200
+    new = await with_secrets(NEW_SECRET)
+    assert (await new.log_in(person))["apiKey"] == person["apiKey"]
+    assert (await new.get("/readyz")).status == 200

@@ -1,6 +1,7 @@
 """Behind PgBouncer, which lends a connection for one transaction and then gives it to somebody else."""
 
 import asyncio
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -15,6 +16,7 @@ from service.embedded import EmbeddedPostgres, socket_directory
 from service.embedded.identity import choose
 from tests.conftest import Client, Instances
 from tests.e2e import programs
+from tests.e2e.ground import Command
 from tests.e2e.outages import BY_POSTGRES, Scene, all_unavailable, recovers
 from tests.e2e.test_memory_loss import settles
 from tests.ports import free_port
@@ -29,7 +31,7 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = 3
 max_client_conn = 200
 server_login_retry = 0.2
@@ -58,13 +60,17 @@ def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 async def between(postgres: EmbeddedPostgres, tmp_path: Path) -> tuple[str, Callable[[], Any]]:
+    return bouncer(postgres, tmp_path, "transaction")
+
+
+def bouncer(postgres: EmbeddedPostgres, tmp_path: Path, mode: str) -> tuple[str, Callable[[], Any]]:
     """The URL of a PgBouncer, and how to run it."""
     program = programs.find("pgbouncer", "--version", libraries=["libc-ares2"])
     port, home = free_port(), tmp_path / "pgbouncer"
     home.mkdir()
     configuration = home / "pgbouncer.ini"
     configuration.write_text(
-        CONFIGURATION.format(behind=postgres.url.partition("127.0.0.1:")[2].partition("/")[0], port=port)
+        CONFIGURATION.format(behind=postgres.url.partition("127.0.0.1:")[2].partition("/")[0], port=port, mode=mode)
     )
     identity = choose(program, home)  # like Postgres, it does not run as root
     if identity is None:
@@ -102,6 +108,50 @@ async def test_the_whole_story_goes_through_pgbouncer(story: Story, redis: Redis
             await settles(401, client.me, over)
             await settles(200, client.me, live)
         assert (await here.get("/readyz")).status == 200
+
+
+async def statements(command: Command, url: str, cache: int) -> str:
+    _, told, complaint = await command(
+        "doctor", "--json", TOKENHOUSE_DATABASE__URL=url, TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=str(cache)
+    )
+    assert complaint == ""
+    found = {one["check"]: one for one in map(json.loads, told.splitlines())}
+    return str(found["postgres.statements"]["level"])
+
+
+async def test_a_statement_cache_behind_a_pooler_that_forgets_statements_stops_the_start(
+    between: tuple[str, Callable[[], Any]], command: Command, redis: Redis
+) -> None:
+    url, serving = between
+    async with serving():
+        status, _, complaint = await command("keys", "list", TOKENHOUSE_DATABASE__URL=url)
+        assert (status, complaint.count("\n")) == (78, 1), complaint
+        assert "set TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=0" in complaint
+        assert await statements(command, url, 100) == "problem"
+        assert await statements(command, url, 0) == "ok"
+        assert (await command("keys", "list"))[0] == 0
+
+
+async def test_a_pooler_that_keeps_statements_is_all_right(
+    postgres: EmbeddedPostgres, tmp_path: Path, command: Command, redis: Redis
+) -> None:
+    url, serving = bouncer(postgres, tmp_path, "session")
+    async with serving():
+        assert (await command("keys", "list", TOKENHOUSE_DATABASE__URL=url))[0] == 0
+        assert await statements(command, url, 100) == "ok"
+
+
+async def test_an_option_that_pgbouncer_does_not_pass_on_is_told(
+    between: tuple[str, Callable[[], Any]], command: Command
+) -> None:
+    url, serving = between
+    async with serving():
+        status, _, complaint = await command(
+            "keys", "list", TOKENHOUSE_DATABASE__URL=f"{url}?statement_timeout=5000",
+            TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE="0",
+        )  # fmt: skip
+        assert (status, complaint.count("\n")) == (78, 1), complaint
+        assert "PgBouncer refuses an option (statement_timeout)" in complaint
 
 
 @pytest.mark.faults

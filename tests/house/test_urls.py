@@ -12,6 +12,8 @@ GOOD = [
     ("postgresql://u:p@one/tokenhouse", POSTGRES),
     ("postgresql://u:p@one:5432,two:5433/tokenhouse?target_session_attrs=read-write", POSTGRES),
     ("postgresql://tokenhouse@/tokenhouse?host=/run/postgresql", POSTGRES),
+    ("postgresql://u:p@one/tokenhouse?application_name=mine&options=-c%20search_path%3Dmine&sslmode=require", POSTGRES),
+    ("postgresql://u:p@one/tokenhouse?target_session_attrs=any&sslmode=verify-full&sslrootcert=/ca.pem", POSTGRES),
     ("redis://:p@one:6379/0", REDIS),
     ("rediss://one", REDIS),
     ("unix:///run/redis.sock?db=1", REDIS),
@@ -26,6 +28,27 @@ BAD = [
     ("postgresql://u:SECRET@one,/tokenhouse", POSTGRES, "a comma where no host is"),
     ("postgresql://u:SEC/RET@one:5432/tokenhouse", POSTGRES, "percent-encode"),
     ("postgresql://u:p@one:5432,two:SECRET/tokenhouse", POSTGRES, "percent-encode"),
+    ("postgresql://u:p@one/t?channel_binding=require", POSTGRES, "has the option channel_binding: leave it out"),
+    (
+        "postgresql://u:p@one/t?connect_timeout=10",
+        POSTGRES,
+        "connect_timeout: set TOKENHOUSE_DATABASE__ACQUIRE_TIMEOUT",
+    ),
+    ("postgresql://u:p@one/t?schema=public", POSTGRES, "the option schema: say search_path=NAME"),
+    ("postgresql://u:p@one/t?pgbouncer=true", POSTGRES, "set TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=0"),
+    ("postgresql://u:p@one/t?connection_limit=5", POSTGRES, "set TOKENHOUSE_DATABASE__POOL_MAX"),
+    ("postgresql://u:p@one/t?ssl=true", POSTGRES, "say sslmode=MODE"),
+    ("postgresql://u:p@one/t?keepalives=1", POSTGRES, "the option keepalives: leave it out"),
+    ("postgresql://u:p@one/t?replication=database", POSTGRES, "the option replication: leave it out"),
+    ("postgresql://u:p@one/t?client_encoding=latin1", POSTGRES, "it is always UTF8"),
+    ("postgresql://u:p@one/t?sslmode=SECRET", POSTGRES, "sslmode is one of disable, allow, prefer"),
+    ("postgresql://u:p@one/t?target_session_attrs=standby", POSTGRES, "is one of any, primary, read-write"),
+    ("postgresql://u:p@one/t?target_session_attrs=", POSTGRES, "is one of any, primary, read-write"),
+    ("postgresql://u:p@one/t?SECRET", POSTGRES, "that has no value"),
+    ("postgresql://u:1?SECRET=x@one/t", POSTGRES, "percent-encode"),
+    ("postgresql://u:p@one/t?SEC-RET=1", POSTGRES, "that Postgres cannot know"),
+    ("redis://:p@one/0?ssl_ca_certs=/SECRET", REDIS, "ssl_ca_certs, but no TLS: say rediss://"),
+    ("redis://:p@one/0?sentinel_password=SECRET", REDIS, "sentinel_password, but no Sentinels"),
     ("redis://:SECRET@one,two/0", REDIS, "redis+sentinel:// or redis+cluster://"),
     ("redis+proxy://:SECRET@one/0", REDIS, "no redis:// URL"),
     ("redis+sentinel://:SECRET@one,two", REDIS, "names no service"),
@@ -52,6 +75,28 @@ def test_a_bad_url_is_refused_without_quoting_it(url: str, schemes: tuple[str, .
     assert words.startswith("THE_URL")
     assert said in words
     assert "SEC" not in words
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://one/0?db=SECRET", "a value that is none for the option db"),
+        ("redis://one/0?protocol=SECRET", "a value that is none for the option protocol"),
+        ("redis://one/0?protocol=9", "a value that is none for it"),
+        ("redis://one/0?max_connections=SECRET", "a value that is none for the option max_connections"),
+        ("unix:///run/redis.sock?db=SECRET", "a value that is none for the option db"),
+        ("rediss://one/0?ssl_SECRET=1", "an option that redis-py does not know"),
+        ("rediss://one/0?ssl_cert_reqs=SECRET", "a value that is none for it"),
+        ("rediss+cluster://one?ssl_SECRET=1", "an option that redis-py does not know"),
+        ("redis+sentinel://one/tokens?socket_timeout=SECRET", "a value that is none for the option socket_timeout"),
+    ],
+)
+def test_an_option_that_redis_py_does_not_take_is_refused_before_it_connects(url: str, said: str) -> None:
+    require_good_url("THE_URL", url, REDIS)
+    with pytest.raises(ConfigurationError) as refusal:
+        connect(RedisSettings.model_validate({"url": url}))
+    assert said in str(refusal.value)
+    assert "SECRET" not in str(refusal.value)
 
 
 def test_each_host_has_a_port() -> None:

@@ -1,8 +1,11 @@
 """One thing that was looked at: how it is, and what to do about it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from service.errors import ConfigurationError
 
 NOTABLE = timedelta(seconds=1)  # tokens are judged with `tokens.leeway`, 5 s by default
 GRAVE = timedelta(seconds=5)
@@ -32,6 +35,13 @@ def warning(check: str, said: str, advice: str) -> Finding:
 
 def problem(check: str, said: str, advice: str) -> Finding:
     return Finding(check, Level.PROBLEM, said, advice)
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raises ConfigurationError for the first problem."""
+    for one in findings:
+        if one.level is Level.PROBLEM:
+            raise ConfigurationError(f"{one.check}: {one.said}; {one.advice}")
 
 
 def of_clock(check: str, ahead: timedelta) -> Finding:

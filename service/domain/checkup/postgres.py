@@ -8,6 +8,9 @@ from service.domain.checkup.finding import Finding, of_clock, ok, problem, warni
 from service.settings import Database
 
 OLDEST = 130000  # Postgres 13, which has `xid8`
+ENCODING = "UTF8"
+ISOLATION = "read committed"
+ROLES = "deploy/postgres/roles.sql shows how"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +24,24 @@ class PostgresFacts:
     is_durable: bool
     room: int  # connections that ordinary roles may have
     in_use: int
+    has_schema: bool  # of the search_path, that the role may use
+    encoding: str
+    isolation: str
+    lacking: Sequence[str]  # such as `UPDATE on users`, of the tables that are there
+    forgets_statements: bool  # looked at with the statement cache on only
     ahead: timedelta
 
 
 def judge(facts: PostgresFacts, settings: Database) -> list[Finding]:
     return [
-        _server(facts), _writable(facts), _durable(facts), _role(facts, settings), _room(facts, settings),
+        *judge_preconditions(facts), _writable(facts), _durable(facts), _role(facts, settings), _room(facts, settings),
         of_clock("postgres.clock", facts.ahead),
     ]  # fmt: skip
+
+
+def judge_preconditions(facts: PostgresFacts) -> list[Finding]:
+    """Of these a problem stops the start: it passes by no waiting."""
+    return [_server(facts), _encoding(facts), _isolation(facts), _rights(facts), _statements(facts)]
 
 
 def judge_schema(pending: Sequence[str], *, may_migrate: bool) -> Finding:
@@ -46,6 +59,46 @@ def _server(facts: PostgresFacts) -> Finding:
     if facts.version_number < OLDEST:
         return problem("postgres", said, "Tokenhouse needs Postgres 13 or newer")
     return ok("postgres", said)
+
+
+def _encoding(facts: PostgresFacts) -> Finding:
+    if facts.encoding == ENCODING:
+        return ok("postgres.encoding", ENCODING)
+    return problem(
+        "postgres.encoding", f"the database is in {facts.encoding}: it cannot hold everybody's name",
+        f"create one with ENCODING '{ENCODING}' TEMPLATE template0, and name it in TOKENHOUSE_DATABASE__URL",
+    )  # fmt: skip
+
+
+def _isolation(facts: PostgresFacts) -> Finding:
+    if facts.isolation == ISOLATION:
+        return ok("postgres.isolation", ISOLATION)
+    return problem(
+        "postgres.isolation", f"default_transaction_isolation is {facts.isolation}: concurrent calls would fail",
+        f"ALTER ROLE the service's role SET default_transaction_isolation = '{ISOLATION}'",
+    )  # fmt: skip
+
+
+def _rights(facts: PostgresFacts) -> Finding:
+    if not facts.has_schema:
+        return problem(
+            "postgres.rights", "the service's role may use no schema of its search_path",
+            f"GRANT USAGE ON SCHEMA, or look at search_path in TOKENHOUSE_DATABASE__URL; {ROLES}",
+        )  # fmt: skip
+    if not facts.lacking:
+        return ok("postgres.rights", "on every table that is there")
+    return problem(
+        "postgres.rights", f"the service's role lacks {', '.join(facts.lacking)}", f"grant it; {ROLES}",
+    )  # fmt: skip
+
+
+def _statements(facts: PostgresFacts) -> Finding:
+    if not facts.forgets_statements:
+        return ok("postgres.statements", "prepared ones are kept, or none is used")
+    return problem(
+        "postgres.statements", "a pooler in transaction mode forgets prepared statements",
+        "set TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=0 (docs/engines.md, PgBouncer)",
+    )  # fmt: skip
 
 
 def _writable(facts: PostgresFacts) -> Finding:

@@ -1,5 +1,6 @@
 """Redis: a primary that evicts nothing, keeps a log on disk, has memory left, and a user that may not do everything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,6 +8,8 @@ from service.domain.checkup.finding import Finding, of_clock, ok, problem, warni
 
 FULL = 0.9  # of maxmemory
 FILLING = 0.75
+OLDEST = 6  # the first with users and their rights
+ENOUGH = 2  # replicas: with one, each failover leaves none
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,12 @@ class RedisFacts:
     fsync: str
     log_is_good: bool
     snapshots_are_good: bool
+    lacking: Sequence[str]  # commands that the service needs and its user may not give
     powers: frozenset[str]  # of the commands that would lose or open everything, those that the user may give
     is_encrypted: bool
+    is_watched: bool  # by Sentinels
+    replicas: int
+    waits_for_replicas: bool  # min-replicas-to-write
     ahead: timedelta
 
 
@@ -33,10 +40,17 @@ def judge(facts: RedisFacts, where: str = "") -> list[Finding]:
     """`where` tells one primary of several from the others."""
     name = f"redis[{where}]" if where else "redis"
     return [
-        _server(facts, name), _policy(facts, f"{name}.policy"), _memory(facts, f"{name}.memory"),
-        _log(facts, f"{name}.persistence"), _disk(facts, f"{name}.disk"), _user(facts, f"{name}.user"),
+        _server(facts, name), *judge_preconditions(facts, where), _policy(facts, f"{name}.policy"),
+        _memory(facts, f"{name}.memory"), _log(facts, f"{name}.persistence"), _disk(facts, f"{name}.disk"),
+        _user(facts, f"{name}.user"), *([_replicas(facts, f"{name}.replicas")] if facts.is_watched else []),
         of_clock(f"{name}.clock", facts.ahead),
     ]  # fmt: skip
+
+
+def judge_preconditions(facts: RedisFacts, where: str = "") -> list[Finding]:
+    """Of these a problem stops the start: it passes by no waiting."""
+    name = f"redis[{where}]" if where else "redis"
+    return [_version(facts, f"{name}.version"), _rights(facts, f"{name}.rights")]
 
 
 def judge_marker(*, is_whole: bool) -> Finding:
@@ -57,6 +71,37 @@ def _server(facts: RedisFacts, check: str) -> Finding:
     if facts.is_loading:
         return problem(check, f"{said}, still reads its data", "wait until it has")
     return ok(check, said)
+
+
+def _version(facts: RedisFacts, check: str) -> Finding:
+    first = facts.version.partition(".")[0]
+    if first.isdecimal() and int(first) < OLDEST:
+        return problem(check, f"{facts.version} is too old", f"Tokenhouse needs Redis {OLDEST}.0 or newer")
+    return ok(check, facts.version)
+
+
+def _rights(facts: RedisFacts, check: str) -> Finding:
+    if not facts.lacking:
+        return ok(check, "the service's user may give every command that it needs")
+    return problem(
+        check, f"the service's user may not {', '.join(facts.lacking)}",
+        "give it the commands and the keys of deploy/redis/users.acl",
+    )  # fmt: skip
+
+
+def _replicas(facts: RedisFacts, check: str) -> Finding:
+    if not facts.waits_for_replicas:
+        return warning(
+            check, "min-replicas-to-write is 0: a failover may lose logins and logouts that were acknowledged",
+            "on every server set min-replicas-to-write 1 and min-replicas-max-lag 10, and run two replicas",
+        )  # fmt: skip
+    if facts.replicas < ENOUGH:
+        return warning(
+            check, f"min-replicas-to-write is set, and {facts.replicas} replicas are there: a failover or a replica's"
+            " restart refuses all writes until one is back",
+            "run two replicas",
+        )  # fmt: skip
+    return ok(check, f"{facts.replicas}, and a write needs one of them")
 
 
 def _policy(facts: RedisFacts, check: str) -> Finding:

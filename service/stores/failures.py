@@ -1,0 +1,167 @@
+"""What an error of a driver means, sorted once: it passes, it never will, or a right is missing."""
+
+import re
+import ssl
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import asyncpg
+from redis import exceptions as redis
+
+from service.errors import ConfigurationError
+
+DATABASE_URL, REDIS_URL = "TOKENHOUSE_DATABASE__URL", "TOKENHOUSE_REDIS__URL"
+
+
+class Kind(StrEnum):
+    WAIT = "wait"
+    NEVER = "never"
+    RIGHTS = "rights"
+
+
+class Failure(NamedTuple):
+    """`advice`: which setting, and what to do; empty for what passes by itself. It quotes no value of a setting."""
+
+    kind: Kind
+    advice: str = ""
+
+
+class Rule(NamedTuple):
+    """Errors of these classes that say this. In the advice, `({})` stands for its first group, if any."""
+
+    classes: type[Exception] | tuple[type[Exception], ...]
+    kind: Kind
+    advice: str
+    says: str = ""
+
+
+PASSES = Failure(Kind.WAIT)
+OPTION = r'(?:.*?"([A-Za-z_][\w.]*)")?'  # Postgres names it, in most languages between these marks
+CONNECTING = (  # what Postgres, PgBouncer or asyncpg says when a connection is to be opened
+    Rule(asyncpg.InvalidPasswordError, Kind.NEVER, f"Postgres refuses the password in {DATABASE_URL}"),
+    Rule(
+        asyncpg.InvalidAuthorizationSpecificationError, Kind.NEVER,
+        f"Postgres lets the user of {DATABASE_URL} not in: there is none of this name, or pg_hba.conf has no line for"
+        " it, the database, this address and TLS",
+    ),
+    Rule(
+        asyncpg.InvalidCatalogNameError, Kind.NEVER,
+        f"the database that {DATABASE_URL} names does not exist: create it, in UTF8",
+    ),
+    Rule(
+        asyncpg.InsufficientPrivilegeError, Kind.RIGHTS,
+        f"the user of {DATABASE_URL} may not connect to its database: GRANT CONNECT ON DATABASE",
+    ),
+    Rule(
+        (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.CantChangeRuntimeParamError), Kind.NEVER,
+        f"Postgres refuses an option ({{}}) of {DATABASE_URL}: leave it out, or set it right", OPTION,
+    ),
+    Rule(
+        asyncpg.PostgresConnectionError, Kind.NEVER,
+        f"PgBouncer refuses an option ({{}}) of {DATABASE_URL}: leave it out, or see its ignore_startup_parameters",
+        r"unsupported startup parameter:? ?(?:in options: )?([A-Za-z_][\w.]*)?",
+    ),
+    Rule(
+        (asyncpg.ClientConfigurationError, asyncpg.UnsupportedClientFeatureError, ValueError), Kind.NEVER,
+        f"asyncpg refuses {DATABASE_URL}: look at its options, and at PG* environment variables",
+    ),
+)  # fmt: skip
+QUERYING = (  # what Postgres says of a query of ours
+    Rule(
+        asyncpg.InsufficientPrivilegeError, Kind.RIGHTS,
+        f"the user of {DATABASE_URL} lacks a right ({{}}): grant it (deploy/postgres/roles.sql), or run `tokenhouse"
+        " migrate` as the owner and set TOKENHOUSE_DATABASE__MIGRATE_ON_START=false",
+        r"(?:.*((?:schema|table|sequence|function|relation) [A-Za-z_]\w*))?",
+    ),
+    Rule(
+        asyncpg.InvalidSchemaNameError, Kind.RIGHTS,
+        f"the user of {DATABASE_URL} may use no schema of its search_path: GRANT USAGE ON SCHEMA, and CREATE to"
+        " migrate",
+    ),
+)  # fmt: skip
+ANSWERING = (  # what Redis says
+    Rule(
+        redis.NoPermissionError, Kind.RIGHTS,
+        f"the user of {REDIS_URL} may not do what it must ({{}}): give it the commands and the keys of"
+        " deploy/redis/users.acl",
+        r"(?:.*the '([a-z|]+)' command)?",
+    ),
+    Rule(
+        redis.AuthenticationError, Kind.NEVER,
+        f"Redis asks for a password, and {REDIS_URL} has none: redis://user:password@host",
+        ".*(?:already authenticated|Authentication required)",
+    ),
+    Rule(
+        (redis.AuthenticationError, redis.AuthenticationWrongNumberOfArgsError), Kind.NEVER,
+        f"Redis refuses the user or the password in {REDIS_URL}",
+    ),
+    Rule(
+        redis.ResponseError, Kind.NEVER,
+        f"the database that {REDIS_URL} names does not exist there: name a lower one, such as /0",
+        "DB index is out of range|SELECT is not allowed",
+    ),
+    Rule(redis.ResponseError, Kind.NEVER, f"Redis refuses client_name in {REDIS_URL}", "Client names cannot"),
+    Rule(
+        redis.ResponseError, Kind.NEVER, f"the server at {REDIS_URL} lacks a command: it must be Redis 6.0 or newer",
+        "unknown command",
+    ),
+)  # fmt: skip
+LOADING = ("PEM", "X509", "ASN1")  # OpenSSL's libraries that read files
+NO_TLS = "rejected SSL upgrade"  # asyncpg's words
+
+
+def of_connecting(error: BaseException) -> Failure:
+    """Of a connection to Postgres that could not be opened."""
+    return _of_tls(error, DATABASE_URL) or _by(CONNECTING, error) or PASSES
+
+
+def of_query(error: BaseException) -> Failure:
+    return _by(QUERYING, error) or PASSES
+
+
+def of_redis(error: BaseException) -> Failure:
+    """Also where a cluster's or the Sentinels' error was raised because of another one."""
+    for one in _causes(error):
+        if failure := _of_tls(one, REDIS_URL) or _by(ANSWERING, one):
+            return failure
+    return PASSES
+
+
+def as_refusal(failure: Failure) -> ConfigurationError | None:
+    """For what does not pass."""
+    return None if failure.kind is Kind.WAIT else ConfigurationError(failure.advice)
+
+
+def store_of(error: BaseException) -> str:
+    """Whose it is. redis-py makes errors of its own of whatever the network says, asyncpg does not."""
+    return "redis" if isinstance(error, redis.RedisError) else "postgres"
+
+
+def _by(rules: Sequence[Rule], error: BaseException) -> Failure | None:
+    for rule in rules:
+        if isinstance(error, rule.classes) and (said := re.match(rule.says, str(error), re.ASCII | re.DOTALL)):
+            named = next(iter(said.groups()), None)
+            return Failure(rule.kind, rule.advice.replace("{}", named) if named else rule.advice.replace(" ({})", ""))
+    return None
+
+
+def _of_tls(error: BaseException, setting: str) -> Failure | None:
+    match error:
+        case ssl.SSLCertVerificationError():
+            advice = "look at the name of the host, and at the certificate of the authority"
+            said = f"the certificate of the server at {setting} is not good ({error.verify_message}): {advice}"
+        case ssl.SSLError() if error.library in LOADING:
+            said = f"a certificate or key that {setting} leads to cannot be read"
+        case ConnectionError() if NO_TLS in str(error):
+            said = f"{setting} asks for TLS, and the server has none: turn it on there, or say sslmode=disable"
+        case _:
+            return None
+    return Failure(Kind.NEVER, said)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """redis-py keeps what the network said as the context of its own error."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,44 @@
+"""What the service must be allowed: on each table, and of Redis' commands. A test compares it with the code."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+
+from service.stores import keys
+
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+TABLES: Mapping[str, Sequence[str]] = {
+    "users": ALL,
+    "signing_keys": ALL,
+    "revocations": ALL,  # UPDATE for FOR UPDATE
+    "longest_lives": ALL,
+    "pending_endings": ALL,
+    "audit_events": ALL,  # UPDATE for FOR UPDATE
+    "schema_migrations": ("SELECT",),
+}
+LACKING = """
+    SELECT use || ' on ' || name AS lacking
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, use, place)
+    WHERE NOT coalesce(has_table_privilege(to_regclass(name), use), true)
+    ORDER BY place
+"""  # a table that is missing is the schema's fault, which is told apart
+KEY = keys.probe()
+COMMANDS: Sequence[Sequence[str]] = (
+    ("DEL", KEY), ("EVAL", "return 0", "0"), ("EVALSHA", "0" * 40, "0"), ("EXISTS", KEY), ("GET", KEY),
+    ("HGET", KEY, "u"), ("HGETALL", KEY), ("HINCRBY", KEY, "n", "1"), ("HMGET", KEY, "u"), ("HSET", KEY, "u", "0"),
+    ("HSETNX", KEY, "u", "0"), ("INCR", KEY), ("INFO",), ("MGET", KEY), ("PEXPIRE", KEY, "1"), ("PTTL", KEY),
+    ("SCAN", "0"), ("SET", KEY, "0"), ("TIME",), ("ZADD", KEY, "1", "m"), ("ZCARD", KEY), ("ZRANGE", KEY, "0", "-1"),
+    ("ZRANGEBYSCORE", KEY, "0", "1"), ("ZREM", KEY, "m"),
+)  # fmt: skip
+
+
+def needed() -> tuple[list[str], list[str]]:
+    """The arguments of LACKING."""
+    pairs = [(name, use) for name, uses in TABLES.items() for use in uses]
+    return [name for name, _ in pairs], [use for _, use in pairs]
+
+
+async def lacking(connection: "asyncpg.Connection[Any]") -> tuple[str, ...]:
+    """Such as `UPDATE on users`."""
+    return tuple(row["lacking"] for row in await connection.fetch(LACKING, *needed()))
