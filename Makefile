@@ -11,7 +11,7 @@ FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.p
 LOCK := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint types imports fmt check schema lock load bench capacity up down clean
+.PHONY: help install run test test-faults lint types imports fmt check schema rules lock load bench capacity up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check: lint types imports ## Everything that needs no running code
 
 schema: $(STAMP) ## Write sql/schema.sql from the migrations
 	$(BIN)/python -m tests.schema
+
+rules: $(STAMP) ## Write the alert rules for the Prometheus operator
+	$(BIN)/python -m tests.rules
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv

@@ -11,6 +11,7 @@ import yaml
 from service.meters.catalog import ALL, Kind, Measure
 from service.meters.happenings import STORIES
 from service.settings import Metrics
+from tests import rules
 from tests.conftest import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -22,6 +23,7 @@ NOT_OURS = {  # of Prometheus and its client, with the labels that they may be a
 OF_PROMETHEUS = {"instance", "job", "le"}
 SERIES = re.compile(r"\b((?:tokenhouse|process|python)_\w+|up)\b(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\b(?:by|on|ignoring) \(([^)]*)\)")
+RUNBOOKS = "{{ with $externalLabels.tokenhouse_runbooks }}{{ . }}{{ else }}docs/operations.md{{ end }}"
 PARTS = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
 
 
@@ -104,7 +106,11 @@ def test_every_alert_says_how_grave_it_is_and_where_to_read_on() -> None:
         assert rule["labels"] == {"severity": rule["labels"]["severity"]}
         assert rule["labels"]["severity"] in ("page", "ticket"), rule["alert"]
         assert rule["annotations"]["summary"].endswith("."), rule["alert"]
-        assert rule["annotations"]["runbook_url"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}#{rule['alert'].lower()}"
+
+
+def test_the_rules_for_the_operator_are_those_of_prometheus() -> None:
+    assert rules.FILE.read_text(encoding="utf-8") == rules.resource(), "run `make rules`"
 
 
 def test_what_a_summary_quotes_is_a_label_of_its_expression() -> None:
