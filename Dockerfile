@@ -1,4 +1,5 @@
-# The image of the service: Python, the locked packages and Tokenhouse. No compiler, no root.
+# The image of the service: Python, the locked packages and Tokenhouse. No compiler, no root. `make pin` puts digests behind
+# the names of base images, here and in the Compose files.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv --without-pip /opt/tokenhouse
@@ -7,11 +8,16 @@ WORKDIR /src
 # what it installs.
 COPY requirements.lock ./
 RUN pip --python /opt/tokenhouse/bin/python install --only-binary=:all: --require-hashes -r requirements.lock
+# What builds the package, with hashes too, in the Python of this stage: none of it is in the image.
+COPY deploy/build.lock deploy/
+RUN pip install --only-binary=:all: --require-hashes -r deploy/build.lock
 COPY pyproject.toml README.md LICENSE config.yaml ./
 COPY sql sql
 COPY service service
 # `check` fails when the lock has fallen behind pyproject.toml.
-RUN pip --python /opt/tokenhouse/bin/python install --no-deps . && pip --python /opt/tokenhouse/bin/python check
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheel . \
+    && pip --python /opt/tokenhouse/bin/python install --no-index --no-deps /wheel/*.whl \
+    && pip --python /opt/tokenhouse/bin/python check
 
 FROM python:3.13-slim
 RUN groupadd --gid 10001 tokenhouse \

@@ -8,10 +8,11 @@ LOAD_STAMP := $(LOAD_VENV)/.installed
 FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py pgbouncer.py postgres_hosts.py)
 
 # Extras stay in the names: an older pip takes `coverage[toml]` for unpinned where the lock says `coverage` alone.
-LOCK := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml
+COMPILE := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11
+LOCK := $(COMPILE) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint types imports fmt check schema rules lock load bench capacity up down clean
+.PHONY: help install run test test-faults lint types imports fmt check schema rules lock pin load bench capacity up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +62,12 @@ lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra otel --upgrade -o requirements.lock
 	$(LOCK) --extra dev --extra docs --extra otel --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+	$(LOCK) --extra dev --extra docs -c tests/requirements.lock -o requirements.dev.lock
+	$(COMPILE) --group build -c tests/requirements.lock -o deploy/build.lock
 	$(LOCK) --extra load -c tests/requirements.lock -o tests/load/requirements.lock
+
+pin: ## Pin every base image by the digest that its tag has now; needs docker with buildx
+	@$(PYTHON) deploy/pin.py
 
 $(LOAD_STAMP): tests/load/requirements.lock
 	test -x $(LOAD_VENV)/bin/python || $(PYTHON) -m venv $(LOAD_VENV)

@@ -91,9 +91,9 @@ def test_the_service_and_the_proxy_get_no_capability_back(service: str) -> None:
     assert "cap_add" not in SERVICES[service]
 
 
-def test_the_proxy_alone_is_published_and_to_this_host_what_watches() -> None:
+def test_the_proxy_and_what_watches_are_published_on_this_host_alone() -> None:
     assert {name: SERVICES[name]["ports"] for name in SERVICES if "ports" in SERVICES[name]} == {
-        "proxy": ["${PORT:-8080}:8080"],
+        "proxy": ["${BIND_ADDRESS:-127.0.0.1}:${PORT:-8080}:8080"],
         "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
         "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
     }
@@ -159,7 +159,8 @@ def test_the_proxy_refuses_in_the_words_of_the_contract() -> None:
         assert problem.keys() == {"type", "title", "status", "detail", "code", "requestId"}
 
 
-def test_the_api_can_be_scaled() -> None:
+def test_the_api_is_scaled_by_a_variable_that_lasts() -> None:
+    assert SERVICES["api"]["deploy"] == {"mode": "replicated", "replicas": "${REPLICAS:-1}"}
     assert SERVICES["api"].keys().isdisjoint({"container_name", "ports", "hostname"})
 
 
@@ -225,6 +226,22 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
     assert "--require-hashes" in dockerfile
     assert re.search(r"^HEALTHCHECK ", dockerfile, re.MULTILINE)
+
+
+def test_the_image_is_built_from_packages_with_hashes_alone() -> None:
+    dockerfile = text_of("Dockerfile").replace("\\\n", " ")
+    commands = [part for line in re.findall(r"^RUN (.+)$", dockerfile, re.MULTILINE) for part in line.split("&&")]
+    fetching = [one for one in commands if re.search(r"\bpip\b.* (install|wheel|download) ", one)]
+    assert len(fetching) == 4
+    for one in fetching:
+        assert "--require-hashes" in one or ("--no-index" in one and "--no-deps" in one), one
+    [build] = [one for one in fetching if " wheel " in one]
+    assert "--no-build-isolation" in build
+    backend = tomllib.loads(text_of("pyproject.toml"))["build-system"]["requires"]
+    locked = re.findall(
+        r"^([\w.-]+)==.+(?:\n +--hash=sha256:[0-9a-f]{64}.*)+", text_of("deploy/build.lock"), re.MULTILINE
+    )
+    assert {re.split(r"[^\w.-]", one)[0] for one in backend} <= set(locked)
 
 
 def test_the_image_is_made_of_named_files_only() -> None:
