@@ -3,10 +3,24 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
+
+import shtab
 
 from service import logs
-from service.commands import accounts, audit, clients, dev, doctor, keys, migrate, secrets, serve, sessions
+from service.commands import (
+    accounts,
+    audit,
+    clients,
+    dev,
+    dev_instance,
+    doctor,
+    keys,
+    migrate,
+    secrets,
+    serve,
+    sessions,
+)
+from service.commands.command_line import CommandLine
 from service.errors import ConfigurationError
 from service.output import OUTPUT
 from service.settings import load
@@ -16,9 +30,15 @@ CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0 when done, 1 when it failed, 2 for a wrong call, 78 for a configuration that cannot work."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (arguments if arguments is not None else sys.argv[1:]):
+        parser.print_help()
+        return 0
+    asked = parser.parse_args(arguments)
     try:
         logs.for_commands()
+        if asked.on_dev and asked.run is not dev.run:
+            dev_instance.take_its_settings()
         return int(asked.run(asked))
     except ConfigurationError as error:
         print(f"tokenhouse: {error}", file=sys.stderr)  # noqa: T201 - the command's own word to its user
@@ -30,15 +50,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tokenhouse", description="A self-hosted token authentication service.")
-    parser.add_argument("--config", type=Path, help="the configuration file (also TOKENHOUSE_CONFIG)")
+    parser: argparse.ArgumentParser = CommandLine(
+        prog="tokenhouse", description="A self-hosted token authentication service."
+    )
+    parser.set_defaults(config=None, on_dev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, run, about in (
-        ("serve", _serve, "serve on the Postgres and Redis of the settings"),
-        ("dev", dev.run, "serve on an embedded Postgres and Redis, data kept in .tokenhouse/"),
-        ("migrate", migrate.run, "bring the database schema up to date"),
-    ):
-        commands.add_parser(name, help=about, description=about).set_defaults(run=run)
+    about = "serve on the Postgres and Redis of the settings"
+    commands.add_parser("serve", help=about, description=about).set_defaults(run=_serve)
+    about = "serve on an embedded Postgres and Redis, data in .tokenhouse/; with a COMMAND: run it on what serves there"
+    within = commands.add_parser("dev", help=about, description=about)
+    within.set_defaults(run=dev.run, on_dev=True)
+    _add_administration(within.add_subparsers(metavar="COMMAND"))
+    _add_administration(commands)
+    about = "print the completion script of a shell"
+    completion = commands.add_parser("completion", help=about, description=about)
+    completion.add_argument(
+        "shell", metavar="SHELL", choices=shtab.SUPPORTED_SHELLS, help=", ".join(shtab.SUPPORTED_SHELLS)
+    )
+    completion.set_defaults(run=_complete)
+    return parser
+
+
+def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands about an installation, whichever it is."""
+    about = "bring the database schema up to date"
+    commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
     users = commands.add_parser("users", help="disable or enable an account").add_subparsers(
         required=True, metavar="ACTION"
     )
@@ -52,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     keys.add_parsers(commands)
     clients.add_parsers(commands)
     secrets.add_parsers(commands)
-    return parser
+
+
+def _complete(asked: argparse.Namespace) -> int:
+    print(shtab.complete(_parser(), shell=asked.shell))  # noqa: T201 - the command's answer
+    return 0
 
 
 def _serve(asked: argparse.Namespace) -> int:

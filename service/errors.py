@@ -54,6 +54,10 @@ class MalformedJsonError(AuthError):
     message = "The body must be one JSON object in UTF-8, without duplicate names."
 
 
+class MissingBodyError(MalformedJsonError):
+    message = "The body is missing: send one JSON object in UTF-8."
+
+
 class BodyTooLargeError(AuthError):
     code = "body_too_large"
     message = "The body is larger than 16 KiB."
@@ -67,6 +71,10 @@ class BodyTimeoutError(AuthError):
 class UnsupportedMediaTypeError(AuthError):
     code = "unsupported_media_type"
     message = "Send the body as application/json, in UTF-8 and without a content encoding."
+
+
+class MissingBodyAndTypeError(UnsupportedMediaTypeError):
+    message = "The body is missing: send one JSON object in UTF-8, with Content-Type: application/json."
 
 
 class InvalidFieldsError(AuthError):

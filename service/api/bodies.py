@@ -18,6 +18,8 @@ from service.errors import (
     InvalidRequestError,
     MalformedJsonError,
     MalformedRequestError,
+    MissingBodyAndTypeError,
+    MissingBodyError,
     UnsupportedMediaTypeError,
 )
 
@@ -41,7 +43,9 @@ async def read(request: web.Request, shape: type[P]) -> P:
     or InvalidFieldsError.
     """
     _check_head(request, MEDIA_TYPE)
-    return parse(shape, strict_json(await _bytes(request)))
+    if not (body := await _bytes(request)):
+        raise MissingBodyError
+    return parse(shape, strict_json(body))
 
 
 async def read_form(request: web.Request, shape: type[P]) -> P:
@@ -60,6 +64,8 @@ async def read_form(request: web.Request, shape: type[P]) -> P:
 def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[str]:
     """The media type that it is, of those that are accepted."""
     media_types = request.headers.getall(hdrs.CONTENT_TYPE, [])
+    if not media_types and not request.body_exists:
+        raise MissingBodyAndTypeError
     found = [one for one in accepted if len(media_types) == 1 and one.fullmatch(media_types[0].strip())]
     if not found or hdrs.CONTENT_ENCODING in request.headers:
         raise UnsupportedMediaTypeError

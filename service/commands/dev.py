@@ -7,13 +7,19 @@ from typing import Any
 
 from service import logs
 from service.ambient import Ambient
+from service.commands import dev_instance
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import ENVIRONMENT, Metrics, Settings, Tokens, load
+from service.settings import Metrics, Settings, Tokens, load, url_here
 
-DEFAULT_DIRECTORY = ".tokenhouse"
 SECRET_BYTES = 48
 LOOPBACK = ("127.0.0.0/8", "::1/128")
+# In production a store that is late is taken for one that is down. A laptop is often just busy.
+PATIENCE = {
+    "database": {"acquire_timeout": "30s", "command_timeout": "30s"},
+    "redis": {"acquire_timeout": "30s", "command_timeout": "30s", "connect_timeout": "30s"},
+    "passwords": {"max_wait": "30s"},
+}
 WELCOME = """
 Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
 
@@ -35,23 +41,23 @@ Try it in another terminal:
 
 
 def run(asked: argparse.Namespace) -> int:
-    directory = Path(ENVIRONMENT.get("TOKENHOUSE_DEV_DIR") or DEFAULT_DIRECTORY).absolute()
+    directory = dev_instance.directory()
     settings = load(asked.config)
     logs.configure(settings.logging)
     with stores(directory) as running:
         settings = load(asked.config, pinned=_pinned(settings, running, directory))
-        asyncio.run(serve(settings, lambda port: _welcome(settings, port, directory)))
+        with dev_instance.told_to_commands(directory, settings, asked.config):
+            asyncio.run(serve(settings, lambda port: _welcome(settings, port, directory)))
     return 0
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
-    """Its own stores whatever the environment says; a secret of its own, any free port for metrics and no limits for
-    this machine unless told.
+    """Its own stores whatever the environment says; a secret of its own, any free port for metrics, patience with the
+    stores and no limits for this machine unless told.
     """
-    pinned: dict[str, Any] = {
-        "database": {"url": running.postgres.url, "migrate_on_start": True},
-        "redis": {"url": running.redis.url},
-    }
+    pinned: dict[str, Any] = {name: _unless_told(settings, name, wanted) for name, wanted in PATIENCE.items()}
+    pinned["database"] |= {"url": running.postgres.url, "migrate_on_start": True}
+    pinned["redis"] |= {"url": running.redis.url}
     if not settings.secret_key.get_secret_value():
         pinned["secret_key"] = _secret(directory / "secret")
     if not settings.throttle.exempt:
@@ -59,8 +65,18 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
     if settings.metrics.port == Metrics().port:
         pinned["metrics"] = {"port": 0}
     if settings.tokens.issuer == Tokens().issuer:
-        pinned["tokens"] = {"issuer": f"http://{settings.server.host}:{settings.server.port}"}
+        pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
     return pinned
+
+
+def _unless_told(settings: Settings, section: str, wanted: dict[str, str]) -> dict[str, str]:
+    """Those of the wanted values whose settings stand at their defaults."""
+    held = getattr(settings, section)
+    return {name: value for name, value in wanted.items() if getattr(held, name) == getattr(type(held)(), name)}
+
+
+def _url(settings: Settings, port: int) -> str:
+    return url_here(settings.server.host, port, tls=settings.server.tls_certificate is not None)
 
 
 def _secret(file: Path) -> str:
@@ -72,5 +88,4 @@ def _secret(file: Path) -> str:
 
 
 def _welcome(settings: Settings, port: int, directory: Path) -> None:
-    url = f"http://{settings.server.host}:{port}"
-    print(WELCOME.format(url=url, directory=directory), flush=True)  # noqa: T201 - the command's word to its user
+    print(WELCOME.format(url=_url(settings, port), directory=directory), flush=True)  # noqa: T201 - the command's word to its user

@@ -12,7 +12,7 @@ from service.embedded.postgres import EmbeddedPostgres
 from service.embedded.redis import EmbeddedRedis
 from service.errors import ConfigurationError
 
-__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "Stores", "socket_directory", "stores"]
+__all__ = ["EmbeddedPostgres", "EmbeddedRedis", "Stores", "are_running", "socket_directory", "stores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,22 @@ def stores(directory: Path, *, fast: bool = False) -> Iterator[Stores]:
             closing.callback(server.stop)
             server.start()
         yield Stores(postgres, redis)
+
+
+def are_running(directory: Path) -> bool:
+    """Whether somebody runs both servers on `directory`, or is starting or stopping them."""
+    try:
+        lock = os.open(directory / "lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)
 
 
 @contextmanager

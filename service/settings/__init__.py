@@ -18,7 +18,7 @@ from service.settings.sections import (
     Tracing,
 )
 from service.settings.units import Networks, Rate
-from service.settings.urls import hosts_of, split_url
+from service.settings.urls import authority, hosts_of, split_url, url_here
 
 __all__ = [
     "ENVIRONMENT",
@@ -38,8 +38,10 @@ __all__ = [
     "Throttle",
     "Tokens",
     "Tracing",
+    "authority",
     "hosts_of",
     "load",
     "require_private",
     "split_url",
+    "url_here",
 ]

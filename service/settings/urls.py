@@ -3,6 +3,8 @@
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from yarl import URL
+
 from service.errors import ConfigurationError
 from service.settings.url_options import options_of, require_good_postgres_options
 
@@ -30,6 +32,17 @@ def hosts_of(url: str, port: int) -> list[tuple[str, int]]:
     names = split_url(url).netloc.rpartition("@")[2].split(",")
     parts = [urlsplit(f"//{name}") for name in names]
     return [(part.hostname or "", port if part.port is None else part.port) for part in parts]
+
+
+def authority(host: str, port: int) -> str:
+    """`host:port` as URLs have it, where an IPv6 address stands in brackets (RFC 3986 section 3.2.2)."""
+    return URL.build(scheme="tcp", host=host, port=port).raw_authority
+
+
+def url_here(host: str, port: int, *, tls: bool = False) -> str:
+    """Where this machine reaches what listens on `host`; what listens on every address is reached by loopback."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+    return str(URL.build(scheme="https" if tls else "http", host=reached, port=port))
 
 
 def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from service.ambient import Ambient
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
-from service.settings import Database, split_url
+from service.settings import Database, authority, split_url
 from service.stores import pooler, postgres, rights
 from service.stores.redis import Servers
 
@@ -133,7 +133,7 @@ async def _say(connection: AbstractConnection, *words: str) -> object:
 
 def _address(redis: Redis) -> str:
     told = redis.connection_pool.connection_kwargs
-    return f"{told.get('host', '')}:{told.get('port', '')}".strip(":")
+    return authority(told["host"], told["port"]) if "host" in told else ""  # there is none on a Unix socket
 
 
 def _middle(before: datetime, after: datetime) -> datetime:

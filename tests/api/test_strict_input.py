@@ -197,3 +197,16 @@ async def test_unknown_fields_are_ignored(client: Client) -> None:
     person = await client.sign_up(userId="mine", apiKey="ak_mine", disabledAt="now", first_name="Eve")
     assert person["apiKey"] != "ak_mine"
     assert (await client.log_in(person))["firstName"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"), [({}, 415, "unsupported_media_type"), (JSON, 400, "malformed_json")]
+)
+@pytest.mark.parametrize("path", ["/auth/signup", "/auth/login", "/auth/refresh"])
+async def test_a_body_that_is_missing_is_called_missing(
+    client: Client, path: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = await client.http.post(path, headers=headers, skip_auto_headers=["Content-Type"])
+    said = problem(await answer.text())
+    assert (answer.status, said["code"]) == (status, code)
+    assert said["detail"].startswith("The body is missing")

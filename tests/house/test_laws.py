@@ -32,6 +32,8 @@ DOORS = {  # foreign word: the rooms that may speak it
     "yaml": {"settings"},
     "opentelemetry": {"tracing.py"},
     "prometheus_client": {"meters"},
+    "shtab": {"__main__.py"},
+    "yarl": {"settings"},
 }
 
 

@@ -1,13 +1,22 @@
 """Where the stores are said to be: what is understood, and that a complaint never quotes a password."""
 
+import ast
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
+from redis.asyncio import Redis
 
 from service.errors import ConfigurationError
 from service.settings import Redis as RedisSettings
-from service.settings import hosts_of
+from service.settings import authority, hosts_of, url_here
 from service.settings.urls import POSTGRES, REDIS, require_good_url
+from service.stores import inspection
 from service.stores.engines import connect
+from tests.conftest import ROOT
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound here
 GOOD = [
     ("postgresql://u:p@one/tokenhouse", POSTGRES),
     ("postgresql://u:p@one:5432,two:5433/tokenhouse?target_session_attrs=read-write", POSTGRES),
@@ -108,3 +117,36 @@ async def test_a_client_of_every_kind_is_made_before_its_servers_are_up(url: str
     redis, servers = connect(RedisSettings.model_validate({"url": url}))
     assert servers.partitions
     await redis.aclose()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"), ("localhost", "http://localhost:8080"), (EVERYWHERE, "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"), ("::1", "http://[::1]:8080"), ("2001:db8::7", "http://[2001:db8::7]:8080"),
+    ],
+)  # fmt: skip
+def test_a_url_of_this_machine_can_be_opened(host: str, url: str) -> None:
+    assert url_here(host, 8080) == url
+    assert urlsplit(url).port == 8080
+    assert url_here(host, 8080, tls=True) == url.replace("http:", "https:")
+
+
+def test_a_store_is_named_with_brackets_where_its_address_has_colons() -> None:
+    assert authority("::1", 6379) == "[::1]:6379"
+    assert inspection._address(Redis(host="2001:db8::7", port=7000)) == "[2001:db8::7]:7000"
+    assert inspection._address(Redis(unix_socket_path="/run/redis.sock")) == ""
+
+
+HARMLESS = {"NAME", "user", "self._socket", "LOOPBACK"}  # a user, a socket; 127.0.0.1
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "service").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_url_is_joined_by_hand_out_of_a_host(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for before, after in pairwise(node.values):
+            ends = isinstance(before, ast.Constant) and str(before.value).endswith("://")
+            if ends and isinstance(after, ast.FormattedValue):
+                assert ast.unparse(after.value) in HARMLESS, f"{file}: {ast.unparse(node)}"

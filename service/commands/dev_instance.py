@@ -1,0 +1,61 @@
+"""How `tokenhouse dev COMMAND` finds the running `tokenhouse dev`: by a file in the directory of its data."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.embedded import are_running
+from service.errors import ConfigurationError
+from service.settings import ENVIRONMENT, Settings
+
+DEFAULT_DIRECTORY = ".tokenhouse"
+FILE = "running.json"
+
+
+def directory() -> Path:
+    return Path(ENVIRONMENT.get("TOKENHOUSE_DEV_DIR") or DEFAULT_DIRECTORY).absolute()
+
+
+@contextmanager
+def told_to_commands(place: Path, settings: Settings, config: Path | None) -> Iterator[None]:
+    """Leave word of the instance while it runs, readable by its owner alone: the secret is in it."""
+    file = place / FILE
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as lines:
+        json.dump(_environment(settings, config), lines)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def take_its_settings() -> None:
+    """Let this process read the settings of the instance that runs. Raises ConfigurationError when none does."""
+    place = directory()
+    try:
+        told = json.loads((place / FILE).read_text(encoding="utf-8")) if are_running(place) else None
+    except (OSError, ValueError):
+        told = None
+    if told is None:
+        raise ConfigurationError(
+            f"no `tokenhouse dev` runs on {place}: start it in another terminal (`make run`), or name its directory in"
+            " TOKENHOUSE_DEV_DIR"
+        )
+    ENVIRONMENT.update(told)
+
+
+def _environment(settings: Settings, config: Path | None) -> dict[str, str]:
+    """What a command must be told to work on the same stores, with the same secret, under the same name."""
+    told = {
+        "TOKENHOUSE_DATABASE__URL": settings.database.url.get_secret_value(),
+        "TOKENHOUSE_REDIS__URL": settings.redis.url.get_secret_value(),
+        "TOKENHOUSE_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "TOKENHOUSE_SECRET_KEYS_PREVIOUS": ",".join(one.get_secret_value() for one in settings.secret_keys_previous),
+        "TOKENHOUSE_TOKENS__ISSUER": settings.tokens.issuer,
+    }
+    if config:
+        told["TOKENHOUSE_CONFIG"] = str(config.absolute())
+    return told

@@ -1,0 +1,78 @@
+"""`tokenhouse dev` and the commands that are given to the instance that it runs."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from service.commands import dev
+from service.embedded import Stores
+from service.settings import Database, Passwords, Redis, load
+from tests.e2e.processes import PATIENCE, running, stop, wait_for
+from tests.ports import free_port
+
+
+def ran(*words: str, **environment: str) -> tuple[int, str]:
+    with running(*words, **environment) as process:
+        said = process.communicate(timeout=PATIENCE)[0]
+    return process.returncode, said
+
+
+def test_every_command_works_on_the_running_instance(tmp_path: Path) -> None:
+    home, port = tmp_path / "home", free_port()
+    here = {"TOKENHOUSE_DEV_DIR": str(home), "TOKENHOUSE_DATABASE__URL": "postgresql://elsewhere@127.0.0.1:1/no"}
+    told = here | {"PORT": str(port), "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4"}
+    with running("dev", **told) as process:
+        wait_for(port, "/readyz", 200, process)
+        record = home / "running.json"
+        assert record.stat().st_mode & 0o777 == 0o600
+        status, said = ran("dev", "keys", "list", **here)
+        assert (status, "active" in said, "next" in said) == (0, True, True), said
+        for words in ("migrate", "audit", "users disable nobody@example.com", "secrets rotate", "clients new shop"):
+            status, said = ran("dev", *words.split(), **here)
+            assert status == (1 if "nobody" in words else 0), said
+        status, said = ran("dev", "doctor", "--json", **here)
+        issuers = [one["said"] for one in map(json.loads, said.splitlines()) if one["check"] == "issuer"]
+        assert [f"http://127.0.0.1:{port}" in one for one in issuers] == [True]
+        stop(process, signal.SIGINT)
+    assert not record.exists()
+
+
+def test_without_a_running_instance_a_command_says_how_to_start_one(tmp_path: Path) -> None:
+    (tmp_path / "running.json").write_text('{"TOKENHOUSE_REDIS__URL": "redis://127.0.0.1:1"}')  # of one that was killed
+    status, said = ran("dev", "keys", "list", TOKENHOUSE_DEV_DIR=str(tmp_path))
+    assert status == 78
+    assert said.startswith(f"tokenhouse: no `tokenhouse dev` runs on {tmp_path}")
+    assert "make run" in said
+
+
+def test_the_welcome_names_an_address_that_can_be_opened(tmp_path: Path) -> None:
+    port = free_port()
+    told = {"TOKENHOUSE_DEV_DIR": str(tmp_path / "home"), "PORT": str(port), "TOKENHOUSE_SERVER__HOST": "::1"}
+    with running("dev", **told) as process:
+        said = ""
+        while "Ctrl-C stops it" not in said:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, said
+            said += line
+        stop(process)
+    assert f"Tokenhouse serves on http://[::1]:{port} " in said
+
+
+def test_development_waits_for_stores_and_passwords_that_are_late(
+    embedded: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKENHOUSE_REDIS__COMMAND_TIMEOUT", "125ms")
+    settings = load()
+    settings = load(pinned=dev._pinned(settings, embedded, tmp_path))
+    for patience, usual in (
+        (settings.database.acquire_timeout, Database().acquire_timeout),
+        (settings.database.command_timeout, Database().command_timeout),
+        (settings.redis.acquire_timeout, Redis().acquire_timeout),
+        (settings.redis.connect_timeout, Redis().connect_timeout),
+        (settings.passwords.max_wait, Passwords().max_wait),
+    ):
+        assert patience >= 10 * usual
+    assert settings.redis.command_timeout.total_seconds() == 0.125  # who sets one gets it

@@ -1,0 +1,73 @@
+"""What the `tokenhouse` command makes of what is typed."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import shtab
+
+from service.__main__ import _parser, main
+
+CONFIG = Path("/etc/tokenhouse.yaml")
+
+
+@pytest.mark.parametrize("words", ["--version", "serve --version", "keys list --version"])
+def test_the_version_is_told_anywhere(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words.split())
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"tokenhouse {version('tokenhouse')}\n"
+
+
+def test_the_bare_command_shows_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["tokenhouse"])
+    assert main() == 0
+    assert capsys.readouterr().out == said
+    for command in ("serve", "dev", "keys", "users", "completion"):
+        assert re.search(rf"^ +{command} +\S", said, re.MULTILINE), command
+
+
+def test_a_wrong_call_shows_what_could_have_been_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["keys"])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert re.search(r"^ +rotate +let the next key sign", said, re.MULTILINE)
+    assert said.splitlines()[-1].startswith("tokenhouse keys: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--config {} serve",
+        "serve --config {}",
+        "keys --config {} list",
+        "keys list --config {}",
+        "dev keys list --config {}",
+    ],
+)
+def test_an_option_of_the_whole_command_is_taken_before_and_after_a_subcommand(words: str) -> None:
+    assert _parser().parse_args(words.format(CONFIG).split()).config == CONFIG
+    assert _parser().parse_args(words.replace("--config {}", "").split()).config is None
+
+
+@pytest.mark.parametrize("shell", shtab.SUPPORTED_SHELLS)
+def test_a_shell_is_given_its_completions(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("doctor", "rotate", "disable"):
+        assert word in script
+
+
+def test_bash_completes_by_the_script(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["completion", "bash"])
+    script = tmp_path / "completion"
+    script.write_text(capsys.readouterr().out)
+    asks = f"source {script}; COMP_WORDS=(tokenhouse keys r) COMP_CWORD=2; _shtab_tokenhouse; echo ${{COMPREPLY[*]}}"
+    done = subprocess.run(["bash", "-c", asks], capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.split()) == ["retire", "rotate"], done.stderr
