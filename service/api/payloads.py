@@ -1,6 +1,5 @@
 """What comes in and goes out as JSON, and the strict reading of what comes in."""
 
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -9,12 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from service.domain import emails
+from service.domain import emails, names
 from service.domain.password_policy import broken_rules
 from service.errors import BrokenField, InvalidFieldsError
 
-MAX_NAME = 100
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi marks among them), surrogates, line separators
 
 
 def _present(value: str) -> str:
@@ -41,10 +38,8 @@ def _new_password(value: str) -> str:
 
 def _name(value: str) -> str:
     name = _present(value).strip()
-    if len(name) > MAX_NAME:
-        raise PydanticCustomError("too_long", "must have at most 100 characters")
-    if any(unicodedata.category(character) in UNSEEN for character in name):
-        raise PydanticCustomError("invisible_character", "must hold no control or invisible characters")
+    if broken := names.broken_rule(name):
+        raise PydanticCustomError(*broken)
     return name
 
 
@@ -60,7 +55,7 @@ NewPassword = Annotated[
         "description": "With an uppercase letter, a lowercase letter, a number and a special character.",
     }),
 ]  # fmt: skip
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME})]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})]
 
 
 class Payload(BaseModel):

@@ -170,6 +170,56 @@ async def test_a_name_holds_nothing_invisible(client: Client, field: str, name: 
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "\u3164", "\u2800", "\u115f", "\u1160", "\uffa0", "\ufe0f", "\u034f", "\u17b4", "\u180b", "\U0001d159", "\U00013441",
+        "\U000e0101", "\U000e01ff", "\u2065", "\u3164 \u2800\ufe0f", "\u0301",
+    ],
+    ids=ascii,
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["firstName", "lastName"])
+async def test_a_name_has_at_least_one_character_that_is_seen(client: Client, field: str, name: str) -> None:
+    answer = await client.post("/auth/signup", sign_up_body(**{field: name}))
+    [broken] = problem(await answer.text())["errors"]
+    assert (answer.status, broken["field"], broken["code"]) == (422, field, "no_visible_character")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",  # Persian Ali-Reza: between letters that join
+        "\u0645\u0647\u200c\u0633\u0627",
+        "\u0639\u0644\u06cc\u0650\u200c\u064e\u0631\u0636\u0627",  # vowel signs around it are passed over
+        "\u0dc1\u0dca\u200d\u0dbb\u0dd3",  # Sinhala Sri: after a virama
+        "\u0930\u093e\u091c\u0915\u094d\u200d\u0937",
+        "\u0915\u094d\u200c\u0937\u092e\u093e",
+        "\u0d05\u0d28\u0d3f\u0d32\u0d4d\u200d",  # Malayalam Anil: a chillu ends the word
+        "\u2764\ufe0f Ada",  # a variation selector beside what is seen
+    ],
+    ids=ascii,
+)
+async def test_a_name_is_spelt_with_the_joiners_that_its_script_needs(client: Client, name: str) -> None:
+    tokens = await client.log_in(await client.sign_up(firstName=name))
+    assert tokens["firstName"] == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A\u200cB", "A\u200dB", "\u200cAda", "\u200d", "Ada\u200d", "\u200d\u0dca", "\u0639\u0644\u06cc\u200d\u0631",
+        "\u0631\u200c\u0631",  # reh joins to nothing after it
+        "\u0639\u200c", "\u0639\u200c Ada", "\u0dc1\u0dca\u200d\u200d", "\u0dc1\u0dca\u200b\u0dbb", "\u0378\u200c",
+        "\U0001f469\u200d\U0001f4bb",
+    ],
+    ids=ascii,
+)  # fmt: skip
+async def test_a_joiner_where_no_script_needs_one_is_an_invisible_character(client: Client, name: str) -> None:
+    answer = await client.post("/auth/signup", sign_up_body(firstName=name))
+    [broken] = problem(await answer.text())["errors"]
+    assert (answer.status, broken["code"]) == (422, "invisible_character")
+
+
+@pytest.mark.parametrize(
     "name", ["A", "x" * 100, "Jos\u00e9 Mar\u00eda", "\u674e", "O'Brien-Smith", "'; DROP TABLE users; --", "<b>"]
 )
 async def test_names_of_people_are_taken_as_they_are(client: Client, name: str) -> None:

@@ -29,6 +29,7 @@ DOORS = {  # foreign word: the rooms that may speak it
     "pydantic": {"settings", "api"},
     "pydantic_settings": {"settings"},
     "cryptography": {"domain/seals.py"},
+    "idna": {"domain/names.py"},
     "yaml": {"settings"},
     "opentelemetry": {"tracing.py"},
     "prometheus_client": {"meters"},

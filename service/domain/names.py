@@ -1,0 +1,47 @@
+"""The rules for the name of a person: what must be seen in it, and which invisible characters a script needs."""
+
+import unicodedata
+
+import idna
+
+MAX_LENGTH = 100
+JOINERS = "\u200c\u200d"  # Persian, Sinhala and Hindi spell with them
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi marks among them), surrogates, line separators
+# Letters and symbols by their category that show nothing. What else Unicode calls default ignorable is a mark or a
+# format character, or not assigned yet.
+BLANK = {
+    *"\u115f\u1160\u3164\uffa0",  # Hangul fillers
+    "\u2800",  # the Braille pattern without a dot
+    "\U0001d159",  # the null notehead
+    *"\U00013441\U00013442",  # the blanks between hieroglyphs
+}
+UNASSIGNED_IGNORABLE = (range(0x2060, 0x2070), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+
+
+def broken_rule(name: str) -> tuple[str, str] | None:
+    """The code and message of the first rule that the name, without blanks around it, breaks."""
+    if len(name) > MAX_LENGTH:
+        return "too_long", f"must have at most {MAX_LENGTH} characters"
+    if any(unicodedata.category(one) in UNSEEN and not _joins(name, place) for place, one in enumerate(name)):
+        return "invisible_character", "must hold no control or invisible characters"
+    if not any(map(_shows, name)):
+        return "no_visible_character", "must have at least one visible character"
+    return None
+
+
+def _joins(name: str, place: int) -> bool:
+    """Whether a joiner stands where RFC 5892 (CONTEXTJ) allows one: after a virama, or between letters that join."""
+    if name[place] not in JOINERS:
+        return False
+    try:
+        return idna.valid_contextj(name, place)
+    except ValueError:  # a neighbour that Unicode has not named
+        return False
+
+
+def _shows(character: str) -> bool:
+    """A character that is not assigned yet may be a letter of a newer Unicode than this Python's: it counts."""
+    if character in BLANK or any(ord(character) in ignorable for ignorable in UNASSIGNED_IGNORABLE):
+        return False
+    category = unicodedata.category(character)
+    return category[0] in "LNPS" or category in ("Cn", "Co")
