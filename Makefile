@@ -19,11 +19,11 @@ help: ## Show this list
 
 install: $(STAMP) ## Install everything into .venv, from the lock file
 
-$(STAMP): tests/requirements.lock pyproject.toml
+$(STAMP): tests/requirements.lock pyproject.toml service/client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./service/client
 	$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
 

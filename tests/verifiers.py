@@ -1,9 +1,9 @@
 """The verifier of other services, on a test's own clock and polling only when told to."""
 
-from service.client import InvalidTokenError, Verifier
-from service.client.verifier import Clock
 from tests.builders import FakeAmbient
 from tests.conftest import Client
+from tokenhouse_verify import InvalidTokenError, Verifier
+from tokenhouse_verify.verifier import Clock
 
 ISSUER = "http://127.0.0.1:8080"
 NEVER = 86_400.0

@@ -13,7 +13,6 @@ from service.domain.password_policy import broken_rules
 from service.errors import BrokenField, InvalidFieldsError
 
 
-
 def _present(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("blank", "must not be blank")
@@ -55,7 +54,9 @@ NewPassword = Annotated[
         "description": "With an uppercase letter, a lowercase letter, a number and a special character.",
     }),
 ]  # fmt: skip
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})]
+Name = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})
+]
 
 
 class Payload(BaseModel):

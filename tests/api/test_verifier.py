@@ -1,4 +1,4 @@
-"""`tokenhouse[verify]`: what another service relies on, without a call per request."""
+"""The verifiers of other services: what another service relies on, without a call per request."""
 
 import json
 import random
@@ -9,13 +9,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.client import CLAIMS, InvalidTokenError, StaleError, Verifier, WrongIssuerError, protect
-from service.client import verifier as module
 from service.domain.models import Ended
 from service.settings import Tokens
 from tests.conftest import OnFakes, bearer
 from tests.resource_servers import claims
 from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
+from tokenhouse_verify import CLAIMS, InvalidTokenError, StaleError, Verifier, WrongIssuerError, protect
+from tokenhouse_verify import verifier as module
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from aiohttp.test_utils import TestServer
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from service.client import InvalidTokenError, StaleError, Verifier
 from tests.conftest import OnFakes
 from tests.fakes import FakeSigningKeys
 from tests.resource_servers import claims
 from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
+from tokenhouse_verify import InvalidTokenError, StaleError, Verifier
 
 ALIEN = RSAKey.generate_key(2048)
 

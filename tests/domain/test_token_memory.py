@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from service.client import Verifier
-from service.client import verifier as client
-from service.client.tokens import keys_of
+from tokenhouse_verify import Verifier
+from tokenhouse_verify import verifier as client
+from tokenhouse_verify.tokens import keys_of
 from service.domain import tokens as module
 from service.domain.keys import KeyRing
 from service.domain.lives import LongestLives

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from service.client import Verifier
 from tests.conftest import Client, Instances
 from tests.patience import until
 from tests.resource_servers import KNOWN, introspect
 from tests.verifiers import refuses, verifier_of
+from tokenhouse_verify import Verifier
 
 SOON = 3.0  # a piece of the feed is shared for a second
 

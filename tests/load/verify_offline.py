@@ -14,8 +14,8 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from service.client import InvalidTokenError, Verifier
-from service.client.verifier import SHARED
+from tokenhouse_verify import InvalidTokenError, Verifier
+from tokenhouse_verify.verifier import SHARED
 
 PASSWORD = "SecurePass1!"
 SLICE = 0.01  # seconds of verification before others get their turn

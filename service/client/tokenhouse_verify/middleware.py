@@ -6,8 +6,8 @@ import re
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from service.client.tokens import Claims, InvalidTokenError
-from service.client.verifier import StaleError, Verifier
+from tokenhouse_verify.tokens import Claims, InvalidTokenError
+from tokenhouse_verify.verifier import StaleError, Verifier
 
 CLAIMS = web.RequestKey("tokenhouse_claims", Claims)
 BEARER = re.compile(r"bearer +([!-~]+)", re.ASCII | re.IGNORECASE)  # RFC 6750 section 2.1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.client.tokens import InvalidTokenError, VerifyingKey, WrongIssuerError, read
+from tokenhouse_verify.tokens import InvalidTokenError, VerifyingKey, WrongIssuerError, read
 
 KIND = "revocations+jwt"
 MARGIN = 120.0  # seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach

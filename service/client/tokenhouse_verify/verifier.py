@@ -9,8 +9,8 @@ from typing import Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from service.client.feed import Feed
-from service.client.tokens import (
+from tokenhouse_verify.feed import Feed
+from tokenhouse_verify.tokens import (
     AUDIENCE,
     Claims,
     Expected,
