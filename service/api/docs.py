@@ -69,5 +69,5 @@ def _table(operations: tuple[Operation, ...]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tokenhouse API</title></head><body>'
         f'<h1>Tokenhouse API</h1><table>{rows}</table><p>All of it: <a href="/openapi.json">openapi.json</a>.'
-        " Install <code>tokenhouse[docs]</code> to browse it here.</p></body></html>"
+        " Install the extra <code>docs</code> of this package to browse it here.</p></body></html>"
     )

@@ -149,7 +149,7 @@ def _tracing() -> "Tracing":
         from service.tracing import Tracing  # noqa: PLC0415 - its libraries are an extra
     except ImportError as error:
         raise ConfigurationError(
-            f"tracing.enabled needs the extra `otel` ({error.name} is missing): pip install 'tokenhouse[otel]'"
+            f"tracing.enabled needs the extra `otel` ({error.name} is missing): in the checkout, pip install '.[otel]'"
         ) from None
     return Tracing()
 

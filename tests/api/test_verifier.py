@@ -3,200 +3,197 @@
 import json
 import random
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 
 from service.domain.models import Ended
-from service.settings import Tokens
+from service.errors import UnavailableError
+from tests.api.conftest import MakeVerifier
 from tests.conftest import OnFakes, bearer
+from tests.patience import until
 from tests.resource_servers import claims
-from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
-from tokenhouse_verify import CLAIMS, InvalidTokenError, StaleError, Verifier, WrongIssuerError, protect
+from tests.verifiers import SharedClock
+from tokenhouse_verify import InvalidTokenError, StaleError
 from tokenhouse_verify import verifier as module
-
-
-@pytest.fixture
-def clock(fakes: OnFakes) -> SharedClock:
-    return SharedClock(fakes.ambient)
 
 
 async def signed_in(fakes: OnFakes) -> dict[str, Any]:
     return await fakes.client.log_in(await fakes.client.sign_up())
 
 
-async def test_an_id_token_is_good_without_any_call(
-    fakes: OnFakes, clock: SharedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_id_token_is_good_without_any_call(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock) as verifier:
-        monkeypatch.setattr(verifier, "_session", None)
+    async with verifier_of(fakes.client) as verifier:
+        assert await verifier.asked() == ["/.well-known/jwks.json", "/auth/revocations"]
         for _ in range(3):
-            said = verifier.verify(tokens["idToken"])
+            said = await verifier.verify(tokens["idToken"])
             assert said.all == claims(tokens["idToken"])
         assert (said.user_id, said.session_id) == (said.all["sub"], said.all["origin_jti"])
-        assert refuses(verifier, tokens["accessToken"])
-        monkeypatch.undo()
+        assert (said.token_id, said.expires_at) == (said.all["jti"], said.all["exp"])
+        assert await verifier.refuses(tokens["accessToken"])
+        assert await verifier.asked() == []
 
 
-async def test_a_verifier_of_access_tokens_takes_no_id_token(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_a_verifier_of_access_tokens_takes_no_id_token(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock, use="access") as verifier:
-        assert verifier.verify(tokens["accessToken"]).all["scope"]
-        assert refuses(verifier, tokens["idToken"])
+    async with verifier_of(fakes.client, use="access") as verifier:
+        assert (await verifier.verify(tokens["accessToken"])).all["scope"]
+        assert await verifier.refuses(tokens["idToken"])
     with pytest.raises(ValueError, match="id or access"):
-        verifier_of(fakes.client, clock, use="refresh")
+        async with verifier_of(fakes.client, use="refresh"):
+            pass
 
 
-async def test_a_session_that_ended_is_refused_after_the_next_poll(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_a_session_that_ended_is_refused_after_the_next_poll(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens, other = await signed_in(fakes), await signed_in(fakes)
-    async with verifier_of(fakes.client, clock) as verifier:
-        verifier.verify(tokens["idToken"])
+    async with verifier_of(fakes.client) as verifier:
+        await verifier.verify(tokens["idToken"])
         assert (await fakes.client.log_out(tokens)).status == 200
-        verifier.verify(tokens["idToken"])  # nobody has told it yet
+        await verifier.verify(tokens["idToken"])  # nobody has told it yet
         fakes.ambient.advance(seconds=1)
         await verifier.refresh()
-        assert refuses(verifier, tokens["idToken"])
-        assert verifier.verify(other["idToken"])
+        assert await verifier.refuses(tokens["idToken"])
+        assert await verifier.verify(other["idToken"])
         fakes.ambient.advance(minutes=30)
         await verifier.refresh()  # a delta that does not name it any more
-        assert refuses(verifier, tokens["idToken"])
-        assert verifier.revoked == 1
+        assert await verifier.refuses(tokens["idToken"])
+        assert await verifier.revoked() == 1
         fakes.ambient.advance(hours=2)
         await verifier.refresh()
-        assert verifier.revoked == 0
-        assert refuses(verifier, tokens["idToken"])  # it has expired
+        assert await verifier.revoked() == 0
+        assert await verifier.refuses(tokens["idToken"])  # it has expired
 
 
-async def test_a_session_of_many_that_ended_is_found_over_several_pieces(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_a_session_of_many_that_ended_is_found_over_several_pieces(
+    fakes: OnFakes, verifier_of: MakeVerifier
+) -> None:
     ended = [Ended(fakes.ambient.new_id(), fakes.ambient.new_uuid()) for _ in range(11_000)]
     await fakes.revocations.add(ended, timedelta(hours=1), timedelta(days=30))
     tokens = await signed_in(fakes)
     assert (await fakes.client.log_out(tokens)).status == 200
-    async with verifier_of(fakes.client, clock) as verifier:
-        assert verifier.revoked == 11_001
-        assert refuses(verifier, tokens["idToken"])
+    async with verifier_of(fakes.client) as verifier:
+        assert await verifier.revoked() == 11_001
+        assert await verifier.refuses(tokens["idToken"])
 
 
-@pytest.mark.parametrize("issuer", [f"{ISSUER}/", ISSUER.replace("127.0.0.1", "localhost")])
-async def test_a_verifier_that_was_told_another_issuer_names_both_at_its_start(fakes: OnFakes, issuer: str) -> None:
-    verifier = Verifier(issuer, "tokenhouse", base_url=f"http://127.0.0.1:{fakes.client.port}")
-    with pytest.raises(WrongIssuerError) as raised:
-        await verifier.__aenter__()
-    assert repr(issuer) in str(raised.value)
-    assert repr(ISSUER) in str(raised.value)
-    assert "base_url" in str(raised.value)
-    assert verifier._session
-    assert verifier._session.closed
-    assert verifier._polling is None
-
-
-async def test_a_stale_verifier_says_what_its_last_question_failed_by(
-    fakes: OnFakes, clock: SharedClock, caplog: pytest.LogCaptureFixture
+async def test_a_verifier_that_hears_nothing_for_too_long_refuses_everybody(
+    fakes: OnFakes, verifier_of: MakeVerifier
 ) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock, max_staleness=30.0) as verifier:
-        object.__setattr__(fakes.house.services.feed, "_settings", Tokens(issuer="https://moved.example"))
-        fakes.ambient.advance(seconds=31)
-        assert not await verifier._try_refresh()
-        with pytest.raises(StaleError, match=r" s: this verifier was told .*127.* signs as 'https://moved\.example'"):
-            verifier.verify(tokens["idToken"])
-    assert "https://moved.example" in caplog.text
-
-
-async def test_a_verifier_that_hears_nothing_for_too_long_refuses_everybody(fakes: OnFakes, clock: SharedClock) -> None:
-    tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock, max_staleness=30.0) as verifier:
+    async with verifier_of(fakes.client, max_staleness=30.0) as verifier:
         fakes.ambient.advance(seconds=28)
-        assert verifier.verify(tokens["idToken"])
+        assert await verifier.verify(tokens["idToken"])
         fakes.ambient.advance(seconds=1)
         with pytest.raises(StaleError):
-            verifier.verify(tokens["idToken"])
+            await verifier.verify(tokens["idToken"])
         await verifier.refresh()
-        assert verifier.verify(tokens["idToken"])
+        assert await verifier.verify(tokens["idToken"])
 
 
 async def test_a_verifier_starts_without_its_service_and_says_that_it_cannot_tell(
-    fakes: OnFakes, clock: SharedClock
+    fakes: OnFakes, verifier_of: MakeVerifier
 ) -> None:
     tokens = await signed_in(fakes)
-    async with Verifier(ISSUER, "tokenhouse", base_url="http://127.0.0.1:9", clock=clock, poll=3600) as verifier:
+    async with verifier_of(fakes.client, base_url="http://127.0.0.1:9") as verifier:
         with pytest.raises(StaleError):
-            verifier.verify(tokens["idToken"])
+            await verifier.verify(tokens["idToken"])
 
 
-async def test_a_machine_that_slept_knows_that_its_news_is_old(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_a_verifier_polls_by_itself_and_goes_on_after_a_poll_that_failed(
+    fakes: OnFakes, verifier_of: MakeVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock) as verifier:
+    failed: list[bool] = []
+
+    async def failing(*_: object) -> NoReturn:
+        failed.append(True)
+        raise UnavailableError
+
+    async with verifier_of(fakes.client, poll=0.05) as verifier:
+        await verifier.verify(tokens["idToken"])
+        with monkeypatch.context() as patched:
+            patched.setattr(fakes.revocations, "after", failing)
+            fakes.ambient.advance(seconds=2)
+            assert (await fakes.client.log_out(tokens)).status == 200
+            await until(lambda: _when(len(failed) > 1), within=30)
+
+        async def has_learned() -> bool:
+            fakes.ambient.advance(seconds=1)  # the service shares an answer, a failure too, for a second
+            return await verifier.refuses(tokens["idToken"])
+
+        await until(has_learned, within=30)
+
+
+async def _when(state: bool) -> bool:  # noqa: FBT001 - the state that is waited for
+    return state
+
+
+async def test_a_machine_that_slept_knows_that_its_news_is_old(
+    fakes: OnFakes, clock: SharedClock, verifier_of: MakeVerifier
+) -> None:
+    tokens = await signed_in(fakes)
+    async with verifier_of(fakes.client) as verifier:
         clock.skew = 60  # the wall clock went on, the monotonic one stood still
         with pytest.raises(StaleError):
-            verifier.verify(tokens["idToken"])
+            await verifier.verify(tokens["idToken"])
 
 
-async def test_an_expired_token_is_refused_though_it_is_remembered(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_an_expired_token_is_refused_though_it_is_remembered(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock, leeway=5.0) as verifier:
-        verifier.verify(tokens["idToken"])
+    async with verifier_of(fakes.client, leeway=5.0) as verifier:
+        await verifier.verify(tokens["idToken"])
         fakes.ambient.advance(hours=1, seconds=4)
         await verifier.refresh()
-        verifier.verify(tokens["idToken"])
+        await verifier.verify(tokens["idToken"])
         fakes.ambient.advance(seconds=1)
-        assert refuses(verifier, tokens["idToken"])
+        assert await verifier.refuses(tokens["idToken"])
 
 
 async def test_a_key_that_is_new_is_fetched_at_most_every_ten_seconds(
-    fakes: OnFakes, clock: SharedClock, monkeypatch: pytest.MonkeyPatch
+    fakes: OnFakes, verifier_of: MakeVerifier
 ) -> None:
     tokens = await signed_in(fakes)
-    async with verifier_of(fakes.client, clock) as verifier:
-        asked: list[str] = []
-        get = verifier._get
-
-        async def counted(path: str, **query: str) -> bytes:
-            asked.append(path)
-            return await get(path, **query)
-
-        monkeypatch.setattr(verifier, "_get", counted)
-        verifier._keys = {}  # as if the key had been made after the last look
+    async with verifier_of(fakes.client) as verifier:
+        await verifier.asked()
+        await verifier.forget_keys()
         for _ in range(3):
             with pytest.raises(InvalidTokenError):
                 await verifier.authenticate(tokens["idToken"])
-        assert asked == []  # it has looked a moment ago
+        assert await verifier.asked() == []  # it has looked a moment ago
         fakes.ambient.advance(seconds=module.KEYS_AT_MOST)
         assert await verifier.authenticate(tokens["idToken"])
-        assert asked == ["/.well-known/jwks.json"]
+        assert await verifier.asked() == ["/.well-known/jwks.json"]
 
 
-async def test_the_middleware_lets_members_in_and_hands_on_their_claims(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_the_middleware_lets_members_in_and_hands_on_their_claims(
+    fakes: OnFakes, verifier_of: MakeVerifier
+) -> None:
     tokens = await signed_in(fakes)
-
-    async def hello(request: web.Request) -> web.Response:
-        return web.json_response({"user": request[CLAIMS].user_id})
-
-    async with verifier_of(fakes.client, clock) as verifier:
-        app = web.Application(middlewares=[protect(verifier)])
-        app.router.add_get("/", hello)
-        async with TestClient(TestServer(app)) as guarded:
-            answer = await guarded.get("/", headers=bearer(tokens))
-            assert await answer.json() == {"user": claims(tokens["idToken"])["sub"]}
-            for headers, challenge in (
-                ({}, "Bearer"),
-                ({"Authorization": "Bearer x"}, 'Bearer error="invalid_token"'),
-                ({"Authorization": "Basic eDp5"}, 'Bearer error="invalid_token"'),
-            ):
-                refused = await guarded.get("/", headers=headers)
-                assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, challenge)
-                assert json.loads(await refused.text())["code"] == "invalid_token"
-            fakes.ambient.advance(seconds=60)
-            stale = await guarded.get("/", headers=bearer(tokens))
-            assert (stale.status, json.loads(await stale.text())["code"]) == (503, "unavailable")
-            assert "Retry-After" in stale.headers
+    async with verifier_of(fakes.client) as verifier, ClientSession(await verifier.serve()) as guarded:
+        answer = await guarded.get("/", headers=bearer(tokens))
+        assert json.loads(await answer.text()) == {"user": claims(tokens["idToken"])["sub"]}
+        twice = [("Authorization", f"Bearer {tokens['idToken']}")] * 2
+        for headers, challenge in (
+            ({}, "Bearer"),
+            ({"Authorization": "Bearer x"}, 'Bearer error="invalid_token"'),
+            ({"Authorization": "Basic eDp5"}, 'Bearer error="invalid_token"'),
+            (twice, 'Bearer error="invalid_token"'),
+        ):
+            refused = await guarded.get("/", headers=headers)
+            assert (refused.status, refused.headers["WWW-Authenticate"]) == (401, challenge)
+            assert (refused.content_type, refused.headers["Cache-Control"]) == ("application/problem+json", "no-store")
+            assert json.loads(await refused.text())["code"] == "invalid_token"
+        fakes.ambient.advance(seconds=60)
+        assert await verifier.staleness() >= 60
+        stale = await guarded.get("/", headers=bearer(tokens))
+        assert (stale.status, json.loads(await stale.text())["code"]) == (503, "unavailable")
+        assert "Retry-After" in stale.headers
 
 
 async def test_beside_a_stream_of_logouts_no_token_is_accepted_beyond_its_bound(
-    fakes: OnFakes, clock: SharedClock
+    fakes: OnFakes, clock: SharedClock, verifier_of: MakeVerifier
 ) -> None:
     """Ninety seconds in steps of a quarter; polls every five seconds, and two of them fail."""
     dice = random.Random(7)  # noqa: S311 - the same story every time
@@ -204,7 +201,7 @@ async def test_beside_a_stream_of_logouts_no_token_is_accepted_beyond_its_bound(
     alive = [await fakes.client.log_in(person) for _ in range(20)]
     ended: list[tuple[float, str]] = []
     polled_at = clock.monotonic()
-    async with verifier_of(fakes.client, clock) as verifier:
+    async with verifier_of(fakes.client) as verifier:
         for step in range(360):
             fakes.ambient.advance(seconds=0.25)
             if alive and dice.random() < 0.06:
@@ -215,9 +212,9 @@ async def test_beside_a_stream_of_logouts_no_token_is_accepted_beyond_its_bound(
                 polled_at = clock.monotonic()
                 if step not in range(150, 190):
                     await verifier.refresh()
-            bound = verifier.staleness
+            bound = await verifier.staleness()
             assert bound <= 5 + module.SHARED + 10
-            for at, token in ended:
-                assert refuses(verifier, token) or clock.monotonic() - at <= bound
-            assert all(not refuses(verifier, tokens["idToken"]) for tokens in alive)
+            for (at, _), judged in zip(ended, await verifier.judge([token for _, token in ended]), strict=True):
+                assert judged == "InvalidTokenError" or clock.monotonic() - at <= bound
+            assert set(await verifier.judge([tokens["idToken"] for tokens in alive])) <= {"good"}
     assert len(ended) > 10

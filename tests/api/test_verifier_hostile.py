@@ -1,5 +1,6 @@
 """What a hostile token or feed can do to a verifier: nothing."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,25 +11,22 @@ from aiohttp.test_utils import TestServer
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from tests.api.conftest import MakeVerifier
+from tests.both_verifiers import verifier
 from tests.conftest import OnFakes
 from tests.fakes import FakeSigningKeys
 from tests.resource_servers import claims
-from tests.verifiers import ISSUER, SharedClock, refuses, verifier_of
-from tokenhouse_verify import InvalidTokenError, StaleError, Verifier
+from tests.verifiers import ISSUER, SharedClock
+from tokenhouse_verify import InvalidTokenError, StaleError
 
 ALIEN = RSAKey.generate_key(2048)
-
-
-@pytest.fixture
-def clock(fakes: OnFakes) -> SharedClock:
-    return SharedClock(fakes.ambient)
 
 
 async def signed_in(fakes: OnFakes) -> dict[str, Any]:
     return await fakes.client.log_in(await fakes.client.sign_up())
 
 
-async def test_hostile_tokens_are_refused(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_hostile_tokens_are_refused(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
     good = claims(tokens["idToken"])
     kid = fakes.house.tokens.key_id
@@ -51,10 +49,10 @@ async def test_hostile_tokens_are_refused(fakes: OnFakes, clock: SharedClock) ->
         )),
         *(signed({name: value for name, value in good.items() if name != gone}) for gone in ("iss", "aud", "exp", "iat", "jti")),
     ]  # fmt: skip
-    async with verifier_of(fakes.client, clock) as verifier:
-        assert verifier.verify(signed(good))
+    async with verifier_of(fakes.client) as verifier:
+        assert await verifier.verify(signed(good))
         for token in hostile:
-            assert refuses(verifier, token), token
+            assert await verifier.refuses(token), token
 
 
 async def evil(fakes: OnFakes, piece: Callable[[], str]) -> TestServer:
@@ -84,7 +82,7 @@ async def evil(fakes: OnFakes, piece: Callable[[], str]) -> TestServer:
     ids=str,
 )  # fmt: skip
 async def test_a_feed_that_is_not_to_be_believed_changes_nothing(
-    fakes: OnFakes, clock: SharedClock, change: dict[str, Any]
+    fakes: OnFakes, clock: SharedClock, verifier_of: MakeVerifier, change: dict[str, Any]
 ) -> None:
     tokens = await signed_in(fakes)
     now = int(clock.now())
@@ -100,25 +98,63 @@ async def test_a_feed_that_is_not_to_be_believed_changes_nothing(
     piece = jwt.encode(header, said | shifted, ALIEN if change.get("alien") else key)
     server = await evil(fakes, lambda: piece)
     url = f"http://127.0.0.1:{server.port}"
-    async with Verifier(ISSUER, "tokenhouse", base_url=url, clock=clock, poll=3600) as verifier:
+    async with verifier_of(fakes.client, base_url=url) as verifier:
         with pytest.raises(InvalidTokenError):
             await verifier.refresh()
         with pytest.raises(StaleError):
-            verifier.verify(tokens["idToken"])
+            await verifier.verify(tokens["idToken"])
         piece = jwt.encode(header | {"typ": "revocations+jwt"}, said, key)
         await verifier.refresh()
-        assert refuses(verifier, tokens["idToken"])
+        assert await verifier.refuses(tokens["idToken"])
     await server.close()
 
 
-async def test_a_killed_key_signs_neither_tokens_nor_the_feed(fakes: OnFakes, clock: SharedClock) -> None:
+async def test_the_feed_of_another_issuer_ends_no_session(
+    fakes: OnFakes, clock: SharedClock, verifier_of: MakeVerifier
+) -> None:
+    tokens = await signed_in(fakes)
+    now = int(clock.now())
+    said = {
+        "iss": ISSUER,
+        "iat": now,
+        "exp": now + 15,
+        "since": "",
+        "next": "5",
+        "more": False,
+        "sessions": {},
+        "keys": {},
+    }
+    ending = {"iss": "http://evil", "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600}}
+    header = {"alg": "RS256", "kid": fakes.house.tokens.key_id, "typ": "revocations+jwt"}
+    key = fakes.house.services.keys.signing.key
+    pieces = [jwt.encode(header, said, key), jwt.encode(header, said | ending, key)]
+    server = await evil(fakes, lambda: pieces[0])
+    async with verifier_of(fakes.client, base_url=f"http://127.0.0.1:{server.port}") as verifier:
+        del pieces[0]
+        with pytest.raises(InvalidTokenError):
+            await verifier.refresh()
+        assert await verifier.verify(tokens["idToken"])
+    await server.close()
+
+
+async def test_a_verifier_for_node_that_is_told_another_issuer_names_both_at_its_start(
+    fakes: OnFakes, clock: SharedClock
+) -> None:
+    base_url = f"http://127.0.0.1:{fakes.client.port}"
+    for told in (f"{ISSUER}/", "http://localhost:8080"):
+        with pytest.raises(RuntimeError, match=f"{re.escape(told)}, and the service is {re.escape(ISSUER)}$"):
+            async with verifier("node", clock, issuer=told, base_url=base_url):
+                pass
+
+
+async def test_a_killed_key_signs_neither_tokens_nor_the_feed(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
     keys = fakes.house.ground.signing_keys
     assert isinstance(keys, FakeSigningKeys)
-    async with verifier_of(fakes.client, clock) as verifier:
-        verifier.verify(tokens["idToken"])
+    async with verifier_of(fakes.client) as verifier:
+        await verifier.verify(tokens["idToken"])
         fakes.ambient.advance(seconds=1)
         keys.keys[0] = replace(keys.keys[0], killed_at=fakes.ambient.now())
         with pytest.raises(InvalidTokenError):
             await verifier.refresh()
-        assert refuses(verifier, tokens["idToken"])
+        assert await verifier.refuses(tokens["idToken"])

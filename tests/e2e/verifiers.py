@@ -2,25 +2,20 @@
 
 import asyncio
 import json
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import jwt
-import pytest
 
+from tests import nodejs
 from tests.conftest import ROOT
-from tests.e2e import programs
 
 LIBRARIES = ("PyJWT", "jose", "aws-jwt-verify")
 ISSUER = "http://127.0.0.1:8080"
 AUDIENCE = "tokenhouse"
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 NODE_FILES = ROOT / "tests" / "e2e" / "node"
-NODE_HOME = ROOT / ".tokenhouse" / "node"
 PATIENCE = 10.0  # seconds for one answer
 
 
@@ -67,7 +62,7 @@ async def verifier(library: str, port: int) -> AsyncIterator[Verifier]:
     if library == "PyJWT":
         yield PyJwt(jwks_uri)
         return
-    home = await asyncio.to_thread(_node_home)
+    home = await asyncio.to_thread(nodejs.home, "node", NODE_FILES.iterdir())
     process = await asyncio.create_subprocess_exec(
         "node", home / "verify.mjs", library, jwks_uri, ISSUER, AUDIENCE, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -78,22 +73,3 @@ async def verifier(library: str, port: int) -> AsyncIterator[Verifier]:
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-def _node_home() -> Path:
-    """A directory with the libraries of the lock file, installed once."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not on PATH")
-    if _texts(NODE_HOME) != _texts(NODE_FILES):
-        NODE_HOME.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=NODE_HOME.parent) as scratch:
-            new = Path(scratch) / "node"
-            shutil.copytree(NODE_FILES, new)
-            if trouble := programs.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], new):
-                pytest.skip(f"the libraries cannot be installed: {trouble}")
-            programs.replace(new, NODE_HOME)
-    return NODE_HOME
-
-
-def _texts(directory: Path) -> dict[str, str]:
-    return {file.name: file.read_text(encoding="utf-8") for file in directory.glob("*.*") if file.is_file()}

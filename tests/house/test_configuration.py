@@ -195,4 +195,4 @@ def test_tracing_without_its_libraries_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "service.tracing", None)  # it cannot be imported
     said = refusal_of(monkeypatch, capsys, TOKENHOUSE_TRACING__ENABLED="true")
-    assert "pip install 'tokenhouse[otel]'" in said
+    assert "pip install '.[otel]'" in said

@@ -76,7 +76,7 @@ class _Registry(JWSRegistry):
     algorithms["EdDSA"].security_warning = None
 
 
-_REGISTRIES = {name: _Registry(algorithms=[name]) for name in ("RS256", "ES256", "EdDSA")}
+REGISTRIES = {name: _Registry(algorithms=[name]) for name in ("RS256", "ES256", "EdDSA")}
 
 
 def keys_of(document: bytes) -> dict[str, VerifyingKey]:
@@ -103,8 +103,8 @@ def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[Verif
     try:
         header = jws.extract_compact(token.encode()).headers()
         algorithm, key = header["alg"], keys.get(header["kid"])
-        fits = header.get("typ") == kind and algorithm in _REGISTRIES and (key is None or key.algorithm == algorithm)
-        said = jwt.decode(token, key.key, registry=_REGISTRIES[algorithm]).claims if fits and key else None
+        fits = header.get("typ") == kind and algorithm in REGISTRIES and (key is None or key.algorithm == algorithm)
+        said = jwt.decode(token, key.key, registry=REGISTRIES[algorithm]).claims if fits and key else None
     except Exception as error:
         raise InvalidTokenError from error
     if fits and key is None:

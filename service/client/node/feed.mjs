@@ -1,0 +1,76 @@
+// What the feed of revocations has told so far: the sessions and keys that are over, and how fresh that is.
+import { InvalidTokenError, isObject, read } from "./tokens.mjs";
+
+const KIND = "revocations+jwt";
+const MARGIN = 120; // seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
+const SWEEP = 60; // seconds between two looks for what may be forgotten
+
+/** A piece that our service has signed in the name of another issuer: one of the two is configured wrongly. */
+export class OtherIssuerError extends InvalidTokenError {
+  constructor(issuer) {
+    super("the feed is of another issuer");
+    this.issuer = issuer;
+  }
+}
+
+/** A revocation that was heard of is never taken back; it lapses when no token can be alive that it concerns. */
+export class Feed {
+  constructor(issuer, leeway) {
+    this.issuer = issuer;
+    this.leeway = leeway;
+    this.sessions = new Map();
+    this.keys = new Map();
+    this.madeAt = 0;
+    this.sweptAt = 0;
+    this.cursor = "";
+  }
+
+  denies(sessionId, keyId) {
+    return this.sessions.has(sessionId) || this.keys.has(keyId);
+  }
+
+  /**
+   * Learn from a piece that was asked for with `cursor`; whether there is more to ask for right now.
+   * Throws UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery, an
+   * old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
+   */
+  async take(piece, keys, now) {
+    const alive = new Map([...keys].filter(([kid]) => !this.keys.has(kid)));
+    const { kid, said } = await read(piece, KIND, alive);
+    if (typeof said.iss === "string" && said.iss !== this.issuer) throw new OtherIssuerError(said.iss);
+    if (!this.#isToBeBelieved(said, now)) throw new InvalidTokenError("the feed cannot be believed");
+    for (const [name, until] of Object.entries(said.keys)) this.keys.set(name, until);
+    if (this.keys.has(kid)) throw new InvalidTokenError("a key that is killed may have said anything");
+    for (const [name, until] of Object.entries(said.sessions)) this.sessions.set(name, until);
+    this.madeAt = Math.max(said.iat, this.madeAt);
+    this.cursor = said.next;
+    this.#sweep(now);
+    return said.more === true;
+  }
+
+  #isToBeBelieved({ iss, since, sessions, keys, next, iat, exp }, now) {
+    return (
+      iss === this.issuer &&
+      (since === "" || since === this.cursor) &&
+      areTimes(sessions) &&
+      areTimes(keys) &&
+      typeof next === "string" &&
+      Number.isSafeInteger(iat) &&
+      Number.isSafeInteger(exp) &&
+      iat - this.leeway <= now &&
+      now < exp + this.leeway &&
+      iat + 2 * this.leeway >= this.madeAt
+    );
+  }
+
+  #sweep(now) {
+    if (now - this.sweptAt < SWEEP) return;
+    this.sweptAt = now;
+    const oldest = now - this.leeway - MARGIN;
+    for (const entries of [this.sessions, this.keys]) {
+      for (const [name, until] of entries) if (until <= oldest) entries.delete(name);
+    }
+  }
+}
+
+const areTimes = (entries) => isObject(entries) && Object.values(entries).every(Number.isSafeInteger);

@@ -1,0 +1,75 @@
+// What a token must be, apart from revocation: the same strict reading as the service's own.
+import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
+
+const ALGORITHMS = { RSA: "RS256", EC: "ES256", OKP: "EdDSA" }; // what a key of each type may sign with
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const IDENTIFIER = /^[A-Za-z0-9_-]{22,43}$/;
+const MAX_TOKEN = 4096;
+const MAX_LIFETIME = 24 * 3600; // seconds; no token of Tokenhouse's should live longer, whatever it says
+export const AUDIENCE = { id: "aud", access: "client_id" }; // which claim names whom a token is for
+
+/** Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401. */
+export class InvalidTokenError extends Error {
+  name = "InvalidTokenError";
+}
+
+/** Signed with a key that is not in the key set: a new one, or nobody's. */
+export class UnknownKeyError extends InvalidTokenError {}
+
+export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The usable keys of a key set, by their ids; what cannot verify our tokens is passed over. Throws when none is left. */
+export async function keysOf(text) {
+  const said = JSON.parse(text);
+  const found = new Map();
+  for (const one of isObject(said) && Array.isArray(said.keys) ? said.keys : []) {
+    const algorithm = isObject(one) && Object.hasOwn(ALGORITHMS, one.kty) ? ALGORITHMS[one.kty] : undefined;
+    if (algorithm && one.alg === algorithm && typeof one.kid === "string" && one.use === "sig") {
+      found.set(one.kid, { algorithm, key: await importJWK(one, algorithm) });
+    }
+  }
+  if (found.size === 0) throw new Error("no key set");
+  return found;
+}
+
+/**
+ * The claims of a JWT whose header says `typ: kind`, once its signature is proved with the key's own algorithm.
+ * Throws UnknownKeyError or InvalidTokenError: whatever the JOSE library throws on a hostile token is a refusal.
+ */
+export async function read(token, kind, keys) {
+  let header;
+  try {
+    header = decodeProtectedHeader(token);
+  } catch {
+    throw new InvalidTokenError("no header can be read");
+  }
+  if (header.typ !== kind || !Object.values(ALGORITHMS).includes(header.alg)) throw new InvalidTokenError("not of this kind");
+  const known = keys.get(header.kid);
+  if (!known) throw new UnknownKeyError("the key is not in the key set");
+  try {
+    const { payload } = await compactVerify(token, known.key, { algorithms: [known.algorithm] });
+    const said = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+    if (isObject(said)) return { kid: header.kid, said };
+  } catch {
+    // Refused below.
+  }
+  throw new InvalidTokenError("the signature or the claims cannot be believed");
+}
+
+/** Everything but revocation and the passing of `exp`: those are asked at every use. Throws InvalidTokenError. */
+export async function claimsOf(token, keys, { issuer, clientId, use, leeway }, now) {
+  if (!isCompact(token)) throw new InvalidTokenError("no JWT");
+  const { kid, said } = await read(token, "JWT", keys);
+  const isMeant =
+    said.iss === issuer && said[AUDIENCE[use]] === clientId && said.token_use === use && typeof said.sub === "string";
+  const isNamed = [said.origin_jti, said.jti].every((one) => typeof one === "string" && IDENTIFIER.test(one));
+  const isTimed = Number.isSafeInteger(said.iat) && Number.isSafeInteger(said.exp);
+  const lifetime = said.exp - said.iat;
+  if (!isMeant || !isNamed || !isTimed || said.iat > now + leeway || !(lifetime > 0 && lifetime <= MAX_LIFETIME)) {
+    throw new InvalidTokenError("the claims are not those of such a token");
+  }
+  const { sub: userId, origin_jti: sessionId, jti: tokenId, exp: expiresAt } = said;
+  return Object.freeze({ userId, sessionId, tokenId, keyId: kid, expiresAt, all: Object.freeze(said) });
+}
+
+export const isCompact = (token) => typeof token === "string" && token.length <= MAX_TOKEN && COMPACT.test(token);

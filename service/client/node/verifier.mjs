@@ -1,0 +1,197 @@
+// The verifier: keys and revocations kept fresh in the background, tokens judged without any I/O.
+import { createHash } from "node:crypto";
+import { Feed, OtherIssuerError } from "./feed.mjs";
+import { AUDIENCE, claimsOf, InvalidTokenError, isCompact, keysOf, UnknownKeyError } from "./tokens.mjs";
+
+const JWKS = "/.well-known/jwks.json";
+const FEED = "/auth/revocations";
+const SHARED = 2; // seconds that a piece of the feed may have been kept by the service and by a cache on the way
+const KEYS_LIVE = 300; // seconds between two looks at the key set
+const KEYS_AT_MOST = 10; // ... when a token names a key that is not in it
+const PATIENCE = 2; // seconds for one request
+const SOON = 1; // seconds until a poll that failed is tried again
+const MAX_PIECES = 1_000;
+const MAX_BYTES = 4 * 1024 * 1024;
+const REMEMBERED = 20_000; // verified tokens kept in mind; about 1 KB each
+
+/** Nothing was heard of the service for too long, so nobody can tell what was revoked. Answer 503, not 401. */
+export class StaleError extends Error {
+  name = "StaleError";
+}
+
+/** The service has another issuer than the one that this verifier was told. */
+export class IssuerError extends Error {
+  name = "IssuerError";
+}
+
+const CLOCK = { now: () => Date.now() / 1000, monotonic: () => performance.now() / 1000 };
+
+/**
+ * A session that ends is refused here after at most `poll` + 2 s + the time of one request: 7 s and a bit by default.
+ * Once the service was out of reach for `maxStaleness`, every token is refused with StaleError.
+ */
+export class Verifier {
+  /** Times in seconds. `baseUrl`: where the service is reached, if not at its issuer. Clocks may differ by `leeway`. */
+  constructor(issuer, clientId, options = {}) {
+    const { baseUrl = issuer, use = "id", poll = 5, maxStaleness = 30, leeway = 5, clock = CLOCK, warn = console.warn } = options;
+    if (!Object.hasOwn(AUDIENCE, use)) throw new TypeError("use is id or access");
+    this._expected = { issuer, clientId, use, leeway };
+    this._baseUrl = baseUrl.replace(/\/+$/, "");
+    this._poll = poll;
+    this._maxStaleness = maxStaleness;
+    this._clock = clock;
+    this._warn = warn;
+    this._keys = new Map();
+    this._keysReadAt = this._keysAskedAt = -Infinity;
+    this._feed = new Feed(issuer, leeway);
+    this._freshAt = -Infinity;
+    this._verified = new Map();
+    this._turn = Promise.resolve();
+    this._timer = undefined;
+    this._isRunning = false;
+  }
+
+  /**
+   * Starts even when the service cannot be reached yet; until then every token is refused with StaleError.
+   * Throws IssuerError when the service says that it is another issuer.
+   */
+  async start() {
+    this._isRunning = true;
+    try {
+      await this.#keepPolling(true);
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+    return this;
+  }
+
+  stop() {
+    this._isRunning = false;
+    clearTimeout(this._timer);
+  }
+
+  /** The claims of a token that is valid and not revoked. No I/O. Throws InvalidTokenError or StaleError. */
+  async verify(token) {
+    this.#refuseWhenStale();
+    if (!isCompact(token)) throw new InvalidTokenError("no JWT");
+    const memory = createHash("sha256").update(token).digest("base64");
+    let claims = this._verified.get(memory);
+    if (!claims) {
+      claims = await claimsOf(token, this._keys, this._expected, this._clock.now());
+      this._verified.set(memory, claims);
+      if (this._verified.size > REMEMBERED) this._verified.delete(this._verified.keys().next().value);
+      this.#refuseWhenStale();
+    }
+    const hasExpired = this._clock.now() >= claims.expiresAt + this._expected.leeway;
+    if (hasExpired || !this._keys.has(claims.keyId) || this._feed.denies(claims.sessionId, claims.keyId)) {
+      throw new InvalidTokenError("expired or revoked");
+    }
+    return claims;
+  }
+
+  /** As `verify`, but a key that was made a moment ago is fetched, at most every ten seconds. */
+  async authenticate(token) {
+    try {
+      return await this.verify(token);
+    } catch (error) {
+      if (!(error instanceof UnknownKeyError)) throw error;
+    }
+    await this.#oneAtATime(() => this.#fetchKeys(KEYS_AT_MOST)).catch((error) =>
+      this._warn(`the key set cannot be read: ${error.name}`),
+    );
+    return this.verify(token);
+  }
+
+  /**
+   * Seconds: whatever was revoked longer ago than this is known here.
+   * Two clocks tell: a monotonic one stands still while a machine is suspended.
+   */
+  get staleness() {
+    const byTheWall = this._clock.now() - this._feed.madeAt - this._expected.leeway;
+    return Math.max(this._clock.monotonic() - this._freshAt, byTheWall);
+  }
+
+  /** How many sessions are known to be over. */
+  get revoked() {
+    return this._feed.sessions.size;
+  }
+
+  /** Ask for news now. Throws what the request threw, or InvalidTokenError for an answer not to be believed. */
+  refresh() {
+    return this.#oneAtATime(async () => {
+      await this.#fetchKeys(KEYS_LIVE);
+      const askedAt = this._clock.monotonic();
+      for (let pieces = 0; pieces < MAX_PIECES; pieces++) {
+        if (!(await this.#takePiece())) {
+          this._freshAt = Math.max(this._freshAt, askedAt - SHARED);
+          return;
+        }
+      }
+      throw new InvalidTokenError("the feed has no end");
+    });
+  }
+
+  #refuseWhenStale() {
+    if (this.staleness > this._maxStaleness) throw new StaleError("no news of revocations for too long");
+  }
+
+  #oneAtATime(work) {
+    const done = this._turn.then(work);
+    this._turn = done.catch(() => {});
+    return done;
+  }
+
+  async #takePiece() {
+    const piece = await this.#get(`${FEED}?since=${encodeURIComponent(this._feed.cursor)}`);
+    try {
+      return await this._feed.take(piece, this._keys, this._clock.now());
+    } catch (error) {
+      if (!(error instanceof UnknownKeyError)) throw error;
+      await this.#fetchKeys(0);
+      return this._feed.take(piece, this._keys, this._clock.now());
+    }
+  }
+
+  async #fetchKeys(atMostEvery) {
+    const now = this._clock.monotonic();
+    if (now - this._keysReadAt < atMostEvery || now - this._keysAskedAt < SOON) return;
+    this._keysAskedAt = now;
+    this._keys = await keysOf(await this.#get(JWKS));
+    this._keysReadAt = now;
+  }
+
+  async #get(path) {
+    const signal = AbortSignal.timeout(PATIENCE * 1000);
+    const answer = await fetch(this._baseUrl + path, { redirect: "error", signal });
+    if (answer.status !== 200) {
+      await answer.body?.cancel();
+      throw new Error(`the service answers ${answer.status}`);
+    }
+    const parts = [];
+    let size = 0;
+    for await (const part of answer.body) {
+      size += part.length;
+      if (size > MAX_BYTES) throw new Error("too large");
+      parts.push(part);
+    }
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));
+  }
+
+  async #keepPolling(isFirst = false) {
+    let pause = this._poll;
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (isFirst && error instanceof OtherIssuerError) {
+        throw new IssuerError(`this verifier was told the issuer ${this._expected.issuer}, and the service is ${error.issuer}`);
+      }
+      this._feed.cursor = ""; // whatever happened over there, the whole list is right
+      this._warn(`no news of revocations for ${Math.round(this.staleness)} s: ${error.name}: ${error.message}`);
+      pause = Math.min(SOON, this._poll);
+    }
+    if (!this._isRunning) return;
+    this._timer = setTimeout(() => this.#keepPolling(), pause * 1000);
+    this._timer.unref(); // a verifier alone keeps no process alive
+  }
+}
