@@ -18,6 +18,7 @@ POLICY = (
 )
 START = b"""window.onload = () => SwaggerUIBundle({
   url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null, presets: [SwaggerUIBundle.presets.apis],
+  tryItOutEnabled: true, persistAuthorization: true,
 });
 """
 PAGE = """<!doctype html>

@@ -2,19 +2,24 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from http import HTTPStatus
+from importlib import metadata
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service.api.calls import CALLS, HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS, Tag
+from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS
 from service.api.operations import Access, Operation
 from service.api.payloads import Payload, Problem
 from service.api.queries import READING, NoQuery
-from service.api.replies import PROBLEM, STATUS
+from service.api.replies import INTERNAL, INTERNAL_CODE, PROBLEM, STATUS
 from service.errors import (
     AuthError,
+    BodyTimeoutError,
     BodyTooLargeError,
     InvalidFieldsError,
     InvalidRequestError,
@@ -22,15 +27,19 @@ from service.errors import (
     MalformedJsonError,
     MalformedQueryError,
     MalformedRequestError,
+    OverloadedError,
     UnsupportedMediaTypeError,
 )
 
-BODY_REFUSALS = (MalformedJsonError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError)
-FORM_REFUSALS = (InvalidRequestError, BodyTooLargeError, UnsupportedMediaTypeError)
-GUARD_REFUSALS = (MalformedRequestError, InvalidTokenError)
+BODY_REFUSALS = (
+    MalformedJsonError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,
+)  # fmt: skip
+FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError)
+GUARD_REFUSALS = (InvalidTokenError,)
+OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # HTTP that makes no sense; too many connections
 SECURITY_SCHEMES = {
     "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The idToken of a login."},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The apiKey of a login."},
     "resourceServer": {"type": "http", "scheme": "basic", "description": "A client of the `introspection` settings."},
 }
 
@@ -42,45 +51,66 @@ def document(operations: tuple[Operation, ...]) -> bytes:
     wanted += [(one.takes, "validation") for one in operations if one.takes]
     wanted += [(one.returns.body, "serialization") for one in operations if one.returns.body]
     references, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    problems: dict[str, Any] = {}
     paths: dict[str, Any] = {}
-    for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references)
+    tags = list(Tag)
+    for one in sorted(operations, key=lambda one: tags.index(CALLS[one.method, one.path].tag)):
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references, problems)
+    schemas["$defs"]["Problem"]["properties"]["code"]["enum"] = error_codes()
     return json.dumps({
         "openapi": "3.1.1",
         "info": {
             "title": "Tokenhouse",
-            "version": "1",
+            "version": _version(),
             "description": "Sign up, log in, refresh, log out. Errors are RFC 9457 problems with a stable `code`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": tag.value[0], "description": tag.value[1]} for tag in tags],
         "paths": paths,
-        "components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY_SCHEMES},
+        "components": {
+            "schemas": schemas["$defs"] | problems, "headers": dict(HEADERS), "securitySchemes": SECURITY_SCHEMES,
+        },
     }).encode()  # fmt: skip
 
 
-def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
-    refusals = [*one.refuses]
+def error_codes() -> list[str]:
+    """Every `code` of a problem document."""
+    return sorted({refusal.code for refusal in STATUS} | {INTERNAL_CODE})
+
+
+def refusals_of(one: Operation) -> list[type[AuthError]]:
+    """Everything that a call may refuse with, by its row and by what each call has in common."""
+    refusals = [*one.refuses, *OF_ANY_CALL]
     if one.takes:
         refusals += FORM_REFUSALS if one.takes_form else BODY_REFUSALS
-    if one.access is not Access.OPEN:
-        refusals += (MalformedRequestError,) if one.access is Access.RESOURCE_SERVER else GUARD_REFUSALS
+    if one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
+        refusals += GUARD_REFUSALS
     if one.method not in READING or one.query is not NoQuery:
         refusals.append(MalformedQueryError)
-    good: dict[str, Any] = {"description": "Done"}
-    if one.returns.body:
-        good["content"] = {one.returns.media_type: {"schema": references[one.returns.body, "serialization"]}}
-    elif one.returns.media_type:
-        good["content"] = {one.returns.media_type: {}}
+    return list(dict.fromkeys(refusals))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("tokenhouse")
+    except metadata.PackageNotFoundError:  # it runs from a checkout that was never installed
+        return "0"
+
+
+def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
+    call = CALLS[one.method, one.path]
     said: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{one.method.lower()}{one.path}").strip("_"),
+        "tags": [call.tag.value[0]],
         "summary": one.summary,
-        "responses": {str(int(one.returns.status)): good, **_problems(refusals, references)},
+        "description": call.description,
+        "responses": _answers(one, references) | _problems(refusals_of(one), problems),
     }
     if one.takes:
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.takes_form else [])]
-        content = {media_type: {"schema": references[one.takes, "validation"]} for media_type in media_types}
-        said["requestBody"] = {"required": True, "content": content}
+        shown = {"schema": references[one.takes, "validation"], "example": BODIES[one.takes]}
+        said["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
     if one.access is not Access.OPEN:
         said["security"] = [{scheme: []} for scheme in one.access.value]
     if parameters := [*_of_the_path(one.path), *_of_the_query(one.query)]:
@@ -89,8 +119,10 @@ def _operation(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN4
 
 
 def _of_the_path(path: str) -> list[dict[str, Any]]:
-    names = re.findall(r"{(\w+)}", path)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": PATH_PARAMETERS[name]}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
 
 
 def _of_the_query(query: type[Payload]) -> list[dict[str, Any]]:
@@ -105,12 +137,57 @@ def _of_the_query(query: type[Payload]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _problems(refusals: Sequence[type[AuthError]], references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    by_status: dict[str, dict[str, None]] = {}  # a set that keeps its order: two refusals may share a code
+def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    call = CALLS[one.method, one.path]
+    good: dict[str, Any] = {"description": "Done", "headers": _headers((*OF_EACH_ANSWER, *call.sends), required=True)}
+    if one.returns.body:
+        schema = references[one.returns.body, "serialization"]
+        good["content"] = {one.returns.media_type: {"schema": schema, "example": BODIES[one.returns.body]}}
+    elif one.path in OTHER_BODIES:
+        example = OTHER_BODIES[one.path]
+        kind = "string" if isinstance(example, str) else "object"
+        good["content"] = {one.returns.media_type: {"schema": {"type": kind}, "example": example}}
+    answers = {str(int(one.returns.status)): good}
+    if call.not_modified:
+        answers["304"] = {"description": "Not modified", "headers": good["headers"]}
+    return answers
+
+
+def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The refusals by status. Each set of codes becomes a schema of its own, by its name, in `schemas`."""
+    by_status: dict[str, dict[str, str]] = {"500": {INTERNAL_CODE: INTERNAL}}
     for refusal in refusals:
-        by_status.setdefault(str(int(STATUS[refusal])), {})[f"`{refusal.code}`"] = None
-    schema = references[Problem, "serialization"]
+        by_status.setdefault(str(int(STATUS[refusal])), {})[refusal.code] = refusal.message
+    answers = {}
+    for status, codes in sorted(by_status.items()):
+        name = "Or".join("".join(word.title() for word in code.split("_")) for code in sorted(codes)) + "Problem"
+        schemas[name] = {
+            "allOf": [
+                {"$ref": "#/components/schemas/Problem"},
+                {
+                    "type": "object",
+                    "properties": {"code": {"type": "string", "enum": sorted(codes)}},
+                    "required": ["code"],
+                },
+            ]
+        }
+        reference = {"$ref": f"#/components/schemas/{name}"}
+        examples = {code: {"value": _example(int(status), code, message)} for code, message in codes.items()}
+        headers = _headers((*OF_EACH_ANSWER, *OF_REFUSALS.get(status, ())), required=True)
+        answers[status] = {
+            "description": ", ".join(f"`{code}`" for code in codes),
+            "headers": headers | _headers(NOW_AND_THEN.get(status, ()), required=False),
+            "content": {PROBLEM: {"schema": reference, "examples": examples}},
+        }
+    return answers
+
+
+def _example(status: int, code: str, message: str) -> dict[str, Any]:
     return {
-        status: {"description": ", ".join(codes), "content": {PROBLEM: {"schema": schema}}}
-        for status, codes in sorted(by_status.items())
-    }
+        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message, "code": code,
+        "requestId": "OnX9P-eCI_mf4axWtpVLttyg",
+    }  # fmt: skip
+
+
+def _headers(names: Iterable[str], *, required: bool) -> dict[str, Any]:
+    return {name: HEADERS[name] | {"required": required} for name in names}

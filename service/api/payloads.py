@@ -10,12 +10,16 @@ from pydantic_core import PydanticCustomError
 
 from service.domain import emails, names
 from service.domain.password_policy import broken_rules
-from service.errors import BrokenField, InvalidFieldsError
+from service.errors import BrokenField, FieldCode, InvalidFieldsError
+
+
+def _broken(code: FieldCode, message: str) -> PydanticCustomError:
+    return PydanticCustomError(code.value, message)
 
 
 def _present(value: str) -> str:
     if not value.strip():
-        raise PydanticCustomError("blank", "must not be blank")
+        raise _broken(FieldCode.BLANK, "must not be blank")
     return value
 
 
@@ -24,21 +28,21 @@ def _address(value: str) -> str:
     try:
         emails.canonical(value)
     except emails.InvalidEmailError:
-        raise PydanticCustomError("invalid_email", "must be an e-mail address such as ada@example.com") from None
+        raise _broken(FieldCode.INVALID_EMAIL, "must be an e-mail address such as ada@example.com") from None
     return value.strip()
 
 
 def _new_password(value: str) -> str:
     if rules := broken_rules(value):
         code, _ = rules[0]
-        raise PydanticCustomError(code, " ".join(message for _, message in rules))
+        raise _broken(code, " ".join(message for _, message in rules))
     return value
 
 
 def _name(value: str) -> str:
     name = _present(value).strip()
     if broken := names.broken_rule(name):
-        raise PydanticCustomError(*broken)
+        raise _broken(*broken)
     return name
 
 
@@ -195,7 +199,7 @@ class Profile(Payload):
 
 class FieldProblem(Payload):
     field: str
-    code: str
+    code: FieldCode
     message: str
 
 
@@ -208,7 +212,11 @@ class Problem(Payload):
     detail: str
     code: str
     request_id: str
-    errors: list[FieldProblem] | None = Field(None, description="Only with code invalid_fields.")
+    errors: list[FieldProblem] = Field([], description="Only with code invalid_fields.")
+    violated_policies: list[str] = Field([], alias="violated-policies", description="Only with code rate_limited.")
+    error: str = Field("", description="OAuth's name for `code` (RFC 6749), of the calls that OAuth defines.")
+    error_description: str = Field("", alias="error_description", description="OAuth's name for `detail`.")
+    checks: dict[str, str] = Field({}, description="Only of GET /readyz: what each store is doing.")
 
 
 class Health(Payload):
@@ -224,9 +232,9 @@ class Readiness(Payload):
 
 
 P = TypeVar("P", bound=Payload)
-_CODES: dict[str, tuple[str, str]] = {
-    "missing": ("missing", "is required"),
-    "string_type": ("wrong_type", "must be a string"),
+_CODES: dict[str, tuple[FieldCode, str]] = {
+    "missing": (FieldCode.MISSING, "is required"),
+    "string_type": (FieldCode.WRONG_TYPE, "must be a string"),
 }
 
 
@@ -236,7 +244,7 @@ def parse(shape: type[P], values: dict[str, Any]) -> P:
         return shape.model_validate(values, by_name=False, by_alias=True)
     except ValidationError as invalid:
         broken = [
-            BrokenField(str(one["loc"][0]), *_CODES.get(one["type"], (one["type"], one["msg"])))
+            BrokenField(str(one["loc"][0]), *(_CODES.get(one["type"]) or (FieldCode[one["type"].upper()], one["msg"])))
             for one in invalid.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise InvalidFieldsError(broken) from None

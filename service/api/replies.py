@@ -20,6 +20,7 @@ PROBLEM = "application/problem+json"
 QUOTA_EXCEEDED = (
     "https://iana.org/assignments/http-problem-types#quota-exceeded"  # draft-ietf-httpapi-ratelimit-headers
 )
+INTERNAL_CODE = "internal"
 INTERNAL = "The service failed. The request id tells its operators where to look."
 
 STATUS: Mapping[type[AuthError], HTTPStatus] = {
@@ -87,7 +88,7 @@ def spread(request_id: str) -> str:
 
 
 def internal(request_id: str) -> web.Response:
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", INTERNAL, request_id)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_CODE, INTERNAL, request_id)
 
 
 def not_ready(checks: Mapping[str, str], request_id: str) -> web.Response:

@@ -4,6 +4,8 @@ import unicodedata
 
 import idna
 
+from service.errors import FieldCode
+
 MAX_LENGTH = 100
 JOINERS = "\u200c\u200d"  # Persian, Sinhala and Hindi spell with them
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi marks among them), surrogates, line separators
@@ -18,14 +20,14 @@ BLANK = {
 UNASSIGNED_IGNORABLE = (range(0x2060, 0x2070), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
 
 
-def broken_rule(name: str) -> tuple[str, str] | None:
+def broken_rule(name: str) -> tuple[FieldCode, str] | None:
     """The code and message of the first rule that the name, without blanks around it, breaks."""
     if len(name) > MAX_LENGTH:
-        return "too_long", f"must have at most {MAX_LENGTH} characters"
+        return FieldCode.TOO_LONG, f"must have at most {MAX_LENGTH} characters"
     if any(unicodedata.category(one) in UNSEEN and not _joins(name, place) for place, one in enumerate(name)):
-        return "invisible_character", "must hold no control or invisible characters"
+        return FieldCode.INVISIBLE_CHARACTER, "must hold no control or invisible characters"
     if not any(map(_shows, name)):
-        return "no_visible_character", "must have at least one visible character"
+        return FieldCode.NO_VISIBLE_CHARACTER, "must have at least one visible character"
     return None
 
 

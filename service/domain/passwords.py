@@ -15,7 +15,7 @@ from service.domain.hash_engine import HashEngine, Job, Match
 from service.domain.hash_queue import HashQueue, Place
 from service.domain.models import Visitor
 from service.domain.password_policy import MAX_TYPED
-from service.errors import BrokenField, InvalidFieldsError
+from service.errors import BrokenField, FieldCode, InvalidFieldsError
 
 SERVICE = "tokenhouse"
 MAX_STORED_ROUNDS = 15  # an imported hash above this cost is never computed: at 31 it would hold a core for days
@@ -129,7 +129,7 @@ class Passwords:
     def refuse_common(self, field: str, password: str, canonical_email: str) -> None:
         """Raise InvalidFieldsError for a new password that attackers try first, where the settings ask for that."""
         if self._refuses_common and is_common(password, SERVICE, canonical_email.partition("@")[0]):
-            raise InvalidFieldsError([BrokenField(field, "common", "Use a password that is harder to guess.")])
+            raise InvalidFieldsError([BrokenField(field, FieldCode.COMMON, "Use a password that is harder to guess.")])
 
     def reserve(self, visitor: Visitor, account: str | None = None) -> Place:
         """Take a place in the queue, for one operation; `account` is the canonical e-mail address, when one is named.

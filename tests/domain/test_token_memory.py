@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tokenhouse_verify import Verifier
-from tokenhouse_verify import verifier as client
-from tokenhouse_verify.tokens import keys_of
 from service.domain import tokens as module
 from service.domain.keys import KeyRing
 from service.domain.lives import LongestLives
@@ -20,6 +17,9 @@ from tests import builders
 from tests.builders import FakeAmbient
 from tests.conftest import ROOT, signing_key
 from tests.fakes import FakeLives, FakeSigningKeys
+from tokenhouse_verify import Verifier
+from tokenhouse_verify import verifier as client
+from tokenhouse_verify.tokens import keys_of
 
 COUNT = 500
 SAME = 0.15  # of a figure: versions of Python differ by some bytes

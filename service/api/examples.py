@@ -1,0 +1,73 @@
+"""What the OpenAPI document shows: an example of each body. Those of requests work in turn, from sign-up on."""
+
+from typing import Any
+
+from service.api import payloads
+from service.api.payloads import Payload
+
+USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
+SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJkZWZiZTYzNSJ9.c2lnbmF0dXJl"  # noqa: S105 - it opens nothing
+REFRESH_TOKEN = "rt_the_refreshToken_of_your_login"  # noqa: S105 - as above
+API_KEY = "ak_the_apiKey_of_your_login"
+EMAIL = "ada@example.com"
+PASSWORD = "SecurePass1!"  # noqa: S105 - of a person who does not exist
+FIRST_NAME, LAST_NAME = "Ada", "Lovelace"
+AT = "2026-11-24T06:51:12.803727Z"
+NAMES = {"firstName": FIRST_NAME, "lastName": LAST_NAME}
+SESSION = {
+    "sessionId": SESSION_ID, "createdAt": AT, "lastUsedAt": AT, "ip": "203.0.113.0/24", "userAgent": "Mozilla/5.0",
+    "current": True,
+}  # fmt: skip
+
+BODIES: dict[type[Payload], dict[str, Any]] = {
+    payloads.SignUp: {"email": EMAIL, "password": PASSWORD, **NAMES},
+    payloads.SignedUp: {
+        "message": "The account is ready. Log in to get tokens.", "userId": USER_ID, "apiKey": API_KEY,
+    },
+    payloads.Login: {"email": EMAIL, "password": PASSWORD},
+    payloads.SignedIn: {
+        "idToken": TOKEN, "accessToken": TOKEN, "refreshToken": REFRESH_TOKEN, "apiKey": API_KEY, **NAMES,
+        "email": EMAIL,
+    },
+    payloads.Refresh: {"refreshToken": REFRESH_TOKEN},
+    payloads.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
+    payloads.Logout: {"accessToken": TOKEN},
+    payloads.Message: {"message": "Done."},
+    payloads.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
+    payloads.Sessions: {"sessions": [SESSION]},
+    payloads.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
+    payloads.ApiKey: {"apiKey": API_KEY},
+    payloads.Export: {
+        "userId": USER_ID, "email": EMAIL, "canonicalEmail": EMAIL, **NAMES, "createdAt": AT, "passwordChangedAt": AT,
+        "sessions": [SESSION], "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
+    },
+    payloads.CloseAccount: {"password": PASSWORD},
+    payloads.Token: {"token": REFRESH_TOKEN},
+    payloads.Introspected: {
+        "active": True, "iss": "https://auth.example.com", "sub": USER_ID, "aud": "tokenhouse", "token_type": "Bearer",
+        "token_use": "id", "iat": 1795848672, "exp": 1795852272, "jti": "n1ZP2kC0UjqEyV8sT5aRwXdL",
+        "origin_jti": SESSION_ID,
+    },
+    payloads.Health: {"status": "ok"},
+    payloads.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
+}  # fmt: skip
+
+OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no payload class, by path
+    "/auth/revocations": TOKEN,
+    "/.well-known/jwks.json": {
+        "keys": [{"kty": "RSA", "n": "0vx7agoebGcQSuu…", "e": "AQAB", "kid": "5Bz9…", "use": "sig", "alg": "RS256"}]
+    },
+    "/.well-known/openid-configuration": {
+        "issuer": "https://auth.example.com", "jwks_uri": "https://auth.example.com/.well-known/jwks.json",
+        "introspection_endpoint": "https://auth.example.com/auth/introspect",
+        "revocation_endpoint": "https://auth.example.com/auth/revoke", "response_types_supported": [],
+        "grant_types_supported": [], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"], "claims_supported": ["iss", "sub", "aud", "exp"],
+    },
+    "/openapi.json": {"openapi": "3.1.1", "info": {"title": "Tokenhouse", "version": "0.1.0"}, "paths": {}},
+    "/docs": "<!doctype html>…",
+    "/docs/{file}": "/* the file */",
+}  # fmt: skip
+
+PATH_PARAMETERS = {"sessionId": SESSION_ID, "file": "swagger-ui.css"}

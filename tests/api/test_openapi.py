@@ -1,0 +1,184 @@
+"""The OpenAPI document: its examples work in the order in which it shows them, and it tells what the calls answer."""
+
+import json
+import tomllib
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from openapi_schema_validator import OAS31Validator
+
+from service.api.calls import CALLS, HEADERS, Tag
+from service.api.examples import BODIES, EMAIL, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
+from service.api.openapi import document, error_codes, refusals_of
+from service.api.payloads import Payload
+from service.api.replies import STATUS
+from service.api.routes import OPERATIONS
+from service.domain.readiness import State
+from service.errors import FieldCode
+from tests.conftest import ROOT, Client, MakeOnFakes, bearer
+from tests.resource_servers import KNOWN, basic
+
+DOCUMENT: dict[str, Any] = json.loads(document(OPERATIONS))
+SHOWN = [(path, method, said) for path, item in DOCUMENT["paths"].items() for method, said in item.items()]
+ROWS = {(one.method, one.path): one for one in OPERATIONS}
+PROBLEM = "application/problem+json"
+
+
+def schema_of(part: dict[str, Any]) -> OAS31Validator:
+    return OAS31Validator(part["schema"] | {"components": DOCUMENT["components"]})
+
+
+def codes_of(answer: dict[str, Any]) -> set[str]:
+    """The codes that a documented refusal allows."""
+    name = answer["content"][PROBLEM]["schema"]["$ref"].rpartition("/")[2]
+    return set(DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["code"]["enum"])
+
+
+def test_tags_stand_in_the_order_of_use_and_each_call_has_one() -> None:
+    names = [tag.value[0] for tag in Tag]
+    assert [tag["name"] for tag in DOCUMENT["tags"]] == names
+    assert all(tag["description"] for tag in DOCUMENT["tags"])
+    firsts = [next(said["tags"][0] for said in item.values()) for item in DOCUMENT["paths"].values()]
+    assert [names.index(name) for name in firsts] == sorted(names.index(name) for name in firsts)
+    four = [path for path, _, said in SHOWN if said["tags"] == ["Sign in"]]
+    assert four == ["/auth/signup", "/auth/login", "/auth/refresh", "/auth/logout"]
+    assert set(CALLS) == set(ROWS)
+
+
+@pytest.mark.parametrize(("path", "method", "said"), SHOWN, ids=lambda value: value if isinstance(value, str) else "")
+def test_each_call_says_what_it_is_for_and_shows_an_example_of_each_body(
+    path: str, method: str, said: dict[str, Any]
+) -> None:
+    assert said["summary"]
+    assert said["description"]
+    bodies = list(said.get("requestBody", {}).get("content", {}).values())
+    bodies += [
+        part
+        for status, answer in said["responses"].items()
+        if status < "400"
+        for part in answer.get("content", {}).values()
+    ]
+    for part in bodies:
+        schema_of(part).validate(part["example"])
+    for status, answer in said["responses"].items():
+        assert answer["headers"]["X-Request-Id"]["required"]
+        if status >= "400":
+            examples = answer["content"][PROBLEM]["examples"]
+            assert set(examples) == codes_of(answer)
+            for name, one in examples.items():
+                schema_of(answer["content"][PROBLEM]).validate(one["value"])
+                assert (one["value"]["code"], one["value"]["status"]) == (name, int(status))
+    for parameter in said.get("parameters", ()):
+        assert parameter["in"] != "path" or parameter["example"]
+
+
+def test_the_codes_of_each_call_are_those_that_its_row_may_raise() -> None:
+    for path, method, said in SHOWN:
+        expected: dict[str, set[str]] = {"500": {"internal"}}
+        for refusal in refusals_of(ROWS[method.upper(), path]):
+            expected.setdefault(str(int(STATUS[refusal])), set()).add(refusal.code)
+        assert {status: codes_of(answer) for status, answer in said["responses"].items() if status >= "400"} == expected
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["Problem"]["properties"]["code"]["enum"] == error_codes()
+    assert set(schemas["FieldCode"]["enum"]) == {str(code) for code in FieldCode}
+
+
+def test_an_example_of_a_request_is_what_the_call_reads() -> None:
+    for shape, example in BODIES.items():
+        assert issubclass(shape, Payload)
+        assert (
+            shape.model_validate_json(json.dumps(example)).model_dump(mode="json", by_alias=True, exclude_none=True)
+            == example
+        )
+
+
+def test_the_version_is_that_of_the_release() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert DOCUMENT["info"]["version"] == project["version"]
+
+
+class Tryer:
+    """Somebody who presses *try it* on each call of the page, in turn, and pastes in what the login answered."""
+
+    def __init__(self, client: Client, tokens: dict[str, Any]) -> None:
+        self._client, self._tokens = client, tokens
+
+    async def press(self, path: str, method: str, said: dict[str, Any]) -> ClientResponse:
+        headers: dict[str, str] = {}
+        match [next(iter(scheme)) for scheme in said.get("security", [])]:
+            case ["resourceServer"]:
+                headers["Authorization"] = basic()
+            case ["idToken", *_]:
+                headers = bearer(self._tokens)
+        example = next((part["example"] for part in said.get("requestBody", {}).get("content", {}).values()), None)
+        for parameter in said.get("parameters", ()):
+            if parameter["in"] == "path":
+                path = path.replace(f"{{{parameter['name']}}}", self._pasted(parameter["name"], parameter["example"]))
+        body = {name: self._pasted(name, value) for name, value in example.items()} if example else None
+        return await self._client.http.request(method.upper(), path, json=body, headers=headers)
+
+    def _pasted(self, name: str, value: str) -> str:
+        """What a person must replace: tokens and the id of a session."""
+        if value == SESSION_ID:
+            return str(self._tokens["another"])
+        return (
+            str(self._tokens["refreshToken" if name == "token" else name]) if value in (TOKEN, REFRESH_TOKEN) else value
+        )
+
+
+async def ready() -> State:
+    return State("ok", "ok")
+
+
+@pytest.mark.parametrize(("path", "method", "said"), SHOWN, ids=lambda value: value if isinstance(value, str) else "")
+async def test_what_is_shown_works_when_it_is_tried(
+    on_fakes: MakeOnFakes, monkeypatch: pytest.MonkeyPatch, path: str, method: str, said: dict[str, Any]
+) -> None:
+    fakes = await on_fakes(introspection=KNOWN)
+    client = fakes.client
+    monkeypatch.setattr(fakes.house.services.readiness, "state", ready)  # a fake of Redis has no configuration to show
+    tokens: dict[str, Any] = {}
+    if path != "/auth/signup":
+        assert (await client.post("/auth/signup", BODIES_OF_SIGNUP)).status == 201
+        tokens = await client.log_in({"email": EMAIL, "password": PASSWORD})
+        other = await client.log_in({"email": EMAIL, "password": PASSWORD})
+        held = (await (await client.get("/auth/sessions", **bearer(other))).json())["sessions"]
+        tokens["another"] = next(one["sessionId"] for one in held if one["current"])
+    answer = await Tryer(client, tokens).press(path, method, said)
+    documented = said["responses"][str(answer.status)]
+    assert answer.status == int(ROWS[method.upper(), path].returns.status), await answer.text()
+    for name, header in documented["headers"].items():
+        assert name in answer.headers or not header["required"], name
+    for media_type, part in documented.get("content", {}).items():
+        if path != "/docs/{file}":
+            assert answer.content_type == media_type
+        if media_type == "application/json":
+            body = await answer.json()
+            schema_of(part).validate(body)
+            assert set(part["example"]) <= set(body) or path in ("/auth/introspect", "/openapi.json"), path
+
+
+BODIES_OF_SIGNUP = DOCUMENT["paths"]["/auth/signup"]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+
+async def test_a_refusal_is_one_that_the_document_tells_of_with_its_header_fields(on_fakes: MakeOnFakes) -> None:
+    client = (await on_fakes(throttle={"login_source": "1/1m", "exempt": []})).client
+    wrong = {"email": EMAIL, "password": "Wrong-Pass1!"}
+    answers = [
+        ("/auth/login", await client.post("/auth/login", wrong)), ("/auth/login", await client.post("/auth/login", wrong)),
+        ("/auth/login", await client.post("/auth/login", {})), ("/auth/signup", await client.post("/auth/signup", {"email": "x"})),
+        ("/auth/logout", await client.post("/auth/logout", {})), ("/auth/introspect", await client.post("/auth/introspect", {})),
+    ]  # fmt: skip
+    assert [answer.status for _, answer in answers] == [401, 429, 422, 422, 401, 401]
+    for path, answer in answers:
+        documented = DOCUMENT["paths"][path]["post"]["responses"][str(answer.status)]
+        said = json.loads(await answer.text())
+        assert said["code"] in codes_of(documented)
+        schema_of(documented["content"][PROBLEM]).validate(said)
+        assert all(name in answers[1][1].headers for name in ("RateLimit", "RateLimit-Policy"))
+
+
+def test_every_header_field_that_is_described_is_used() -> None:
+    used = {name for _, _, said in SHOWN for answer in said["responses"].values() for name in answer["headers"]}
+    assert used == set(HEADERS)
