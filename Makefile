@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-has
 LOCK := $(COMPILE) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint types imports fmt check schema rules lock pin load bench capacity up down clean
+.PHONY: help install run test test-faults lint types imports fmt check schema rules errors lock pin load bench capacity up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ schema: $(STAMP) ## Write sql/schema.sql from the migrations
 
 rules: $(STAMP) ## Write the alert rules for the Prometheus operator
 	$(BIN)/python -m tests.rules
+
+errors: $(STAMP) ## Write docs/errors.md from the code
+	$(BIN)/python -m tests.errors_page
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv

@@ -1,0 +1,37 @@
+"""docs/errors.md: every code of a refusal and of a field, as the code has them."""
+
+import re
+
+import yaml
+
+from service.api.openapi import error_codes
+from service.errors import FieldCode
+from tests.conftest import ROOT
+from tests.errors_page import FILE, page
+
+CODE = [*(ROOT / "service" / "api").glob("*.py"), *(ROOT / "service" / "domain").rglob("*.py")]
+
+
+def test_the_page_of_errors_is_what_the_command_writes() -> None:
+    assert FILE.read_text(encoding="utf-8") == page(), "run `make errors`"
+
+
+def test_the_page_lists_every_code() -> None:
+    rows = set(re.findall(r"^\| `(\w+)` \|", FILE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert rows == {*error_codes(), *map(str, FieldCode)}
+
+
+def test_a_field_is_refused_with_a_code_of_the_list_alone_and_each_is_used() -> None:
+    texts = {file.name: file.read_text(encoding="utf-8") for file in CODE}
+    everything = "".join(texts.values())
+    assert everything.count("PydanticCustomError(") == 1  # where a member of the list is its argument
+    assert not re.search(r'BrokenField\([^)]*"[a-z_]+",', everything)
+    for code in FieldCode:
+        assert f"FieldCode.{code.name}" in everything, code
+
+
+def test_the_proxy_of_the_containers_refuses_with_codes_of_the_page() -> None:
+    text = (ROOT / "deploy" / "proxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    codes = {yaml.safe_load(body)["code"] for body in re.findall(r"lf-string '(.+)'$", text, re.MULTILINE)}
+    assert codes
+    assert codes <= set(error_codes())
