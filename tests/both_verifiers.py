@@ -21,7 +21,7 @@ PATIENCE = 60.0  # seconds for one answer of a process on a busy machine
 ERRORS = {
     "InvalidTokenError": InvalidTokenError,
     "StaleError": StaleError,
-    "OtherIssuerError": InvalidTokenError,
+    "WrongIssuerError": InvalidTokenError,
     "TypeError": ValueError,
 }
 NODE_FILES = [*(ROOT / "service" / "client" / "node").glob("*.*"), ROOT / "tests" / "drive_verifier.mjs"]

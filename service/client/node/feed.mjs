@@ -1,17 +1,9 @@
 // What the feed of revocations has told so far: the sessions and keys that are over, and how fresh that is.
-import { InvalidTokenError, isObject, read } from "./tokens.mjs";
+import { InvalidTokenError, isObject, read, WrongIssuerError } from "./tokens.mjs";
 
 const KIND = "revocations+jwt";
 const MARGIN = 120; // seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
 const SWEEP = 60; // seconds between two looks for what may be forgotten
-
-/** A piece that our service has signed in the name of another issuer: one of the two is configured wrongly. */
-export class OtherIssuerError extends InvalidTokenError {
-  constructor(issuer) {
-    super("the feed is of another issuer");
-    this.issuer = issuer;
-  }
-}
 
 /** A revocation that was heard of is never taken back; it lapses when no token can be alive that it concerns. */
 export class Feed {
@@ -33,11 +25,12 @@ export class Feed {
    * Learn from a piece that was asked for with `cursor`; whether there is more to ask for right now.
    * Throws UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery, an
    * old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
+   * WrongIssuerError is one of them, for a piece that is signed as somebody else.
    */
   async take(piece, keys, now) {
     const alive = new Map([...keys].filter(([kid]) => !this.keys.has(kid)));
     const { kid, said } = await read(piece, KIND, alive);
-    if (typeof said.iss === "string" && said.iss !== this.issuer) throw new OtherIssuerError(said.iss);
+    if (said.iss !== this.issuer) throw new WrongIssuerError(this.issuer, said.iss);
     if (!this.#isToBeBelieved(said, now)) throw new InvalidTokenError("the feed cannot be believed");
     for (const [name, until] of Object.entries(said.keys)) this.keys.set(name, until);
     if (this.keys.has(kid)) throw new InvalidTokenError("a key that is killed may have said anything");
@@ -48,9 +41,8 @@ export class Feed {
     return said.more === true;
   }
 
-  #isToBeBelieved({ iss, since, sessions, keys, next, iat, exp }, now) {
+  #isToBeBelieved({ since, sessions, keys, next, iat, exp }, now) {
     return (
-      iss === this.issuer &&
       (since === "" || since === this.cursor) &&
       areTimes(sessions) &&
       areTimes(keys) &&

@@ -28,10 +28,10 @@ export interface Options {
 
 /** Not to be let in. Answer 401. */
 export class InvalidTokenError extends Error {}
+/** The service signs as another issuer than this verifier was told. */
+export class WrongIssuerError extends InvalidTokenError {}
 /** Nothing was heard of the service for too long. Answer 503. */
 export class StaleError extends Error {}
-/** The service has another issuer than the one that this verifier was told. */
-export class IssuerError extends Error {}
 
 export class Verifier {
   constructor(issuer: string, clientId: string, options?: Options);

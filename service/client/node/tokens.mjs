@@ -16,6 +16,18 @@ export class InvalidTokenError extends Error {
 /** Signed with a key that is not in the key set: a new one, or nobody's. */
 export class UnknownKeyError extends InvalidTokenError {}
 
+/** The service signs for another issuer than this verifier was told: a mistake in the settings of one of them. */
+export class WrongIssuerError extends InvalidTokenError {
+  name = "WrongIssuerError";
+
+  constructor(told, said) {
+    super(
+      `this verifier was told the issuer ${told}, but the service signs as ${String(said).slice(0, 200)}: use the service's ` +
+        "tokens.issuer to the letter, and baseUrl where the service is reached at another address",
+    );
+  }
+}
+
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The usable keys of a key set, by their ids; what cannot verify our tokens is passed over. Throws when none is left. */

@@ -1,7 +1,7 @@
 // The verifier: keys and revocations kept fresh in the background, tokens judged without any I/O.
 import { createHash } from "node:crypto";
-import { Feed, OtherIssuerError } from "./feed.mjs";
-import { AUDIENCE, claimsOf, InvalidTokenError, isCompact, keysOf, UnknownKeyError } from "./tokens.mjs";
+import { Feed } from "./feed.mjs";
+import { AUDIENCE, claimsOf, InvalidTokenError, isCompact, keysOf, UnknownKeyError, WrongIssuerError } from "./tokens.mjs";
 
 const JWKS = "/.well-known/jwks.json";
 const FEED = "/auth/revocations";
@@ -17,11 +17,6 @@ const REMEMBERED = 20_000; // verified tokens kept in mind; about 1 KB each
 /** Nothing was heard of the service for too long, so nobody can tell what was revoked. Answer 503, not 401. */
 export class StaleError extends Error {
   name = "StaleError";
-}
-
-/** The service has another issuer than the one that this verifier was told. */
-export class IssuerError extends Error {
-  name = "IssuerError";
 }
 
 const CLOCK = { now: () => Date.now() / 1000, monotonic: () => performance.now() / 1000 };
@@ -46,6 +41,7 @@ export class Verifier {
     this._feed = new Feed(issuer, leeway);
     this._freshAt = -Infinity;
     this._verified = new Map();
+    this._failure = "not asked"; // of the last request for news
     this._turn = Promise.resolve();
     this._timer = undefined;
     this._isRunning = false;
@@ -53,7 +49,7 @@ export class Verifier {
 
   /**
    * Starts even when the service cannot be reached yet; until then every token is refused with StaleError.
-   * Throws IssuerError when the service says that it is another issuer.
+   * Throws WrongIssuerError when the service signs as another issuer, which waiting does not mend.
    */
   async start() {
     this._isRunning = true;
@@ -133,7 +129,9 @@ export class Verifier {
   }
 
   #refuseWhenStale() {
-    if (this.staleness > this._maxStaleness) throw new StaleError("no news of revocations for too long");
+    if (this.staleness > this._maxStaleness) {
+      throw new StaleError(`no news of revocations for ${Math.round(this.staleness)} s: ${this._failure}`);
+    }
   }
 
   #oneAtATime(work) {
@@ -183,11 +181,10 @@ export class Verifier {
     try {
       await this.refresh();
     } catch (error) {
-      if (isFirst && error instanceof OtherIssuerError) {
-        throw new IssuerError(`this verifier was told the issuer ${this._expected.issuer}, and the service is ${error.issuer}`);
-      }
+      if (isFirst && error instanceof WrongIssuerError) throw error;
+      this._failure = inWords(error);
       this._feed.cursor = ""; // whatever happened over there, the whole list is right
-      this._warn(`no news of revocations for ${Math.round(this.staleness)} s: ${error.name}: ${error.message}`);
+      this._warn(`no news of revocations for ${Math.round(this.staleness)} s: ${this._failure}`);
       pause = Math.min(SOON, this._poll);
     }
     if (!this._isRunning) return;
@@ -195,3 +192,6 @@ export class Verifier {
     this._timer.unref(); // a verifier alone keeps no process alive
   }
 }
+
+/** The text of other errors may quote an address with a password. */
+const inWords = (error) => (error instanceof WrongIssuerError ? error.message : error.name);
