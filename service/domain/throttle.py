@@ -12,15 +12,14 @@ thousand times the logins that bcrypt lets through.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from ipaddress import ip_network
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 from uuid import UUID
 
+from service.domain.charges import Charge, Counters, Refusal, Reservation, Suspect, Verdict
 from service.domain.events import Event, Events, Name, Outcome
 from service.domain.models import Caller, Visitor
 from service.domain.turns import Turns
@@ -42,63 +41,6 @@ Policy = Literal[
     "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
 ]  # fmt: skip
 POLICIES: tuple[str, ...] = get_args(Policy)
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """Whose failures a login attempt may add to; account names are keyed digests."""
-
-    source: str
-    account: str
-    pair: str  # this account from this source
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """One count in one row: `row` names the limit, `who` whose it is."""
-
-    row: str
-    who: str
-    rate: Rate
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    retry_after: timedelta
-    left: int  # of the source's own row
-    more_in: timedelta  # until that is one more
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    suspect: Suspect
-    charges: tuple[int, ...]  # microseconds per row, to be given back as they were taken
-
-
-class Verdict(StrEnum):
-    FAILED = "failed"
-    SUCCEEDED = "succeeded"
-    UNJUDGED = "unjudged"
-
-
-class Counters(Protocol):
-    async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
-        """Charge every row, or none when one is full. The first row is the source's own."""
-
-    async def refund(self, decision: str, charge: Charge) -> None:
-        """Give one charge back; what has run off meanwhile is not given twice."""
-
-    async def knows(self, suspect: Suspect) -> bool:
-        """Whether the source has logged this account in before."""
-
-    async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | Refusal, bool]:
-        """Reserve in all rows, or in none when failures fill one.
-
-        The flag comes once per flood over the global limit.
-        """
-
-    async def settle(self, reservation: Reservation, verdict: Verdict, settings: ThrottleSettings) -> None:
-        """FAILED keeps the reservation as a failure; the others give it back."""
 
 
 class Attempt:

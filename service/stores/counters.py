@@ -6,7 +6,7 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from service.domain.throttle import Charge, Refusal, Reservation, Suspect, Verdict
+from service.domain.charges import Charge, Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
 from service.stores import keys
 from service.stores.scripts import Scripts

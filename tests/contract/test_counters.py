@@ -5,7 +5,7 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from service.domain.throttle import Charge, Verdict
+from service.domain.charges import Charge, Verdict
 from service.settings import Rate, Throttle
 from service.stores import keys
 from service.stores.counters import HELD, RedisCounters

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from service.domain.throttle import Refusal, Reservation, Suspect, Verdict
+from service.domain.charges import Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
 from service.stores import keys
 from service.stores.counters import RedisCounters

@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.api_keys import ApiKeys
 from service.domain.audit import Entry
+from service.domain.charges import Refusal, Suspect, Verdict
 from service.domain.events import Event, Name
 from service.domain.models import Ended, Session, Swap, User
 from service.domain.seals import Seals
-from service.domain.throttle import Refusal, Suspect, Verdict
 from service.settings import Database, Rate, Throttle, Tokens
 from service.settings import Redis as RedisSettings
 from service.stores import keys
