@@ -9,6 +9,7 @@ from service.api.context import Services
 from service.domain.accounts import Accounts
 from service.domain.api_keys import ApiKeys
 from service.domain.audit import Audit, AuditTrail
+from service.domain.background import Background
 from service.domain.checkup.finding import require
 from service.domain.checkup.postgres import judge_preconditions as judge_postgres
 from service.domain.checkup.redis import judge_preconditions as judge_redis
@@ -84,6 +85,7 @@ class House:
     key_life: KeyLife
     mass_ending: MassEnding
     resealer: Resealer
+    background: Background
 
     async def open(self) -> None:
         """Prepare the stores. Raises the stores' outages, or ConfigurationError when waiting will not help."""
@@ -216,5 +218,5 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
         user_endings=user_endings, denylist=denylist, redis_health=redis_health, passwords=passwords, tokens=tokens,
-        key_life=key_life, mass_ending=mass_ending, resealer=resealer,
+        key_life=key_life, mass_ending=mass_ending, resealer=resealer, background=Background(ambient),
     )  # fmt: skip

@@ -49,13 +49,8 @@ class Voice:
             self._log_request.flush()
 
 
-async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Callable[[], Settings] | None) -> None:
-    """At each SIGHUP, for as long as the service runs; without `read` the signal keeps its usual meaning.
-
-    What cannot be used is refused in one line, and all stays as it was.
-    """
-    if read is None:
-        return
+async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Callable[[], Settings]) -> None:
+    """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
     while True:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +14,7 @@ from service.ambient import Ambient
 from service.api.server import FrontDoor, listen
 from service.app import make_app
 from service.commands.reread import Voice, reread_when_told
+from service.domain.background import Task
 from service.domain.checkup.settings import OTHER_FILES
 from service.domain.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
@@ -50,11 +51,13 @@ async def serve(
     house = wire(settings, ambient, log_event=voice.event)
 
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
-        following = (
-            house.key_life.follow(), house.user_endings.follow(), house.audit.follow(), _tidy(house),
-            reread_when_told(house, runner, voice, reread),
-        )  # fmt: skip
-        chores = [asyncio.create_task(chore) for chore in following]
+        following: dict[Task, Callable[[], Awaitable[None]]] = {
+            "keys": house.key_life.follow, "endings": house.user_endings.follow, "audit": house.audit.follow,
+            "tidy": lambda: tidy_forever(house),
+        }  # fmt: skip
+        if reread:
+            following["reload"] = lambda: reread_when_told(house, runner, voice, reread)
+        chores = [asyncio.create_task(house.background.run_forever(task, run)) for task, run in following.items()]
         yield
         for chore in chores:
             chore.cancel()
@@ -160,16 +163,12 @@ def _metrics(house: House) -> "Listener":
     return Listener(house, house.settings.metrics)
 
 
-async def _tidy(house: House) -> None:
+async def tidy_forever(house: House) -> None:
     """Keep the tables of endings and of audit events no larger than what may still matter."""
-    not_now: tuple[type[Exception], ...] = (*house.services.outages, ConfigurationError)
     while True:
         await asyncio.sleep(TIDY_EVERY)
-        try:
-            await house.endings.forget()
-            await house.audit.tidy()
-        except not_now as error:
-            log.warning("tables not tidied", error=type(error).__name__)
+        await house.background.attempt("tidy-revocations", house.endings.forget)
+        await house.background.attempt("tidy-audit", house.audit.tidy)
 
 
 async def _look_at_redis(house: House) -> None:

@@ -64,6 +64,9 @@ BUILD = _gauge("build_info", "Always 1; the labels tell what runs.", "version", 
 READY = _gauge("ready", "Whether this instance can serve, as /readyz says.")
 LAG = _histogram("event_loop_lag_seconds", "How much later than asked the event loop woke up, ten times a second.")
 WORST_LAG = _gauge("event_loop_lag_worst_seconds", "The greatest lag since the last scrape.")
+TASKS_FAILED = _counter(
+    "background_failures", "Failures of what runs beside the requests; each is tried again.", "task"
+)
 LINES_DROPPED = _counter("log_lines_dropped", "Log lines lost because their reader stalled.")
 
 # --- the front door

@@ -26,6 +26,7 @@ class Listener:
     def __init__(self, house: House, settings: Metrics) -> None:
         self.meters = Meters(house)
         self.port = 0
+        self._background = house.background
         self._settings = Server(host=settings.host, port=settings.port, shutdown_timeout=PATIENCE)
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
@@ -48,7 +49,7 @@ class Listener:
         Raises ConfigurationError when the host cannot be listened on.
         """
         self.meters.door = watched
-        self._looking = asyncio.create_task(self.meters.lag.follow())
+        self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.follow))
         await self._runner.setup()
         try:
             self.port = await self._listen(self._settings)

@@ -56,6 +56,7 @@ class Meters(Collector):
         if self.door:
             yield from readings.of_the_door(self.door)
         yield from readings.of_losses(house.audit)
+        yield readings.of_background(house.background)
         yield from readings.of_passwords(house.passwords.queue)
         yield from readings.of_rotation(services.sessions.rotation)
         yield from readings.of_limits(services.sessions.throttle)

@@ -7,6 +7,7 @@ from prometheus_client.core import Metric
 
 from service.api.server import FrontDoor
 from service.domain.audit import Audit
+from service.domain.background import Background
 from service.domain.hash_queue import HashQueue
 from service.domain.key_states import State
 from service.domain.keys import KeyRing
@@ -34,6 +35,10 @@ def of_losses(audit: Audit) -> Iterator[Metric]:
     yield catalog.LINES_DROPPED.one(OUTPUT.dropped)
     yield catalog.AUDIT_DROPPED.one(audit.dropped)
     yield catalog.AUDIT_WAITING.one(audit.waiting)
+
+
+def of_background(background: Background) -> Metric:
+    return catalog.TASKS_FAILED.each({(task,): count for task, count in background.failures.items()})
 
 
 def of_passwords(queue: HashQueue) -> Iterator[Metric]:

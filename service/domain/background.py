@@ -1,0 +1,53 @@
+"""What runs beside the requests: a task that fails is logged and counted, and one that dies is started again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Literal, get_args
+
+import structlog
+
+from service.ambient import Ambient
+
+SHORTEST = 1.0  # seconds before a task that died is started again; doubled while it goes on dying
+LONGEST = 60.0
+Task = Literal["audit", "endings", "keys", "loop-lag", "reload", "tidy", "tidy-audit", "tidy-revocations"]
+TASKS: tuple[Task, ...] = get_args(Task)
+log = structlog.get_logger(__name__)
+
+
+class Background:
+    def __init__(self, ambient: Ambient) -> None:
+        self.failures: Counter[Task] = Counter(dict.fromkeys(TASKS, 0))
+        self._ambient = ambient
+
+    async def run_forever(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
+        """Run what is not meant to end, until this is cancelled."""
+        pause = SHORTEST
+        while True:
+            began = self._ambient.monotonic()
+            if await self.attempt(task, run):
+                self._note(task, "it ended")
+            if self._ambient.monotonic() - began > LONGEST:
+                pause = SHORTEST
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+
+    async def attempt(self, task: Task, run: Callable[[], Awaitable[None]]) -> bool:
+        """Whether it went well: whatever goes wrong with one task is kept from the others."""
+        try:
+            await run()
+        except asyncio.CancelledError as error:
+            current = asyncio.current_task()
+            if current is None or current.cancelling():
+                raise
+            self._note(task, type(error).__name__)  # of something that the task waited for
+            return False
+        except Exception as error:  # noqa: BLE001 - a defect in one task must not end the others
+            self._note(task, type(error).__name__)
+            return False
+        return True
+
+    def _note(self, task: Task, error: str) -> None:
+        self.failures[task] += 1
+        log.error("background task failed", task=task, error=error)

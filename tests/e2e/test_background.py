@@ -1,0 +1,104 @@
+"""What an instance does in the background, in the process that serves."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import pytest
+from aiohttp import ClientSession
+
+from service.commands import serve
+from service.domain import audit, background, key_life, user_endings
+from service.domain.endings import Endings
+from service.embedded import Stores
+from service.meters.loop_lag import LoopLag
+from service.settings import Settings
+from service.stores.audit import PostgresAuditTrail
+from tests.conftest import real_settings
+from tests.patience import until
+from tests.ports import free_port
+
+LOOPS = [(audit.Audit, "follow", "audit"), (key_life.KeyLife, "follow", "keys"), (user_endings.UserEndings, "follow", "endings"), (LoopLag, "follow", "loop-lag"),
+         (serve, "tidy_forever", "tidy"), (serve, "reread_when_told", "reload")]  # fmt: skip
+FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
+
+
+@pytest.fixture
+def settings(embedded: Stores, redis: object, database: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(serve, "_spare_the_collector", lambda: None)  # it is of this process
+    monkeypatch.setattr(background, "SHORTEST", 0.01)
+    return real_settings(embedded, server={"port": 0}, metrics={"port": free_port()})
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[None]:
+    ready = asyncio.Event()
+    running = asyncio.create_task(serve.serve(settings, lambda _: ready.set(), reread=lambda: settings))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({running, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        assert ready.is_set()
+        yield
+    finally:
+        waiting.cancel()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def failures(settings: Settings) -> dict[str, float]:
+    async with ClientSession() as http, http.get(f"http://127.0.0.1:{settings.metrics.port}/metrics") as answer:
+        return {task: float(count) for task, count in FAILURES.findall(await answer.text())}
+
+
+async def test_every_loop_that_dies_is_started_again_and_counted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = dict.fromkeys((task for *_, task in LOOPS), 0)
+
+    def dying(task: str) -> object:
+        async def run(*_: object) -> None:
+            started[task] += 1
+            if started[task] == 1:
+                raise ValueError
+            await asyncio.Event().wait()
+
+        return run
+
+    for owner, name, task in LOOPS:
+        monkeypatch.setattr(owner, name, dying(task))
+
+    async def all_again() -> bool:
+        return set(started.values()) == {2}
+
+    async with serving(settings):
+        await until(all_again, within=60)
+        counted = await failures(settings)
+    assert counted == {task: float(task in started) for task in background.TASKS}
+
+
+async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied = []
+
+    async def broken(_: Endings) -> None:
+        raise LookupError
+
+    async def forget(_: PostgresAuditTrail, before: datetime) -> None:
+        tidied.append(before)
+
+    monkeypatch.setattr(serve, "TIDY_EVERY", 0.01)
+    monkeypatch.setattr(Endings, "forget", broken)
+    monkeypatch.setattr(PostgresAuditTrail, "forget", forget)
+
+    async def went_on() -> bool:
+        return len(tidied) > 2
+
+    async with serving(settings):
+        await until(went_on, within=60)
+        counted = await failures(settings)
+    assert counted["tidy-revocations"] > 2
+    assert (counted["tidy-audit"], counted["tidy"]) == (0, 0)
