@@ -188,8 +188,8 @@ def faults(plan: Mapping[str, Any], most: int = ASKED_FOR) -> Iterator[str]:
         yield f"gives {plan['Actual Rows']:.0f} rows"
 
 
-@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("name", QUERIES)
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"], ids=["custom", "generic"])
+@pytest.mark.parametrize("name", QUERIES, ids=str)
 async def test_a_query_costs_what_it_is_asked_for(million: str, name: str, mode: str) -> None:
     """Postgres chooses between the plan for these very arguments and one for any, so both must do."""
     assert name in ARGUMENTS, f"say what {name} is asked with at the most, in ARGUMENTS"
