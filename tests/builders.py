@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,6 +74,15 @@ def session(ambient: Ambient, **fields: Any) -> Session:
         "ends_at": now + timedelta(days=30), "source": "192.0.2.7", "user_agent": "pytest",
     }  # fmt: skip
     return Session(**(made | fields))
+
+
+def remembering(entries: Mapping[str, timedelta]) -> Callable[[], Awaitable[Mapping[str, timedelta]]]:
+    """What Postgres remembers, as a restoring asks for it."""
+
+    async def remembered() -> Mapping[str, timedelta]:
+        return entries
+
+    return remembered
 
 
 def part(token: str, index: int) -> bytes:

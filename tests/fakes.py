@@ -1,6 +1,6 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -190,9 +190,12 @@ class FakeRevocations:
         return sorted(found, key=lambda one: one.session_id)[:limit]
 
     @asynccontextmanager
-    async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:
+    async def recall(self) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
+        yield self._denied
+
+    async def _denied(self) -> Mapping[str, timedelta]:
         now = self._ambient.now()
-        yield {one.session_id: one.denied_until - now for one in self.rows.values() if one.denied_until > now}
+        return {one.session_id: one.denied_until - now for one in self.rows.values() if one.denied_until > now}
 
 
 class FakeAuditTrail:

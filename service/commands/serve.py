@@ -53,7 +53,7 @@ async def serve(
     async def lifespan(_: web.Application) -> AsyncIterator[None]:
         following: dict[Task, Callable[[], Awaitable[None]]] = {
             "keys": house.key_life.follow, "endings": house.user_endings.follow, "audit": house.audit.follow,
-            "tidy": lambda: tidy_forever(house),
+            "denylist": house.endings.follow, "tidy": lambda: tidy_forever(house),
         }  # fmt: skip
         if reread:
             following["reload"] = lambda: reread_when_told(house, runner, voice, reread)

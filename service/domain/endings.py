@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from service.settings import Tokens as TokenSettings
 
 OVERTAKEN = timedelta(seconds=60)  # a refresh that was under way may sign its tokens this long after the ending
 PAGE = 500  # ended sessions read at once: two milliseconds of the event loop, and a fraction of a megabyte
+LOOK_EVERY = 5.0  # seconds
 log = structlog.get_logger(__name__)
 
 
@@ -104,6 +106,16 @@ class Endings:
             self._start_restoring()
             raise UnavailableError
 
+    async def follow(self) -> None:
+        """Look every few seconds whether the denylist holds everything, for as long as the service runs.
+
+        Also when nobody asks: what is known to be complete stays so for less than a minute without a look.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            with suppress(Exception):  # whoever needs the denylist meets the same outage, and is told
+                await self.must_be_known()
+
     async def deny_killed_keys(self) -> None:
         """Deny every token of the keys that Postgres remembers as killed. Raises the store's outage."""
         try:
@@ -113,6 +125,8 @@ class Endings:
 
     async def restore(self) -> None:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
+        if not await self._denylist.is_whole():
+            await self._denylist.settle()  # or what another instance acknowledges elsewhere would be missing here
         async with self._memory.recall() as remembered:
             another_was_quicker = await self._denylist.is_whole()
             if not another_was_quicker:

@@ -1,6 +1,6 @@
 """What the domain needs from the stores. The keepers stand in `service/stores`, the fakes in `tests/fakes.py`."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -127,8 +127,8 @@ class Revocations(Protocol):
     async def after(self, place: Place, limit: int) -> Passage:
         """The first `limit` revocations behind a place whose tokens are still denied."""
 
-    def recall(self) -> AbstractAsyncContextManager[Mapping[str, timedelta]]:
-        """For how long each session must still be denied. While one instance is inside, every other waits."""
+    def recall(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
+        """Tells for how long each session must still be denied. While one instance is inside, every other waits."""
 
 
 class Lives(Protocol):
@@ -163,8 +163,13 @@ class Denylist(Protocol):
     async def is_whole(self) -> bool:
         """Whether the store is known to hold every entry."""
 
-    async def restore(self, sessions: Mapping[str, timedelta], keys: Mapping[str, timedelta] = ...) -> None:
-        """Put entries back and declare that none is missing."""
+    async def settle(self) -> None:
+        """Return when no instance can believe another store than this one any more. Raises the store's outage."""
+
+    async def restore(
+        self, remembered: Callable[[], Awaitable[Mapping[str, timedelta]]], keys: Mapping[str, timedelta] = ...
+    ) -> None:
+        """Put entries back and declare that none is missing. Raises ForgottenError when that cannot be said."""
 
 
 class ForgottenError(Exception):

@@ -17,10 +17,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
-from service.stores.redis import LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
+from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
 from service.stores.trips import Connections, Trips
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
+PARTITION_SLOTS = tuple(key_slot(partition.encode()) for partition in PARTITIONS)
+GOSSIP = 0.25  # seconds in which the nodes of a cluster tell each other of a failover
 HOPS = 4  # redirections that one command follows
 PACE = 0.1  # seconds between two looks at the map
 ASTRAY = (RedisConnectionError, RedisTimeoutError, OSError, ClusterError, AskError)  # the map may be out of date
@@ -40,6 +42,14 @@ class Answer(NamedTuple):
 
     said: Any
     run_id: bytes = b""
+
+
+class Term(NamedTuple):
+    """Who serves a slot, by which of the cluster's decisions, and since when this instance knows."""
+
+    address: Address
+    epoch: int
+    since: float
 
 
 class Claim(NamedTuple):
@@ -65,6 +75,8 @@ class Cluster(Redis):
         self._slots: list[Node | None] = []
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = self._rest_until = float("-inf")  # when the last look began, and when another one may
+        self._answered_at = float("-inf")  # when the last look began that most primaries answered
+        self._terms: dict[int, Term] = {}  # of the slots of partitions
         self._trouble: Exception | None = None  # the latest that kept a node from showing its map
         self.trips = Trips()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
@@ -118,7 +130,19 @@ class Cluster(Redis):
                 answers[place] = await self._follow(answers[place].said, command)
         if any(isinstance(answer.said, ASTRAY) for answer in answers):
             self._look_again()
+        if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may be primaries no more
+            return [answer if answer.run_id == MOVING else Answer(answer.said) for answer in answers]
         return answers
+
+    async def settle(self) -> None:
+        await self._look()
+        if not self._terms:
+            raise RedisConnectionError("no node of the cluster answers") from self._trouble
+        latest = max(term.since for term in self._terms.values())
+        await asyncio.sleep(latest + LEASE + GOSSIP - asyncio.get_running_loop().time())
+
+    def terms(self) -> object:
+        return {slot: (term.address, term.epoch) for slot, term in self._terms.items()}
 
     async def _follow(self, redirection: AskError, command: Command) -> Answer:
         """A redirected command was not executed, so this is no second try."""
@@ -167,18 +191,35 @@ class Cluster(Redis):
         self._looked_at, self._rest_until = began, clock() + PACE
 
     async def _look(self) -> None:
-        """Ask every node for its map: the later claim to a slot, by the cluster's own count, is right."""
-        known = {*self._doors, *self._nodes}
+        """Ask every node for its map: the later claim to a slot, by the cluster's own count, is right.
+
+        A look counts when more than half of the primaries answer: then none of them was replaced without our hearing.
+        """
+        began = asyncio.get_running_loop().time()
+        known = sorted({*self._doors, *self._nodes})
         maps = await asyncio.gather(*(self._ask(self._node(address)) for address in known))
         claims = sorted({claim for one in maps for claim in one})
         if not claims:
             return
+        self._note_terms(claims)
+        primaries = {claim.address for claim in claims}
+        answering = {address for address, one in zip(known, maps, strict=True) if one}
+        if 2 * len(primaries & answering) > len(primaries):
+            self._answered_at = began
         slots: list[Node | None] = [None] * SLOTS
         for _, address, first, last in claims:
             slots[first : last + 1] = [self._node(address)] * (last + 1 - first)
         self._slots = slots
         for address in set(self._nodes) - {node.address for node in slots if node} - {*self._doors}:
             await self._nodes.pop(address).redis.aclose()
+
+    def _note_terms(self, claims: Sequence[Claim]) -> None:
+        now = asyncio.get_running_loop().time()
+        for claim in claims:
+            for slot in PARTITION_SLOTS:
+                known = self._terms.get(slot)
+                if claim.first <= slot <= claim.last and (known is None or claim.epoch > known.epoch):
+                    self._terms[slot] = Term(claim.address, claim.epoch, now)
 
     async def _ask(self, node: Node) -> list[Claim]:
         [answer] = await _deliver(node, [(("CLUSTER NODES",), {})])

@@ -1,6 +1,6 @@
 """The denylist in Redis: one key per revoked token or session, gone when the last token it concerns has expired."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
 from types import MappingProxyType
@@ -18,6 +18,8 @@ from service.tally import Tally
 
 VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline
+LIFE_OF_MARKER = 50_000  # ms; shorter than the minute that each denial lasts beyond its tokens
+KEEP_EVERY = 5.0  # seconds
 DENIED = 1  # Redis shares small numbers: the value takes no memory, where an empty text takes 24 bytes
 SIZES = tuple(2.0**power for power in range(10))  # to MOST of a batch
 Entries = Mapping[str, timedelta]
@@ -47,6 +49,7 @@ class RedisDenylist:
         self._questions: dict[str, Batch[Question, Verdict]] = {}
         self.batches = Tally(SIZES)  # questions that travelled together
         self.denied = 0  # questions whose answer was yes
+        self._kept_at = -KEEP_EVERY
 
     async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
         """A batch for each server, so that one that hangs holds up nobody else's answer."""
@@ -78,13 +81,36 @@ class RedisDenylist:
 
     async def is_whole(self) -> bool:
         lost, unknown = await self._doubtful()
-        return not lost and not unknown
+        if lost or unknown:
+            return False
+        await self._keep_markers()
+        return True
 
-    async def restore(self, sessions: Entries, keys: Entries = NONE) -> None:
+    async def _keep_markers(self) -> None:
+        """A marker lives for less than a minute, as long as an instance says again that all is well.
+
+        So it lapses no later than the entries do when the clock of Redis is put forward.
+        """
+        now = self._ambient.monotonic()
+        if now - self._kept_at < KEEP_EVERY:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for marker in self._markers.values():
+                pipe.pexpire(marker, LIFE_OF_MARKER)
+            await pipe.execute(raise_on_error=False)
+        self._kept_at = now
+
+    async def settle(self) -> None:
+        await self._servers.settle()
+
+    async def restore(self, remembered: Callable[[], Awaitable[Entries]], keys: Entries = NONE) -> None:
         """The markers name no run meanwhile, so that a store flushed half-way is found out at the end.
 
-        A server that does not say which run it is may hold every entry: its markers are left alone.
+        They are set before Postgres is asked: what is revoked later finds them, and is not acknowledged. All goes to
+        the servers that they were set on, or the restoring is given up. A server that does not say which run it is may
+        hold every entry: its markers are left alone.
         """
+        terms = self._servers.terms()
         pending = b"restoring " + self._ambient.new_id().encode()
         async with self._redis.pipeline(transaction=False) as pipe:
             lost, unknown = await self._doubtful()
@@ -92,19 +118,29 @@ class RedisDenylist:
                 pipe.set(room.epoch(partition), pending)
             said = await pipe.execute()
             runs = dict(zip(lost, self._servers.runs_of(pipe, len(said)), strict=True))
+        sessions = await remembered()
         entries = [(name, left) for name, left in sessions.items() if self._partition_of(name) in runs]
         for start in range(0, len(entries), AT_ONCE):
+            some = entries[start : start + AT_ONCE]
             async with self._redis.pipeline(transaction=False) as pipe:
-                self._deny_sessions(pipe, entries[start : start + AT_ONCE])
-                await pipe.execute()
+                self._deny_sessions(pipe, some)
+                await self._execute_on(pipe, [runs[self._partition_of(name)] for name, _ in some])
         async with self._redis.pipeline(transaction=False) as pipe:
             for partition in lost:
                 _deny(pipe, room.denied_key, keys, partition)
-            await pipe.execute()
+            await self._execute_on(pipe, [run for partition in lost for run in [runs[partition]] * len(keys)])
         for partition, run_id in runs.items():
-            if not run_id or not await self._redis.eval(VOUCH, 1, room.epoch(partition), pending, run_id):
+            if not run_id or self._servers.terms() != terms:
+                raise ForgottenError
+            if not await self._redis.eval(VOUCH, 1, room.epoch(partition), pending, run_id, LIFE_OF_MARKER):
                 raise ForgottenError
         if unknown:
+            raise ForgottenError
+
+    async def _execute_on(self, pipe: Pipeline, runs: Sequence[bytes]) -> None:
+        """Raises ForgottenError when another server than these answered a command."""
+        said = await pipe.execute()
+        if list(self._servers.runs_of(pipe, len(said))) != list(runs):
             raise ForgottenError
 
     async def _doubtful(self) -> tuple[Sequence[str], Sequence[str]]:

@@ -51,7 +51,7 @@ class RedisHealth:
 async def _ask(redis: Redis, server: Server) -> Said:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
     said = await redis.info()
-    server.hear(said["run_id"], said["role"])
+    server.hear(said)
     if said["role"] != "master":
         return Said("is a replica")
     word = "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"

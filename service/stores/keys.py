@@ -7,11 +7,11 @@
 | th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
 | th:denied:key:<kid>         | string | 30 days: who holds the key can date tokens    | a leaked key    |
-| th:epoch                    | string | for ever: without it nobody trusts the others | restoring       |
+| th:complete                 | string | 50 s, prolonged while an instance runs        | restoring       |
 
 In Redis Cluster the denylist is divided into partitions, each in a slot of its own with an epoch marker of its own:
-th:denied:session{00}:<session id> and th:epoch{00}, up to {ff}. A session's own entry, those of its tokens and a copy
-of those of all keys are in the partition that the session's id hashes to.
+th:denied:session{00}:<session id> and th:complete{00}, up to {ff}. A session's own entry, those of its tokens and a
+copy of those of all keys are in the partition that the session's id hashes to.
 
 What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.
 """
@@ -19,7 +19,7 @@ What a stranger typed never becomes part of a key: ids are checked for their sha
 from uuid import UUID
 
 PREFIX = "th:"
-EPOCH = f"{PREFIX}epoch"
+EPOCH = f"{PREFIX}complete"  # a server that holds every entry, by its identity
 
 
 def session(session_id: str) -> str:

@@ -24,8 +24,9 @@ from service.stores.trips import Connections, Trips
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
 FRESH = 1.0  # seconds that a connection is used before its server is asked again who it is
-LOOK_AGAIN = 0.5  # seconds until it is looked again who the primaries are, while requests go on
-OVERDUE = 1.5  # seconds after which no answer rests on the last look: the request waits for the next one
+LOOK_AGAIN = 0.3  # seconds until it is looked again who the primaries are, while requests go on
+OVERDUE = 0.8  # seconds after which no question is sent on the last look: it waits for the next one
+LEASE = 1.25  # seconds after a look began until no answer counts that rests on it
 
 Greeting = Callable[[AbstractConnection], Awaitable[None]]
 
@@ -41,7 +42,16 @@ class Servers(Protocol):
         """A name for the server that a key is thought to live on."""
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
-        """Who answered each of the `count` commands of a pipeline that came back: a run id, empty when unknown."""
+        """Who answered each of the `count` commands of a pipeline that came back just now.
+
+        The server's run and the history of its data; empty when unknown, or when it may be the primary no more.
+        """
+
+    async def settle(self) -> None:
+        """Return when no instance can believe in an earlier primary any more. Raises the outage."""
+
+    def terms(self) -> object:
+        """Another one after each failover that is known of."""
 
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
         """Each server with a client of its own."""
@@ -98,9 +108,10 @@ class Journey(Pipeline):
 
 @dataclass(slots=True)
 class Server:
-    """The server at the other end. Another run id means a restart or a failover: it may have forgotten something.
+    """The server at the other end, by its run and the history of its data (`master_replid`).
 
-    A replica has no id for us: its data are another server's, and may lack what was written to it as a primary.
+    Another run means a restart, another history a failover, also there and back: it may have forgotten something. A
+    replica has no identity for us: its data are another server's, and may lack what was written to it as a primary.
     """
 
     partitions: ClassVar[Sequence[str]] = ("",)
@@ -131,9 +142,15 @@ class Server:
         self.note(connection, await identify(connection))
         return True
 
-    def hear(self, run_id: str, role: str) -> None:
+    def hear(self, said: Mapping[str, Any]) -> None:
         """Take note of what INFO says."""
-        self.run_id = believed(run_id, role)
+        self.run_id = believed(said)
+
+    async def settle(self) -> None:
+        """There is one server alone: an earlier run of it answers nobody."""
+
+    def terms(self) -> object:
+        return ()
 
     def home_of(self, key: str) -> str:  # noqa: ARG002 - a cluster must know
         return ""
@@ -166,16 +183,15 @@ def connections_of(clients: Iterable[Redis]) -> Connections:
 
 
 async def identify(connection: AbstractConnection) -> bytes:
-    """The run id of the server at the other end of a new connection, empty for a replica."""
+    """Who is at the other end of a connection, empty for a replica."""
     await connection.send_command("INFO")
     info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
-    said = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    return believed(said["run_id"], said["role"])
+    return believed(dict(line.split(":", 1) for line in info.splitlines() if ":" in line))
 
 
-def believed(run_id: str, role: str) -> bytes:
-    """A replica has no id for us (see Server)."""
-    return run_id.encode() if role == "master" else b""
+def believed(said: Mapping[str, str]) -> bytes:
+    """Of what INFO says; empty for a replica (see Server)."""
+    return f"{said['run_id']}.{said['master_replid']}".encode() if said["role"] == "master" else b""
 
 
 def patience(settings: RedisSettings, server: Server) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The `revocations` table: sessions that are over, for as long as anything could bring them back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -62,7 +63,7 @@ OF_USER = f"""
     LIMIT $3
 """  # noqa: S608 - our own column names
 DENIED = """
-    SELECT session_id, denied_until, denied_until - now() AS denied_for
+    SELECT session_id, denied_until, denied_until - clock_timestamp() AS denied_for
     FROM revocations
     WHERE denied_until > now() AND (denied_until, session_id) > ($1, $2)
     ORDER BY denied_until, session_id
@@ -145,12 +146,12 @@ class PostgresRevocations:
         return Passage(entries[:limit], Place(int(first["settled"])), first["era"])
 
     @asynccontextmanager
-    async def recall(self) -> AsyncIterator[Mapping[str, timedelta]]:
+    async def recall(self) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
         """Waits without a connection: behind PgBouncer, all who wait could use up those that the first one needs."""
         for _ in range(int(PATIENCE / STEP)):
             async with self._postgres.connection() as connection, connection.transaction():
                 if await connection.fetchval(TRY_LOCK, LOCK):
-                    yield await _denied(connection)
+                    yield partial(_denied, connection)
                     return
             await asyncio.sleep(STEP)
         raise TimeoutError

@@ -4,30 +4,60 @@
 # ... because redis-py's Sentinel has no types.
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.settings import Redis as RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.redis import LOOK_AGAIN, OUTAGES, OVERDUE, Client, Server, patience, pooled
+from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, Client, Server, patience, pooled
 
 Address = tuple[str, int]
 CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
+@dataclass(slots=True)
 class Primary(Server):
-    """The server that the Sentinels name. A replica is refused: they name another one by now, or will soon."""
+    """The server that most Sentinels name. A replica is refused: they name another one by now, or will soon.
+
+    What it answers counts for as long as the look that named it is recent: it may have been replaced since. The number
+    of the failover (`config-epoch`) belongs to its identity, for a primary may be replaced and come back unchanged.
+    """
+
+    named: Address = ("", 0)
+    failover: int = -1
+    named_since: float = 0.0  # when this instance first heard of it
+    looked_at: float = float("-inf")  # when the last look that was answered began
+
+    def hear_of(self, named: Address, failover: int, began: float) -> None:
+        if (named, failover) != (self.named, self.failover):
+            self.named, self.failover, self.named_since = named, failover, asyncio.get_running_loop().time()
+        self.looked_at = began
+
+    def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
+        runs = Server.runs_of(self, pipe, count)
+        if asyncio.get_running_loop().time() - self.looked_at > LEASE:
+            return [b""] * count
+        return [run and b"%s@%d" % (run, self.failover) for run in runs]
+
+    async def settle(self) -> None:
+        await asyncio.sleep(self.named_since + LEASE - asyncio.get_running_loop().time())
+
+    def terms(self) -> object:
+        return self.named, self.failover
 
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
-        super().note(connection, run_id)
+        Server.note(self, connection, run_id)
 
 
 class Sentinels(Sentinel):
@@ -35,27 +65,32 @@ class Sentinels(Sentinel):
 
     def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any]) -> None:
         super().__init__([])
+        self.failover = -1  # the number of the one that made the primary, as the last look told
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
 
     async def discover_master(self, service_name: str) -> Address:
-        """The primary's address, by the Sentinel that knows of the latest failover.
+        """The primary's address, in the words of more than half of the Sentinels that the URL names.
 
-        redis-py believes the first that answers, which may be cut off from the others, and asks them one by one.
+        Two instances that ask different ones cannot hear of two primaries at a time. redis-py believes the first that
+        answers, which may be cut off from the others, and asks them one by one.
         """
         answers = await asyncio.gather(*(one.sentinel_masters() for one in self.sentinels), return_exceptions=True)
         states = [one[service_name] for one in answers if isinstance(one, Mapping) and service_name in one]
-        latest = max(states, key=lambda state: int(state["config-epoch"]), default=None)
-        if latest is None or not self.check_master_state(latest, service_name):
+        living = [one for one in states if self.check_master_state(one, service_name)]
+        named = Counter((one["ip"], one["port"], int(one["config-epoch"])) for one in living)
+        (host, port, failover), votes = next(iter(named.most_common(1)), (("", 0, -1), 0))
+        if votes * 2 <= len(self.sentinels):
             why = next((one for one in answers if isinstance(one, Exception)), None)
-            raise MasterNotFoundError("no Sentinel knows of a living primary") from why
-        return latest["ip"], latest["port"]
+            raise MasterNotFoundError("no primary is named by more than half of the Sentinels") from why
+        self.failover = failover
+        return host, port
 
 
 class WatchedPool(SentinelConnectionPool, CheckedPool):
     """Leaves a primary as soon as the Sentinels name another one, also one that is cut off and still answers."""
 
-    _looked_at = float("-inf")  # when the last look that is over began
+    _looked_at = float("-inf")  # when the last look that is over began, answered or not
     _looking: asyncio.Task[None] | None = None
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
@@ -81,10 +116,13 @@ class WatchedPool(SentinelConnectionPool, CheckedPool):
         if before not in (None, address):
             await self.update_active_connections_for_reconnect()
         self._looked_at = began
+        primary = self._peer
+        if isinstance(primary, Primary):
+            primary.hear_of(address, self.sentinel_manager.failover, began)
         return address
 
     async def _look(self) -> None:
-        """Without any Sentinel the primary that we have is as good as it gets."""
+        """Without most of the Sentinels the primary stays the one that we have, and its answers cease to count."""
         began = asyncio.get_running_loop().time()
         with suppress(*OUTAGES):
             await self.get_master_address()

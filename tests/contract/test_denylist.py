@@ -15,7 +15,7 @@ from service.domain.ports import ForgottenError
 from service.stores import keys
 from service.stores.denylist import RedisDenylist
 from service.stores.redis import Client, Journey, Server
-from tests.builders import FakeAmbient
+from tests.builders import FakeAmbient, remembering
 from tests.patience import until
 
 HOUR = timedelta(hours=1)
@@ -31,7 +31,7 @@ def server() -> Server:
 async def denylist(redis_client: Redis, server: Server, ambient: FakeAmbient) -> RedisDenylist:
     """Whole and empty."""
     denylist = RedisDenylist(redis_client, server, ambient)
-    await denylist.restore({})
+    await denylist.restore(remembering({}))
     return denylist
 
 
@@ -70,7 +70,7 @@ async def test_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, re
 
 async def test_restored_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
     await redis_client.delete(keys.EPOCH)
-    await denylist.restore({f"session {number}": HOUR for number in range(1500)})
+    await denylist.restore(remembering({f"session {number}": HOUR for number in range(1500)}))
     for number in (0, 999, 1000, 1499):
         assert await denylist.has("", f"session {number}")
         left = timedelta(milliseconds=await redis_client.pttl(keys.denied_session(f"session {number}")))
@@ -94,7 +94,7 @@ async def test_a_flushed_store_is_found_out_and_restoring_heals_it(
     await denylist.add({}, {"session": HOUR})
     await redis_client.flushall()
     assert await refuses_to_answer(denylist)
-    await denylist.restore({"session": HOUR})
+    await denylist.restore(remembering({"session": HOUR}))
     assert await denylist.is_whole()
     assert await denylist.has("other token", "session")
     assert not await denylist.has("other token", "other session")
@@ -105,7 +105,7 @@ async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
 ) -> None:
     server.run_id = b"the next run"
     assert await refuses_to_answer(denylist)
-    await denylist.restore({"session": HOUR})
+    await denylist.restore(remembering({"session": HOUR}))
     assert await denylist.is_whole()
     assert await denylist.has("token", "session")
 
@@ -114,7 +114,7 @@ async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_t
     """Behind Sentinel: a promoted replica still holds the marker that names the server before it."""
     server, before, after = Server(), Connection(), Connection()
     client = Client(BlockingConnectionPool(), server.trips)
-    server.note(after, b"the promoted one")
+    server.note(after, b"the promoted.one")
     server.note(before, b"the one before")
     said = {}
     for connection in (before, after):
@@ -123,8 +123,8 @@ async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_t
         pipe.carrier = connection
         said[connection] = server.runs_of(pipe, 1)
     assert said == {before: [b"the one before"], after: [b""]}
-    server.hear("the promoted one", "master")
-    assert server.runs_of(pipe, 1) == [b"the promoted one"]
+    server.hear({"run_id": "the promoted", "master_replid": "one", "role": "master"})
+    assert server.runs_of(pipe, 1) == [b"the promoted.one"]
 
 
 async def test_what_one_instance_restores_all_trust(
@@ -133,7 +133,7 @@ async def test_what_one_instance_restores_all_trust(
     other = RedisDenylist(redis_client, server, ambient)
     assert await other.is_whole()
     await redis_client.flushall()
-    await denylist.restore({"session": HOUR})
+    await denylist.restore(remembering({"session": HOUR}))
     assert await other.has("token", "session")
 
 
@@ -155,7 +155,7 @@ async def test_a_store_flushed_half_way_through_restoring_is_found_out(
 ) -> None:
     denylist = RedisDenylist(interrupted(redis_client, "FLUSHALL"), server, ambient)
     with pytest.raises(ForgottenError):
-        await denylist.restore({"session": HOUR})
+        await denylist.restore(remembering({"session": HOUR}))
     assert await refuses_to_answer(denylist)
 
 
@@ -164,7 +164,7 @@ async def test_two_restorings_at_once_never_vouch_for_each_other(
 ) -> None:
     denylist = RedisDenylist(interrupted(redis_client, "SET", keys.EPOCH, b"restoring other"), server, ambient)
     with pytest.raises(ForgottenError):
-        await denylist.restore({"session": HOUR})
+        await denylist.restore(remembering({"session": HOUR}))
     assert await refuses_to_answer(denylist)
 
 
@@ -178,7 +178,7 @@ async def test_nobody_trusts_a_store_while_it_is_restored(
 ) -> None:
     slow = RedisDenylist(interrupted(redis_client, "PING"), server, ambient)
     server.run_id = b"the next run"
-    restoring = asyncio.create_task(slow.restore({f"session {number}": HOUR for number in range(3000)}))
+    restoring = asyncio.create_task(slow.restore(remembering({f"session {number}": HOUR for number in range(3000)})))
     await until(lambda: is_restored(redis_client), within=5, step=0)
     answer = asyncio.gather(denylist.has("", "session 2999"), return_exceptions=True)
     await restoring
@@ -197,7 +197,7 @@ async def test_questions_of_one_loop_turn_cost_one_round_trip(
     redis: Redis, server: Server, ambient: FakeAmbient
 ) -> None:
     denylist = RedisDenylist(redis, server, ambient)
-    await denylist.restore({})
+    await denylist.restore(remembering({}))
     for questions, trips in ((1, 1), (300, 1), (MOST + 1, 2)):
         await redis.config_resetstat()
         await asyncio.gather(*(denylist.has(f"token {number}", "session") for number in range(questions)))
@@ -222,3 +222,47 @@ async def test_a_question_that_was_given_up_harms_no_other(denylist: RedisDenyli
     given_up.cancel()
     assert await kept
     assert given_up.cancelled()
+
+
+async def put_forward(redis: Redis, span: timedelta) -> None:
+    """What a clock of Redis that is put forward does to its keys."""
+    for key in await redis.keys():
+        left = await redis.pttl(key)
+        if left != -1:
+            await redis.pexpire(key, left - span // timedelta(milliseconds=1))
+
+
+async def test_a_clock_of_redis_that_is_put_forward_is_found_out_before_a_denial_lapses(
+    denylist: RedisDenylist, redis_client: Redis
+) -> None:
+    await denylist.add({}, {"over": HOUR})
+    await put_forward(redis_client, HOUR)
+    with pytest.raises(ForgottenError):
+        await denylist.has("token", "over")
+    assert not await denylist.is_whole()
+    await denylist.restore(remembering({"over": HOUR}))
+    assert await denylist.has("token", "over")
+
+
+async def test_a_look_at_the_denylist_prolongs_what_says_that_it_is_complete(
+    denylist: RedisDenylist, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    for _ in range(10):
+        await put_forward(redis_client, timedelta(seconds=30))
+        ambient.advance(seconds=30)
+        assert await denylist.is_whole()
+
+
+async def test_what_is_revoked_while_postgres_is_asked_is_not_acknowledged(
+    denylist: RedisDenylist, redis_client: Redis
+) -> None:
+    """The list that is read may not hold it, and would be taken for complete."""
+    await redis_client.flushall()
+
+    async def remembered() -> dict[str, timedelta]:
+        with pytest.raises(ForgottenError):
+            await denylist.add({}, {"late": HOUR})
+        return {}
+
+    await denylist.restore(remembered)
+    assert await denylist.is_whole()

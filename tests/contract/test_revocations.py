@@ -35,7 +35,7 @@ async def end(
 
 async def recalled(revocations: Revocations) -> Mapping[str, timedelta]:
     async with revocations.recall() as remembered:
-        return dict(remembered)
+        return await remembered()
 
 
 async def test_what_was_revoked_is_recalled_with_what_is_left_of_its_denial(memory: Memory) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import real_settings
 from tests.patience import until
 from tests.ports import free_port
 
-LOOPS = [(audit.Audit, "follow", "audit"), (key_life.KeyLife, "follow", "keys"), (user_endings.UserEndings, "follow", "endings"), (LoopLag, "follow", "loop-lag"),
+LOOPS = [(audit.Audit, "follow", "audit"), (key_life.KeyLife, "follow", "keys"), (user_endings.UserEndings, "follow", "endings"), (Endings, "follow", "denylist"), (LoopLag, "follow", "loop-lag"),
          (serve, "tidy_forever", "tidy"), (serve, "reread_when_told", "reload")]  # fmt: skip
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 

@@ -19,6 +19,7 @@ from service.stores import keys
 from service.stores.cluster import PARTITIONS
 from service.stores.denylist import RedisDenylist
 from service.stores.engines import connect
+from tests.builders import remembering
 from tests.conftest import Client, Instances
 from tests.e2e.outages import BY_REDIS
 from tests.e2e.stands import SLOTS, Clustered, clustered, part
@@ -124,13 +125,13 @@ async def test_a_leaked_key_is_denied_in_every_partition(stand: Clustered) -> No
     sessions = [f"session {number}" for number in range(1000)]
     hour = timedelta(hours=1)
     try:
-        await denylist.restore({})
+        await denylist.restore(remembering({}))
         await denylist.add({}, {}, {"leaked": hour})
         assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
         assert not any(await asyncio.gather(*(denylist.has("token", session, "good") for session in sessions)))
         await stand.primaries[1].ask("FLUSHALL")
         assert not await denylist.is_whole()
-        await denylist.restore(dict.fromkeys(sessions[::2], hour), {"leaked": hour, "another": hour})
+        await denylist.restore(remembering(dict.fromkeys(sessions[::2], hour)), {"leaked": hour, "another": hour})
         assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
         on_the_flushed = [
             name for name in sessions if servers.home_of(marker_of(name)) == str(stand.primaries[1].place)

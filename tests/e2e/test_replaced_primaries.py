@@ -17,6 +17,7 @@ from service.stores.denylist import RedisDenylist
 from service.stores.engines import connect
 from service.stores.redis import Server, Servers
 from service.stores.sentinel import WatchedPool
+from tests.builders import remembering
 from tests.e2e.stands import HOST, NAME, Member, clustered, id_of, running, watched
 from tests.patience import until
 
@@ -95,7 +96,7 @@ async def test_after_a_pause_a_server_that_was_demoted_meanwhile_is_found_out(pa
     async with connected(f"redis://{server.address}/0") as (redis, servers):
         denylist = RedisDenylist(redis, servers, Ambient())
         assert isinstance(servers, Server)
-        await denylist.restore({"over": HOUR})
+        await denylist.restore(remembering({"over": HOUR}))
         assert not await denylist.has("token", "live")
         await server.ask("REPLICAOF", HOST, other.port)
         let_time_pass(redis, servers)
@@ -111,7 +112,7 @@ async def test_a_connection_opened_to_a_replica_serves_when_it_has_become_the_pr
         denylist = RedisDenylist(redis, servers, Ambient())
         assert not await denylist.is_whole()
         await server.ask("REPLICAOF", "NO", "ONE")
-        await denylist.restore({"over": HOUR})
+        await denylist.restore(remembering({"over": HOUR}))
         for _ in range(3):
             assert await denylist.is_whole()
             assert await denylist.has("token", "over")
@@ -122,11 +123,11 @@ async def test_a_restoring_writes_nothing_to_a_server_that_it_does_not_know(pair
     """It may hold every entry: a marker taken from it makes all instances refuse."""
     server, _ = pair
     async with connected(f"redis://{server.address}/0") as (redis, servers):
-        await RedisDenylist(redis, servers, Ambient()).restore({"over": HOUR})
+        await RedisDenylist(redis, servers, Ambient()).restore(remembering({"over": HOUR}))
         marker = await server.ask("GET", keys.EPOCH)
         stranger = RedisDenylist(Redis(host=HOST, port=server.port), Server(), Ambient())
         with pytest.raises(ForgottenError):
-            await stranger.restore({"over": HOUR})
+            await stranger.restore(remembering({"over": HOUR}))
         await stranger._redis.aclose()
         assert await server.ask("GET", keys.EPOCH) == marker
         assert await RedisDenylist(redis, servers, Ambient()).is_whole()

@@ -34,6 +34,7 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from service.stores.users import PostgresUsers
+from tests.builders import remembering
 from tests.patience import until
 
 COUNT = 10_000
@@ -115,7 +116,7 @@ async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambie
         await live.rotate(Swap(session.id, digest, ambient.random_bytes(32), ambient.now(), timedelta(seconds=10)))
 
     async def vouched_for(_: int) -> None:
-        await denylist.restore({})
+        await denylist.restore(remembering({}))
 
     async def denied(_: int) -> None:
         await denylist.add({}, {ambient.new_id(): HOUR})
