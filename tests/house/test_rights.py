@@ -13,7 +13,7 @@ USES = {
     "DELETE": r"DELETE FROM (\w+)",
 }  # fmt: skip
 LOCKS = r"FROM (\w+)\b[^\"']*?FOR UPDATE"
-UPSERTS = r"INSERT INTO (\w+)\b[^\"]*?DO UPDATE"
+UPSERTS = r'INSERT INTO (\w+)\b[^"]*?DO UPDATE'  # within one statement, which may quote
 
 
 def in_the_code() -> set[tuple[str, str]]:
