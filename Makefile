@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOAD_VENV := .venv-load
 LOAD_STAMP := $(LOAD_VENV)/.installed
-FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py pgbouncer.py postgres_hosts.py)
+FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py redis_connections.py replaced_primaries.py pgbouncer.py postgres_hosts.py)
 
 # Extras stay in the names: an older pip takes `coverage[toml]` for unpinned where the lock says `coverage` alone.
 COMPILE := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11

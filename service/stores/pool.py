@@ -44,7 +44,9 @@ class CheckedPool(BlockingConnectionPool):
         self._closing: set[asyncio.Task[None]] = set()
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
-        if connection.is_connected and not await self._is_usable(connection):
+        if connection.is_connected:
+            if await self._is_usable(connection):
+                return
             await connection.disconnect(nowait=True)
         await super().ensure_connection(connection)
 

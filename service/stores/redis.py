@@ -200,7 +200,6 @@ def patience(settings: RedisSettings, server: Server) -> dict[str, Any]:
         **pooled(settings),
         "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), server.greet),
         "peer": server,
-        "confirm_timeout": settings.command_timeout.total_seconds() / 2,  # what is left is for connecting anew
     }
 
 
@@ -213,6 +212,7 @@ def pooled(settings: RedisSettings) -> dict[str, Any]:
     return {
         "max_connections": settings.max_connections,
         "timeout": settings.acquire_timeout.total_seconds(),
+        "confirm_timeout": settings.command_timeout.total_seconds() / 2,  # what is left is for connecting anew
         "socket_timeout": settings.command_timeout.total_seconds(),
         "socket_connect_timeout": settings.connect_timeout.total_seconds(),
         "retry": Retry(NoBackoff(), 0),

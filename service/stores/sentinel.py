@@ -15,6 +15,7 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from service.settings import Redis as RedisSettings
 from service.stores.pool import CheckedPool
@@ -58,6 +59,19 @@ class Primary(Server):
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
         Server.note(self, connection, run_id)
+
+
+class OneSentinel:
+    """A peer that is asked before each question whether it is there: questions may be far apart."""
+
+    def is_current(self, connection: AbstractConnection) -> bool:  # noqa: ARG002 - nothing is remembered
+        return False
+
+    async def confirm(self, connection: AbstractConnection) -> bool:
+        await connection.send_command("PING")
+        with suppress(ResponseError):  # a user that may not ask is an answer, too
+            await connection.read_response()
+        return True
 
 
 class Sentinels(Sentinel):
@@ -136,6 +150,7 @@ def watched(
     own = {ours: options.pop(theirs) for theirs, ours in CREDENTIALS.items() if theirs in options}
     secure = {key: value for key, value in options.items() if key.startswith("ssl_")}
     transport = options.pop("connection_class", Connection)
-    sentinels = Sentinels(hosts, {**pooled(settings), **secure, **own, "connection_class": transport})
+    asked = {**pooled(settings), "peer": OneSentinel(), **secure, **own, "connection_class": transport}
+    sentinels = Sentinels(hosts, asked)
     told = {**patience(settings, primary), **options, "ssl": transport is SSLConnection}
     return Client(WatchedPool(name, sentinels, **told), primary.trips)

@@ -29,34 +29,40 @@ PATIENT = {"command_timeout": "5s", "connect_timeout": "10s", "acquire_timeout":
 class Stand:
     url: str
     servers: Sequence[Member]
+    sentinels: Sequence[Member] = ()
+
+    async def ours(self) -> list[tuple[Member, int]]:
+        """Our connections by server and id; those of Sentinels and of the tests have no name."""
+        listed = [(server, await server.ask("CLIENT LIST", "TYPE", "normal")) for server in self.servers]
+        return [(server, int(one["id"])) for server, each in listed for one in each if one["name"] == NAMED]
 
     async def clients(self) -> int:
-        """Connections of ours, on all servers."""
-        listed = [await one.ask("CLIENT LIST", "TYPE", "normal") for one in self.servers]
-        return sum(one["name"] == NAMED for each in listed for one in each)
+        return len(await self.ours())
 
     async def kill_clients(self) -> None:
-        for one in self.servers:
-            await one.ask("CLIENT", "KILL", "TYPE", "normal")
+        for server, number in await self.ours():
+            await server.ask("CLIENT", "KILL", "ID", number)
+        for sentinel in self.sentinels:
+            await sentinel.ask("CLIENT", "KILL", "TYPE", "normal")
 
 
 @asynccontextmanager
 async def single(directory: Path) -> AsyncIterator[Stand]:
     server = Member(directory, {})
     async with running([server]):
-        yield Stand(f"redis://{server.address}/0", [server])
+        yield Stand(f"redis://{server.address}/0?client_name={NAMED}", [server])
 
 
 @asynccontextmanager
 async def behind_sentinels(directory: Path) -> AsyncIterator[Stand]:
     async with watched(directory) as stand:
-        yield Stand(stand.url, [stand.primary, *stand.sentinels])
+        yield Stand(f"{stand.url}?client_name={NAMED}", [stand.primary], stand.sentinels)
 
 
 @asynccontextmanager
 async def in_a_cluster(directory: Path) -> AsyncIterator[Stand]:
     async with clustered(directory) as stand:
-        yield Stand(stand.url, stand.primaries)
+        yield Stand(f"{stand.url}?client_name={NAMED}", stand.primaries)
 
 
 @pytest.fixture(params=[single, behind_sentinels, in_a_cluster])
@@ -67,7 +73,7 @@ async def stand(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @asynccontextmanager
 async def client_of(url: str, **more: str) -> AsyncIterator[Redis]:
-    redis, _ = connect(RedisSettings.model_validate({"url": f"{url}?client_name={NAMED}"} | PATIENT | more))
+    redis, _ = connect(RedisSettings.model_validate({"url": url} | PATIENT | more))
     try:
         yield redis
     finally:

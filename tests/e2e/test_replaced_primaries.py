@@ -1,7 +1,7 @@
 """A primary that was replaced and still answers: it is not believed, however long nothing was asked before."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from service.stores.sentinel import WatchedPool
 from tests.builders import remembering
 from tests.e2e.stands import HOST, NAME, Member, clustered, id_of, running, watched
 from tests.patience import until
+from tests.relay import Mode, Relay
 
 SETTLED = 20.0  # seconds for servers to agree
 HOUR = timedelta(hours=1)
@@ -28,8 +29,8 @@ LONG_AGO = float("-inf")
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[tuple[Redis, Servers]]:
-    redis, servers = connect(RedisSettings.model_validate({"url": url} | PATIENT))
+async def connected(url: str, **more: str) -> AsyncIterator[tuple[Redis, Servers]]:
+    redis, servers = connect(RedisSettings.model_validate({"url": url} | PATIENT | more))
     try:
         yield redis, servers
     finally:
@@ -47,9 +48,15 @@ def let_time_pass(redis: Redis, *servers: Server) -> None:
         server.greeted_at.clear()
 
 
-async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_sentinels_name_now(tmp_path: Path) -> None:
-    """Nothing is wrong with the connection to the old one."""
-    async with watched(tmp_path) as stand, connected(stand.url) as (redis, _):
+@pytest.mark.parametrize("mode", [Mode.PASS, Mode.RESET, Mode.FORGET])
+async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_sentinels_name_now(
+    tmp_path: Path, mode: Mode
+) -> None:
+    """Nothing is wrong with the connection to the old one; those to the Sentinels may have died meanwhile."""
+    async with watched(tmp_path) as stand, AsyncExitStack() as wires:
+        relays = [await wires.enter_async_context(Relay(one.port).listening()) for one in stand.sentinels]
+        url = f"redis+sentinel://{','.join(f'{HOST}:{one.port}' for one in relays)}/{NAME}"
+        redis, _ = await wires.enter_async_context(connected(url, command_timeout="2s"))
         await redis.set("word", "old", px=60_000)
         await stand.replica.ask("REPLICAOF", "NO", "ONE")
         await stand.replica.ask("SET", "word", "new")
@@ -57,6 +64,9 @@ async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_sen
             await one.ask("SENTINEL REMOVE", NAME)
             await one.ask("SENTINEL MONITOR", NAME, HOST, stand.replica.port, 2)
         await until(stand.has_moved, within=SETTLED)
+        for relay in relays:
+            relay.behave(mode)
+            relay.behave(Mode.PASS)
         let_time_pass(redis)
         assert await redis.get("word") == b"new"
         assert await stand.primary.ask("GET", "word") == b"old"
