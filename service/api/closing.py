@@ -13,11 +13,12 @@ UNREAD_SECONDS = 30.0  # for a client that takes nothing of its answers
 
 
 class ClosingConnection(web.RequestHandler):
-    __slots__ = ("_ending", "_lost", "_over", "_stalled")
+    __slots__ = ("_ending", "_lost", "_over", "_stalled", "peer_has_ended")
 
     def __init__(self, server: web.Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own
         super().__init__(server, **arguments)
         self._ending = False  # what is received in full is answered, and then the connection ends
+        self.peer_has_ended = False
         self._over = False  # nothing that still arrives is read
         self._lost: asyncio.Future[None] | None = None
         self._stalled: asyncio.TimerHandle | None = None

@@ -105,7 +105,7 @@ class Connection(ClosingConnection):
         """A peer that closed only its own half still gets the answer to what it sent in full."""
         if self._over or not self._body.is_eof() or (self._waiter is not None and not self._messages):
             return False
-        self._close = True
+        self._close = self.peer_has_ended = True
         return True
 
     def _begin(self, data: bytes) -> bytes:

@@ -53,6 +53,7 @@ class FrontDesk:
 SERVICES = web.AppKey("services", Services)
 FRONT_DESK = web.AppKey("front_desk", FrontDesk)
 REQUEST_ID = web.RequestKey("request_id", str)
+LOGGED_STATUS = web.RequestKey("logged_status", int)  # where it is not that of the answer
 QUERY_SCHEMA: web.RequestKey[type[Payload]] = web.RequestKey("query_schema")  # of the call
 
 REFUSAL = web.RequestKey("refusal", Refusal)
@@ -65,6 +66,12 @@ def note_source(request: web.Request) -> str:
     return source
 
 
+def has_hung_up(request: web.Request) -> bool:
+    """Whether nobody seems to wait for the answer: who has closed one half has nearly always closed both."""
+    transport = request.transport
+    return transport is None or transport.is_closing() or getattr(request.protocol, "peer_has_ended", False)
+
+
 def visitor_of(request: web.Request) -> Visitor:
     """Who is asking. A User-Agent is cut, and stripped of what is not printable ASCII."""
     transport = request.transport
@@ -73,4 +80,5 @@ def visitor_of(request: web.Request) -> Visitor:
         source=note_source(request),
         user_agent=agent,
         is_gone=lambda: transport is None or transport.is_closing(),
+        has_hung_up=lambda: has_hung_up(request),
     )

@@ -8,10 +8,17 @@ from multidict import istr
 
 from service.api import replies
 from service.api.answers import Answer, complete
-from service.api.context import FRONT_DESK, REFUSAL, REQUEST_ID, SERVICES, note_source
+from service.api.context import FRONT_DESK, LOGGED_STATUS, REFUSAL, REQUEST_ID, SERVICES, has_hung_up, note_source
 from service.api.guards import Handler
 from service.domain.sources import prefix_of
-from service.errors import AuthError, ConfigurationError, MethodNotAllowedError, NotFoundError, UnavailableError
+from service.errors import (
+    AuthError,
+    ConfigurationError,
+    MethodNotAllowedError,
+    NotFoundError,
+    OverloadedError,
+    UnavailableError,
+)
 from service.request_log import Line, Refusal, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -36,7 +43,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     status = CLIENT_GONE
     try:
         response = await handler(request)
-        status = response.status
+        status = request.get(LOGGED_STATUS, response.status)
         if not isinstance(response, Answer):
             complete(response.headers, request_id)
         return response
@@ -65,6 +72,8 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except AuthError as error:
         refused = error
+        if isinstance(error, OverloadedError) and has_hung_up(request):
+            request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in metrics would say that somebody was refused
     except web.HTTPMethodNotAllowed as error:
         refused = MethodNotAllowedError(list(error.allowed_methods))
     except web.HTTPNotFound:

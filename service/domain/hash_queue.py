@@ -69,7 +69,7 @@ class HashQueue:
         self.workers = workers
         self.running = 0
         self.refused = 0
-        self.abandoned = 0  # places whose visitors had gone when their turn came
+        self.abandoned = 0  # places whose visitors had gone when their turn came, or when they had to give way
         self.waits = Tally(WAITS)  # seconds from the reservation of a place to the start of its hash
         self.hashes = Tally()  # seconds of one hash; of several at once, their share
         self.hash_seconds = first_guess.total_seconds()
@@ -105,7 +105,7 @@ class HashQueue:
             loser = self._admit(visitor.source, account)
             if loser is not None:
                 self._places.remove(loser)
-                self._turn_away(loser, self._overloaded())
+                self._turn_away(loser, self._refusal_of(loser))
             place = Place(self, visitor, account, self._ambient.monotonic())
             self._places.add(place)
         return place
@@ -161,11 +161,15 @@ class HashQueue:
         too_many = max(1, self.waiting + self.running - self.capacity + 1)
         return OverloadedError(timedelta(seconds=too_many * self.hash_seconds / self.workers))
 
+    def _refusal_of(self, place: Place) -> OverloadedError:
+        has_gone = place.visitor.is_gone() or place.visitor.has_hung_up()
+        self.abandoned += has_gone
+        return OverloadedError(timedelta(0)) if has_gone else self._overloaded()
+
     def _turn_away(self, place: Place, refusal: AuthError) -> None:
         place.refusal = refusal
         if place.work is not None:
-            done = place.work[1]
-            _on_loop(done, _settle, done, refusal)
+            _on_loop(done := place.work[1], _settle, done, refusal)
 
     def _next_batch(self) -> list[Place]:
         """The idle workers divide what is ready; none takes more than the engine's lanes."""
@@ -174,11 +178,8 @@ class HashQueue:
         too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
         batch: list[Place] = []
         while len(batch) < share and (place := self._places.take()) is not None:
-            if place.visitor.is_gone():
-                self.abandoned += 1
-                self._turn_away(place, OverloadedError(timedelta(0)))
-            elif place.since < too_old:
-                self._turn_away(place, self._overloaded())
+            if place.visitor.is_gone() or place.since < too_old:
+                self._turn_away(place, self._refusal_of(place))
             else:
                 batch.append(place)
         return batch

@@ -33,6 +33,7 @@ class Visitor:
     source: str  # what limits count: an IPv4 address, or the /64 of an IPv6 address
     user_agent: str = ""
     is_gone: Callable[[], bool] = lambda: False  # true once nobody waits for the answer
+    has_hung_up: Callable[[], bool] = lambda: False  # true as soon as probably nobody does
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,9 @@ QUEUE_RUNNING = _gauge("hash_queue_running", "Passwords that are being hashed.")
 QUEUE_CAPACITY = _gauge("hash_queue_capacity", "How many places there are at the measured time per hash.")
 QUEUE_WORKERS = _gauge("hash_queue_workers", "Threads that hash.")
 QUEUE_REFUSED = _counter("hash_queue_refused", "Places refused, or taken back, because the queue was full or late.")
-QUEUE_ABANDONED = _counter("hash_queue_abandoned", "Places whose visitors had gone when their turn came.")
+QUEUE_ABANDONED = _counter(
+    "hash_queue_abandoned", "Places whose visitors had gone when their turn came, or when they had to give way."
+)
 QUEUE_WAITS = _histogram("hash_queue_wait_seconds", "From the reservation of a place to the start of its hash.")
 HASHES = _histogram("hash_duration_seconds", "The time of one password hash.")
 
