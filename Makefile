@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUN_STAMP := $(VENV)/.can-run
 LOAD_VENV := .venv-load
 LOAD_STAMP := $(LOAD_VENV)/.installed
 FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py redis_connections.py replaced_primaries.py pgbouncer.py postgres_hosts.py)
@@ -11,23 +12,41 @@ FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.p
 COMPILE := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11
 LOCK := $(COMPILE) pyproject.toml
 
+# One line a package while pip works; its complaints come as they are. A pipe ends with the status of its last command, so
+# the first one says when it failed. The shell reads line by line, which not every awk does.
+PIP_INSTALL = { $(BIN)/python -m pip install --disable-pip-version-check --require-hashes $(1) || echo FAILED; } | { \
+	while read -r word package rest; do case "$$word" in \
+		Collecting) echo "  $$package" ;; \
+		Installing) echo "  unpacking all of them" ;; \
+		FAILED) exit 1 ;; \
+	esac; done; }
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-faults lint types imports fmt check schema rules errors lock pin load bench capacity up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Install everything into .venv, from the lock file
+install: $(STAMP) ## Install everything into .venv, from the lock files
 
-$(STAMP): tests/requirements.lock pyproject.toml service/client/pyproject.toml
+# What running needs. `make run` stops here.
+$(RUN_STAMP): requirements.dev.lock deploy/build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./service/client
-	$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
+	@echo "Installing what running needs into $(VENV)"
+	@$(call PIP_INSTALL,-r requirements.dev.lock -r deploy/build.lock)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
 
-run: $(STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
+$(STAMP): $(RUN_STAMP) tests/requirements.lock service/client/pyproject.toml
+	@echo "Installing what tests and checks need besides"
+	@$(call PIP_INSTALL,-r tests/requirements.lock)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./service/client
+	@touch $@
+
+run: $(RUN_STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
 	@$(BIN)/tokenhouse dev
 
 test: $(STAMP) ## Run the tests; they start what they need
@@ -73,8 +92,9 @@ pin: ## Pin every base image by the digest that its tag has now; needs docker wi
 	@$(PYTHON) deploy/pin.py
 
 $(LOAD_STAMP): tests/load/requirements.lock
-	test -x $(LOAD_VENV)/bin/python || $(PYTHON) -m venv $(LOAD_VENV)
-	$(LOAD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/load/requirements.lock
+	@test -x $(LOAD_VENV)/bin/python || $(PYTHON) -m venv $(LOAD_VENV)
+	@echo "Installing what load tests need into $(LOAD_VENV)"
+	@$(subst $(BIN),$(LOAD_VENV)/bin,$(call PIP_INSTALL,-r tests/load/requirements.lock))
 	@touch $@
 
 load: $(LOAD_STAMP) ## Put load on a running service: HOST, SCENARIO, CLIENTS, DURATION; writes load-report.html

@@ -12,6 +12,7 @@ from typing import Any
 from locust import LoadTestShape, User, events  # type: ignore[import-not-found,unused-ignore] # see above
 from locust.env import Environment  # type: ignore[import-not-found,unused-ignore] # see above
 
+from tests.load.durations import seconds
 from tests.load.guests import NoGuestsError, invite
 from tests.load.people import OneAccount, Person, Spray, Steady, Storm
 from tests.load.verdict import Thresholds, faults
@@ -61,7 +62,7 @@ def _options(parser: Any) -> None:
     group.add_argument(
         "--clients", env_var="CLIENTS", type=int, default=0, help="simulated users; 0: the scenario's own"
     )
-    group.add_argument("--duration", env_var="DURATION", type=int, default=60, help="seconds of a scenario")
+    group.add_argument("--duration", env_var="DURATION", type=seconds, default=60, help="of a scenario: 20s, 5m, 1h")
     group.add_argument("--accounts", env_var="ACCOUNTS", type=int, default=10, help="accounts to sign up at the start")
     for name, value in Thresholds._field_defaults.items():
         group.add_argument(f"--{name.replace('_', '-')}", env_var=name.upper(), type=float, default=value)
