@@ -30,12 +30,12 @@ help: ## Show this list
 install: $(STAMP) ## Install everything into .venv, from the lock files
 
 # What running needs. `make run` stops here.
-$(RUN_STAMP): requirements.dev.lock deploy/build.lock pyproject.toml
+$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing what running needs into $(VENV)"
-	@$(call PIP_INSTALL,-r requirements.dev.lock -r deploy/build.lock)
+	@$(call PIP_INSTALL,-r deploy/dev.lock -r deploy/build.lock)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
@@ -84,7 +84,7 @@ lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
 	$(LOCK) --extra otel --upgrade -o requirements.lock
 	$(LOCK) --extra dev --extra docs --extra otel --extra test --extra lint -c requirements.lock -o tests/requirements.lock
-	$(LOCK) --extra dev --extra docs -c tests/requirements.lock -o requirements.dev.lock
+	$(LOCK) --extra dev --extra docs -c tests/requirements.lock -o deploy/dev.lock
 	$(COMPILE) --group build -c tests/requirements.lock -o deploy/build.lock
 	$(LOCK) --extra load -c tests/requirements.lock -o tests/load/requirements.lock
 

