@@ -4,7 +4,7 @@ redis-py's own cluster client cannot keep our rules (docs/decisions/0016); this 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import Redis as RedisSettings
+from service.stores.cluster_map import Address, Claim, Term, claims_of
 from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
 from service.stores.trips import Connections, Trips
 
@@ -26,7 +27,6 @@ GOSSIP = 0.25  # seconds in which the nodes of a cluster tell each other of a fa
 HOPS = 4  # redirections that one command follows
 PACE = 0.1  # seconds between two looks at the map
 ASTRAY = (RedisConnectionError, RedisTimeoutError, OSError, ClusterError, AskError)  # the map may be out of date
-Address = tuple[str, int]
 Command = tuple[Sequence[Any], Mapping[str, Any]]
 
 
@@ -42,23 +42,6 @@ class Answer(NamedTuple):
 
     said: Any
     run_id: bytes = b""
-
-
-class Term(NamedTuple):
-    """Who serves a slot, by which of the cluster's decisions, and since when this instance knows."""
-
-    address: Address
-    epoch: int
-    since: float
-
-
-class Claim(NamedTuple):
-    """Sorts by age."""
-
-    epoch: int
-    address: Address
-    first: int
-    last: int
 
 
 class Cluster(Redis):
@@ -226,7 +209,7 @@ class Cluster(Redis):
         if isinstance(answer.said, Exception):
             self._trouble = answer.said
             return []
-        return list(_claims(answer.said, node.address[0]))
+        return list(claims_of(answer.said, node.address[0]))
 
 
 class Turn(Pipeline):
@@ -264,11 +247,3 @@ def _slot(args: Sequence[Any]) -> int:
     """By the first key: the first argument, or a script's first."""
     key = args[3] if args[0] in ("EVAL", "EVALSHA") else args[1]
     return key_slot(key if isinstance(key, bytes) else str(key).encode())
-
-
-def _claims(said: Mapping[str, Any], asked: str) -> Iterator[Claim]:
-    """Read CLUSTER NODES. A node may not know its own host, and others may have lost a node's address."""
-    for address, node in said.items():
-        host, _, port = address.rpartition(":")
-        for first, *last in node["slots"] if int(port) else ():
-            yield Claim(int(node["epoch"]), (host or asked, int(port)), int(first), int(last[0] if last else first))

@@ -11,7 +11,14 @@ import pytest
 from tests.conftest import ROOT
 from tests.load.durations import seconds
 
-FILES = ("Makefile", "deploy/dev.lock", "deploy/build.lock", "tests/requirements.lock", "pyproject.toml")
+FILES = (
+    "Makefile",
+    "deploy/dev.lock",
+    "deploy/build.lock",
+    "tests/requirements.lock",
+    "pyproject.toml",
+    "service/client/pyproject.toml",
+)
 PIP = """#!/bin/sh
 case "$*" in
 *--require-hashes*)
@@ -38,7 +45,7 @@ NOT_FOR_RUNNING = {
 def copy(tmp_path: Path) -> Path:
     """A checkout whose `.venv` holds a Python that only pretends to install."""
     for file in FILES:
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
