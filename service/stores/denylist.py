@@ -110,6 +110,7 @@ class RedisDenylist:
         the servers that they were set on, or the restoring is given up. A server that does not say which run it is may
         hold every entry: its markers are left alone.
         """
+        await self._servers.settle()
         terms = self._servers.terms()
         pending = b"restoring " + self._ambient.new_id().encode()
         async with self._redis.pipeline(transaction=False) as pipe:
