@@ -201,3 +201,26 @@ async def test_scripts_that_redis_forgot_are_sent_again(counters: RedisCounters,
     await redis_client.script_flush()
     await login(counters, Verdict.FAILED, times=4)
     assert await refusal(counters)
+
+
+async def test_a_clock_that_is_put_back_keeps_nobody_out_for_longer_than_the_window(
+    counters: RedisCounters, redis_client: Redis
+) -> None:
+    await login(counters, Verdict.FAILED, times=5)
+    await let_pass(redis_client, timedelta(hours=-2))
+    assert (await refusal(counters)).retry_after <= 5 * MINUTE
+    await let_pass(redis_client, 5 * MINUTE)
+    await login(counters, Verdict.FAILED)
+
+
+async def test_a_row_of_any_limit_is_never_further_ahead_than_its_window(
+    counters: RedisCounters, redis_client: Redis
+) -> None:
+    charge = Charge("source", "192.0.2.7", Rate(quota=2, window=MINUTE))
+    key = keys.limit("refresh", charge.row, charge.who)
+    two_hours_on = await now_of(redis_client) + 2 * 3600 * 1_000_000
+    await redis_client.set(key, two_hours_on, px=timedelta(hours=2))
+    refused = await counters.take("refresh", [charge])
+    assert refused
+    assert refused.retry_after <= MINUTE / 2
+    assert (refused.left, refused.more_in <= MINUTE) == (0, True)

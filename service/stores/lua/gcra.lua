@@ -6,6 +6,9 @@ local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 
 local function step_of(quota, window) return math.ceil(window / quota) end
 
+-- Never further ahead than a full row: what was counted by another clock or an earlier window runs off within this one.
+local function within(tat, quota, window) return math.min(tat, now + step_of(quota, window) * quota) end
+
 -- How long until one more charge fits; 0 when it fits now.
 local function wait_for(tat, quota, window)
   local step = step_of(quota, window)

@@ -14,7 +14,12 @@ for i = 1, 4 do
   if strained and at < 11 then quota = math.max(1, math.floor(quota / 2)) end
   rows[i] = read(KEYS[i])
   charges[i] = step_of(quota, window)
-  local failures = rows[i].tat - rows[i].held
+  rows[i].held_until = math.min(rows[i].held_until, now + tonumber(ARGV[1]))
+  local failures = within(rows[i].tat - rows[i].held, quota, window)
+  if failures + rows[i].held < rows[i].tat then
+    rows[i].tat = failures + rows[i].held
+    write(KEYS[i], rows[i])
+  end
   local full_for = wait_for(failures, quota, window)
   if i == 1 then
     strained = full_for > 0

@@ -3,8 +3,11 @@
 -- Returns {how long to wait (0: charged), what is left of row 1, how long until more is}, in microseconds.
 local wait, tats = 0, {}
 for i, key in ipairs(KEYS) do
-  tats[i] = tonumber(redis.call('GET', key) or 0)
-  wait = math.max(wait, wait_for(tats[i], tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])))
+  local quota, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local tat = tonumber(redis.call('GET', key) or 0)
+  tats[i] = within(tat, quota, window)
+  if tats[i] < tat then redis.call('SET', key, digits(tats[i]), 'PX', math.ceil((tats[i] - now) / 1000)) end
+  wait = math.max(wait, wait_for(tats[i], quota, window))
 end
 if wait > 0 then
   local left, more = standing(tats[1], tonumber(ARGV[1]), tonumber(ARGV[2]))
