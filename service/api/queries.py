@@ -8,8 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from service.api.bodies import parameters
 from service.api.context import QUERY_SCHEMA
-from service.api.payloads import Payload, parse
-from service.errors import InvalidFieldsError, MalformedQueryError
+from service.api.payloads import Payload
+from service.errors import MalformedQueryError
 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -52,8 +52,8 @@ def read(request: web.Request, schema: type[P]) -> P:
         known = {field.alias for field in schema.model_fields.values()}
         if request.method not in READING and not given.keys() <= known:
             raise MalformedQueryError
-        return parse(schema, given)
-    except (InvalidFieldsError, ValueError):
+        return schema.model_validate(given, by_name=False, by_alias=True)
+    except ValueError:  # pydantic's refusal is one
         raise MalformedQueryError from None
 
 
