@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, ClientTimeout, TCPConnector, web
 
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 CHECK_EVERY = 0.1  # seconds
-PATIENCE = 20.0
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "date", "keep-alive"}
 
 
@@ -31,7 +30,7 @@ class Balancer:
             ClientSession(
                 auto_decompress=False, timeout=ClientTimeout(total=PATIENCE), connector=TCPConnector(limit=0)
             ) as self._kept,
-            ClientSession(timeout=ClientTimeout(total=1)) as self._checks,
+            ClientSession(timeout=ClientTimeout(total=PATIENCE)) as self._checks,
         ):
             checking = [asyncio.create_task(self._check(port)) for port in self._ports]
             runner = web.ServerRunner(web.Server(self._pass_on))
@@ -53,7 +52,7 @@ class Balancer:
         async def are_seen() -> bool:
             return self.ready == set(ports)
 
-        await until(are_seen, within=PATIENCE)
+        await until(are_seen)
 
     async def _check(self, port: int) -> None:
         while True:

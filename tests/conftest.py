@@ -32,6 +32,7 @@ from service.wiring import Ground, House, furnish, wire
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.fakes import FakeAuditTrail, FakeLives, FakePendingEndings, FakeRevocations, FakeSigningKeys, FakeUsers
+from tests.patience import unhurried
 
 LONG = 16
 
@@ -203,7 +204,8 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
 
 def real_settings(embedded: Stores, **sections: dict[str, Any]) -> Settings:
     urls = {"database": {"url": embedded.postgres.url}, "redis": {"url": embedded.redis.url}}
-    return builders.settings(**{name: urls.get(name, {}) | sections.get(name, {}) for name in urls | sections})
+    said = {name: urls.get(name, {}) | sections.get(name, {}) for name in urls | sections}
+    return builders.settings(**unhurried(said))
 
 
 Instances = Callable[..., Awaitable[list[Client]]]

@@ -13,6 +13,7 @@ from aiohttp import web
 from service.api.connection import Connection
 from service.api.server import FrontDoor, _Door, listen
 from service.settings import Server
+from tests.patience import PATIENCE
 
 MARK = "SECRETMARKER"
 CREDENTIAL = f"Authorization: Bearer {MARK}\r\n".encode()
@@ -47,7 +48,7 @@ class Client:
         await self.writer.drain()
 
     async def answer(self) -> Answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:-2])}
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
@@ -55,7 +56,7 @@ class Client:
 
     async def closed(self) -> bytes:
         """What still comes until the server closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             try:
                 return await self.reader.read()
             except ConnectionError:
@@ -130,7 +131,7 @@ async def opened(house: House) -> AsyncIterator[House]:
 
 async def until(reached: Callable[[], bool]) -> None:
     """Let the server take its turns on the loop."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not reached():  # noqa: ASYNC110 - what the server saw of a socket raises no event
             await asyncio.sleep(0)
 

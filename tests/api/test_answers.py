@@ -11,6 +11,7 @@ from service.api.context import REQUEST_ID
 from service.settings import Server
 from tests.api.front_door import GOOD, POST, House, opened, until
 from tests.conftest import OnFakes, bearer
+from tests.patience import PATIENCE
 
 ANSWERED_SHORTLY, ANSWERED_BY_THE_LIBRARY = "/healthz", "/.well-known/jwks.json"
 
@@ -19,7 +20,7 @@ async def say(fakes: OnFakes, *requests: str) -> bytes:
     """All that comes back until the server hangs up."""
     reader, writer = await asyncio.open_connection("127.0.0.1", fakes.client.port)
     writer.write("".join(f"{request}\r\nHost: x\r\n\r\n" for request in requests).encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         said = await reader.read()
     writer.close()
     return said

@@ -31,7 +31,7 @@ async def test_a_silent_connection_is_closed_silently() -> None:
 
 
 async def test_half_a_head_is_answered_with_408() -> None:
-    async with opened(House(Server(port=0, header_timeout=ms(50)))) as house:
+    async with opened(House(Server(port=0, header_timeout=ms(1000)))) as house:
         with capture_logs() as logged:
             answer = await house.ask(b"GET / HTTP/1.1\r\n" + CREDENTIAL)
         assert (answer.status, answer.problem()["code"]) == (408, "malformed_request")
@@ -40,7 +40,7 @@ async def test_half_a_head_is_answered_with_408() -> None:
 
 
 async def test_half_a_head_is_answered_with_408_also_after_a_whole_one() -> None:
-    async with opened(House(Server(port=0, header_timeout=ms(50)))) as house:
+    async with opened(House(Server(port=0, header_timeout=ms(1000)))) as house:
         client = await house.connect()
         await client.send(GOOD)
         assert (await client.answer()).status == 200

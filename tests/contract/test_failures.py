@@ -14,6 +14,7 @@ from service.embedded import Stores
 from service.stores.failures import Kind, of_connecting, of_query, of_redis, store_of
 from service.wiring import Ground, House, wire
 from tests.conftest import real_settings
+from tests.patience import brisk
 from tests.relay import Mode, Relay
 
 WAYS = ["reset before", "reset after", "silent before", "silent after", "refused"]
@@ -30,8 +31,11 @@ async def relays(embedded: Stores, redis: object, database: object) -> AsyncIter
 
 def house_on(embedded: Stores, postgres: int, redis: int) -> House:
     settings = real_settings(
-        embedded, database={"url": f"postgresql://tokenhouse@127.0.0.1:{postgres}/tokenhouse"},
-        redis={"url": f"redis://127.0.0.1:{redis}/0"},
+        embedded,
+        **brisk(
+            database={"url": f"postgresql://tokenhouse@127.0.0.1:{postgres}/tokenhouse"},
+            redis={"url": f"redis://127.0.0.1:{redis}/0"},
+        ),
     )  # fmt: skip
     return wire(settings, Ambient())
 

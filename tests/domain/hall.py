@@ -10,6 +10,7 @@ from service.ambient import Ambient
 from service.domain.hash_engine import Job, Match
 from service.domain.hash_queue import HashQueue, Place
 from service.domain.models import Visitor
+from tests.patience import PATIENCE
 
 SECOND = timedelta(seconds=1)
 ANN, BOB, EVE = Visitor("192.0.2.1"), Visitor("192.0.2.2"), Visitor("192.0.2.3")
@@ -47,7 +48,7 @@ class GatedEngine:
 
     async def begin(self) -> None:
         """Until a worker holds one more batch."""
-        assert await asyncio.to_thread(self._begun.acquire, timeout=5)
+        assert await asyncio.to_thread(self._begun.acquire, timeout=PATIENCE)
 
     def finish(self, batches: int = 1) -> None:
         self._gate.release(batches)

@@ -91,10 +91,10 @@ async def test_an_instance_goes_on_following_after_its_store_was_down(instances:
     first = ring.signing.kid
     instances.stored.is_down = True
     following = asyncio.create_task(life.follow(0, 0))
-    await until(lambda: has_read(instances, 3), within=5)
+    await until(lambda: has_read(instances, 3))
     instances.stored.is_down = False
     await other.rotate()
-    await until(lambda: signs_with_another(ring, first), within=5)
+    await until(lambda: signs_with_another(ring, first))
     following.cancel()
 
 

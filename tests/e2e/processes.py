@@ -13,8 +13,12 @@ from urllib.request import urlopen
 from service.embedded import Stores
 from tests.builders import SECRET
 from tests.conftest import ROOT
+from tests.patience import PATIENCE, STORES
 
-PATIENCE = 20.0  # seconds before a process that does not come up is a failure
+# As `unhurried`, in the environment.
+UNHURRIED = {
+    f"TOKENHOUSE_{section}__{name}".upper(): f"{PATIENCE:.0f}s" for section, names in STORES.items() for name in names
+}
 
 
 @contextmanager
@@ -39,7 +43,7 @@ def running(*arguments: str, within: Sequence[str] = (), **environment: str) -> 
 def answers(port: int, path: str) -> int:
     """The status, 0 while nobody listens."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:
@@ -67,4 +71,4 @@ def of(stores: Stores | None, port: int, **more: str) -> dict[str, str]:
     urls = (
         {"TOKENHOUSE_DATABASE__URL": stores.postgres.url, "TOKENHOUSE_REDIS__URL": stores.redis.url} if stores else {}
     )
-    return urls | {"TOKENHOUSE_SECRET_KEY": SECRET, "TOKENHOUSE_SERVER__PORT": str(port)} | more
+    return urls | UNHURRIED | {"TOKENHOUSE_SECRET_KEY": SECRET, "TOKENHOUSE_SERVER__PORT": str(port)} | more

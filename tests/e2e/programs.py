@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.conftest import ROOT
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 FETCHED = ROOT / ".tokenhouse" / "tools"
 PLACES = ("usr/sbin", "usr/bin")
@@ -23,7 +23,6 @@ STARTER = """#!/bin/sh
 here=$(dirname "$0")
 LD_LIBRARY_PATH=$(echo "$here"/usr/lib/*-linux-gnu) exec "$here"/usr/*bin/{name} "$@"
 """
-PATIENCE = 20.0  # seconds for a program to come up or to end
 DOWNLOAD = 180.0  # seconds; longer is a network that does not answer
 
 

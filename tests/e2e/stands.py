@@ -18,14 +18,13 @@ from tests.ports import free_port
 
 HOST = "127.0.0.1"
 NAME = "tokens"
-SETTLED = 20.0  # seconds for servers to find each other
 SLOTS = 16384
 BUS = 10_000
 GIVEN: set[int] = set()  # nobody listens on them until all members are started
 GIVEN_OUT = 32_768  # from here Linux gives ports to whoever asks for any
-WATCHING = {"down-after-milliseconds": "500", "failover-timeout": "2000"}
+WATCHING = {"down-after-milliseconds": "2000", "failover-timeout": "4000"}
 CLUSTERED = {
-    "cluster-enabled": "yes", "cluster-config-file": "nodes.conf", "cluster-node-timeout": "1000",
+    "cluster-enabled": "yes", "cluster-config-file": "nodes.conf", "cluster-node-timeout": "3000",
     "cluster-require-full-coverage": "no", "cluster-migration-barrier": "9",
 }  # fmt: skip
 
@@ -91,7 +90,7 @@ async def part(primary: Member, replica: Member) -> None:
     async def is_deaf() -> bool:
         return not await replica.is_in_step()
 
-    await until(is_deaf, within=SETTLED)
+    await until(is_deaf)
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ async def watched(directory: Path) -> AsyncIterator[Watched]:
         return seen == {(2, 1, "master")} and await replica.is_in_step()
 
     async with running([primary, replica, *stand.sentinels]):
-        await until(is_settled, within=SETTLED)
+        await until(is_settled)
         yield stand
 
 
@@ -190,13 +189,13 @@ async def clustered(directory: Path) -> AsyncIterator[Clustered]:
             views = [await one.ask("CLUSTER NODES") for one in members]
             return all(sum(len(node["slots"]) for node in view.values()) == 3 and len(view) == 4 for view in views)
 
-        await until(know_each_other, within=SETTLED)
+        await until(know_each_other)
         await heir.ask("CLUSTER REPLICATE", await id_of(primaries[0]))
 
         async def is_settled() -> bool:
             return all([await stand.is_served(one) for one in primaries]) and await heir.is_in_step()
 
-        await until(is_settled, within=SETTLED)
+        await until(is_settled)
         yield stand
 
 

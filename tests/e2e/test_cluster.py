@@ -21,13 +21,10 @@ from service.stores.denylist import RedisDenylist
 from service.stores.engines import connect
 from tests.builders import remembering
 from tests.conftest import Client, Instances
-from tests.e2e.outages import BY_REDIS
 from tests.e2e.stands import SLOTS, Clustered, clustered, part
 from tests.e2e.test_memory_loss import settles
-from tests.patience import until
+from tests.patience import brisk, until
 
-ELECTION = 10.0  # seconds for a replica to take over, or for a primary to be let in again
-RECOVERY = 3.0  # seconds after that until everything works
 TIGHT = {"exempt": [], "login_source": "100/1h", "login_account_source": "5/1h"}
 PATIENT = {"command_timeout": "5s", "connect_timeout": "5s"}  # a login that timed out may have been counted
 
@@ -69,18 +66,16 @@ class Story:
                 assert (await client.me(self.live[number])).status == 200
 
     async def unavailable(self, number: int) -> None:
-        """The sessions of one primary, in time."""
+        """The sessions of one primary."""
         for session in (self.over[number], self.live[number]):
             for client in (self.here, self.there):
-                async with asyncio.timeout(BY_REDIS):
-                    assert (await client.me(session)).status == 503
+                assert (await client.me(session)).status == 503
 
     async def is_healed(self, number: int) -> None:
-        async with asyncio.timeout(RECOVERY):
-            for client in (self.here, self.there):
-                await settles(401, client.me, self.over[number])
-                await settles(200, client.me, self.live[number])
-                await settles(200, client.get, "/readyz")
+        for client in (self.here, self.there):
+            await settles(401, client.me, self.over[number])
+            await settles(200, client.me, self.live[number])
+            await settles(200, client.get, "/readyz")
 
 
 @pytest.fixture
@@ -92,7 +87,7 @@ async def stand(tmp_path: Path) -> AsyncIterator[Clustered]:
 @pytest.fixture
 async def story(stand: Clustered, instances: Instances) -> Story:
     here, there = await instances(
-        2, redis={"url": stand.url}, tokens={"algorithm": "ES256", "max_sessions": 1000}, passwords={"bcrypt_rounds": 4}
+        2, **brisk(redis={"url": stand.url}, tokens={"algorithm": "ES256", "max_sessions": 1000})
     )
     person = await here.sign_up()
     homes: dict[int, list[dict[str, Any]]] = {0: [], 1: [], 2: []}
@@ -152,7 +147,7 @@ async def test_each_primary_must_not_evict(story: Story) -> None:
         answer = await story.here.get("/readyz")
         return answer.status == 503 and "noeviction" in await answer.text()
 
-    await until(is_told, within=RECOVERY)
+    await until(is_told)
 
 
 async def test_a_primary_restarted_empty_is_healed_and_the_others_go_on(story: Story) -> None:
@@ -161,7 +156,7 @@ async def test_a_primary_restarted_empty_is_healed_and_the_others_go_on(story: S
     await story.unavailable(1)
     await story.all_is_well(but=1)
     lost.start()
-    await asyncio.gather(story.all_is_well(but=1), until(lambda: story.stand.is_served(lost), within=ELECTION))
+    await asyncio.gather(story.all_is_well(but=1), until(lambda: story.stand.is_served(lost)))
     await story.is_healed(1)
     await story.all_is_well()
 
@@ -170,7 +165,7 @@ async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) ->
     heir, lost = story.stand.heir, story.stand.primaries[0]
     session = story.live[0]
     slot = key_slot(marker_of(id_of(session)).encode())
-    await until(heir.is_in_step, within=ELECTION)
+    await until(heir.is_in_step)
     await part(lost, heir)
     assert (await story.here.log_out(session)).status == 200
     assert await heir.ask("CLUSTER COUNTKEYSINSLOT", slot) < await lost.ask("CLUSTER COUNTKEYSINSLOT", slot)
@@ -178,7 +173,7 @@ async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) ->
     await story.unavailable(0)
     await story.all_is_well(but=0)
     assert (await story.here.get("/readyz")).status == 200  # the others are worth coming for
-    await until(lambda: story.stand.is_served(heir), within=ELECTION)
+    await until(lambda: story.stand.is_served(heir))
     for client in (story.here, story.there):
         await settles(401, client.me, session)
         await settles(401, client.me, story.over[0])
@@ -199,12 +194,12 @@ async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: St
     )  # fmt: skip
     both = replace(story, here=here, there=there)
     await both.all_is_well()
-    await until(heir.is_in_step, within=ELECTION)
+    await until(heir.is_in_step)
     async with connected(stand.url) as redis:
         markers = [await redis.get(marker) for marker in healthy]
         lost.kill()
         await both.unavailable(0)
-        await until(lambda: stand.is_served(heir), within=ELECTION)
+        await until(lambda: stand.is_served(heir))
         await both.is_healed(0)
         for _ in range(20):
             await both.all_is_well()
@@ -212,24 +207,19 @@ async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: St
 
 
 @pytest.mark.faults
-async def test_a_hung_primary_holds_nobody_else_up(story: Story) -> None:
+async def test_a_hung_primary_holds_nobody_else_up(story: Story, instances: Instances) -> None:
+    """Its calls are still waited for when all others have been answered."""
+    here, there = await instances(2, redis={"url": story.stand.url}, tokens={"algorithm": "ES256"})
+    waiting = replace(story, here=here, there=there)
+    await waiting.all_is_well()
     story.stand.primaries[1].pause()
     await story.unavailable(1)
-    over = asyncio.Event()
-
-    async def insist() -> set[int]:
-        heard = set()
-        while not over.is_set():
-            heard |= {(await client.me(story.live[1])).status for client in (story.here, story.there)}
-        return heard
-
-    insisting = asyncio.gather(*(insist() for _ in range(5)))
-    async with asyncio.timeout(BY_REDIS):  # each answer of the hung one takes a quarter of it
-        for _ in range(3):
-            await story.all_is_well(but=1)
-    over.set()
-    assert await insisting == [{503}] * 5
+    hung = [asyncio.create_task(client.me(story.live[1])) for client in (here, there) for _ in range(5)]
+    for _ in range(3):
+        await waiting.all_is_well(but=1)
+    assert not any(task.done() for task in hung)
     story.stand.primaries[1].resume()
+    assert {answer.status for answer in await asyncio.gather(*hung)} <= {200, 503}
     await story.is_healed(1)
 
 

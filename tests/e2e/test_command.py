@@ -7,7 +7,8 @@ from pathlib import Path
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
 from tests.builders import SECRET
-from tests.e2e.processes import PATIENCE, answers, of, running, stop, wait_for
+from tests.e2e.processes import answers, of, running, stop, wait_for
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 

@@ -9,7 +9,8 @@ import pytest
 from service.commands import dev
 from service.embedded import Stores
 from service.settings import Database, Passwords, Redis, load
-from tests.e2e.processes import PATIENCE, running, stop, wait_for
+from tests.e2e.processes import running, stop, wait_for
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 

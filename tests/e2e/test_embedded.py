@@ -17,6 +17,7 @@ import redis.asyncio as redis
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, redis_package, socket_directory, stores
 from service.errors import ConfigurationError
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
@@ -95,10 +96,10 @@ def test_killing_the_parent_leaves_no_server_behind_and_the_next_start_recovers(
         parent.send_signal(signal.SIGKILL)
     with stores(filled, fast=True) as running:  # at once, while the old servers are still shutting down
         assert asyncio.run(_recall(running.postgres, running.redis)) == ("kept", b"kept")
-    for _ in range(500):
-        if any(map(_runs, pids)):
-            time.sleep(0.01)
-    assert not any(map(_runs, pids))
+    deadline = time.monotonic() + PATIENCE
+    while any(map(_runs, pids)):
+        assert time.monotonic() < deadline, "a server was left behind"
+        time.sleep(0.01)  # between two looks at other processes
     for _, directory in children:
         Path(directory).rmdir()  # which works because they went in good order and took their sockets along
 

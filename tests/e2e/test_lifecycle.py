@@ -20,10 +20,11 @@ from service.embedded import Stores
 from tests.builders import SECRET
 from tests.certificates import make_certificate
 from tests.e2e.ground import Command
-from tests.e2e.processes import PATIENCE, answers, of, running, stop, wait_for
+from tests.e2e.processes import answers, of, running, stop, wait_for
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
-DRAIN = "3s"  # long enough to be seen
+DRAIN = "10s"  # long enough to be seen
 LONG = "600s"  # nobody waits for it
 FILES = 300
 BOUND = 60.0  # seconds for what comes at once on a machine at rest

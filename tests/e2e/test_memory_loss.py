@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from service.embedded import EmbeddedRedis, socket_directory
 from service.stores import keys
 from tests.conftest import Client, Instances
-from tests.patience import until
+from tests.patience import brisk, until
 
 ENDINGS = """
     INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
@@ -23,7 +23,6 @@ ENDINGS = """
         now() + interval '20 days'
     FROM generate_series(1, $1::int)
 """
-SOON = 3.0  # seconds after which everything works again
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ async def settles(status: int, ask: Callable[..., Awaitable[ClientResponse]], *t
         assert answer.status in (status, 503), await answer.text()
         return answer.status == status
 
-    await until(heard, within=SOON)
+    await until(heard)
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ def server(tmp_path: Path, *, with_aof: bool) -> Iterator[EmbeddedRedis]:
 @pytest.fixture
 async def story(server: EmbeddedRedis, instances: Instances) -> Story:
     """The snapshot beside the data is older than the logout: it knows both sessions as live ones."""
-    here, there = await instances(2, redis={"url": server.url}, tokens={"algorithm": "ES256"})
+    here, there = await instances(2, **brisk(redis={"url": server.url}, tokens={"algorithm": "ES256"}))
     person = await here.sign_up()
     over, live = await here.log_in(person), await there.log_in(person)
     story = Story(server, here, there, over, live)

@@ -14,8 +14,9 @@ from service.commands import dev
 from service.embedded import Stores
 from service.settings import Metrics, load
 from tests.conftest import ROOT
-from tests.e2e.processes import PATIENCE, of, running, stop, wait_for
+from tests.e2e.processes import of, running, stop, wait_for
 from tests.e2e.programs import find
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 

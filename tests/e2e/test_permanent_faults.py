@@ -18,7 +18,8 @@ from service.stores.migrations import migrate
 from tests.certificates import make_certificate
 from tests.conftest import Instances
 from tests.e2e.ground import Command, empty_database
-from tests.e2e.processes import PATIENCE, of, running
+from tests.e2e.processes import of, running
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -17,7 +17,7 @@ from service.embedded.identity import choose
 from tests.conftest import Client, Instances
 from tests.e2e import programs
 from tests.e2e.ground import Command
-from tests.e2e.outages import BY_POSTGRES, Scene, all_unavailable, recovers
+from tests.e2e.outages import Scene, all_unavailable, recovers
 from tests.e2e.test_memory_loss import settles
 from tests.ports import free_port
 
@@ -158,7 +158,7 @@ async def test_an_option_that_pgbouncer_does_not_pass_on_is_told(
 async def test_pgbouncer_may_end_and_come_back(story: Story) -> None:
     async with story.serving():
         scene = await logged_in(story)
-    await all_unavailable(scene, BY_POSTGRES, "login", "me", "refresh", "log out")
+    await all_unavailable(scene, "login", "me", "refresh", "log out")
     async with story.serving():
         await recovers(scene)
 
@@ -168,7 +168,7 @@ async def test_postgres_may_end_and_come_back_behind_pgbouncer(story: Story) -> 
     async with story.serving():
         scene = await logged_in(story)
         story.postgres.kill()
-        await all_unavailable(scene, BY_POSTGRES, "login", "me", "refresh", "log out")
+        await all_unavailable(scene, "login", "me", "refresh", "log out")
         story.postgres.start()
         await recovers(scene)
 

@@ -10,11 +10,9 @@ import pytest
 from service.embedded import EmbeddedPostgres, binaries, socket_directory
 from service.embedded.identity import Identity
 from tests.conftest import Instances
-from tests.e2e.outages import BY_POSTGRES, Scene, all_unavailable, recovers
-from tests.patience import until
+from tests.e2e.outages import Scene, all_unavailable, recovers
+from tests.patience import brisk, until
 from tests.ports import free_port
-
-IN_STEP = 10.0  # seconds for the standby to have all that the primary has
 
 
 class Standby(EmbeddedPostgres):
@@ -87,7 +85,7 @@ def pair(directory: Path, tmp_path: Path) -> Iterator[Pair]:
 
 @pytest.fixture
 async def scene(pair: Pair, instances: Instances) -> Scene:
-    (client,) = await instances(1, database={"url": pair.url}, tokens={"algorithm": "ES256"})
+    (client,) = await instances(1, **brisk(database={"url": pair.url}, tokens={"algorithm": "ES256"}))
     person = await client.sign_up()
     tokens, spare = await client.log_in(person), await client.log_in(person)
 
@@ -95,7 +93,7 @@ async def scene(pair: Pair, instances: Instances) -> Scene:
         there = await command(pair.primary, "SELECT pg_current_wal_insert_lsn()::text")
         return bool(await command(pair.standby, f"SELECT pg_last_wal_replay_lsn() >= '{there}'::pg_lsn"))
 
-    await until(is_in_step, within=IN_STEP)
+    await until(is_in_step)
     return Scene(pair.primary, None, client, person, tokens, spare)  # type: ignore[arg-type] # Redis does not fail here
 
 
@@ -122,7 +120,7 @@ async def test_the_service_finds_the_host_that_can_be_written_to(
 ) -> None:
     assert (await scene.client.get("/readyz")).status == 200
     await fail(pair.primary)
-    await all_unavailable(scene, BY_POSTGRES, "sign up", "log out")
+    await all_unavailable(scene, "sign up", "log out")
     await pair.promote()
     await recovers(scene)
     assert (await scene.client.me(scene.spare)).status == 401  # it was logged out meanwhile

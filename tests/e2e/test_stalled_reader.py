@@ -13,8 +13,8 @@ from aiohttp import ClientSession
 
 from service.embedded import Stores
 from tests.conftest import ROOT
-from tests.e2e.processes import PATIENCE, of
-from tests.patience import until
+from tests.e2e.processes import of
+from tests.patience import PATIENCE, until
 from tests.ports import free_port
 
 ROOM = 300_000  # bytes that the service may hold back; as much as a pipe holds comes on top

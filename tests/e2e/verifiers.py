@@ -10,13 +10,13 @@ import jwt
 
 from tests import nodejs
 from tests.conftest import ROOT
+from tests.patience import PATIENCE
 
 LIBRARIES = ("PyJWT", "jose", "aws-jwt-verify")
 ISSUER = "http://127.0.0.1:8080"
 AUDIENCE = "tokenhouse"
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 NODE_FILES = ROOT / "tests" / "e2e" / "node"
-PATIENCE = 10.0  # seconds for one answer
 
 
 class Verifier(ABC):

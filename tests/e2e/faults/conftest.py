@@ -12,6 +12,7 @@ from service.wiring import wire
 from tests.conftest import Client, Serve, real_settings
 from tests.e2e.faults.ground import Instance, Wires, set_the_scene
 from tests.e2e.outages import Scene
+from tests.patience import brisk
 from tests.relay import Relay
 
 DURABLE = {"synchronous_commit": "on"}  # for these tests kill it; a lost power supply they do not try
@@ -37,7 +38,7 @@ async def instance(own: Stores, serve: Serve) -> AsyncIterator[Instance]:
     async with AsyncExitStack() as closing:
 
         async def start(ambient: Ambient | None = None, **sections: dict[str, Any]) -> Client:
-            house = wire(real_settings(own, **sections), ambient or Ambient())
+            house = wire(real_settings(own, **brisk(**sections)), ambient or Ambient())
             closing.push_async_callback(house.close)
             await house.open()
             return await serve(house)

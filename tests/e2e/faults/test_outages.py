@@ -11,8 +11,6 @@ from service.embedded import EmbeddedPostgres, EmbeddedRedis
 from service.embedded.server import EmbeddedServer
 from tests.e2e.faults.ground import Instance
 from tests.e2e.outages import (
-    BY_POSTGRES,
-    BY_REDIS,
     CALLS,
     Scene,
     all_unavailable,
@@ -21,8 +19,6 @@ from tests.e2e.outages import (
     still_stands,
 )
 from tests.patience import until
-
-POLICY_NOTICE = 10.0  # seconds until `/readyz` tells that Redis may forget at will
 
 
 async def configure(scene: Scene, name: str, value: str) -> None:
@@ -33,12 +29,12 @@ async def configure(scene: Scene, name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("fail", "mend"), [(EmbeddedRedis.kill, EmbeddedRedis.start), (EmbeddedRedis.pause, EmbeddedRedis.resume)]
 )
-async def test_without_redis_every_call_is_503_within_a_second_and_recovers(
+async def test_without_redis_every_call_is_503_in_time_and_recovers(
     scene: Scene, fail: Callable[[EmbeddedRedis], None], mend: Callable[[EmbeddedRedis], None]
 ) -> None:
     fail(scene.redis)
-    await all_unavailable(scene, BY_REDIS, *CALLS)
-    await burst_unavailable(scene, BY_REDIS, "me", "refresh", "log out")
+    await all_unavailable(scene, *CALLS)
+    await burst_unavailable(scene, "me", "refresh", "log out")
     await still_stands(scene)
     mend(scene.redis)
     await recovers(scene)
@@ -63,8 +59,8 @@ async def test_without_postgres_every_call_is_503_in_time_and_recovers(
 ) -> None:
     assert (await scene.call("api key")).status == 200
     fail(scene.postgres)
-    await all_unavailable(scene, BY_POSTGRES, *CALLS, "api key")
-    await burst_unavailable(scene, BY_POSTGRES, "me", "refresh", "log out", "api key")
+    await all_unavailable(scene, *CALLS, "api key")
+    await burst_unavailable(scene, "me", "refresh", "log out", "api key")
     await still_stands(scene)
     mend(scene.postgres)
     await recovers(scene)
@@ -107,7 +103,7 @@ async def test_redis_restarted_empty_is_healed(scene: Scene) -> None:
 
 async def test_a_full_redis_refuses_what_it_cannot_keep_and_answers_the_rest(scene: Scene) -> None:
     await configure(scene, "maxmemory", "1")
-    await all_unavailable(scene, BY_REDIS, "login", "refresh", "log out")
+    await all_unavailable(scene, "login", "refresh", "log out")
     assert (await scene.hear("me")).status == 200
     assert (await scene.hear("api key")).status == 200
     for path in ("/healthz", "/.well-known/jwks.json"):
@@ -121,7 +117,7 @@ async def test_a_full_redis_refuses_what_must_be_counted(scene: Scene, instance:
     limited = await instance(throttle={"exempt": []})
     strict = replace(scene, client=limited)
     await configure(scene, "maxmemory", "1")
-    await all_unavailable(strict, BY_REDIS, "login", "sign up", "refresh", "log out")
+    await all_unavailable(strict, "login", "sign up", "refresh", "log out")
     await configure(scene, "maxmemory", "0")
     await recovers(strict)
 
@@ -134,9 +130,9 @@ async def test_a_redis_that_may_evict_is_not_ready_until_it_is_set_right(scene: 
         answer = await scene.client.get("/readyz")
         return answer.status == 503 and "noeviction" in await answer.text()
 
-    await until(tells, within=POLICY_NOTICE)
+    await until(tells)
     await configure(scene, "maxmemory-policy", "noeviction")
-    await until(scene.is_ready, within=POLICY_NOTICE)
+    await until(scene.is_ready)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +144,7 @@ async def test_without_both_stores_every_call_is_503_in_time_and_recovers(
 ) -> None:
     for server in (scene.redis, scene.postgres):
         fail(server)
-    await all_unavailable(scene, BY_POSTGRES, *CALLS, "api key")
+    await all_unavailable(scene, *CALLS, "api key")
     await still_stands(scene)
     for server in (scene.redis, scene.postgres):
         mend(server)

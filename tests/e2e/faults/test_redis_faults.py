@@ -13,22 +13,20 @@ from redis.exceptions import RedisError
 from service.embedded import EmbeddedRedis
 from tests.e2e.faults.ground import Instance, Wires
 from tests.e2e.outages import (
-    BY_REDIS,
     CALLS,
-    RECOVERY,
     Scene,
     all_unavailable,
     burst_unavailable,
     recovers,
     still_stands,
 )
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.relay import Mode
 
 ENDLESS = "while true do end"
-PAUSE_MS = 2000
+PAUSE_MS = 10_000  # longer than two rounds of calls take
 LOADED_KEYS = 30_000
-KEY_DELAY_US = 100  # so that reading them takes three seconds; every thousand keys the server looks up
+KEY_DELAY_US = 500  # so that reading them takes fifteen seconds; every thousand keys the server looks up
 
 
 @asynccontextmanager
@@ -40,8 +38,8 @@ async def operator(scene: Scene, **login: Any) -> AsyncIterator[Any]:
 
 
 async def all_fail_and_stand(scene: Scene) -> None:
-    await all_unavailable(scene, BY_REDIS, *CALLS)
-    await burst_unavailable(scene, BY_REDIS, "me", "refresh", "log out")
+    await all_unavailable(scene, *CALLS)
+    await burst_unavailable(scene, "me", "refresh", "log out")
     await still_stands(scene)
 
 
@@ -52,7 +50,7 @@ async def logged_out_for_good(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("mode", [Mode.BLACKHOLE, Mode.RESET, pytest.param(Mode.CUT, marks=pytest.mark.faults)])
-async def test_behind_a_broken_network_every_call_is_503_within_a_second_and_recovers(
+async def test_behind_a_network_that_is_cut_every_call_is_503_in_time_and_recovers(
     wired: Scene, wires: Wires, mode: Mode
 ) -> None:
     wires.redis.behave(mode)
@@ -63,7 +61,7 @@ async def test_behind_a_broken_network_every_call_is_503_within_a_second_and_rec
 
 
 async def test_a_redis_slower_than_our_patience_is_an_outage(wired: Scene, wires: Wires) -> None:
-    wires.redis.behave(Mode.DELAY, seconds=0.3)
+    wires.redis.behave(Mode.DELAY, seconds=1.5)
     await all_fail_and_stand(wired)
     wires.redis.behave(Mode.PASS)
     await recovers(wired)
@@ -79,15 +77,15 @@ async def test_a_slow_redis_within_our_patience_is_waited_for(wired: Scene, wire
 
 
 @pytest.mark.faults
-async def test_a_paused_redis_is_waited_for_no_longer_than_a_second(scene: Scene) -> None:
+async def test_a_paused_redis_is_an_outage(scene: Scene) -> None:
     async with operator(scene) as redis:
         await redis.client_pause(PAUSE_MS)
-    await all_unavailable(scene, BY_REDIS, *CALLS)
+    await all_unavailable(scene, *CALLS)
 
     async def is_over() -> bool:
         return (await scene.hear("me")).status == 200
 
-    await until(is_over, within=PAUSE_MS / 1000 + RECOVERY)
+    await until(is_over, within=PAUSE_MS / 1000 + PATIENCE)
     await recovers(scene)
 
 
@@ -100,12 +98,12 @@ async def test_what_a_slow_redis_did_after_all_was_done_once(wired: Scene, wires
     statuses = []
     for _ in range(3):
         wires.redis.behave(Mode.PASS)
-        await until(strict.is_ready, within=RECOVERY)  # with a connection that is open
+        await until(strict.is_ready)  # with a connection that is open
         wires.redis.behave(Mode.CUT)
         statuses.append((await strict.client.post("/auth/login", wrong)).status)
     assert statuses == [503] * 3
     wires.redis.behave(Mode.PASS)
-    await until(strict.is_ready, within=RECOVERY)
+    await until(strict.is_ready)
     assert [(await strict.client.post("/auth/login", wrong)).status for _ in range(2)] == [401] * 2
 
 
@@ -161,15 +159,15 @@ async def test_a_redis_that_still_reads_its_file_is_an_outage(scene: Scene) -> N
     scene.redis.stop()
     slow.start()
     try:
-        await until(lambda: is_reading(scene), within=RECOVERY)
-        await all_unavailable(scene, BY_REDIS, *CALLS)
+        await until(lambda: is_reading(scene))
+        await all_unavailable(scene, *CALLS)
         assert await is_reading(scene)
         await still_stands(scene)
 
         async def has_read_it() -> bool:
             return not await is_reading(scene)
 
-        await until(has_read_it, within=2 * LOADED_KEYS * KEY_DELAY_US / 1e6)
+        await until(has_read_it, within=PATIENCE)
         await recovers(scene)
         await logged_out_for_good(scene)
     finally:
