@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUN_STAMP := $(VENV)/.can-run
 LOAD_VENV := .venv-load
 LOAD_STAMP := $(LOAD_VENV)/.installed
-FAULTS := tests/e2e/faults $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py redis_connections.py replaced_primaries.py pgbouncer.py postgres_hosts.py)
+FAULTS := tests/e2e/faults tests/e2e/history tests/model $(addprefix tests/e2e/test_,memory_loss.py half_way.py sentinel.py cluster.py redis_connections.py replaced_primaries.py pgbouncer.py postgres_hosts.py)
 
 # Extras stay in the names: an older pip takes `coverage[toml]` for unpinned where the lock says `coverage` alone.
 COMPILE := $(BIN)/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11
@@ -22,10 +22,10 @@ PIP_INSTALL = { $(BIN)/python -m pip install --disable-pip-version-check --requi
 	esac; done; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults lint types imports fmt check schema rules errors lock pin load bench capacity up down clean
+.PHONY: help install run test test-faults test-histories lint types imports fmt check schema rules errors lock pin load bench capacity up down clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install everything into .venv, from the lock files
 
@@ -54,6 +54,9 @@ test: $(STAMP) ## Run the tests; they start what they need
 
 test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test` runs the quicker part of it
 	$(BIN)/python -m pytest -m "" --numprocesses 2 --dist loadfile $(FAULTS)
+
+test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES, SEED, GROUND, NEMESIS
+	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .

@@ -71,6 +71,19 @@ def find_in_wheel(name: str, pinned: str, *asks_version: str) -> Path:
     return program
 
 
+def find_library(package: str, name: str) -> Path:
+    """A shared library of that file name from a Debian package. Skips the test where there is none."""
+    kept = FETCHED / package
+    for attempt in (1, 2):
+        if found := sorted(kept.rglob(name)):
+            return found[0]
+        if attempt == 1 and (not shutil.which("apt-get") or not shutil.which("dpkg")):
+            pytest.skip(f"there is no apt-get to fetch {package} with")
+        if attempt == 1 and (trouble := _fetch(package)):
+            pytest.skip(f"{package} cannot be fetched: {trouble}")
+    pytest.skip(f"Debian's {package} has no {name}")
+
+
 def run(arguments: list[str], directory: Path) -> str:
     """What a command complains about, empty when all is well."""
     try:

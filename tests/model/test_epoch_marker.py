@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.model.epoch_marker import IN_A_CLUSTER, EARLIER, WITH_SENTINELS, Model, Protocol
+from tests.model.epoch_marker import EARLIER, IN_A_CLUSTER, WITH_SENTINELS, Model, Protocol
 from tests.model.explorer import explore
 from tests.model.states import State, alike
 
