@@ -1,25 +1,23 @@
 """What happens to the primaries of a cluster."""
 
+import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 from redis.crc import key_slot
-from redis.exceptions import RedisError
 
 from tests.e2e.history.grounds import Ground
 from tests.e2e.history.nemeses_sentinel import hear_again
-from tests.e2e.history.pace import TAKES_OVER, traffic
+from tests.e2e.history.pace import A_WHILE, becomes, traffic
 from tests.e2e.stands import SLOTS, Clustered, Member, part
-from tests.patience import until
 
 
 async def planned_failover(ground: Ground) -> None:
     stand = _stand(ground)
     primary, heir = await _roles(stand)
     with ground.history.fault("planned cluster failover", lags=True):
-        await _fail_over(stand, heir)
+        await _fail_over(heir)
         await traffic(ground)
-    await _follows(primary)
+    await becomes(primary.is_in_step)
 
 
 async def crash_failover(ground: Ground) -> None:
@@ -27,10 +25,10 @@ async def crash_failover(ground: Ground) -> None:
     primary, heir = await _roles(stand)
     with ground.history.fault("cluster primary killed", lags=True):
         primary.kill()
-        await until(lambda: _is_primary(heir), within=TAKES_OVER)
+        await becomes(heir.is_primary)
         await traffic(ground)
         primary.start()
-    await _follows(primary)
+    await becomes(primary.is_in_step)
 
 
 async def frozen_primary_replaced(ground: Ground) -> None:
@@ -38,10 +36,10 @@ async def frozen_primary_replaced(ground: Ground) -> None:
     primary, heir = await _roles(stand)
     with ground.history.fault("cluster primary frozen", lags=True):
         primary.pause()
-        await until(lambda: _is_primary(heir), within=TAKES_OVER)
+        await becomes(heir.is_primary)
         await traffic(ground)
         primary.resume()
-    await _follows(primary)
+    await becomes(primary.is_in_step)
 
 
 async def primary_emptied(ground: Ground) -> None:
@@ -50,7 +48,7 @@ async def primary_emptied(ground: Ground) -> None:
     with ground.history.fault("cluster primary restarted empty", _of(1)):
         stand.primaries[1].forget()
         stand.primaries[1].start()
-        await until(lambda: stand.is_served(stand.primaries[1]), within=TAKES_OVER)
+        await becomes(lambda: stand.is_served(stand.primaries[1]))
 
 
 async def there_and_back(ground: Ground) -> None:
@@ -64,13 +62,13 @@ async def there_and_back(ground: Ground) -> None:
             ground.fleet.pause(number)
         try:
             await heir.ask("CLUSTER FAILOVER", "TAKEOVER")
-            await _follows(primary)
-            await _fail_over(stand, primary)
+            await becomes(primary.is_in_step)
+            await _fail_over(primary)
         finally:
             for number in ground.fleet.numbers:
                 ground.fleet.resume(number)
             await hear_again(heir)
-    await _follows(heir)
+    await becomes(heir.is_in_step)
 
 
 def _stand(ground: Ground) -> Clustered:
@@ -88,28 +86,12 @@ async def _roles(stand: Clustered) -> tuple[Member, Member]:
     return pair if await pair[0].is_primary() else pair[::-1]
 
 
-async def _fail_over(stand: Clustered, heir: Member) -> None:
+async def _fail_over(heir: Member) -> None:
     async def has_taken_over() -> bool:
-        with suppress(RedisError, OSError):
-            if not await heir.is_primary():
-                await heir.ask("CLUSTER FAILOVER")
-        return await _is_primary(heir)
-
-    await until(has_taken_over, within=TAKES_OVER, step=0.5)
-
-
-async def _is_primary(member: Member) -> bool:
-    with suppress(RedisError, OSError):
-        return await member.is_primary()
-    return False
-
-
-async def _follows(member: Member) -> None:
-    """Until it is a replica that has all."""
-
-    async def is_in_step() -> bool:
-        with suppress(RedisError, OSError):
-            return await member.is_in_step()
+        if await heir.is_primary():
+            return True
+        await heir.ask("CLUSTER FAILOVER")  # which it may not be ready for yet
+        await asyncio.sleep(A_WHILE / 4)
         return False
 
-    await until(is_in_step, within=TAKES_OVER)
+    await becomes(has_taken_over)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from redis.exceptions import RedisError
 
 from tests.e2e.history.grounds import Ground
-from tests.e2e.history.pace import A_WHILE, TAKES_OVER, traffic
+from tests.e2e.history.pace import A_WHILE, TAKES_OVER, becomes, traffic
 from tests.e2e.history.record import everything
 from tests.e2e.stands import NAME, Member, Watched, part
 from tests.patience import until
@@ -65,9 +65,9 @@ async def there_and_back(ground: Ground) -> None:
             ground.fleet.pause(number)
         try:
             await _fail_over(stand)
-            await until(primary.is_in_step, within=TAKES_OVER)
+            await becomes(primary.is_in_step)
             await _fail_over(stand)
-            await until(primary.is_primary, within=TAKES_OVER)
+            await becomes(primary.is_primary)
         finally:
             for number in ground.fleet.numbers:
                 ground.fleet.resume(number)
@@ -115,19 +115,14 @@ async def _moves_to(stand: Watched, heir: Member) -> None:
     async def has_moved() -> bool:
         return await stand.named() == {heir.port}
 
-    await until(has_moved, within=TAKES_OVER)
+    await becomes(has_moved)
 
 
 async def _is_told(stand: Watched) -> None:
     """Until the old primary follows the new one."""
     _, other = await _roles(stand)
 
-    async def is_in_step() -> bool:
-        with suppress(RedisError, OSError):  # connections end as it is told
-            return await other.is_in_step()
-        return False
-
-    await until(is_in_step, within=TAKES_OVER)
+    await becomes(other.is_in_step)
 
 
 async def hear_again(replica: Member) -> None:
