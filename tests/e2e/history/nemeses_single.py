@@ -71,7 +71,7 @@ async def redis_clock_stepped_back(ground: Ground) -> None:
 async def _under_a_clock(ground: Ground) -> ClockedRedis:
     assert ground.clocked
     ground.clocked.put_under_a_clock()
-    with ground.history.fault("redis restarted under a clock"):
+    with ground.history.fault("redis restarted under a clock", _is_a_limit):  # which may have been stepped before
         ground.clocked.kill()
         ground.clocked.start()
     await ground.fleet.all_ready()

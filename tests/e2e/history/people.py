@@ -85,6 +85,7 @@ class Person:
         self._address = {"X-Forwarded-For": f"10.0.{number // 200}.{number % 200 + 1}"}
         self._passwords = [self._new_password()]  # that may hold, the likeliest first
         self.held: list[Session] = []
+        self.lost: list[Session] = []  # that the service knows no more; their tokens last for a while
 
     def _new_password(self) -> str:
         return f"Secure-{self._dice.getrandbits(48)}x!"
@@ -106,7 +107,7 @@ class Person:
     def _habits(self) -> dict[Any, int]:
         return {
             self._me: 4, self._verify: 4, self.refresh: 5, self._log_out: 6, self._log_out_among_refreshes: 1,
-            self._end_others: 1, self._change_password: 1, self._be_stolen_from: 1,
+            self._end_others: 2, self._change_password: 1, self._be_stolen_from: 1,
         }  # fmt: skip
 
     async def _ask(self, kind: str, method: str, path: str, **noted: Any) -> tuple[int, dict[str, Any]]:
@@ -154,6 +155,7 @@ class Person:
             await asyncio.sleep(AGAIN)
         if status != 200:
             self.held.remove(one)
+            self.lost.append(one)
             return
         one.tokens = one.tokens | said
         if one.tokens["refreshToken"] != shown:
@@ -167,6 +169,7 @@ class Person:
             self.held = [one for one in self.held if one not in ending]
         if status in TAKEN:
             self._town.over += [one.tokens | {"session": one.id} for one in ending]
+            self.lost = [one for one in self.lost if one not in ending]
         return status
 
     async def _log_out(self, one: Session) -> None:
@@ -189,16 +192,17 @@ class Person:
             if status == 200:
                 self._town.over.append(renewed | said | {"session": one.id})
 
+    def _others(self, one: Session) -> list[Session]:
+        return [other for other in self.held + self.lost if other is not one]
+
     async def _end_others(self, one: Session) -> None:
-        others = [other for other in self.held if other is not one]
-        await self._end("end others", "/auth/sessions", others, tokens=one.tokens, session=one.id)
+        await self._end("end others", "/auth/sessions", self._others(one), tokens=one.tokens, session=one.id)
 
     async def _change_password(self, one: Session) -> None:
-        new, others = self._new_password(), [other for other in self.held if other is not one]
-        old = self._passwords[0]
+        new, old = self._new_password(), self._passwords[0]
         body = {"currentPassword": old, "newPassword": new}
         status = await self._end(
-            "password", "/auth/password", others,
+            "password", "/auth/password", self._others(one),
             body=body, tokens=one.tokens, session=one.id, password=old, new_password=new,
         )  # fmt: skip
         if status in TAKEN:

@@ -7,6 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from asyncpg import PostgresError
+from redis.exceptions import RedisError
+
 from service.embedded import EmbeddedPostgres
 from tests.e2e.history.grounds import GROUNDS, Ground
 from tests.e2e.history.judge import Judge, Rules, Violation
@@ -48,7 +51,6 @@ class Report:
         kinds = Counter((one.kind, one.status) for one in self.history.operations)
         counts = Counter(one.invariant for one in self.violations)
         lines = [
-            f"{self.plan}",
             f"  {len(self.history.operations)} operations: "
             + ", ".join(f"{count} x {kind} {status}" for (kind, status), count in sorted(kinds.items())),
             *(f"  {fault.name}: unavailable for {seconds:.1f} s" for fault, seconds in self.history.outages()),
@@ -91,8 +93,8 @@ async def carry_out(plan: Plan, directory: Path, postgres: EmbeddedPostgres) -> 
                 await nemesis(plan.ground, name)(ground)
                 await ground.fleet.all_ready()
                 await traffic(ground)
-        except TimeoutError:
-            report.trouble = f"{name} is not over after so long; ready: {sorted(ground.fleet.ready)}"
+        except (RedisError, PostgresError, OSError) as error:  # TimeoutError too: what is waited for does not come
+            report.trouble = f"{name}: {error!r}; ready: {sorted(ground.fleet.ready)}"
         finally:
             stop.set()
             await asyncio.gather(*living)

@@ -27,10 +27,10 @@ def chosen_seed() -> int:
 
 
 async def judged(plan: Plan, directory: Path, postgres: EmbeddedPostgres) -> None:
+    print(plan)  # noqa: T201 - pytest shows the seed when anything fails
     report = await carry_out(plan, directory, postgres)
-    print(report)  # noqa: T201 - pytest shows it when the test fails, with the seed
-    assert not report.violations, f"{report}\nto repeat it: SEED={plan.seed}"
-    assert not report.trouble, f"{report}\nto repeat it: SEED={plan.seed}"
+    assert not report.violations, f"{plan}\n{report}"
+    assert not report.trouble, f"{plan}\n{report}"
 
 
 @pytest.mark.parametrize(
