@@ -38,10 +38,11 @@ class Judge:
         self._history = history
         self._rules = rules
         self._operations = sorted(history.operations, key=lambda one: one.began)
-        self._written: dict[str, list[float]] = defaultdict(list)  # when a session was opened, used, rotated
+        # From when on a session may have been opened, used, rotated: a fault may come before the answer.
+        self._written: dict[str, list[float]] = defaultdict(list)
         for one in self._operations:
             if one.kind in ("log in", "refresh") and one.status in TAKEN:
-                self._written[one.session].append(one.ended)
+                self._written[one.session].append(one.began)
         self._over: dict[str, float] = {}  # when the end of a session was acknowledged first
         self._ending: dict[str, float] = {}  # when it may have ended first
         for one in self._operations:
