@@ -1,6 +1,7 @@
 """Every object of the service, made once, here."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -175,11 +176,13 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
         settings=settings.tokens, events=events,
     )  # fmt: skip
-    redis_health = health.RedisHealth(rd, ground.servers)
+    redis_health = health.RedisHealth(rd, ground.servers, ambient)
+    may_differ = max(settings.tokens.leeway, timedelta(seconds=1))
+    postgres_health = health.PostgresHealth(pg, redis_health, ambient, may_differ) if pg else None
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
 
     async def postgres_word() -> str:
-        word = await health.of_postgres(pg) if pg else "ok"
+        word = await postgres_health.word() if postgres_health else "ok"
         if word == "ok":
             try:
                 await keys.require_known_secret()

@@ -152,7 +152,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             users, revocations = FakeUsers(pending), FakeRevocations(ambient, lives)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
-            server = Server(b"the only run")
+            server = Server(b"the only.run")
             ground = Ground(
                 users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lives, pending, redis, server
             )

@@ -1,36 +1,89 @@
 """Whether the stores can be counted on, in a word for `/readyz`; and how full Redis is."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import structlog
 from redis.asyncio import Redis
 
+from service.ambient import Ambient
 from service.stores import rights
 from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers
 
 STATE = f"""
-    SELECT current_setting('transaction_read_only') = 'on' AS read_only, EXISTS ({rights.LACKING}) AS lacks_rights
+    SELECT
+        current_setting('transaction_read_only') = 'on' AS read_only,
+        EXISTS ({rights.LACKING}) AS lacks_rights,
+        clock_timestamp() AS now
 """
+
+log = structlog.get_logger(__name__)
 
 
 class Said(NamedTuple):
     word: str
     fullness: float | None = None  # used memory to maxmemory; None without a limit, which no memory is a share of
+    ahead: timedelta | None = None  # its clock, of ours
 
 
-async def of_postgres(postgres: Postgres) -> str:
-    row = await postgres.fetchrow(STATE, *rights.needed())
-    if row is None or row["read_only"]:
-        await postgres.start_afresh()  # another host may be the writable one by now
-        return "read-only"
-    return "lacks rights on a table" if row["lacks_rights"] else "ok"
+class PostgresHealth:
+    """`allowed`: how far clocks may differ."""
+
+    def __init__(self, postgres: Postgres, redis: "RedisHealth", ambient: Ambient, allowed: timedelta) -> None:
+        self._postgres = postgres
+        self._redis = redis
+        self._ambient = ambient
+        self._allowed = allowed
+        self._told = ""
+
+    async def word(self) -> str:
+        """An instance whose clock differs from that of Postgres dates tokens wrongly, so it is not ready."""
+        before = self._ambient.now()
+        row = await self._postgres.fetchrow(STATE, *rights.needed())
+        if row is None or row["read_only"]:
+            await self._postgres.start_afresh()  # another host may be the writable one by now
+            return "read-only"
+        if row["lacks_rights"]:
+            return "lacks rights on a table"
+        wrong = wrong_clock(_ahead(row["now"], before, self._ambient.now()), self._redis.ahead, self._allowed)
+        if wrong != self._told:
+            self._told = wrong
+            if wrong:
+                log.error("clocks differ", which=wrong)
+            else:
+                log.warning("clocks agree again")
+        return wrong or "ok"
+
+
+def wrong_clock(postgres: timedelta, redis: timedelta | None, allowed: timedelta) -> str:
+    """Which clock is to be set, of three; empty when ours and that of Postgres agree.
+
+    Both are given as how far they are ahead of ours. That of Redis alone does no harm, and decides who is right.
+    """
+    if abs(postgres) <= allowed:
+        return ""
+    if redis is not None and abs(redis) <= allowed:
+        return f"the clock of Postgres is {_apart(postgres)}"
+    return f"the clock of this instance is {_apart(-postgres)}"
+
+
+def _apart(span: timedelta) -> str:
+    return f"{abs(span.total_seconds()):.0f} s {'ahead' if span > timedelta(0) else 'behind'}"
+
+
+def _ahead(there: datetime, before: datetime, after: datetime) -> timedelta:
+    """Of what was our time when the other one was read: between the question and the answer."""
+    return there - (before + (after - before) / 2)
 
 
 class RedisHealth:
-    def __init__(self, redis: Redis, servers: Servers) -> None:
+    def __init__(self, redis: Redis, servers: Servers, ambient: Ambient) -> None:
         self._redis = redis
         self._servers = servers
+        self._ambient = ambient
+        self.ahead: timedelta | None = None  # the clock of a primary, of ours; None as long as none has answered
         self.fullness: float | None = None  # of the fullest primary, as last seen; None where no limit is known
 
     async def word(self) -> str:
@@ -39,20 +92,24 @@ class RedisHealth:
         One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
         """
         self.fullness = None  # a figure from before an outage would be taken for today's
-        asked = [_ask(one, server) for one, server in await self._servers.primaries(self._redis)]
+        asked = [_ask(one, server, self._ambient) for one, server in await self._servers.primaries(self._redis)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         said = [answer for answer in answers if isinstance(answer, Said)]
         if not said:
             return "no answer"
         self.fullness = max((one.fullness for one in said if one.fullness is not None), default=None)
+        self.ahead = next((one.ahead for one in said if one.ahead is not None), None)
         return next((one.word for one in said if one.word != "ok"), "ok")
 
 
-async def _ask(redis: Redis, server: Server) -> Said:
+async def _ask(redis: Redis, server: Server, ambient: Ambient) -> Said:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
+    before = ambient.now()
     said = await redis.info()
+    there = datetime.fromtimestamp(said["server_time_usec"] / 1_000_000, UTC)
+    ahead = _ahead(there, before, ambient.now())
     server.hear(said)
     if said["role"] != "master":
         return Said("is a replica")
     word = "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"
-    return Said(word, said["used_memory"] / said["maxmemory"] if said["maxmemory"] else None)
+    return Said(word, said["used_memory"] / said["maxmemory"] if said["maxmemory"] else None, ahead)

@@ -192,7 +192,10 @@ async def test_stores_are_up_or_down_as_readyz_says(watched: Watched) -> None:
 async def test_the_memory_of_redis_is_told_as_a_share_of_its_limit_and_not_at_all_without_one(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"run_id": "the only run", "role": "master", "maxmemory_policy": "noeviction", "used_memory": 300}
+    said = {
+        "run_id": "the only", "master_replid": "run", "role": "master", "maxmemory_policy": "noeviction",
+        "used_memory": 300, "server_time_usec": 0,
+    }  # fmt: skip
     ratio = "tokenhouse_redis_memory_ratio", frozenset[tuple[str, str]]()
     for limit, told in ((400, 0.75), (0, None)):
 

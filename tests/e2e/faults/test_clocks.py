@@ -1,15 +1,18 @@
 """Instances whose clocks do not agree."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.embedded import Stores
-from tests.conftest import Client
+from tests.conftest import Client, bearer
 from tests.e2e.faults.ground import Instance
+from tests.patience import until
 
 LEEWAY = 5.0  # seconds; the default of `tokens.leeway`
 DAY = 86_400.0
@@ -52,6 +55,42 @@ async def test_clocks_that_differ_by_less_than_the_leeway_are_no_matter(
         assert (await other.refresh(tokens)).status == 200
         assert (await other.log_out(tokens)).status == 200
         assert (await one.me(tokens)).status == (await one.refresh(tokens)).status == 401
+
+
+@pytest.mark.parametrize(("seconds", "how"), [(60.0, "60 s ahead"), (-7200.0, "7200 s behind")])
+async def test_an_instance_with_a_wrong_clock_is_not_ready_and_says_which_clock(
+    here: Client, instance: Instance, seconds: float, how: str
+) -> None:
+    there = await instance(Skewed(seconds))
+    assert (await here.get("/readyz")).status == 200
+
+    async def said() -> str:
+        answer = await there.get("/readyz")
+        return await answer.text() if answer.status == 503 else ""
+
+    await until(lambda: _is(said, f"the clock of this instance is {how}"), within=30)
+
+
+async def _is(said: Callable[[], Awaitable[str]], word: str) -> bool:
+    return word in await said()
+
+
+async def test_an_ending_by_an_instance_that_is_behind_outlives_the_memory_of_redis(
+    own: Stores, here: Client, instance: Instance
+) -> None:
+    behind = await instance(Skewed(-7200.0))
+    person = await here.sign_up()
+    tokens = await behind.log_in(person)
+    assert (await behind.log_out(tokens)).status == 200
+    async with Redis.from_url(own.redis.url) as redis:
+        await redis.flushall()
+
+    async def is_dead() -> bool:
+        answer = await behind.get("/auth/verify", **bearer(tokens))
+        assert answer.status in (401, 503)
+        return answer.status == 401
+
+    await until(is_dead, within=30)
 
 
 @pytest.mark.faults
