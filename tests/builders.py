@@ -40,7 +40,7 @@ def events(*sinks: Sink) -> Events:
 def settings(**sections: dict[str, Any]) -> Settings:
     """Cheap hashes, no limits on the test's own machine unless asked for."""
     values: dict[str, Any] = {
-        "passwords": {"bcrypt_rounds": 4, "max_wait": "60s"},
+        "passwords": {"bcrypt_rounds": 4, "max_wait": "20s"},
         "throttle": {"exempt": ["127.0.0.0/8"]},
         "server": {"port": 0},
     }

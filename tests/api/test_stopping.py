@@ -3,11 +3,13 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from service.settings import Server
 from tests.api.front_door import GOOD, HEAD, Client, House, opened, until
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def knock(house: House, count: int, request: bytes) -> list[socket.socket]:
 async def said_to(caller: socket.socket) -> bytes:
     """All until the end; a reset raises."""
     with caller:
-        caller.settimeout(5)
+        caller.settimeout(PATIENCE)
         chunks = iter(lambda: caller.recv(65_536), b"")
         return await asyncio.to_thread(b"".join, chunks)
 
@@ -64,11 +66,12 @@ async def test_stopping_answers_requests_that_wait_behind_another(house: House) 
     assert (said.count(b"at last"), said.count(b"hello"), said.count(b"Connection: close")) == (1, 3, 1)
 
 
-async def test_stopping_is_not_held_up_by_who_says_nothing_or_half_of_it(house: House) -> None:
-    for said in (b"", GOOD[:20]):
-        for caller in knock(house, 10, said):
-            house.clients.append(Client(*await asyncio.open_connection(sock=caller)))
-    async with asyncio.timeout(10):
-        await house.runner.cleanup()
-    for client in house.clients:
-        assert await client.closed() == b""
+async def test_stopping_is_not_held_up_by_who_says_nothing_or_half_of_it() -> None:
+    async with opened(House(Server(port=0, shutdown_timeout=10 * timedelta(seconds=PATIENCE)))) as house:
+        for said in (b"", GOOD[:20]):
+            for caller in knock(house, 10, said):
+                house.clients.append(Client(*await asyncio.open_connection(sock=caller)))
+        async with asyncio.timeout(PATIENCE):
+            await house.runner.cleanup()
+        for client in house.clients:
+            assert await client.closed() == b""

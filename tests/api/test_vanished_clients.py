@@ -55,9 +55,9 @@ async def vanish(writer: asyncio.StreamWriter, queue: HashQueue) -> None:
     async def is_noticed() -> bool:
         return all(place.visitor.has_hung_up() for place in queue._places.all())
 
-    await until(is_ready, within=20)
+    await until(is_ready)
     writer.close()
-    await until(is_noticed, within=20)
+    await until(is_noticed)
 
 
 async def logins(watched: Watched, count: int) -> dict[str, float]:
@@ -66,7 +66,7 @@ async def logins(watched: Watched, count: int) -> dict[str, float]:
     async def all_are_counted() -> bool:
         return sum((await watched.grown({}, REQUESTS)).values()) == count
 
-    await until(all_are_counted, within=20)
+    await until(all_are_counted)
     return await watched.grown({}, REQUESTS)
 
 
@@ -97,10 +97,10 @@ async def test_a_client_that_resets_its_connection_is_not_hashed_for(watched: Wa
     async def is_noticed() -> bool:
         return all(place.visitor.is_gone() for place in queue._places.all())
 
-    await until(is_ready, within=20)
+    await until(is_ready)
     leaves.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     leaves.transport.abort()
-    await until(is_noticed, within=20)
+    await until(is_noticed)
     engine.finish()
     assert await logins(watched, 2) == {"POST /auth/login 401": 1, "POST /auth/login 499": 1}
     assert len(engine.batches) == 1

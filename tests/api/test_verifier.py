@@ -117,13 +117,13 @@ async def test_a_verifier_polls_by_itself_and_goes_on_after_a_poll_that_failed(
             patched.setattr(fakes.revocations, "after", failing)
             fakes.ambient.advance(seconds=2)
             assert (await fakes.client.log_out(tokens)).status == 200
-            await until(lambda: _when(len(failed) > 1), within=30)
+            await until(lambda: _when(len(failed) > 1))
 
         async def has_learned() -> bool:
             fakes.ambient.advance(seconds=1)  # the service shares an answer, a failure too, for a second
             return await verifier.refuses(tokens["idToken"])
 
-        await until(has_learned, within=30)
+        await until(has_learned)
 
 
 async def _when(state: bool) -> bool:  # noqa: FBT001 - the state that is waited for

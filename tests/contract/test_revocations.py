@@ -150,7 +150,7 @@ async def test_while_one_recalls_every_other_waits(
     async with asyncio.timeout(60), open_postgres(embedded) as mine, open_postgres(embedded) as other:
         async with PostgresRevocations(mine).recall():
             waiting = asyncio.create_task(recalled(PostgresRevocations(other)))
-            await until(lambda: database.fetchval(TURNED_AWAY), within=30)
+            await until(lambda: database.fetchval(TURNED_AWAY))
             await end(PostgresRevocations(mine), ended("late"))  # whoever ends a session never waits
             assert not waiting.done()
         assert (await waiting).keys() == {"late"}

@@ -189,8 +189,11 @@ async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: St
     heir, lost = stand.heir, stand.primaries[0]
     healthy = [keys.epoch(one) for one in PARTITIONS if key_slot(keys.epoch(one).encode()) * 3 // SLOTS != 0]
     here, there = await instances(
-        2, redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, heir))}"},
-        tokens={"algorithm": "ES256", "max_sessions": 1000}, passwords={"bcrypt_rounds": 4},
+        2,
+        **brisk(
+            redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, heir))}"},
+            tokens={"algorithm": "ES256", "max_sessions": 1000},
+        ),
     )  # fmt: skip
     both = replace(story, here=here, there=there)
     await both.all_is_well()

@@ -228,7 +228,7 @@ async def test_an_instance_that_lacks_the_new_secret_is_not_ready_and_says_unava
         answer = await behind.get("/readyz")
         return answer.status == 503 and "sealed with another secret" in await answer.text()
 
-    await until(has_noticed, within=20)
+    await until(has_noticed)
     answer = await behind.post("/auth/login", {"email": person["email"], "password": person["password"]})
     assert answer.status == 503, await answer.text()
     answer = await behind.get("/auth/me", **{"x-api-key": person["apiKey"]})

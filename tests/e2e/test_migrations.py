@@ -136,7 +136,7 @@ async def building(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     await snapshot.start()
     await older.execute("SELECT count(*) FROM users")
     migrating = asyncio.create_task(migrate(url))
-    await until(lambda: bystander.fetchval(BUILDING), within=30)
+    await until(lambda: bystander.fetchval(BUILDING))
     yield Building(migrating, bystander, snapshot.rollback)
     await asyncio.wait([migrating])
     await older.close()
@@ -166,7 +166,7 @@ async def test_a_build_that_was_interrupted_is_begun_again(building: Building, u
 
 async def test_migrators_that_wait_do_not_keep_the_index_from_being_built(building: Building, url: str) -> None:
     others = [asyncio.create_task(migrate(url)) for _ in range(3)]
-    await until(lambda: building.bystander.fetchval(TURNED_AWAY), within=30)
+    await until(lambda: building.bystander.fetchval(TURNED_AWAY))
     await building.let_it_finish()
     assert INDEX in await building.migrating
     assert await asyncio.gather(*others) == [[]] * 3
