@@ -77,8 +77,10 @@ class OneSentinel:
 class Sentinels(Sentinel):
     """Asked over checked connections as well: a restart of all of them is no outage of the primary."""
 
-    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any]) -> None:
+    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], patience: float) -> None:
+        """`patience`: seconds for each to answer, connecting included: redis-py bounds parts of that alone."""
         super().__init__([])
+        self._patience = patience
         self.failover = -1  # the number of the one that made the primary, as the last look told
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
@@ -89,7 +91,8 @@ class Sentinels(Sentinel):
         Two instances that ask different ones cannot hear of two primaries at a time. redis-py believes the first that
         answers, which may be cut off from the others, and asks them one by one.
         """
-        answers = await asyncio.gather(*(one.sentinel_masters() for one in self.sentinels), return_exceptions=True)
+        asked = (asyncio.wait_for(one.sentinel_masters(), self._patience) for one in self.sentinels)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         states = [one[service_name] for one in answers if isinstance(one, Mapping) and service_name in one]
         living = [one for one in states if self.check_master_state(one, service_name)]
         named = Counter((one["ip"], one["port"], int(one["config-epoch"])) for one in living)
@@ -151,6 +154,7 @@ def watched(
     secure = {key: value for key, value in options.items() if key.startswith("ssl_")}
     transport = options.pop("connection_class", Connection)
     asked = {**pooled(settings), "peer": OneSentinel(), **secure, **own, "connection_class": transport}
-    sentinels = Sentinels(hosts, asked)
+    seconds = (settings.connect_timeout + settings.command_timeout).total_seconds()
+    sentinels = Sentinels(hosts, asked, seconds)
     told = {**patience(settings, primary), **options, "ssl": transport is SSLConnection}
     return Client(WatchedPool(name, sentinels, **told), primary.trips)

@@ -12,7 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from tests.conftest import Client
 from tests.e2e.history.record import History
-from tests.e2e.processes import of, running
+from tests.e2e.processes import UNHURRIED, of, running
 from tests.patience import until
 from tests.ports import free_port
 
@@ -60,7 +60,8 @@ class Fleet:
 
     def start(self, number: int, ahead: float = 0.0) -> None:
         """With its clock ahead by so many seconds, or behind."""
-        environment = of(None, self._ports[number], **self._told[number])
+        told = of(None, self._ports[number], **self._told[number])
+        environment = {name: value for name, value in told.items() if name not in UNHURRIED}  # answers are timed here
         clock = [sys.executable, "-c", CLOCK, str(ahead)] if ahead else []
         self._processes[number] = self._closing.enter_context(running("serve", within=clock, **environment))
 
