@@ -13,6 +13,7 @@ from tests.e2e.history.nemeses import NEMESES
 from tests.e2e.history.run import Plan, carry_out
 
 NAMED = [(ground, one.__name__) for ground, nemeses in NEMESES.items() for one in nemeses]
+IDS = [f"{ground}: {name}" for ground, name in NAMED]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ async def test_no_promise_is_broken_in_a_short_history(plan: Plan, tmp_path: Pat
 
 @pytest.mark.faults
 @pytest.mark.parametrize("rotation", ["rotation off", "rotation on"])
-@pytest.mark.parametrize(("ground", "name"), NAMED)
+@pytest.mark.parametrize(("ground", "name"), NAMED, ids=IDS)
 async def test_no_promise_is_broken(
     ground: str, name: str, rotation: str, tmp_path: Path, postgres: EmbeddedPostgres
 ) -> None:
