@@ -156,7 +156,7 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         events.add(audit.hear)
     scripts = Scripts(rd, ground.servers.home_of)
     live = RedisSessions(rd, scripts, settings.tokens)
-    lives = LongestLives(ground.lives, settings.tokens)
+    lives = LongestLives(ground.lives, settings.tokens, ambient)
     keys = KeyRing(ground.signing_keys, seals, ambient, settings.tokens, lives)
     denylist = RedisDenylist(rd, ground.servers, ambient)
     endings = Endings(

@@ -133,7 +133,7 @@ def ambient(monkeypatch: pytest.MonkeyPatch) -> FakeAmbient:
 def signing_key() -> StoredKey:
     """One RSA key for all tests on fakes: making one takes a tenth of a second."""
     tokens = builders.settings().tokens
-    lives = LongestLives(FakeLives(Ambient()), tokens)
+    lives = LongestLives(FakeLives(Ambient()), tokens, Ambient())
     ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), tokens, lives)
     new_year = datetime(2026, 1, 1, tzinfo=UTC)
     return replace(ring.make(), created_at=new_year, activates_at=new_year)

@@ -135,7 +135,7 @@ class Accounts:
         ending = self.user_endings.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
         self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
-        await self.user_endings.finish(ending)
+        await self.user_endings.finish(ending, caller.session_id)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
         """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""

@@ -20,6 +20,7 @@ from service.settings import Tokens as TokenSettings
 
 LOOK_EVERY = 10.0  # seconds between two looks for keys that tokens name and nobody knows
 LOOK_AFTER_FAILURE = 1.0
+SEALS_FRESH = 1.0  # seconds
 
 
 class KeyPair(NamedTuple):
@@ -44,6 +45,8 @@ class KeyRing:
         self._turn = asyncio.Lock()  # so that an older reading never replaces a newer one
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
+        self._sealed: asyncio.Task[None] | None = None
+        self._sealed_at = 0.0
         self.rows: Sequence[StoredKey] = ()
         self.jwks = b'{"keys":[]}'
 
@@ -96,7 +99,18 @@ class KeyRing:
         return pair
 
     async def require_known_secret(self) -> None:
-        """Raises UnknownSecretError when the keys that are held were sealed anew with a secret that is not set here."""
+        """Raises UnknownSecretError when the keys that are held were sealed anew with a secret that is not set here.
+
+        Whoever asks within a second shares one reading: unknown API keys are made up at any rate. Raises the store's
+        outage.
+        """
+        is_fresh = self._ambient.monotonic() - self._sealed_at < SEALS_FRESH
+        if self._sealed is None or (self._sealed.done() and (not is_fresh or self._sealed.exception() is not None)):
+            self._sealed_at = self._ambient.monotonic()
+            self._sealed = asyncio.create_task(self._check_seals())
+        await asyncio.shield(self._sealed)
+
+    async def _check_seals(self) -> None:
         for row in await self._stored.all():
             if row.kid in self._pairs and not self._seals.knows(Purpose.SIGNING_KEY_SEAL, row.sealed_private_jwk):
                 raise UnknownSecretError(LOCKED_OUT)

@@ -1,17 +1,34 @@
 """The longest lives that tokens and sessions were given: by the settings of today, and by those before them."""
 
+import asyncio
+
+from service.ambient import Ambient
 from service.domain.ports import Lives
 from service.settings import Tokens as TokenSettings
+
+LOOK_EVERY = 0.5  # seconds between two looks for a life that a token has and nobody knows
 
 
 class LongestLives:
     """A token that was signed under a longer setting verifies until its own end, and is denied until then."""
 
-    def __init__(self, stored: Lives, settings: TokenSettings) -> None:
+    def __init__(self, stored: Lives, settings: TokenSettings, ambient: Ambient) -> None:
         self._stored = stored
         self._settings = settings
+        self._ambient = ambient
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = -LOOK_EVERY
         self.token = settings.longest  # how long a token that is alive may live after it was signed, with the leeway
 
     async def refresh(self) -> None:
         """Say what this instance issues, and hear what others do or did. Raises the store's outage."""
         self.token = await self._stored.use(self._settings.longest, self._settings.refresh_lifetime)
+
+    async def look_again(self) -> None:
+        """As `refresh`, all callers together, unless that was done a moment ago. Raises the store's outage."""
+        if self._looking is None or (
+            self._looking.done() and self._ambient.monotonic() - self._looked_at >= LOOK_EVERY
+        ):
+            self._looked_at = self._ambient.monotonic()
+            self._looking = asyncio.create_task(self.refresh())
+        await asyncio.shield(self._looking)

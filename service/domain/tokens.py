@@ -56,6 +56,10 @@ class UnknownKeyError(Exception):
         self.claims = claims
 
 
+class UnknownLifeError(UnknownKeyError):
+    """The token has a good signature and a longer life than any that this instance knows of."""
+
+
 class Tokens:
     def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient, lives: LongestLives) -> None:
         self._keys = keys
@@ -113,9 +117,14 @@ class Tokens:
         await self._keys.load()
 
     async def accept(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
-        """As `verify`, but a key that this instance has not heard of is looked for. Raises the store's outage too."""
+        """As `verify`, but what this instance may not have heard of yet is looked for. Raises the store's outage too.
+
+        That is a key, or a longer life that another instance gives to tokens.
+        """
         try:
             return self._verify(token, use, even_expired=even_expired)
+        except UnknownLifeError:
+            await self._lives.look_again()
         except UnknownKeyError:
             await self._keys.look_again()
         return self.verify(token, use, even_expired=even_expired)
@@ -124,6 +133,8 @@ class Tokens:
         """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded."""
         try:
             return self._verify(token, use, even_expired=even_expired)
+        except UnknownLifeError as error:
+            raise _refused(Fault.IMPOSSIBLE_TIMES, error.claims) from None
         except UnknownKeyError as error:
             raise _refused(Fault.UNKNOWN_KEY, error.claims) from None
 
@@ -176,18 +187,23 @@ class Tokens:
         except BadSignatureError:
             raise InvalidTokenError(Fault.FORGED) from None
         claims = _claims(said, pair.kid, use)
+        self._require_ours(said, claims, use, now)
+        return claims
+
+    def _require_ours(self, said: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
+        """Made by us, for this use, at a time and for a life that can be. Raises InvalidTokenError or UnknownLifeError."""
         audience = said.get("aud") if use is Use.ID else said.get("client_id")
         issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
-        longest = self._lives.token - self._settings.leeway  # also of a token that is older than today's settings
         if said["iss"] != self._settings.issuer:
             raise _refused(Fault.OTHER_ISSUER, claims)
         if said["token_use"] != use:
             raise _refused(Fault.WRONG_USE, claims)
         if audience != self._settings.client_id:
             raise _refused(Fault.OTHER_CLIENT, claims)
-        if issued > (now + self._settings.leeway).timestamp() or not 0 < expires - issued <= longest.total_seconds():
+        if issued > (now + self._settings.leeway).timestamp() or expires <= issued:
             raise _refused(Fault.IMPOSSIBLE_TIMES, claims)
-        return claims
+        if expires - issued > self._lives.token.total_seconds():  # by settings other than ours
+            raise UnknownLifeError(claims)
 
     def _remember(self, use: Use, memory: bytes, claims: Claims) -> None:
         verified = self._verified[use]

@@ -40,13 +40,13 @@ class UserEndings:
         await self._pending.add(ending)
         return await self.finish(ending)
 
-    async def finish(self, ending: PendingEnding) -> int:
-        """End the sessions; how many. Those that were opened after the ending was asked for are left alone.
+    async def finish(self, ending: PendingEnding, named: str = "") -> int:
+        """End the sessions, one that is `named` in any case; how many. Those that were opened later are left alone.
 
         Raises UnavailableError or a store's outage: then an instance goes on with it within some seconds.
         """
         before = ending.asked_at + CLOCKS_DIFFER if ending.asked_at else None
-        ids = set(await self._sessions.ids_of(ending.user_id, before)) - {ending.kept_session}
+        ids = {*await self._sessions.ids_of(ending.user_id, before), named} - {ending.kept_session, ""}
         await self._endings.end(ending.user_id, ids, why=Reason(ending.reason))
         await self._pending.remove(ending.id)
         return len(ids)

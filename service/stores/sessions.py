@@ -17,6 +17,7 @@ AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in i
 AGENT_PARTS = 3  # one, but for agents that do not pack at all
 MILLISECOND = timedelta(milliseconds=1)
 SLACK = timedelta(minutes=1)  # a refresh that is under way may sign its tokens this much later
+NO_CAP = 1 << 30
 AT_ONCE = 1000  # sessions removed in one pipeline
 
 
@@ -49,7 +50,11 @@ class RedisSessions:
 
     async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
         held = await self._use(keys=[keys.session(session_id)], args=[digest, _ms(now), *self._spans])
-        return self._session(session_id, dict(zip(held[::2], held[1::2], strict=True))) if held else None
+        if not held:
+            return None
+        fields = dict(zip(held[::2], held[1::2], strict=True))
+        await self._keep_in_index(session_id, fields, now)
+        return self._session(session_id, fields)
 
     async def rotate(self, swap: Swap) -> Swapped:
         state, *held = await self._rotate(
@@ -59,6 +64,7 @@ class RedisSessions:
         if not held:
             return Swapped(SwapState(state.decode()))
         fields = dict(zip(held[::2], held[1::2], strict=True))
+        await self._keep_in_index(swap.session_id, fields, swap.now)
         session = self._session(swap.session_id, fields)
         return Swapped(SwapState(state.decode()), session, fields[b"d"], int(fields.get(b"n", 0)))
 
@@ -79,6 +85,14 @@ class RedisSessions:
         last = f"({_ms(before)}" if before else "+inf"
         held = await self._redis.zrangebyscore(keys.sessions_of(user_id), "-inf", last)
         return [one.decode() for one in cast("list[bytes]", held)]
+
+    async def _keep_in_index(self, session_id: str, fields: Mapping[bytes, bytes], now: datetime) -> None:
+        """A token that outlives the session may outlive the index too: it was given its life at a login, by the token's
+        life of that time."""
+        token = self._spans[2]
+        if _ms(now) + token > int(fields[b"e"]):
+            user_id = UUID(bytes=fields[b"u"])
+            await self._index(keys=[keys.sessions_of(user_id)], args=[session_id, fields[b"s"], token, NO_CAP])
 
     async def _over_the_cap(self, newest: Session, ids: Sequence[str]) -> Sequence[str]:
         """The oldest of those that are not over. What has no record any more leaves the index."""

@@ -96,7 +96,7 @@ async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: On
         fakes.house.services.keys._seals,
         fakes.ambient,
         TokenSettings(),
-        LongestLives(fakes.house.ground.lives, TokenSettings()),
+        LongestLives(fakes.house.ground.lives, TokenSettings(), fakes.ambient),
     )
     await fakes.client.sign_up()
     await other.load()

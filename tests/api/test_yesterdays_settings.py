@@ -1,10 +1,14 @@
 """What was issued under earlier settings still ends, verifies and expires rightly under those of today."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
+from service.domain.models import StoredKey, Visitor
+from service.errors import UnavailableError
+from service.stores.keys import EPOCH
 from service.wiring import House, furnish
 from tests import builders
 from tests.builders import PASSWORD
@@ -169,3 +173,56 @@ async def test_sessions_that_idled_out_do_not_push_a_live_one_over_the_cap(on_fa
     await fakes.client.log_in(person)
     assert (await fakes.client.refresh(live)).status == 200
     assert not fakes.revocations.rows
+
+
+async def test_a_token_of_a_longer_setting_is_good_on_the_instances_that_have_it_not_yet(
+    fakes: OnFakes, today: Today
+) -> None:
+    _, longer = await today(fakes, id_lifetime="2h", access_lifetime="2h")
+    new = await longer.log_in(await longer.sign_up())
+    assert (await fakes.client.get("/auth/verify", **bearer(new))).status == 204
+    assert (await fakes.client.log_out(new)).status == 200
+
+
+async def test_a_longer_leeway_makes_no_earlier_token_invalid(fakes: OnFakes, today: Today) -> None:
+    old = await fakes.client.log_in(await fakes.client.sign_up())
+    _, client = await today(fakes, id_lifetime="30m", access_lifetime="30m", leeway="60s")
+    assert (await client.get("/auth/verify", **bearer(old))).status == 204
+
+
+async def test_an_account_is_closed_with_the_session_that_closes_it_also_when_redis_has_forgotten_both(
+    fakes: OnFakes,
+) -> None:
+    mine = await fakes.client.log_in(await fakes.client.sign_up())
+    await fakes.redis.flushall()
+    await fakes.house.endings.restore()
+    answer = await fakes.client.http.delete("/auth/me", headers=bearer(mine), json={"password": PASSWORD})
+    assert answer.status == 204
+    assert (await fakes.client.get("/auth/verify", **bearer(mine))).status == 401
+
+
+async def test_a_password_stays_as_it_is_while_nobody_can_tell_what_was_ended(fakes: OnFakes) -> None:
+    person = await fakes.client.sign_up()
+    caller = await fakes.house.services.sessions.caller((await fakes.client.log_in(person))["idToken"])
+    await fakes.redis.delete(EPOCH)
+    with pytest.raises(UnavailableError):
+        await fakes.house.services.accounts.change_password(caller, PASSWORD, NEW, Visitor("127.0.0.1"))
+    await fakes.house.endings.restore()
+    await fakes.client.log_in(person)
+
+
+async def test_made_up_api_keys_share_one_look_at_the_signing_keys(
+    fakes: OnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (await fakes.client.sign_up())["apiKey"]
+    fakes.users.digests.clear()  # so that it is well-formed, and nobody's
+    asked, read = [], fakes.house.ground.signing_keys.all
+
+    async def counted() -> Sequence[StoredKey]:
+        asked.append(1)
+        return await read()
+
+    monkeypatch.setattr(fakes.house.ground.signing_keys, "all", counted)
+    answers = await asyncio.gather(*(fakes.client.get("/auth/me", **{"x-api-key": key}) for _ in range(50)))
+    assert {answer.status for answer in answers} == {401}
+    assert len(asked) == 1

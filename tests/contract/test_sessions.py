@@ -289,3 +289,26 @@ async def test_a_session_is_found_by_its_token_without_being_used(
         assert await sessions.find(session.id, wrong, ambient.now()) is None
     assert await sessions.find(ambient.new_id(), DIGEST, ambient.now()) is None
     assert await sessions.find(session.id, DIGEST, session.ends_at) is None
+
+
+async def test_a_shorter_setting_never_shortens_the_life_of_a_record_or_an_index(
+    sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    session = await opened(sessions, ambient)
+    short = made(redis_client, idle_lifetime=DAY, refresh_lifetime=DAY)
+    assert await use(short, session, ambient)
+    assert await short.open(builders.session(ambient, user_id=session.user_id), DIGEST) == []
+    assert await left_of(redis_client, keys.session(session.id)) > IDLE
+    assert await left_of(redis_client, keys.sessions_of(session.user_id)) > LIFETIME
+
+
+async def test_an_index_lives_as_long_as_the_tokens_of_a_longer_setting(
+    redis_client: Redis, ambient: FakeAmbient
+) -> None:
+    brief = timedelta(minutes=1)
+    short = made(redis_client, idle_lifetime=brief, refresh_lifetime=brief, id_lifetime=brief, access_lifetime=brief)
+    session = await opened(short, ambient, ends_at=ambient.now() + brief)
+    index = keys.sessions_of(session.user_id)
+    assert await left_of(redis_client, index) < timedelta(minutes=10)
+    assert await use(made(redis_client, id_lifetime=DAY), session, ambient)
+    assert await left_of(redis_client, index) > DAY - SLACK

@@ -56,7 +56,7 @@ class Instances:
         self.denials = Denials()
 
     def start(self, tokens: Tokens = TOKENS, **settings: object) -> tuple[KeyRing, KeyLife]:
-        lives = LongestLives(FakeLives(self.ambient), tokens)
+        lives = LongestLives(FakeLives(self.ambient), tokens, self.ambient)
         ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lives)
         life = KeyLife(
             ring, self.stored, self.denials, settings=Keys.model_validate(settings), lives=lives,  # type: ignore[arg-type] # as much of the endings as is asked

@@ -53,7 +53,7 @@ def bytes_each(verify: Callable[[str], object], tokens: Sequence[str]) -> float:
 
 
 async def made(ambient: FakeAmbient) -> tuple[Tokens, KeyRing, dict[Use, list[str]]]:
-    lives = LongestLives(FakeLives(ambient), SETTINGS)
+    lives = LongestLives(FakeLives(ambient), SETTINGS, ambient)
     ring = KeyRing(FakeSigningKeys(signing_key()), Seals([builders.SECRET], ambient), ambient, SETTINGS, lives)
     await ring.load()
     tokens, now = Tokens(ring, SETTINGS, ambient, lives), ambient.now()
