@@ -191,7 +191,7 @@ class Tokens:
         return claims
 
     def _require_ours(self, said: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
-        """Made by us, for this use, at a time and for a life that can be. Raises InvalidTokenError or UnknownLifeError."""
+        """By us, for this use, and at times that can be. Raises InvalidTokenError or UnknownLifeError."""
         audience = said.get("aud") if use is Use.ID else said.get("client_id")
         issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
         if said["iss"] != self._settings.issuer:
