@@ -26,6 +26,7 @@ CREATE TABLE pending_endings (
     user_id uuid NOT NULL,
     kept_session text NOT NULL,
     reason text NOT NULL,
+    password_changed_at timestamp with time zone,
     asked_at timestamp with time zone DEFAULT now() NOT NULL,
     due_at timestamp with time zone NOT NULL
 );

@@ -72,6 +72,7 @@ def session(ambient: Ambient, **fields: Any) -> Session:
     made: dict[str, Any] = {
         "id": ambient.new_id(), "user_id": ambient.new_uuid(), "started_at": now, "last_used_at": now,
         "ends_at": now + timedelta(days=30), "source": "192.0.2.7", "user_agent": "pytest",
+        "password_changed_at": now,
     }  # fmt: skip
     return Session(**(made | fields))
 

@@ -58,9 +58,10 @@ class FakeUsers:
         self.digests[digest] = user_id
         self.rows[user_id] = replace(self.rows[user_id], api_key_sealed=sealed)
 
-    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
+    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
         row = self.rows.get(before.id)
-        if row is None or row.password_changed_at != before.password_changed_at:
+        at = ending.password_changed_at
+        if row is None or row.password_changed_at != before.password_changed_at or at is None:
             return False
         self.rows[before.id] = replace(row, password_hash=password_hash, password_changed_at=at)
         await self.pending.add(ending)

@@ -116,14 +116,16 @@ class Accounts:
             if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
                 raise
             await self._confirmed(caller, new, visitor)
-            await self.user_endings.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id)
+            changed = user.password_changed_at
+            await self.user_endings.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
             return
         self.passwords.refuse_common("newPassword", new, user.canonical_email)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
         await self.endings.must_be_known()  # or the change would be made, and its answer be an outage
-        ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id)
-        if not await self.users.set_password(user, password_hash, self.ambient.now(), ending):
+        at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later, by any clock
+        ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
+        if not await self.users.set_password(user, password_hash, ending):
             raise InvalidCredentialsError  # changed meanwhile: what was confirmed is the password no more
         self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
         await self.user_endings.finish(ending)

@@ -20,7 +20,8 @@ from service.domain.models import Claims, Session, User, Visitor
 from service.domain.ports import RefreshSessions
 from service.domain.refresh_tokens import RefreshToken
 from service.domain.throttle import Throttle
-from service.domain.tokens import SCOPE, Tokens, Use
+from service.domain.token_claims import Use
+from service.domain.tokens import SCOPE, Tokens
 from service.errors import InvalidRefreshTokenError, InvalidTokenError
 from service.settings import Tokens as TokenSettings
 

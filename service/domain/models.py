@@ -105,6 +105,7 @@ class Session:
     ends_at: datetime
     source: str
     user_agent: str
+    password_changed_at: datetime  # of the password that opened it
 
 
 class Ended(NamedTuple):
@@ -122,6 +123,7 @@ class PendingEnding:
     user_id: UUID
     reason: str
     kept_session: str = ""
+    password_changed_at: datetime | None = None  # sessions that were opened with this password, or a later one, go on
     asked_at: datetime | None = None  # by the clock of Postgres; None as long as Postgres has not said
 
 

@@ -39,8 +39,8 @@ class Users(Protocol):
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
 
-    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
-        """Replace the password and enter the ending, or do neither because it was changed since `before` was read."""
+    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+        """Replace the password at the ending's time and enter the ending; neither if it was changed since `before`."""
 
     async def remove(self, ending: PendingEnding) -> None:
         """Remove its user and enter the ending."""
@@ -94,8 +94,13 @@ class RefreshSessions(Protocol):
     async def all_of(self, user_id: UUID, now: datetime) -> Sequence[Session]:
         """The user's live sessions, the oldest first."""
 
-    async def ids_of(self, user_id: UUID, before: datetime | None = None) -> Sequence[str]:
-        """Every session of the user that may have a living token, started `before` then; the oldest first."""
+    async def ids_of(
+        self, user_id: UUID, before: datetime | None = None, password_before: datetime | None = None
+    ) -> Sequence[str]:
+        """Every session of the user that may have a living token, the oldest first.
+
+        Those started `before` then; those that may have been opened with an earlier password than the one of then.
+        """
 
     async def remove(self, sessions: Sequence[Ended]) -> None: ...
 

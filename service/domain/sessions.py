@@ -16,7 +16,8 @@ from service.domain.refresh_tokens import RefreshToken
 from service.domain.rotation import Rotation, StrangeTokenError
 from service.domain.sources import prefix_of
 from service.domain.throttle import Throttle
-from service.domain.tokens import Tokens, Use
+from service.domain.token_claims import Use
+from service.domain.tokens import Tokens
 from service.errors import (
     Fault,
     InvalidAccessTokenError,
@@ -176,6 +177,7 @@ class Sessions:
             ends_at=now + self.settings.refresh_lifetime,
             source=prefix_of(visitor.source),
             user_agent=visitor.user_agent,
+            password_changed_at=user.password_changed_at,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.stored.open(session, refresh_token.digest)

@@ -6,10 +6,8 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 from joserfc import jws, jwt
@@ -18,28 +16,22 @@ from joserfc.jwa import EdDSAAlgorithm
 from joserfc.jws import JWSRegistry
 
 from service.ambient import Ambient
+from service.domain import token_claims
 from service.domain.batches import Batch
 from service.domain.keys import KeyPair, KeyRing
 from service.domain.lives import LongestLives
 from service.domain.models import Claims, Session, TokenPair, User
+from service.domain.token_claims import Use
 from service.errors import Fault, InvalidTokenError, UnavailableError
 from service.settings import Tokens as TokenSettings
 
 SCOPE = "aws.cognito.signin.user.admin"
-ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)  # RFC 7515 section 7.1
 MAX_LENGTH = 4096
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 PAIRS_AT_ONCE = 32  # signed and answered together, so that who asks again shares each round trip (docs/decisions/0017)
 REMEMBERED = 25_000  # verified tokens of each use kept in mind; some 680 bytes each (docs/capacity.md)
-
-
-class Use(StrEnum):
-    """The `token_use` claim, which keeps the two kinds apart (RFC 8725 section 3.11)."""
-
-    ID = "id"
-    ACCESS = "access"
 
 
 Unsigned = tuple[KeyPair, Mapping[str, Any], Mapping[str, Any]]  # the claims of an id token and of an access token
@@ -186,7 +178,7 @@ class Tokens:
             said = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
         except BadSignatureError:
             raise InvalidTokenError(Fault.FORGED) from None
-        claims = _claims(said, pair.kid, use)
+        claims = token_claims.read(said, pair.kid, use)
         self._require_ours(said, claims, use, now)
         return claims
 
@@ -231,34 +223,8 @@ def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
     return jws.serialize_compact(header, orjson.dumps(claims), key.key, registry=_REGISTRIES[key.algorithm])
 
 
-def _claims(said: Mapping[str, Any], key_id: str, use: Use) -> Claims:
-    """Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
-    return Claims(
-        user_id=UUID(said["sub"]),
-        session_id=_identifier(said["origin_jti"]),
-        token_id=_identifier(said["jti"]),
-        key_id=key_id,
-        issued_at=datetime.fromtimestamp(_seconds(said["iat"]), UTC),
-        expires_at=datetime.fromtimestamp(_seconds(said["exp"]), UTC),
-        email=str(said["email"]) if use is Use.ID and said["token_use"] == use else "",
-    )
-
-
 def _refused(why: Fault, claims: Claims | None) -> InvalidTokenError:
     """With the ids of a token whose signature is good."""
     if claims is None:
         return InvalidTokenError(why)
     return InvalidTokenError(why, user_id=claims.user_id, session_id=claims.session_id)
-
-
-def _seconds(value: object) -> int:
-    """A NumericDate of ours: whole seconds (RFC 7519 section 2)."""
-    if type(value) is not int:  # a bool is an int to isinstance
-        raise TypeError("not a whole number of seconds")
-    return value
-
-
-def _identifier(value: object) -> str:
-    if not isinstance(value, str) or not ID_SHAPE.fullmatch(value):
-        raise TypeError("not an identifier of ours")
-    return value

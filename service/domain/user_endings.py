@@ -1,7 +1,7 @@
 """Ending every session of a user because the account changed, also when the instance at it dies half-way."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -30,13 +30,17 @@ class UserEndings:
         self._ambient = ambient
         self._failure = ""  # of the last look
 
-    def of(self, user_id: UUID, why: Reason, kept_session: str = "") -> PendingEnding:
+    def of(
+        self, user_id: UUID, why: Reason, kept_session: str = "", password_changed_at: datetime | None = None
+    ) -> PendingEnding:
         """To be entered together with the change that it belongs to."""
-        return PendingEnding(self._ambient.new_uuid(), user_id, why, kept_session)
+        return PendingEnding(self._ambient.new_uuid(), user_id, why, kept_session, password_changed_at)
 
-    async def end(self, user_id: UUID, why: Reason, kept_session: str = "") -> int:
+    async def end(
+        self, user_id: UUID, why: Reason, kept_session: str = "", password_changed_at: datetime | None = None
+    ) -> int:
         """End the sessions without a change of the account; how many. Raises as `finish` does."""
-        ending = self.of(user_id, why, kept_session)
+        ending = self.of(user_id, why, kept_session, password_changed_at)
         await self._pending.add(ending)
         return await self.finish(ending)
 
@@ -45,8 +49,10 @@ class UserEndings:
 
         Raises UnavailableError or a store's outage: then an instance goes on with it within some seconds.
         """
-        before = ending.asked_at + CLOCKS_DIFFER if ending.asked_at else None
-        ids = {*await self._sessions.ids_of(ending.user_id, before), named} - {ending.kept_session, ""}
+        changed = ending.password_changed_at  # by it no clock has to tell which sessions are newer
+        before = ending.asked_at + CLOCKS_DIFFER if ending.asked_at and not changed else None
+        found = await self._sessions.ids_of(ending.user_id, before, changed)
+        ids = {*found, named} - {ending.kept_session, ""}
         await self._endings.end(ending.user_id, ids, why=Reason(ending.reason))
         await self._pending.remove(ending.id)
         return len(ids)

@@ -10,8 +10,8 @@ AT_ONCE = 20  # endings that one instance takes over
 # Of a statement that changes the account too: both happen, or neither. The instance that made the change has three
 # seconds for the ending.
 ENTER = """
-    INSERT INTO pending_endings (id, user_id, kept_session, reason, due_at)
-    SELECT $1::uuid, $2::uuid, $3::text, $4::text, now() + interval '3 seconds'
+    INSERT INTO pending_endings (id, user_id, kept_session, reason, password_changed_at, due_at)
+    SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::timestamptz, now() + interval '3 seconds'
 """
 REMOVE = "DELETE FROM pending_endings WHERE id = $1"
 TAKE_OVER = """
@@ -25,13 +25,13 @@ TAKE_OVER = """
         LIMIT $1
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, user_id, kept_session, reason, asked_at
+    RETURNING id, user_id, kept_session, reason, password_changed_at, asked_at
 """
 
 
-def entered(ending: PendingEnding) -> tuple[UUID, UUID, str, str]:
-    """The first four arguments of a statement that has ENTER in it; the second one is the user's id."""
-    return ending.id, ending.user_id, ending.kept_session, ending.reason
+def entered(ending: PendingEnding) -> tuple[object, ...]:
+    """The first five arguments of a statement that has ENTER in it: the second is the user, the fifth the change."""
+    return ending.id, ending.user_id, ending.kept_session, ending.reason, ending.password_changed_at
 
 
 class PostgresPendingEndings:

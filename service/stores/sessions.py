@@ -81,10 +81,16 @@ class RedisSessions:
         records = await self._records(await self.ids_of(user_id))
         return [self._session(one, held) for one, held in records if held and not self._is_over(held, now)]
 
-    async def ids_of(self, user_id: UUID, before: datetime | None = None) -> Sequence[str]:
+    async def ids_of(
+        self, user_id: UUID, before: datetime | None = None, password_before: datetime | None = None
+    ) -> Sequence[str]:
         last = f"({_ms(before)}" if before else "+inf"
         held = await self._redis.zrangebyscore(keys.sessions_of(user_id), "-inf", last)
-        return [one.decode() for one in cast("list[bytes]", held)]
+        ids = [one.decode() for one in cast("list[bytes]", held)]
+        if password_before is None:
+            return ids
+        records = await self._records(ids)
+        return [one for one, fields in records if int(fields.get(b"v", 0)) < _ms(password_before)]
 
     async def _keep_in_index(self, session_id: str, fields: Mapping[bytes, bytes], now: datetime) -> None:
         """A token that outlives the session may outlive the index too: it was given its life at a login, by the token's
@@ -121,6 +127,7 @@ class RedisSessions:
             started_at=started_at,
             last_used_at=_time(fields[b"l"]),
             ends_at=min(_time(fields[b"e"]), started_at + self._settings.refresh_lifetime),
+            password_changed_at=_time(fields.get(b"v", b"0")),
             source=fields[b"i"].decode(),
             user_agent=agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
@@ -143,6 +150,7 @@ def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
         "s": _ms(session.started_at),
         "l": _ms(session.last_used_at),
         "e": _ms(session.ends_at),
+        "v": _ms(session.password_changed_at),
         "i": session.source,
         **{name: part for name, part in parts.items() if part},
     }

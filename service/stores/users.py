@@ -40,8 +40,8 @@ SET_API_KEY = """
 SET_PASSWORD = f"""
     WITH changed AS (
         UPDATE users
-        SET password_hash = $6, password_changed_at = $7
-        WHERE id = $2 AND password_changed_at = $5
+        SET password_hash = $7, password_changed_at = $5
+        WHERE id = $2 AND password_changed_at = $6
         RETURNING id
     )
     {pending_endings.ENTER} FROM changed
@@ -57,7 +57,7 @@ RESEAL_API_KEYS = """
     WHERE users.id = anew.id AND users.api_key_sealed = anew.before
     RETURNING users.id
 """
-DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $5 WHERE id = $2) {pending_endings.ENTER}"  # noqa: S608 - as above
+DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $6 WHERE id = $2) {pending_endings.ENTER}"  # noqa: S608 - as above
 ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = $1"
 
 
@@ -92,10 +92,8 @@ class PostgresUsers:
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
 
-    async def set_password(self, before: User, password_hash: str, at: datetime, ending: PendingEnding) -> bool:
-        row = await self._postgres.fetchrow(
-            SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash, at
-        )
+    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+        row = await self._postgres.fetchrow(SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash)
         return row is not None
 
     async def remove(self, ending: PendingEnding) -> None:

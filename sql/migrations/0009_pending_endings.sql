@@ -5,6 +5,7 @@ CREATE TABLE pending_endings (
     user_id uuid NOT NULL,
     kept_session text NOT NULL,         -- the session that made the change and goes on; empty: none
     reason text NOT NULL,
+    password_changed_at timestamptz,    -- after a change of password: sessions opened with the new one go on
     asked_at timestamptz NOT NULL DEFAULT now(),
     due_at timestamptz NOT NULL         -- when an instance may take it over from the one that is at it
 );

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,8 +21,10 @@ async def grace(memory: Memory, ambient: FakeAmbient) -> User:
     return grace
 
 
-def ending_of(user: User, reason: str = "password_changed", kept_session: str = "") -> PendingEnding:
-    return PendingEnding(FakeAmbient().new_uuid(), user.id, reason, kept_session)
+def ending_of(
+    user: User, reason: str = "password_changed", kept_session: str = "", changed_at: datetime | None = None
+) -> PendingEnding:
+    return PendingEnding(FakeAmbient().new_uuid(), user.id, reason, kept_session, changed_at)
 
 
 async def left(memory: Memory) -> Sequence[PendingEnding]:
@@ -48,18 +50,20 @@ async def test_what_nobody_finished_is_taken_over_by_one_instance_at_a_time(memo
 
 
 async def test_a_password_is_changed_with_its_ending(memory: Memory, grace: User, ambient: FakeAmbient) -> None:
-    ending = ending_of(grace)
-    assert await memory.users.set_password(grace, "new", ambient.now() + SOON, ending)
+    ending = ending_of(grace, changed_at=ambient.now() + SOON)
+    assert await memory.users.set_password(grace, "new", ending)
     changed = await memory.users.by_id(grace.id)
     assert changed
-    assert changed.password_hash == "new"
-    assert [one.id for one in await left(memory)] == [ending.id]
+    assert (changed.password_hash, changed.password_changed_at) == ("new", ending.password_changed_at)
+    (found,) = await left(memory)
+    assert (found.id, found.password_changed_at) == (ending.id, ending.password_changed_at)
 
 
 async def test_a_change_that_lost_a_race_enters_no_ending(memory: Memory, grace: User, ambient: FakeAmbient) -> None:
-    won = ending_of(grace)
-    assert await memory.users.set_password(grace, "new", ambient.now() + SOON, won)
-    assert not await memory.users.set_password(grace, "newer", ambient.now() + 2 * SOON, ending_of(grace))
+    won = ending_of(grace, changed_at=ambient.now() + SOON)
+    assert await memory.users.set_password(grace, "new", won)
+    late = ending_of(grace, changed_at=ambient.now() + 2 * SOON)
+    assert not await memory.users.set_password(grace, "newer", late)
     assert [one.id for one in await left(memory)] == [won.id]
 
 

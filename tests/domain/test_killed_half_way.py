@@ -12,7 +12,9 @@ import fakeredis
 import pytest
 
 from service.domain.events import Reason
-from service.domain.models import Visitor
+from service.domain.models import PendingEnding, Visitor
+from service.domain.user_endings import UserEndings
+from service.errors import UnavailableError
 from service.wiring import Ground, House, furnish
 from tests import builders
 from tests.builders import PASSWORD
@@ -247,3 +249,31 @@ async def test_a_session_opened_after_a_change_is_not_ended_with_those_before_it
     await user_endings.finish_overdue()
     assert (await fakes.client.me(old)).status == 401
     assert (await fakes.client.me(new)).status == 200
+
+
+async def test_a_change_of_password_that_is_finished_late_ends_no_session_of_the_new_password(fakes: OnFakes) -> None:
+    """However soon after the change it was opened, and whatever the clocks say."""
+    person = await fakes.client.sign_up()
+    thief = await fakes.client.log_in(person)
+    mine = await fakes.client.log_in(person)
+    caller = await fakes.house.services.sessions.caller(mine["idToken"])
+    user_endings = Interrupted(fakes)
+    accounts = replace(fakes.house.services.accounts, user_endings=user_endings)
+    with pytest.raises(UnavailableError):
+        await accounts.change_password(caller, PASSWORD, NEW, VISITOR)
+    new = await fakes.client.log_in(person | {"password": NEW})
+    fakes.ambient.advance(seconds=3)
+    await fakes.house.user_endings.finish_overdue()
+    assert [(await fakes.client.me(one)).status for one in (thief, mine, new)] == [401, 200, 200]
+    assert (await fakes.client.refresh(new)).status == 200
+
+
+class Interrupted(UserEndings):
+    """Redis does not answer once the change is made."""
+
+    def __init__(self, fakes: OnFakes) -> None:
+        house = fakes.house
+        super().__init__(house.ground.pending_endings, house.services.sessions.stored, house.endings, fakes.ambient)
+
+    async def finish(self, ending: PendingEnding, named: str = "") -> int:  # noqa: ARG002 - as the real one
+        raise UnavailableError

@@ -12,7 +12,8 @@ from service.domain.keys import KeyRing
 from service.domain.lives import LongestLives
 from service.domain.models import Session
 from service.domain.seals import Seals
-from service.domain.tokens import Tokens, Use
+from service.domain.token_claims import Use
+from service.domain.tokens import Tokens
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.conftest import ROOT, signing_key
@@ -60,7 +61,7 @@ async def made(ambient: FakeAmbient) -> tuple[Tokens, KeyRing, dict[Use, list[st
     texts: dict[Use, list[str]] = {use: [] for use in Use}
     for _ in range(COUNT):
         user = builders.user(ambient)
-        session = Session(ambient.new_id(), user.id, now, now, now + SETTINGS.refresh_lifetime, "", "")
+        session = Session(ambient.new_id(), user.id, now, now, now + SETTINGS.refresh_lifetime, "", "", now)
         pair = await tokens.issue(user, session)
         texts[Use.ID].append(pair.id_token)
         texts[Use.ACCESS].append(pair.access_token)

@@ -72,7 +72,7 @@ FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
 PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
 LIMIT = 1_000
-ENDING = (FRESH[0], ONE, "kept", "password_changed")
+ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
     "audit.INSERT": (FRESH, TIMES, TEXTS, TEXTS, TEXTS, USERS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
@@ -109,7 +109,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.BY_IDS": (MANY,),
     "users.BY_API_KEYS": ([one.bytes for one in MANY] * 2,),
     "users.SET_API_KEY": (ONE, b"x", b"x", NOW),
-    "users.SET_PASSWORD": (*ENDING, NOW, "hash", NOW),
+    "users.SET_PASSWORD": (*ENDING, NOW, "hash"),
     "users.REMOVE": ENDING,
     "users.UPGRADE_PASSWORD": (ONE, "x" * 60, "hash"),
     "users.SEALED_API_KEYS": (UUID(int=0), 500),

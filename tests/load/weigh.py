@@ -196,7 +196,7 @@ async def many(do: Do, count: int) -> None:
 
 def _session(ambient: Ambient, user_id: UUID, source: str, agent: str) -> Session:
     now = ambient.now()
-    return Session(ambient.new_id(), user_id, now, now, now + LIFE, source, agent)
+    return Session(ambient.new_id(), user_id, now, now, now + LIFE, source, agent, now)
 
 
 def _name(ambient: Ambient) -> str:

@@ -1,0 +1,45 @@
+"""What a token of ours says, read strictly: a claim of another type or shape is none of ours."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from service.domain.models import Claims
+
+ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
+
+
+class Use(StrEnum):
+    """The `token_use` claim, which keeps the two kinds apart (RFC 8725 section 3.11)."""
+
+    ID = "id"
+    ACCESS = "access"
+
+
+def read(said: Mapping[str, Any], key_id: str, use: Use) -> Claims:
+    """Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
+    return Claims(
+        user_id=UUID(said["sub"]),
+        session_id=_identifier(said["origin_jti"]),
+        token_id=_identifier(said["jti"]),
+        key_id=key_id,
+        issued_at=datetime.fromtimestamp(_seconds(said["iat"]), UTC),
+        expires_at=datetime.fromtimestamp(_seconds(said["exp"]), UTC),
+        email=str(said["email"]) if use is Use.ID and said["token_use"] == use else "",
+    )
+
+
+def _seconds(value: object) -> int:
+    """A NumericDate of ours: whole seconds (RFC 7519 section 2)."""
+    if type(value) is not int:  # a bool is an int to isinstance
+        raise TypeError("not a whole number of seconds")
+    return value
+
+
+def _identifier(value: object) -> str:
+    if not isinstance(value, str) or not ID_SHAPE.fullmatch(value):
+        raise TypeError("not an identifier of ours")
+    return value
