@@ -16,7 +16,7 @@ from service.api.cors import MAY_READ, MAY_SEND, REMEMBERED
 from service.settings import Server
 from tests.conftest import ROOT, MakeOnFakes, OnFakes, bearer
 from tests.e2e import programs
-from tests.e2e.test_gateways import CADDY, NGINX, snippet
+from tests.e2e.test_gateways import CADDY, NGINX, program_of, snippet
 from tests.ports import free_port
 
 PAGE = (ROOT / "docs" / "front-end.md").read_text(encoding="utf-8")
@@ -139,7 +139,7 @@ def with_preflights(kind: str, text: str, application: int) -> str:
 async def test_a_preflight_comes_through_a_gateway_and_nothing_else_does_without_a_token(
     kind: str, fakes: OnFakes, application: int, tmp_path: Path
 ) -> None:
-    program = await asyncio.to_thread(programs.find, kind, "-v" if kind == "nginx" else "version")
+    program = await asyncio.to_thread(program_of, kind)
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     asking = {
         "Origin": ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization",

@@ -89,14 +89,18 @@ class Gateway:
 Open = Callable[[int], Awaitable[Gateway]]
 
 
+def program_of(kind: str) -> Path:
+    """Debian's Caddy is too old: it cannot drop all fields."""
+    if kind == "nginx":
+        return programs.find("nginx", "-v")
+    return programs.find_in_wheel("caddy", CADDY_WHEEL, "version")
+
+
 @pytest.fixture(params=["nginx", "caddy"])
 async def gateway(request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens a gateway that asks the Tokenhouse at this port."""
     kind, port, file = request.param, free_port(), tmp_path / "configuration"
-    if kind == "nginx":
-        program = await asyncio.to_thread(programs.find, "nginx", "-v")
-    else:  # Debian's is too old: it cannot drop all fields
-        program = await asyncio.to_thread(programs.find_in_wheel, "caddy", CADDY_WHEEL, "version")
+    program = await asyncio.to_thread(program_of, kind)
     async with AsyncExitStack() as closing:
 
         async def opened(tokenhouse: int) -> Gateway:

@@ -1,5 +1,6 @@
 """What `make` installs for whom, and that it says so while it works."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ case "$*" in
     echo "Installing collected packages: aiohttp" ;;
 esac
 """
+OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}  # the tests may themselves be started by it
 NOT_FOR_RUNNING = {
     "pytest",
     "mypy",
@@ -56,8 +58,15 @@ def copy(tmp_path: Path) -> Path:
 
 
 def make(copy: Path, *words: str) -> "subprocess.Popen[str]":
+    environment = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     return subprocess.Popen(
-        ["make", *words], cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ["make", *words],
+        cwd=copy,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
