@@ -12,6 +12,7 @@ from service.domain.checkup.finding import Finding, Level, of_clock, require
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
 from service.domain.models import StoredKey
+from service.domain.seals import Purpose, Seals
 from service.errors import ConfigurationError
 from service.settings import Database, Keys
 from tests import builders
@@ -170,3 +171,22 @@ def test_signing_keys_that_nobody_tends_are_named(
 ) -> None:
     settings = Keys(rotate_after=rotate_after)
     assert worst(keys.judge(held, settings, timedelta(hours=1), NOON)) == (check, level)
+
+
+OTHER_SECRET = "another secret, as long as one has to be: 0123456789"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "found"),
+    [
+        ([OTHER_SECRET], {"secret": Level.PROBLEM, "secret.previous": Level.OK}),
+        ([OTHER_SECRET, builders.SECRET], {"secret": Level.OK, "secret.previous": Level.WARNING}),
+        ([builders.SECRET], {"secret": Level.OK, "secret.previous": Level.OK}),
+    ],
+)
+def test_a_secret_that_is_wrong_is_not_taken_for_a_later_one(secrets: list[str], found: dict[str, Level]) -> None:
+    ambient = builders.FakeAmbient()
+    sealed = Seals([builders.SECRET], ambient).seal(Purpose.SIGNING_KEY_SEAL, b"{}", "a")
+    held = replace(key("a", DAY, is_active=True), sealed_private_jwk=sealed)
+    findings = keys.judge_seals([held], [], Seals(secrets, ambient), len(secrets) - 1)
+    assert {finding.check: finding.level for finding in findings} == found

@@ -67,7 +67,7 @@ def _opened(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, looked_a
 
 
 def _leftover(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, previous: int, looked_at: str) -> Finding:
-    older = sum(not seals.is_current(purpose, data) for purpose, data, _ in sealed)
+    older = sum(seals.knows(purpose, data) and not seals.is_current(purpose, data) for purpose, data, _ in sealed)
     if older:
         return warning(
             "secret.previous",
