@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar
 from uuid import UUID
+
+from service.broken_fields import BrokenField
 
 
 class ConfigurationError(Exception):
@@ -28,42 +30,6 @@ class AuthError(Exception):
 
 
 # --- what the request looks like
-
-
-class FieldCode(StrEnum):
-    """Why a field is refused: stable for programs."""
-
-    meaning: str
-
-    def __new__(cls, code: str, meaning: str) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.meaning = meaning
-        return member
-
-    MISSING = "missing", "The field is required and was not sent."
-    WRONG_TYPE = "wrong_type", "The value must be a string."
-    BLANK = "blank", "The value holds nothing but blanks."
-    INVALID_EMAIL = "invalid_email", "The value is no e-mail address that can have an account."
-    TOO_SHORT = "too_short", "The value has fewer characters than it must have."
-    TOO_LONG = "too_long", "The value has more characters than it may have."
-    INVISIBLE_CHARACTER = "invisible_character", "The name holds a control or an invisible character."
-    NO_VISIBLE_CHARACTER = "no_visible_character", "The name holds nothing that is seen."
-    NO_UPPERCASE = "no_uppercase", "The new password has no uppercase letter."
-    NO_LOWERCASE = "no_lowercase", "The new password has no lowercase letter."
-    NO_NUMBER = "no_number", "The new password has no number."
-    NO_SPECIAL = "no_special", "The new password has no special character, such as ! or -."
-    CONTROL_CHARACTER = "control_character", "The new password holds a control character."
-    COMMON = "common", "The new password is among the first that attackers try (`passwords.refuse_common`)."
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenField:
-    """One field that breaks a rule. It never carries what the caller typed."""
-
-    field: str
-    code: FieldCode
-    message: str
 
 
 class MalformedRequestError(AuthError):
@@ -104,6 +70,14 @@ class MissingBodyAndTypeError(UnsupportedMediaTypeError):
     message = "The body is missing: send one JSON object in UTF-8, with Content-Type: application/json."
 
 
+class UnsupportedFormError(UnsupportedMediaTypeError):
+    message = "Send the body as application/x-www-form-urlencoded or as application/json, without a content encoding."
+
+
+class MissingFormError(UnsupportedFormError):
+    message = "The body is missing: send `token`, with Content-Type: application/x-www-form-urlencoded."
+
+
 class InvalidFieldsError(AuthError):
     code = "invalid_fields"
     message = "Some fields are missing or break a rule; see `errors`."
@@ -135,6 +109,12 @@ class InvalidCredentialsError(AuthError):
     message = "The e-mail address or the password is wrong."
 
 
+class WrongPasswordError(InvalidCredentialsError):
+    """Of a call whose caller is known."""
+
+    message = "The password is wrong."
+
+
 class Fault(StrEnum):
     """Why a credential was refused; docs/observability.md explains each."""
 
@@ -163,6 +143,10 @@ class InvalidTokenError(AuthError):
     ) -> None:
         super().__init__(why, user_id=user_id, session_id=session_id)
         self.presented = presented
+
+
+class KeyNotAcceptedError(InvalidTokenError):
+    message = "This call takes an id token alone, as `Authorization: Bearer`; it accepts no API key. Log in to get one."
 
 
 class InvalidRefreshTokenError(AuthError):
@@ -240,6 +224,15 @@ class OverloadedError(AuthError):
 class UnavailableError(AuthError):
     code = "unavailable"
     message = "A store does not answer at the moment. Try again after the Retry-After header's seconds."
+
+
+class MisfitError(UnavailableError):
+    """The configuration of this instance does not fit what is stored any more."""
+
+    message = (
+        "The service cannot answer at the moment. Try again after the Retry-After header's seconds; if this lasts, its"
+        " operators find the reason in its log."
+    )
 
 
 class DamagedDataError(Exception):

@@ -4,7 +4,8 @@ from service.api.doorstep import CODES, DETAILS
 from service.api.openapi import refusals_of
 from service.api.replies import INTERNAL, INTERNAL_CODE, STATUS
 from service.api.routes import OPERATIONS
-from service.errors import FieldCode, MethodNotAllowedError, NotFoundError
+from service.broken_fields import FieldCode
+from service.errors import MethodNotAllowedError, NotFoundError
 from tests.conftest import ROOT
 
 FILE = ROOT / "docs" / "errors.md"
@@ -44,7 +45,8 @@ def statuses() -> dict[str, dict[int, str]]:
     """By code, the statuses that it comes with and what each says."""
     found: dict[str, dict[int, str]] = {INTERNAL_CODE: {500: INTERNAL}}
     for refusal, status in STATUS.items():
-        found.setdefault(refusal.code, {})[int(status)] = refusal.message
+        said, detail = found.setdefault(refusal.code, {}), refusal.message
+        said[int(status)] = f"{said[int(status)]} Or: {detail}" if int(status) in said else detail
     for status, detail in DETAILS.items():
         said = found.setdefault(CODES.get(status, "malformed_request"), {})
         said[int(status)] = f"{said[int(status)]} Or: {detail}" if said.get(int(status), detail) != detail else detail

@@ -20,6 +20,8 @@ from service.errors import (
     MalformedRequestError,
     MissingBodyAndTypeError,
     MissingBodyError,
+    MissingFormError,
+    UnsupportedFormError,
     UnsupportedMediaTypeError,
 )
 
@@ -65,10 +67,10 @@ def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[
     """The media type that it is, of those that are accepted."""
     media_types = request.headers.getall(hdrs.CONTENT_TYPE, [])
     if not media_types and not request.body_exists:
-        raise MissingBodyAndTypeError
+        raise MissingFormError if FORM in accepted else MissingBodyAndTypeError
     found = [one for one in accepted if len(media_types) == 1 and one.fullmatch(media_types[0].strip())]
     if not found or hdrs.CONTENT_ENCODING in request.headers:
-        raise UnsupportedMediaTypeError
+        raise UnsupportedFormError if FORM in accepted else UnsupportedMediaTypeError
     if (request.content_length or 0) > MAX_BYTES:
         raise BodyTooLargeError
     return found[0]

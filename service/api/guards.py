@@ -11,7 +11,7 @@ from service.api import queries
 from service.api.context import SERVICES, visitor_of
 from service.domain.models import Caller, Member
 from service.domain.throttle import CallPolicy
-from service.errors import Fault, InvalidTokenError, MalformedRequestError
+from service.errors import Fault, InvalidTokenError, KeyNotAcceptedError, MalformedRequestError
 
 API_KEY = istr("x-api-key")
 
@@ -42,7 +42,7 @@ def bearer(handler: CallerHandler, cost: Cost) -> Handler:
         token, key = _credentials(request)
         if token is None:
             if key is not None:
-                raise InvalidTokenError(Fault.KEY_NOT_ACCEPTED)
+                raise KeyNotAcceptedError(Fault.KEY_NOT_ACCEPTED)
             raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
         sessions = request.app[SERVICES].sessions
         caller = await sessions.caller(token)

@@ -15,6 +15,7 @@ from service.errors import (
     AuthError,
     ConfigurationError,
     MethodNotAllowedError,
+    MisfitError,
     NotFoundError,
     OverloadedError,
     UnavailableError,
@@ -80,7 +81,7 @@ async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = NotFoundError()
     except ConfigurationError as error:
         services.store_watch.note(error)
-        refused = UnavailableError()
+        refused = MisfitError(type(error).__name__)
     except services.outages as error:
         services.store_watch.note(error)
         refused = UnavailableError(type(error).__name__)

@@ -28,13 +28,14 @@ from service.errors import (
     MalformedQueryError,
     MalformedRequestError,
     OverloadedError,
+    UnsupportedFormError,
     UnsupportedMediaTypeError,
 )
 
 BODY_REFUSALS = (
     MalformedJsonError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,
 )  # fmt: skip
-FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError)
+FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedFormError)
 GUARD_REFUSALS = (InvalidTokenError,)
 OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # HTTP that makes no sense; too many connections
 SECURITY_SCHEMES = {

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from service.broken_fields import BrokenField, FieldCode
 from service.domain import emails, names
 from service.domain.password_policy import broken_rules
-from service.errors import BrokenField, FieldCode, InvalidFieldsError
+from service.errors import InvalidFieldsError
 
 
 def _broken(code: FieldCode, message: str) -> PydanticCustomError:
@@ -34,8 +35,7 @@ def _address(value: str) -> str:
 
 def _new_password(value: str) -> str:
     if rules := broken_rules(value):
-        code, _ = rules[0]
-        raise _broken(code, " ".join(message for _, message in rules))
+        raise _broken(rules[0][0], " ".join(message for _, message in rules))
     return value
 
 

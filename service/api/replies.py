@@ -32,11 +32,15 @@ STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.BodyTimeoutError: HTTPStatus.REQUEST_TIMEOUT,
     errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.MissingBodyAndTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.UnsupportedFormError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.MissingFormError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidFieldsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.MethodNotAllowedError: HTTPStatus.METHOD_NOT_ALLOWED,
     errors.InvalidCredentialsError: HTTPStatus.UNAUTHORIZED,
+    errors.WrongPasswordError: HTTPStatus.UNAUTHORIZED,
     errors.InvalidTokenError: HTTPStatus.UNAUTHORIZED,
+    errors.KeyNotAcceptedError: HTTPStatus.UNAUTHORIZED,
     errors.InvalidRefreshTokenError: HTTPStatus.UNAUTHORIZED,
     errors.InvalidAccessTokenError: HTTPStatus.BAD_REQUEST,
     errors.TokenMismatchError: HTTPStatus.FORBIDDEN,
@@ -46,6 +50,7 @@ STATUS: Mapping[type[AuthError], HTTPStatus] = {
     errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.MisfitError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

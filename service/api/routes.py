@@ -16,6 +16,7 @@ from service.errors import (
     RateLimitedError,
     TokenMismatchError,
     UnavailableError,
+    WrongPasswordError,
 )
 
 HTML = Returns(media_type="text/html")
@@ -101,7 +102,7 @@ BEARER = (
         method="POST", path="/auth/password", handler=bearer(account.change_password, Cost.PASSWORD),
         access=Access.BEARER, summary="Change my password; every other session of mine is over",
         takes=payloads.ChangePassword, returns=Returns(body=payloads.Message),
-        refuses=(InvalidCredentialsError, *HASHING),
+        refuses=(WrongPasswordError, *HASHING),
     ),
     Operation(
         method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key, Cost.ROTATION),
@@ -116,7 +117,7 @@ BEARER = (
     Operation(
         method="DELETE", path="/auth/me", handler=bearer(account.close, Cost.PASSWORD), access=Access.BEARER,
         summary="Remove my account", takes=payloads.CloseAccount, returns=NOTHING,
-        refuses=(InvalidCredentialsError, *HASHING),
+        refuses=(WrongPasswordError, *HASHING),
     ),
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from service.domain.passwords import Passwords
 from service.domain.ports import Users
 from service.domain.throttle import Throttle
 from service.domain.user_endings import UserEndings
-from service.errors import EmailTakenError, Fault, InvalidCredentialsError, InvalidTokenError
+from service.errors import EmailTakenError, Fault, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeys as ApiKeySettings
 
 RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
@@ -106,11 +106,11 @@ class Accounts:
         """Asks the current password as a login does, and ends every other session of the user.
 
         A call that ended in an outage after the change may be repeated: for some minutes the new password confirms it.
-        Raises InvalidCredentialsError, OverloadedError, RateLimitedError or UnavailableError.
+        Raises WrongPasswordError, OverloadedError, RateLimitedError or UnavailableError.
         """
         try:
             user = await self._confirmed(caller, current, visitor)
-        except InvalidCredentialsError:
+        except WrongPasswordError:
             user = await self.profile(Member(caller.user_id, caller.claims.email))
             was_changed = user.password_changed_at > user.created_at
             if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
@@ -126,7 +126,7 @@ class Accounts:
         at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later, by any clock
         ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
-            raise InvalidCredentialsError  # changed meanwhile: what was confirmed is the password no more
+            raise WrongPasswordError  # changed meanwhile: what was confirmed is the password no more
         self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
         await self.user_endings.finish(ending)
 
@@ -182,7 +182,7 @@ class Accounts:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:
                     why = Reason.WRONG_CONFIRMATION
                     self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
-                    raise InvalidCredentialsError(why, user_id=user.id, session_id=caller.session_id)
+                    raise WrongPasswordError(why, user_id=user.id, session_id=caller.session_id)
                 attempt.succeeded()
         return user
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import idna
 
-from service.errors import FieldCode
+from service.broken_fields import FieldCode
 
 MAX_LENGTH = 100
 JOINERS = "\u200c\u200d"  # Persian, Sinhala and Hindi spell with them

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 
-from service.errors import FieldCode
+from service.broken_fields import FieldCode
 
 MIN_LENGTH = 8
 MAX_LENGTH = 256  # code points, after NFC

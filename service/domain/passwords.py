@@ -10,12 +10,13 @@ from passlib.utils.binary import bcrypt64
 
 from service import settings
 from service.ambient import Ambient
+from service.broken_fields import BrokenField, FieldCode
 from service.domain.common_passwords import is_common
 from service.domain.hash_engine import HashEngine, Job, Match
 from service.domain.hash_queue import HashQueue, Place
 from service.domain.models import Visitor
 from service.domain.password_policy import MAX_TYPED
-from service.errors import BrokenField, FieldCode, InvalidFieldsError
+from service.errors import InvalidFieldsError
 
 SERVICE = "tokenhouse"
 MAX_STORED_ROUNDS = 15  # an imported hash above this cost is never computed: at 31 it would hold a core for days

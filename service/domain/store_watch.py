@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 
 import structlog
 
@@ -37,7 +38,8 @@ class StoreWatch:
                 log.error("a store cannot be used", store=store, why=str(error))
             else:
                 log.warning("a store does not answer", store=store, error=type(error).__name__)
-            self._watching = asyncio.create_task(self._watch())
+            # In a context of its own: the outage is not that of the request which met it first.
+            self._watching = asyncio.create_task(self._watch(), context=Context())
 
     async def close(self) -> None:
         if self._watching:

@@ -105,7 +105,8 @@ async def test_a_password_is_changed_only_by_who_knows_it_and_only_to_a_good_one
     person = await client.sign_up()
     tokens = await client.log_in(person)
     answer = await client.post("/auth/password", {"currentPassword": "Wrong1!x", "newPassword": NEW}, **bearer(tokens))
-    assert (answer.status, problem(await answer.text())["code"]) == (401, "invalid_credentials")
+    said = problem(await answer.text())
+    assert (answer.status, said["code"], said["detail"]) == (401, "invalid_credentials", "The password is wrong.")
     answer = await client.post("/auth/password", {"currentPassword": PASSWORD, "newPassword": "weak"}, **bearer(tokens))
     assert [one["field"] for one in problem(await answer.text())["errors"]] == ["newPassword"]
     await client.log_in(person)
@@ -148,7 +149,9 @@ async def test_a_removed_account_is_gone_with_its_sessions_and_its_key(fakes: On
     client = fakes.client
     person = await client.sign_up()
     tokens, other = await client.log_in(person), await client.log_in(person)
-    assert (await delete(client, "/auth/me", tokens, {"password": "Wrong1!x"})).status == 401
+    refused = await delete(client, "/auth/me", tokens, {"password": "Wrong1!x"})
+    said = problem(await refused.text())
+    assert (refused.status, said["code"], said["detail"]) == (401, "invalid_credentials", "The password is wrong.")
     assert (await delete(client, "/auth/me", tokens, {"password": PASSWORD})).status == 204
     for held in (tokens, other):
         assert (await client.me(held)).status == 401
@@ -186,7 +189,10 @@ async def test_an_api_key_changes_nothing(client: Client, path: str, method: str
     answer = await client.http.request(
         method, path, headers={"x-api-key": person["apiKey"]}, json={"password": PASSWORD}
     )
-    assert (answer.status, problem(await answer.text())["code"]) == (401, "invalid_token")
+    said = problem(await answer.text())
+    assert (answer.status, said["code"]) == (401, "invalid_token")
+    assert said["detail"].startswith("This call takes an id token alone")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
 async def test_common_passwords_are_refused_where_the_settings_say_so(on_fakes: MakeOnFakes) -> None:

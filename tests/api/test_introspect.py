@@ -157,6 +157,17 @@ async def test_a_request_without_one_token_is_invalid(fakes: OnFakes, path: str,
 
 
 @pytest.mark.parametrize("path", [PATH, "/auth/revoke"])
+async def test_who_sends_no_body_or_another_kind_is_told_of_the_form_first(fakes: OnFakes, path: str) -> None:
+    for body, of_body in ((None, {}), (b"token=a", {"Content-Type": "text/plain"})):
+        answer = await fakes.client.http.post(path, data=body, headers={"Authorization": basic(), **of_body})
+        said = problem(await answer.text())
+        assert (answer.status, said["code"]) == (415, "unsupported_media_type")
+        form, json_type = (said["detail"].find(f"application/{kind}") for kind in ("x-www-form-urlencoded", "json"))
+        assert form > 0
+        assert json_type == -1 or form < json_type
+
+
+@pytest.mark.parametrize("path", [PATH, "/auth/revoke"])
 async def test_size_and_media_type_are_judged_as_everywhere(fakes: OnFakes, path: str) -> None:
     headers = {"Authorization": basic(), "Content-Type": "application/x-www-form-urlencoded"}
     answer = await fakes.client.http.post(path, data=b"token=" + b"x" * 16_384, headers=headers)

@@ -14,8 +14,8 @@ from service.api.openapi import document, error_codes, refusals_of
 from service.api.payloads import Payload
 from service.api.replies import STATUS
 from service.api.routes import OPERATIONS
+from service.broken_fields import FieldCode
 from service.domain.readiness import State
-from service.errors import FieldCode
 from tests.conftest import ROOT, Client, MakeOnFakes, bearer
 from tests.resource_servers import KNOWN, basic
 

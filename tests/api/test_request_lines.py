@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from joserfc import jwt
 from structlog.testing import capture_logs
 
 from service import logs
+from service.domain.seals import Purpose, Seals
 from service.errors import Fault
 from service.request_log import Line, Refusal, RequestLog, Sampled, say
 from service.settings import Logging
 from tests.builders import FakeAmbient, part
-from tests.conftest import ROOT, Client, OnFakes, bearer
+from tests.conftest import ROOT, Client, OnFakes, bearer, problem
 
 Log = list[MutableMapping[str, Any]]
 UNKNOWN_KEY = "x" * 43
@@ -140,6 +142,22 @@ async def test_the_reason_is_in_no_answer(fakes: OnFakes, tokens: dict[str, Any]
 def test_every_reason_is_explained_where_operators_look() -> None:
     page = (ROOT / "docs" / "observability.md").read_text()
     assert [fault for fault in Fault if f"| `{fault}` |" not in page] == []
+
+
+async def test_an_instance_with_an_earlier_secret_blames_no_store_and_its_line_has_the_reason(
+    fakes: OnFakes, log: Log, person: dict[str, Any]
+) -> None:
+    row = await fakes.users.by_email(person["email"])
+    assert row
+    later = Seals(["the secret that came later, as long as one has to be"], fakes.ambient)
+    sealed = later.seal(Purpose.API_KEY_SEAL, person["apiKey"].encode(), str(row.id))
+    fakes.users.rows[row.id] = replace(row, api_key_sealed=sealed)
+    answer = await fakes.client.post("/auth/login", {"email": person["email"], "password": person["password"]})
+    said = problem(await answer.text())
+    assert (answer.status, said["code"]) == (503, "unavailable")
+    assert said["detail"].startswith("The service cannot answer at the moment.")
+    assert "Retry-After" in answer.headers
+    assert (last_request(log)["code"], last_request(log)["reason"]) == ("unavailable", "UnknownSecretError")
 
 
 # --- how the line is written

@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
-from service.domain.readiness import Readiness
+from service.domain.readiness import Readiness, State
 from service.domain.store_watch import StoreWatch
 from tests.builders import FakeAmbient
+from tests.patience import until
 
 
 class Store:
@@ -106,3 +108,22 @@ async def test_a_store_that_is_known_to_fail_is_not_asked_again_by_those_it_fail
     assert not (await readiness.state()).is_ready
     assert redis.asked == 1
     await watch.close()
+
+
+async def test_what_is_told_of_a_store_is_not_laid_at_the_request_that_met_the_outage(
+    readiness: Readiness, ambient: FakeAmbient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, object]] = []
+    state = readiness.state
+
+    async def noted() -> State:
+        seen.append(get_contextvars())
+        return await state()
+
+    monkeypatch.setattr(readiness, "state", noted)
+    watch = StoreWatch(readiness, ambient, lambda _: "redis", every=0)
+    with bound_contextvars(request_id="r-1"), capture_logs():
+        watch.note(ConnectionError())
+        await until(lambda: asyncio.sleep(0, bool(seen)))
+        await watch.close()
+    assert seen[0] == {}

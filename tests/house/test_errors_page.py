@@ -5,7 +5,7 @@ import re
 import yaml
 
 from service.api.openapi import error_codes
-from service.errors import FieldCode
+from service.broken_fields import FieldCode
 from tests.conftest import ROOT
 from tests.errors_page import FILE, page
 

@@ -1,0 +1,41 @@
+"""Which field of a body breaks a rule, and which rule: the members of `errors` in `invalid_fields`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class FieldCode(StrEnum):
+    """Why a field is refused: stable for programs."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    MISSING = "missing", "The field is required and was not sent."
+    WRONG_TYPE = "wrong_type", "The value must be a string."
+    BLANK = "blank", "The value holds nothing but blanks."
+    INVALID_EMAIL = "invalid_email", "The value is no e-mail address that can have an account."
+    TOO_SHORT = "too_short", "The value has fewer characters than it must have."
+    TOO_LONG = "too_long", "The value has more characters than it may have."
+    INVISIBLE_CHARACTER = "invisible_character", "The name holds a control or an invisible character."
+    NO_VISIBLE_CHARACTER = "no_visible_character", "The name holds nothing that is seen."
+    NO_UPPERCASE = "no_uppercase", "The new password has no uppercase letter."
+    NO_LOWERCASE = "no_lowercase", "The new password has no lowercase letter."
+    NO_NUMBER = "no_number", "The new password has no number."
+    NO_SPECIAL = "no_special", "The new password has no special character, such as ! or -."
+    CONTROL_CHARACTER = "control_character", "The new password holds a control character."
+    COMMON = "common", "The new password is among the first that attackers try (`passwords.refuse_common`)."
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenField:
+    """One field that breaks a rule. It never carries what the caller typed."""
+
+    field: str
+    code: FieldCode
+    message: str
