@@ -174,10 +174,11 @@ OPTIONS = {"poll": "poll", "use": "use", "leeway": "leeway", "max_staleness": "m
 async def verifier(kind: str, clock: SharedClock, **settings: Any) -> AsyncIterator[AnyVerifier]:
     """One that polls only when it is told to, unless the settings say otherwise."""
     settings = {"poll": NEVER, **settings}
-    issuer = settings.pop("issuer", ISSUER)
+    issuer, client_id = settings.pop("issuer", ISSUER), settings.pop("client_id", "tokenhouse")
+    settings = {name: value for name, value in settings.items() if value is not None}
     if kind == "python":
         servers: list[TestServer] = []
-        made = Verifier(issuer, "tokenhouse", clock=clock, **settings)
+        made = Verifier(issuer, client_id, clock=clock, **settings)
         seen = InPython(made, servers)
         async with made:
             yield seen
@@ -192,7 +193,7 @@ async def verifier(kind: str, clock: SharedClock, **settings: Any) -> AsyncItera
     try:
         node = InNode(process, clock)
         options = {OPTIONS[name]: value for name, value in settings.items()}
-        await node.call("make", issuer=issuer, clientId="tokenhouse", options=options)
+        await node.call("make", issuer=issuer, clientId=client_id, options=options)
         await node.call("start")
         yield node
     finally:

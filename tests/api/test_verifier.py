@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from service.domain.models import Ended
 from service.errors import UnavailableError
 from tests.api.conftest import MakeVerifier
+from tests.both_verifiers import AnyVerifier
 from tests.conftest import OnFakes, bearer
 from tests.patience import until
 from tests.resource_servers import claims
@@ -97,8 +98,51 @@ async def test_a_verifier_starts_without_its_service_and_says_that_it_cannot_tel
 ) -> None:
     tokens = await signed_in(fakes)
     async with verifier_of(fakes.client, base_url="http://127.0.0.1:9") as verifier:
-        with pytest.raises(StaleError):
+        with pytest.raises(StaleError, match=r"^no news of revocations yet: \w+$"):
             await verifier.verify(tokens["idToken"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"base_url": "auth.example.com"}, "base_?[uU]rl"), ({"base_url": "https://"}, "base_?[uU]rl"),
+        ({"base_url": "http://127.0.0.1:99999"}, "base_?[uU]rl"), ({"issuer": "our issuer", "base_url": None}, "the issuer"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_told_at_the_start(
+    fakes: OnFakes, verifier_of: MakeVerifier, settings: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name} is no address"):
+        async with verifier_of(fakes.client, **settings):
+            pass
+
+
+async def test_a_refusal_says_why_and_quotes_nothing_of_the_token(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
+    tokens, other = await signed_in(fakes), await signed_in(fakes)
+
+    async def words(verifier: AnyVerifier, token: str) -> str:
+        with pytest.raises(InvalidTokenError) as refused:
+            await verifier.verify(token)
+        said = claims(tokens["idToken"])
+        quoted = (*token.split("."), *(str(said[name]) for name in ("sub", "jti", "origin_jti", "email")))
+        assert [one for one in quoted if one in str(refused.value)] == []
+        return str(refused.value)
+
+    head, body, signature = tokens["idToken"].split(".")
+    async with verifier_of(fakes.client) as verifier:
+        assert "malformed" in await words(verifier, "@")
+        assert "signature" in await words(verifier, f"{head}.{body}.{signature[::-1]}")
+        assert "another use than 'id'" in await words(verifier, tokens["accessToken"])
+        await verifier.verify(tokens["idToken"])
+        assert (await fakes.client.log_out(tokens)).status == 200
+        fakes.ambient.advance(seconds=1)
+        await verifier.refresh()
+        assert "session has ended" in await words(verifier, tokens["idToken"])
+        fakes.ambient.advance(hours=1, seconds=6)
+        await verifier.refresh()
+        assert await words(verifier, other["idToken"]) == "it has expired"
+    async with verifier_of(fakes.client, client_id="another") as verifier:
+        assert "another client id than 'another'" in await words(verifier, other["idToken"])
 
 
 async def test_a_verifier_polls_by_itself_and_goes_on_after_a_poll_that_failed(

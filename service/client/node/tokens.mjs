@@ -53,11 +53,11 @@ export async function read(token, kind, keys) {
   try {
     header = decodeProtectedHeader(token);
   } catch {
-    throw new InvalidTokenError("no header can be read");
+    throw new InvalidTokenError("it cannot be read, or its signature is not that of its key");
   }
-  if (header.typ !== kind || !Object.values(ALGORITHMS).includes(header.alg)) throw new InvalidTokenError("not of this kind");
+  if (header.typ !== kind || !Object.values(ALGORITHMS).includes(header.alg)) throw new InvalidTokenError(`its header is not that of a ${kind} which such a key signs`);
   const known = keys.get(header.kid);
-  if (!known) throw new UnknownKeyError("the key is not in the key set");
+  if (!known) throw new UnknownKeyError("it is signed with a key that is not in the key set");
   try {
     const { payload } = await compactVerify(token, known.key, { algorithms: [known.algorithm] });
     const said = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
@@ -65,23 +65,30 @@ export async function read(token, kind, keys) {
   } catch {
     // Refused below.
   }
-  throw new InvalidTokenError("the signature or the claims cannot be believed");
+  throw new InvalidTokenError("it cannot be read, or its signature is not that of its key");
 }
 
 /** Everything but revocation and the passing of `exp`: those are asked at every use. Throws InvalidTokenError. */
 export async function claimsOf(token, keys, { issuer, clientId, use, leeway }, now) {
-  if (!isCompact(token)) throw new InvalidTokenError("no JWT");
+  if (!isCompact(token)) throw new InvalidTokenError("it is malformed: no JWT of three parts");
   const { kid, said } = await read(token, "JWT", keys);
-  const isMeant =
-    said.iss === issuer && said[AUDIENCE[use]] === clientId && said.token_use === use && typeof said.sub === "string";
-  const isNamed = [said.origin_jti, said.jti].every((one) => typeof one === "string" && IDENTIFIER.test(one));
-  const isTimed = Number.isSafeInteger(said.iat) && Number.isSafeInteger(said.exp);
-  const lifetime = said.exp - said.iat;
-  if (!isMeant || !isNamed || !isTimed || said.iat > now + leeway || !(lifetime > 0 && lifetime <= MAX_LIFETIME)) {
-    throw new InvalidTokenError("the claims are not those of such a token");
-  }
+  const fault = faultOf(said, { issuer, clientId, use, leeway }, now);
+  if (fault) throw new InvalidTokenError(fault);
   const { sub: userId, origin_jti: sessionId, jti: tokenId, exp: expiresAt } = said;
   return Object.freeze({ userId, sessionId, tokenId, keyId: kid, expiresAt, all: Object.freeze(said) });
+}
+
+/** In words, which quote what this verifier was told and nothing of the token. */
+function faultOf(said, { issuer, clientId, use, leeway }, now) {
+  if (said.iss !== issuer) return `it is of another issuer than '${issuer}'`;
+  if (said.token_use !== use) return `it is for another use than '${use}' (token_use)`;
+  if (said[AUDIENCE[use]] !== clientId) return `it is for another client id than '${clientId}' (${AUDIENCE[use]})`;
+  const isNamed = [said.origin_jti, said.jti].every((one) => typeof one === "string" && IDENTIFIER.test(one));
+  const isTimed = Number.isSafeInteger(said.iat) && Number.isSafeInteger(said.exp);
+  if (!isNamed || !isTimed || typeof said.sub !== "string") return "it is malformed: a claim is missing or of another type";
+  if (said.iat > now + leeway) return "it was issued in the future: do the clocks differ?";
+  const lifetime = said.exp - said.iat;
+  return lifetime > 0 && lifetime <= MAX_LIFETIME ? "" : "it would live longer than any token may";
 }
 
 export const isCompact = (token) => typeof token === "string" && token.length <= MAX_TOKEN && COMPACT.test(token);

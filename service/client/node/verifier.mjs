@@ -30,6 +30,10 @@ export class Verifier {
   constructor(issuer, clientId, options = {}) {
     const { baseUrl = issuer, use = "id", poll = 5, maxStaleness = 30, leeway = 5, clock = CLOCK, warn = console.warn } = options;
     if (!Object.hasOwn(AUDIENCE, use)) throw new TypeError("use is id or access");
+    if (!/^https?:\/\/[^/]/.test(baseUrl) || !URL.canParse(baseUrl)) {
+      const name = options.baseUrl === undefined ? "the issuer" : "baseUrl";
+      throw new TypeError(`${name} is no address: say https://auth.example.com, or set baseUrl to where the service is`);
+    }
     this._expected = { issuer, clientId, use, leeway };
     this._baseUrl = baseUrl.replace(/\/+$/, "");
     this._poll = poll;
@@ -70,7 +74,7 @@ export class Verifier {
   /** The claims of a token that is valid and not revoked. No I/O. Throws InvalidTokenError or StaleError. */
   async verify(token) {
     this.#refuseWhenStale();
-    if (!isCompact(token)) throw new InvalidTokenError("no JWT");
+    if (!isCompact(token)) throw new InvalidTokenError("it is malformed: no JWT of three parts");
     const memory = createHash("sha256").update(token).digest("base64");
     let claims = this._verified.get(memory);
     if (!claims) {
@@ -79,9 +83,10 @@ export class Verifier {
       if (this._verified.size > REMEMBERED) this._verified.delete(this._verified.keys().next().value);
       this.#refuseWhenStale();
     }
-    const hasExpired = this._clock.now() >= claims.expiresAt + this._expected.leeway;
-    if (hasExpired || !this._keys.has(claims.keyId) || this._feed.denies(claims.sessionId, claims.keyId)) {
-      throw new InvalidTokenError("expired or revoked");
+    if (this._clock.now() >= claims.expiresAt + this._expected.leeway) throw new InvalidTokenError("it has expired");
+    if (!this._keys.has(claims.keyId)) throw new InvalidTokenError("it is signed with a key that is in the key set no more");
+    if (this._feed.denies(claims.sessionId, claims.keyId)) {
+      throw new InvalidTokenError("its session has ended, or its signing key was revoked");
     }
     return claims;
   }
@@ -130,8 +135,13 @@ export class Verifier {
 
   #refuseWhenStale() {
     if (this.staleness > this._maxStaleness) {
-      throw new StaleError(`no news of revocations for ${Math.round(this.staleness)} s: ${this._failure}`);
+      throw new StaleError(`${this.#silence()}: ${this._failure}`);
     }
+  }
+
+  #silence() {
+    const hasHeard = this._freshAt > -Infinity;
+    return hasHeard ? `no news of revocations for ${Math.round(this.staleness)} s` : "no news of revocations yet";
   }
 
   #oneAtATime(work) {
@@ -184,7 +194,7 @@ export class Verifier {
       if (isFirst && error instanceof WrongIssuerError) throw error;
       this._failure = inWords(error);
       this._feed.cursor = ""; // whatever happened over there, the whole list is right
-      this._warn(`no news of revocations for ${Math.round(this.staleness)} s: ${this._failure}`);
+      this._warn(`${this.#silence()}: ${this._failure}`);
       pause = Math.min(SOON, this._poll);
     }
     if (!this._isRunning) return;

@@ -49,10 +49,10 @@ class Feed:
             or not _are_times(sessions)
             or not _are_times(denied)
         ):
-            raise InvalidTokenError
+            raise InvalidTokenError("the feed does not follow what was heard before, or is not of now")
         self._keys |= denied
         if key.kid in self._keys:
-            raise InvalidTokenError  # a key that is killed may have said anything
+            raise InvalidTokenError("the feed is signed with a key that was revoked")  # which may have said anything
         self._sessions |= sessions
         self.made_at = max(made_at, self.made_at)
         self.cursor = onward

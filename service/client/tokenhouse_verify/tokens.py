@@ -24,7 +24,10 @@ MAX_LIFETIME = 24 * 3600  # seconds; no token of Tokenhouse's should live longer
 
 
 class InvalidTokenError(Exception):
-    """Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401."""
+    """Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401.
+
+    The text says which, for your log. It holds nothing of the token.
+    """
 
 
 class UnknownKeyError(InvalidTokenError):
@@ -106,30 +109,41 @@ def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[Verif
         fits = header.get("typ") == kind and algorithm in REGISTRIES and (key is None or key.algorithm == algorithm)
         said = jwt.decode(token, key.key, registry=REGISTRIES[algorithm]).claims if fits and key else None
     except Exception as error:
-        raise InvalidTokenError from error
+        raise InvalidTokenError("it cannot be read, or its signature is not that of its key") from error
     if fits and key is None:
-        raise UnknownKeyError
+        raise UnknownKeyError("it is signed with a key that is not in the key set")
     if key is None or said is None:
-        raise InvalidTokenError
+        raise InvalidTokenError(f"its header is not that of a {kind} which such a key signs")
     return key, said
 
 
 def claims_of(token: str, keys: Mapping[str, VerifyingKey], expected: Expected, now: float) -> Claims:
     """Everything but revocation and the passing of `exp`: those are asked at every use. Raises InvalidTokenError."""
     if len(token) > MAX_TOKEN or not COMPACT.fullmatch(token):
-        raise InvalidTokenError
+        raise InvalidTokenError("it is malformed: no JWT of three parts")
     key, said = read(token, "JWT", keys)
+    if fault := _fault_of(said, expected, now):
+        raise InvalidTokenError(fault)
+    return Claims(said["sub"], said["origin_jti"], said["jti"], key.kid, said["exp"], said)
+
+
+def _fault_of(said: Mapping[str, Any], expected: Expected, now: float) -> str:
+    """In words, which quote what this verifier was told and nothing of the token."""
+    audience = AUDIENCE[expected.use]
     times = said.get("iat"), said.get("exp")
     ids = said.get("origin_jti"), said.get("jti")
+    if said.get("iss") != expected.issuer:
+        return f"it is of another issuer than {expected.issuer!r}"
+    if said.get("token_use") != expected.use:
+        return f"it is for another use than {expected.use!r} (token_use)"
+    if said.get(audience) != expected.client_id:
+        return f"it is for another client id than {expected.client_id!r} ({audience})"
     if (
-        said.get("iss") != expected.issuer
-        or said.get(AUDIENCE[expected.use]) != expected.client_id
-        or said.get("token_use") != expected.use
-        or any(type(one) is not int for one in times)  # a bool is an int to isinstance
+        any(type(one) is not int for one in times)  # a bool is an int to isinstance
         or not all(isinstance(one, str) and IDENTIFIER.fullmatch(one) for one in ids)
         or not isinstance(said.get("sub"), str)
     ):
-        raise InvalidTokenError
-    if said["iat"] > now + expected.leeway or not 0 < said["exp"] - said["iat"] <= MAX_LIFETIME:
-        raise InvalidTokenError
-    return Claims(said["sub"], said["origin_jti"], said["jti"], key.kid, said["exp"], said)
+        return "it is malformed: a claim is missing or of another type"
+    if said["iat"] > now + expected.leeway:
+        return "it was issued in the future: do the clocks differ?"
+    return "" if 0 < said["exp"] - said["iat"] <= MAX_LIFETIME else "it would live longer than any token may"

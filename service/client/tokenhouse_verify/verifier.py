@@ -6,6 +6,7 @@ import logging
 import time
 from collections import OrderedDict
 from typing import Self
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
@@ -71,10 +72,15 @@ class Verifier:
     ) -> None:
         """Times in seconds. `base_url`: where the service is reached, if not at its issuer. `use`: id or access tokens.
 
-        Clocks may differ by `leeway`; a session that is handed in stays open.
+        Clocks may differ by `leeway`; a session that is handed in stays open. Raises ValueError.
         """
         if use not in AUDIENCE:
             raise ValueError("use is id or access")
+        if not _is_address(base_url or issuer):
+            name = "base_url" if base_url else "the issuer"
+            raise ValueError(
+                f"{name} is no address: say https://auth.example.com, or set base_url to where the service is"
+            )
         self._expected = Expected(issuer, client_id, use, leeway)
         self._base_url = (base_url or issuer).rstrip("/")
         self._poll = poll
@@ -114,7 +120,7 @@ class Verifier:
     def verify(self, token: str) -> Claims:
         """The claims of a token that is valid and not revoked. No I/O. Raises InvalidTokenError or StaleError."""
         if self.staleness > self._max_staleness:
-            raise StaleError(f"no news of revocations for {self.staleness:.0f} s: {_in_words(self._failure)}")
+            raise StaleError(f"{self._silence}: {_in_words(self._failure)}")
         now = self._clock.now()
         memory = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         claims = self._verified.get(memory)
@@ -123,12 +129,12 @@ class Verifier:
             self._verified[memory] = claims
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
-        if (
-            now >= claims.expires_at + self._expected.leeway
-            or claims.key_id not in self._keys
-            or self._feed.denies(claims.session_id, claims.key_id)
-        ):
-            raise InvalidTokenError
+        if now >= claims.expires_at + self._expected.leeway:
+            raise InvalidTokenError("it has expired")
+        if claims.key_id not in self._keys:
+            raise InvalidTokenError("it is signed with a key that is in the key set no more")
+        if self._feed.denies(claims.session_id, claims.key_id):
+            raise InvalidTokenError("its session has ended, or its signing key was revoked")
         return claims
 
     async def authenticate(self, token: str) -> Claims:
@@ -151,6 +157,11 @@ class Verifier:
         """
         by_the_wall = self._clock.now() - self._feed.made_at - self._expected.leeway
         return max(self._clock.monotonic() - self._fresh_at, by_the_wall)
+
+    @property
+    def _silence(self) -> str:
+        has_heard = self._fresh_at > -float("inf")
+        return f"no news of revocations for {self.staleness:.0f} s" if has_heard else "no news of revocations yet"
 
     @property
     def revoked(self) -> int:
@@ -211,10 +222,18 @@ class Verifier:
         except (ClientError, TimeoutError, ValueError, OSError, InvalidTokenError) as error:
             self._failure = error
             self._feed.cursor = ""  # whatever happened over there, the whole list is right
-            log.warning("no news of revocations for %.0f s: %s", self.staleness, _in_words(error))
+            log.warning("%s: %s", self._silence, _in_words(error))
             return False
         self._failure = None
         return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _in_words(failure: Exception | None) -> str:
