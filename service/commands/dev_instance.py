@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.embedded import are_running
 from service.errors import ConfigurationError
-from service.settings import ENVIRONMENT, Settings
+from service.settings import ENVIRONMENT, Settings, as_variables, is_about_settings
 
 DEFAULT_DIRECTORY = ".tokenhouse"
 FILE = "running.json"
@@ -44,18 +44,18 @@ def take_its_settings() -> None:
             f"no `tokenhouse dev` runs on {place}: start it in another terminal (`make run`), or name its directory in"
             " TOKENHOUSE_DEV_DIR"
         )
+    for name in filter(is_about_settings, list(ENVIRONMENT)):  # of this shell, which may differ from the instance's
+        del ENVIRONMENT[name]
     ENVIRONMENT.update(told)
 
 
 def _environment(settings: Settings, config: Path | None) -> dict[str, str]:
-    """What a command must be told to work on the same stores, with the same secret, under the same name."""
-    told = {
-        "TOKENHOUSE_DATABASE__URL": settings.database.url.get_secret_value(),
-        "TOKENHOUSE_REDIS__URL": settings.redis.url.get_secret_value(),
-        "TOKENHOUSE_SECRET_KEY": settings.secret_key.get_secret_value(),
-        "TOKENHOUSE_SECRET_KEYS_PREVIOUS": ",".join(one.get_secret_value() for one in settings.secret_keys_previous),
-        "TOKENHOUSE_TOKENS__ISSUER": settings.tokens.issuer,
-    }
+    """All settings: a command works on the same stores, and the doctor judges what is in force there."""
+    told = as_variables(settings)
     if config:
         told["TOKENHOUSE_CONFIG"] = str(config.absolute())
+    elif named := ENVIRONMENT.get("TOKENHOUSE_CONFIG"):
+        told["TOKENHOUSE_CONFIG"] = str(Path(named).absolute())
+    if directory := ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR"):
+        told["TOKENHOUSE_SECRETS_DIR"] = str(Path(directory).absolute())
     return told

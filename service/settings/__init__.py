@@ -19,6 +19,7 @@ from service.settings.sections import (
 )
 from service.settings.units import Networks, Rate
 from service.settings.urls import authority, hosts_of, split_url, url_here
+from service.settings.variables import as_variables, is_about_settings
 
 __all__ = [
     "ENVIRONMENT",
@@ -38,8 +39,10 @@ __all__ = [
     "Throttle",
     "Tokens",
     "Tracing",
+    "as_variables",
     "authority",
     "hosts_of",
+    "is_about_settings",
     "load",
     "require_private",
     "split_url",

@@ -23,7 +23,11 @@ def ran(*words: str, **environment: str) -> tuple[int, str]:
 def test_every_command_works_on_the_running_instance(tmp_path: Path) -> None:
     home, port = tmp_path / "home", free_port()
     here = {"TOKENHOUSE_DEV_DIR": str(home), "TOKENHOUSE_DATABASE__URL": "postgresql://elsewhere@127.0.0.1:1/no"}
-    told = here | {"PORT": str(port), "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4"}
+    told = here | {
+        "PORT": str(port),
+        "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4",
+        "TOKENHOUSE_THROTTLE__ENABLED": "false",
+    }
     with running("dev", **told) as process:
         wait_for(port, "/readyz", 200, process)
         record = home / "running.json"
@@ -33,9 +37,13 @@ def test_every_command_works_on_the_running_instance(tmp_path: Path) -> None:
         for words in ("migrate", "audit", "users disable nobody@example.com", "secrets rotate", "clients new shop"):
             status, said = ran("dev", *words.split(), **here)
             assert status == (1 if "nobody" in words else 0), said
-        status, said = ran("dev", "doctor", "--json", **here)
-        issuers = [one["said"] for one in map(json.loads, said.splitlines()) if one["check"] == "issuer"]
-        assert [f"http://127.0.0.1:{port}" in one for one in issuers] == [True]
+        status, said = ran(
+            "dev", "doctor", "--json", **here, TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS="13", LOG_LEVEL="LOUD"
+        )
+        found = {one["check"]: one["said"] for one in map(json.loads, said.splitlines())}
+        assert f"http://127.0.0.1:{port}" in found["issuer"]
+        assert found["limits"].startswith("disabled")  # by the instance's settings; in this shell they are enabled
+        assert found["passwords"] == "bcrypt with 4 rounds"
         stop(process, signal.SIGINT)
     assert not record.exists()
 

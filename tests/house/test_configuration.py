@@ -7,7 +7,7 @@ import pytest
 
 from service.__main__ import main
 from service.errors import ConfigurationError
-from service.settings import load
+from service.settings import as_variables, is_about_settings, load
 from tests.builders import SECRET
 
 GOOD = {
@@ -196,3 +196,25 @@ def test_tracing_without_its_libraries_says_what_to_install(
     monkeypatch.setitem(sys.modules, "service.tracing", None)  # it cannot be imported
     said = refusal_of(monkeypatch, capsys, TOKENHOUSE_TRACING__ENABLED="true")
     assert "pip install '.[otel]'" in said
+
+
+def test_settings_that_are_written_as_variables_are_read_as_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, bare = tmp_path / "mine.yaml", tmp_path / "bare.yaml"
+    bare.write_text("")
+    file.write_text(
+        "server: {trusted_proxies: [10.0.0.0/8, '::1'], cors_origins: 'https://a.example', body_timeout: 1ms, drain: 0s}\n"
+        "keys: {rotate_after: 30d}\nmetrics: {enabled: false}\npasswords: {workers: 3, max_wait: 1.5s}\n"
+        f"introspection: {{clients: {{shop: {'a' * 64}, till: {'b' * 64}}}}}\n"
+        "throttle: {login_attempts: 7/1h, signup_source: 3/250ms}\n"
+        f"secret_key: {SECRET}\nsecret_keys_previous: [{SECRET}1, {SECRET}2]\ntokens: {{id_lifetime: PT5M}}\n"
+    )
+    for config in (file, bare):
+        settings = load(config)
+        variables = as_variables(settings)
+        assert all(map(is_about_settings, variables))
+        with monkeypatch.context() as there:
+            for name, value in variables.items():
+                there.setenv(name, value)
+            assert load(bare) == settings

@@ -1,0 +1,44 @@
+"""Settings as variables of the environment, for a process that must be told the same."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from service.settings.files import PREFIX
+from service.settings.load import NOT_SETTINGS, SHORT_NAMES, Settings
+from service.settings.units import Rate, Section
+
+OWN = NOT_SETTINGS - {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR"}  # of the person, not of an installation
+
+
+def is_about_settings(name: str) -> bool:
+    """Whether a variable of the environment has a say in what `load` returns."""
+    return name in SHORT_NAMES or (name.upper().startswith(PREFIX) and name not in OWN)
+
+
+def as_variables(settings: Settings) -> dict[str, str]:
+    """Where no other source says more, `load` makes the same settings of them. What is empty is left out."""
+    said: dict[str, str] = {}
+    for name in Settings.model_fields:
+        held = getattr(settings, name)
+        is_section = isinstance(held, Section)
+        values = {f"{name}__{key}": value for key, value in held} if is_section else {name: held}
+        said |= {f"{PREFIX}{key.upper()}": _text(value) for key, value in values.items()}
+    for name in ("KEYS__ROTATE_AFTER", "THROTTLE__LOGIN_ATTEMPTS"):
+        said[PREFIX + name] = said[PREFIX + name] or "off"
+    return {name: text for name, text in said.items() if text}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{_text(one)}" for name, one in value.items())
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(_text, value))
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Rate):
+        return f"{value.quota}/{_text(value.window)}"
+    if isinstance(value, timedelta):
+        value = f"{value.total_seconds():.6f}s"
+    return "" if value is None else str(value)
