@@ -224,3 +224,16 @@ async def test_a_member_cannot_fill_the_audit_trail_with_new_api_keys(on_fakes: 
     assert (refused.status, problem(await refused.text())["code"]) == (429, "rate_limited")
     assert refused.headers["RateLimit-Policy"] == '"api-key-rotation-user";q=3;w=3600'
     assert (await fakes.client.post("/auth/api-key", {}, **bearer(other))).status == 200
+
+
+async def test_a_change_of_password_may_be_repeated_for_five_minutes_and_no_longer(fakes: OnFakes) -> None:
+    """By a caller who got no answer, or an outage: the new password confirms what was changed already."""
+    person = await fakes.client.sign_up()
+    mine = await fakes.client.log_in(person)
+    change = {"currentPassword": PASSWORD, "newPassword": NEW}
+    fakes.ambient.advance(seconds=1)
+    for minutes, status in ((0, 200), (4, 200), (2, 401)):
+        fakes.ambient.advance(minutes=minutes)
+        assert (await fakes.client.post("/auth/password", change, **bearer(mine))).status == status
+    body = change | {"newPassword": "Another-3rd-One!"}
+    assert (await fakes.client.post("/auth/password", body, **bearer(mine))).status == 401

@@ -266,3 +266,21 @@ async def test_what_is_revoked_while_postgres_is_asked_is_not_acknowledged(
 
     await denylist.restore(remembered)
     assert await denylist.is_whole()
+
+
+async def test_a_list_that_was_read_before_another_restoring_is_not_taken_for_complete(
+    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+) -> None:
+    """Meanwhile another instance restored, acknowledged an ending, and Redis was emptied again."""
+    other = RedisDenylist(redis_client, server, ambient)
+    await redis_client.flushall()
+
+    async def remembered() -> dict[str, timedelta]:
+        await other.restore(remembering({}))
+        await other.add({}, {"late": HOUR})
+        await redis_client.flushall()
+        return {}
+
+    with pytest.raises(ForgottenError):
+        await denylist.restore(remembered)
+    assert not await denylist.is_whole()
