@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import nodejs
-from tests.conftest import ROOT, OnFakes
+from tests.conftest import ROOT, MakeOnFakes, OnFakes
 
 PROGRAMS = ROOT / "tests" / "e2e" / "generated"
 PATIENCE = 300.0  # seconds for a compiler on a busy machine
@@ -36,15 +36,22 @@ async def run(*command: str | Path, at: Path, **environment: str) -> str:
     return output.decode()
 
 
-async def described(fakes: OnFakes, at: Path) -> str:
-    """Leaves the document in a directory; the base URL of the service."""
+async def described(fakes: OnFakes, at: Path) -> None:
+    """Leaves the document in a directory."""
     answer = await fakes.client.get("/openapi.json")
     (at / "openapi.json").write_bytes(await answer.read())
-    return f"http://127.0.0.1:{fakes.client.port}"
 
 
-async def test_a_generated_typescript_client_compiles_and_works(fakes: OnFakes, tmp_path: Path) -> None:
-    url, sources = await described(fakes, tmp_path), list((PROGRAMS / "typescript").iterdir())
+async def served(on_fakes: MakeOnFakes) -> str:
+    """The base URL of a service that starts now: the marker of one that idled while a compiler worked has lapsed."""
+    return f"http://127.0.0.1:{(await on_fakes()).client.port}"
+
+
+async def test_a_generated_typescript_client_compiles_and_works(
+    fakes: OnFakes, on_fakes: MakeOnFakes, tmp_path: Path
+) -> None:
+    await described(fakes, tmp_path)
+    sources = list((PROGRAMS / "typescript").iterdir())
     home = await asyncio.to_thread(nodejs.home, "generated-client", sources)
     for file in sources:
         shutil.copy(file, tmp_path)
@@ -52,15 +59,17 @@ async def test_a_generated_typescript_client_compiles_and_works(fakes: OnFakes, 
     tools = home / "node_modules" / ".bin"
     await run(tools / "openapi-typescript", "openapi.json", "-o", "api.d.ts", at=tmp_path)
     await run(tools / "tsc", "--project", "tsconfig.json", at=tmp_path)
-    got: dict[str, Any] = json.loads(await run("node", "built/client.js", url, at=tmp_path))
+    got: dict[str, Any] = json.loads(await run("node", "built/client.js", await served(on_fakes), at=tmp_path))
     assert got == {
         "isSame": True, "sessions": [True], "hasNewToken": True, "wrong": "wrong", "blank": "password blank", "logout": 200,
         "after": "invalid_token",
     }  # fmt: skip
 
 
-async def test_a_generated_python_client_passes_its_type_check_and_works(fakes: OnFakes, tmp_path: Path) -> None:
-    url = await described(fakes, tmp_path)
+async def test_a_generated_python_client_passes_its_type_check_and_works(
+    fakes: OnFakes, on_fakes: MakeOnFakes, tmp_path: Path
+) -> None:
+    await described(fakes, tmp_path)
     (tmp_path / "configuration.json").write_text(json.dumps(CONFIGURATION), encoding="utf-8")
     generate = ["-m", "openapi_python_client", "generate", "--path", "openapi.json", "--config", "configuration.json"]
     package = ["--meta", "none", "--output-path", "tokenhouse_client", "--fail-on-warning"]
@@ -68,7 +77,7 @@ async def test_a_generated_python_client_passes_its_type_check_and_works(fakes: 
     shutil.copy(PROGRAMS / "python" / "program.py", tmp_path)
     await run(sys.executable, "-m", "compileall", "-q", "tokenhouse_client", at=tmp_path)
     await run(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py", at=tmp_path)
-    got: dict[str, Any] = json.loads(await run(sys.executable, "program.py", url, at=tmp_path))
+    got: dict[str, Any] = json.loads(await run(sys.executable, "program.py", await served(on_fakes), at=tmp_path))
     assert got == {
         "isSame": True, "sessions": [True], "hasNewToken": True, "wrong": "invalid_credentials", "blank": ["password blank"],
         "logout": 200, "after": "invalid_token",
