@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from service.settings import Settings
+
 PATIENCE = 60.0  # seconds; what has not come by then will not, however busy the machine is
 STEP = 0.02  # seconds between two looks
 STORES = {
@@ -32,6 +34,15 @@ def unhurried(sections: Sections) -> dict[str, dict[str, Any]]:
 def brisk(**sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Settings by which a store that hangs is given up soon, and yet later than by those of production."""
     return _with_timeouts("1s", sections)
+
+
+def shipped(**sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The timeouts of production, for what is measured on a machine at rest."""
+    usual = {
+        section: {name: getattr(getattr(Settings(), section), name) for name in names}
+        for section, names in STORES.items()
+    }
+    return {name: {**usual.get(name, {}), **sections.get(name, {})} for name in usual | dict(sections)}
 
 
 def _with_timeouts(each: str, sections: Sections) -> dict[str, dict[str, Any]]:

@@ -1,18 +1,11 @@
 """How soon a call is refused by the timeouts of production. It takes a machine at rest, so `make test` leaves it out."""
 
-from typing import Any
-
 import pytest
 
 from service.embedded import Stores
-from service.settings import Settings
 from tests.e2e.faults.ground import Instance, set_the_scene
 from tests.e2e.outages import CALLS, all_unavailable, burst_unavailable, recovers
-from tests.patience import STORES
-
-SHIPPED: dict[str, dict[str, Any]] = {
-    section: {name: getattr(getattr(Settings(), section), name) for name in names} for section, names in STORES.items()
-}
+from tests.patience import shipped
 
 
 @pytest.mark.faults
@@ -20,7 +13,7 @@ SHIPPED: dict[str, dict[str, Any]] = {
 async def test_by_the_timeouts_of_production_a_call_is_refused_soon(
     own: Stores, instance: Instance, store: str, seconds: float
 ) -> None:
-    scene = await set_the_scene(own, await instance(**SHIPPED))
+    scene = await set_the_scene(own, await instance(**shipped()))
     server = getattr(own, store)
     server.pause()
     try:
