@@ -1,6 +1,7 @@
 """The browsable documentation. Every file of it comes from this process."""
 
 import html
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,15 +46,19 @@ async def page(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
 
-async def asset(request: web.Request) -> web.StreamResponse:
+async def asset(request: web.Request) -> web.Response:
     """Raises NotFoundError for anything but the page's three files."""
     name, folder = request.match_info["file"], _swagger()
     if name not in ASSETS or folder is None:
         raise NotFoundError
     headers = {"Content-Type": ASSETS[name], "Cache-Control": "public, max-age=3600"}
-    if name == "start.js":
-        return web.Response(body=START, headers=headers)
-    return web.FileResponse(folder / name, headers=headers)
+    return web.Response(body=START if name == "start.js" else _content(folder / name), headers=headers)
+
+
+@cache
+def _content(file: Path) -> bytes:
+    """Held in memory: the library's answer for files refuses ranges and conditions without a problem document."""
+    return file.read_bytes()
 
 
 def _swagger() -> Path | None:

@@ -147,7 +147,8 @@ def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401
     elif one.path in OTHER_BODIES:
         example = OTHER_BODIES[one.path]
         kind = "string" if isinstance(example, str) else "object"
-        good["content"] = {one.returns.media_type: {"schema": {"type": kind}, "example": example}}
+        media_types = one.returns.media_type, *one.returns.other_media_types
+        good["content"] = {each: {"schema": {"type": kind}, "example": example} for each in media_types}
     answers = {str(int(one.returns.status)): good}
     if call.not_modified:
         answers["304"] = {"description": "Not modified", "headers": good["headers"]}

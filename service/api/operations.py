@@ -26,6 +26,7 @@ class Returns:
     status: HTTPStatus = HTTPStatus.OK
     body: type[Payload] | None = None
     media_type: str | None = "application/json"
+    other_media_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

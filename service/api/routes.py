@@ -73,7 +73,8 @@ OPEN = (
         method="GET", path="/docs", handler=docs.page, summary="This document, to read and to try", returns=HTML,
     ),
     Operation(
-        method="GET", path="/docs/{file}", handler=docs.asset, summary="A file of that page", returns=HTML,
+        method="GET", path="/docs/{file}", handler=docs.asset, summary="A file of that page",
+        returns=Returns(media_type="text/css", other_media_types=("text/javascript",)), refuses=(NotFoundError,),
     ),
 )  # fmt: skip
 

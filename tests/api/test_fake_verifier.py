@@ -1,5 +1,8 @@
 """`FakeVerifier`, with which the users of the verifier test their own services."""
 
+import asyncio
+import re
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -7,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from joserfc.jwk import OKPKey
 
+from tests.conftest import ROOT
 from tests.verifiers import refuses
 from tokenhouse_verify import CLAIMS, StaleError, protect
 from tokenhouse_verify.testing import FakeVerifier
@@ -81,3 +85,35 @@ async def test_a_service_is_tested_behind_a_fake() -> None:
         answer = await guarded.get("/", headers={"Authorization": f"Bearer {verifier.token('ada')}"})
         assert (answer.status, await answer.text()) == (200, "ada")
         assert (await guarded.get("/")).status == 401
+
+
+def test_what_the_page_says_of_the_fake_is_so() -> None:
+    page = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
+    [block] = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "FakeVerifier" in text]
+    [expires] = re.findall(r"`verifier\.advance\((\d+)\)` lets tokens expire", block)
+    [stale] = re.findall(r"StaleError once `verifier\.advance\((\d+)\)` has passed", block)
+    said: dict[str, Any] = {}
+    exec(block, said)  # noqa: S102 - a page of ours
+    assert refuses(said["verifier"], said["token"])
+    verifier = FakeVerifier()
+    token = verifier.token()
+    verifier.advance(int(expires))
+    assert refuses(verifier, token)
+    verifier.is_reachable = False
+    verifier.advance(int(stale))
+    with pytest.raises(StaleError):
+        verifier.verify(verifier.token())
+
+
+async def test_the_application_of_the_page_can_be_run() -> None:
+    page = (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8")
+    [block] = [text for text in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "make_app" in text]
+    ran: list[web.Application] = []
+
+    def run_app(making: Coroutine[Any, Any, web.Application], **_: object) -> None:
+        ran.append(asyncio.run(making))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(web, "run_app", run_app)
+        await asyncio.to_thread(exec, block, {"__name__": "__main__"})
+    assert [route.resource.canonical for app in ran for route in app.router.routes() if route.resource] == ["/", "/"]

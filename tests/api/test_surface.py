@@ -121,6 +121,20 @@ async def test_the_docs_page_takes_every_file_from_here(client: Client) -> None:
     assert (await client.get("/docs/..%2Fmain.py")).status == 404
 
 
+async def test_the_files_of_the_docs_page_are_described_and_sent_whole_whatever_is_asked_of_them(
+    client: Client,
+) -> None:
+    described = (await (await client.get("/openapi.json")).json())["paths"]["/docs/{file}"]["get"]["responses"]
+    assert "404" in described
+    assert (await client.get("/docs/0")).status == 404
+    for file in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js"):
+        whole = await (await client.get(f"/docs/{file}")).read()
+        for headers in ({"Range": "bytes=99999999-"}, {"Range": "bytes=0-3"}, {"If-Match": '"another"'}):
+            answer = await client.get(f"/docs/{file}", **headers)
+            assert (answer.status, await answer.read()) == (200, whole)
+            assert answer.content_type in described["200"]["content"]
+
+
 async def test_a_defect_answers_with_the_request_id_alone(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     row = await fakes.users.by_email(person["email"])

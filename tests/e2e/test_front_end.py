@@ -24,13 +24,19 @@ ORIGIN = "https://app.example.com"
 PATIENCE = 60.0
 DRIVER = """
 const said = {};
+said.early = (await call("/auth/me").catch((error) => error)).code;
 await login("ada@example.com", "SecurePass1!");
 said.me = (await call("/auth/me")).email;
 tokens.idToken = "expired";
 const [one, two] = await Promise.all([call("/auth/me"), call("/auth/sessions")]);
 said.refreshed = [one.email, two.sessions.length];
 said.wrong = await login("ada@example.com", "Wrong-Pass1!").catch((error) => [error.code, error.status]);
+const left = { ...tokens };
 await logout();
+said.out = (await call("/auth/me").catch((error) => error)).code;
+tokens = left;
+await logout();
+said.again = tokens === undefined;
 console.log(JSON.stringify(said));
 """
 
@@ -54,6 +60,7 @@ async def test_the_client_of_the_page_logs_in_refreshes_and_logs_out(fakes: OnFa
     assert process.returncode == 0, output.decode()
     assert json.loads(output) == {
         "me": "ada@example.com", "refreshed": ["ada@example.com", 1], "wrong": ["invalid_credentials", 401],
+        "early": "not_logged_in", "out": "not_logged_in", "again": True,
     }  # fmt: skip
 
 
