@@ -65,7 +65,7 @@ lint: $(STAMP) ## ruff
 types: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 
-imports: $(STAMP) ## The arrows between the rooms
+imports: $(STAMP) ## Import contracts between packages
 	$(BIN)/lint-imports
 
 fmt: $(STAMP) ## Format, and mend what ruff can mend

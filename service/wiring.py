@@ -148,7 +148,7 @@ def wire(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Ho
 
 
 def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: Sink = write) -> House:
-    rd, pg = ground.redis, ground.postgres
+    rd, pg, outages = ground.redis, ground.postgres, (*postgres.OUTAGES, *OUTAGES)
     seals = Seals(settings.secrets, ambient)
     events = Events(lambda address: seals.pseudonym(address, Purpose.EVENTS), log_event)
     audit = Audit(ground.audit, settings.audit, ambient)
@@ -162,7 +162,7 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     endings = Endings(
         ground.revocations, denylist, live, settings.tokens, ambient, keys=ground.signing_keys, events=events
     )
-    user_endings = UserEndings(ground.pending_endings, live, endings, ambient)
+    user_endings = UserEndings(ground.pending_endings, live, endings, ambient, outages)
     passwords = Passwords(settings.passwords, ambient)
     throttle = Throttle(
         RedisCounters(rd, scripts), settings.throttle, seals.pseudonym, settings.passwords.max_wait, events=events
@@ -216,7 +216,7 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient, seals=seals),
         sessions=sessions, accounts=accounts, keys=keys, issuer=settings.tokens.issuer, ambient=ambient,
         readiness=readiness, store_watch=StoreWatch(readiness, ambient, failures.store_of),
-        outages=(*postgres.OUTAGES, *OUTAGES),
+        outages=outages,
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,

@@ -12,7 +12,7 @@ from service.ambient import Ambient
 from service.api.tls import Certificate
 from service.domain.checkup import keys, postgres, redis
 from service.domain.checkup import settings as settings_check
-from service.domain.checkup.finding import Finding, Level, ok, problem, silent, warning
+from service.domain.checkup.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.seals import Seals
 from service.errors import ConfigurationError
 from service.settings import Server, Settings, load
@@ -72,7 +72,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
 def _trouble(check: str, setting: str, error: Exception, outages: Outages) -> Finding:
     refusal = error if isinstance(error, ConfigurationError) else failures.as_refusal(failures.of_redis(error))
     if refusal:
-        return problem(check, str(refusal), "no instance starts until it is mended")
+        return problem(check, str(refusal), "no instance starts until this is fixed")
     if isinstance(error, outages):
         return silent(check, setting, error)
     return problem(
@@ -128,7 +128,7 @@ def _certificate(server: Server) -> list[Finding]:
     try:
         Certificate(server)
     except ConfigurationError as error:
-        return [problem("tls", str(error), "no instance starts until it is mended")]
+        return [problem("tls", str(error), "no instance starts until this is fixed")]
     return [ok("tls", "the certificate and its key belong together")]
 
 
@@ -143,7 +143,7 @@ def _table(findings: Sequence[Finding]) -> str:
         f"{one.level:7}  {one.check:{checks}}  {one.said}{f'; {one.advice}' if one.advice else ''}" for one in findings
     ]
     problems, warnings = (sum(one.level is level for one in findings) for level in (Level.PROBLEM, Level.WARNING))
-    return "\n".join((*lines, f"{problems} problems, {warnings} warnings"))
+    return "\n".join((*lines, f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}"))
 
 
 def _json(finding: Finding) -> str:

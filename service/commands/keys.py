@@ -27,7 +27,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     rotate_parser = keys.add_parser("rotate", help=about, description=about)
     rotate_parser.add_argument("--now", action="store_true", help="even if verifiers may refuse it for some minutes")
     rotate_parser.set_defaults(run=run, act=rotate)
-    about = "let a key retire; with --now it is dead at once, and every token of it with it"
+    about = "let a key retire; with --now it is revoked at once, and every token that it signed"
     retire_parser = keys.add_parser("retire", help=about, description=about)
     retire_parser.add_argument("kid", metavar="KID", help="as `keys list` shows it")
     retire_parser.add_argument("--now", action="store_true", help="the key has leaked: refuse its tokens at once")
@@ -45,7 +45,7 @@ def run(asked: argparse.Namespace) -> int:
         _complain("no key has this KID; `tokenhouse keys list` shows them all")
     except NotDeniedYetError:
         _complain(
-            "the key is dead, but Redis does not answer: instances refuse its tokens within a minute, when they read"
+            "the key is revoked, but Redis does not answer: instances refuse its tokens within a minute, when they read"
             " the keys. Run this again to have them refused at once"
         )
     except outages as error:
@@ -70,7 +70,7 @@ async def rotate(house: House, asked: argparse.Namespace) -> int:
 async def retire(house: House, asked: argparse.Namespace) -> int:
     if asked.now:
         await house.key_life.kill(asked.kid)
-        _say(f"{asked.kid} is dead: every token that it signed is refused")
+        _say(f"{asked.kid} is revoked: every token that it signed is refused")
         return 0
     match await house.key_life.retire(asked.kid):
         case State.ACTIVE:

@@ -24,7 +24,7 @@ class NoSuchKeyError(Exception):
 
 
 class NotDeniedYetError(Exception):
-    """The key is dead in Postgres, but Redis could not be told: instances refuse it when they next read the keys."""
+    """The key is revoked in Postgres, but Redis could not be told: instances refuse it when they next read the keys."""
 
 
 class KeyLife:
@@ -85,7 +85,7 @@ class KeyLife:
         failed: Exception | None = None
         try:
             await self._endings.deny_killed_keys()
-        except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is dead in Postgres: finish first
+        except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is revoked in Postgres: finish first
             failed = error
         await self._mend()
         if failed:
@@ -131,15 +131,15 @@ class KeyLife:
         await self._mend()
 
     def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
-        """The heir, and whom it follows. The one that is planned comes first, or else the one published longest."""
+        """The successor, and whom it follows. A planned one comes first, or else the one published longest."""
         now = self._ambient.now()
         following = self._in_state(keys, State.NEXT)
-        heir = next((key for key in following if key.activates_at), next(iter(following), None))
-        if heir is None:
+        successor = next((key for key in following if key.activates_at), next(iter(following), None))
+        if successor is None:
             return []  # another command was quicker
-        time = now if at_once else heir.activates_at or max(now, heir.ready_at or now)
+        time = now if at_once else successor.activates_at or max(now, successor.ready_at or now)
         followed = self._in_state(keys, State.ACTIVE)
-        return [replace(heir, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
+        return [replace(successor, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
 
     def _death(self, keys: Sequence[StoredKey], kid: str) -> list[StoredKey]:
         now = self._ambient.now()

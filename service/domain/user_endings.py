@@ -11,6 +11,7 @@ from service.domain.endings import Endings
 from service.domain.events import Reason
 from service.domain.models import PendingEnding
 from service.domain.ports import PendingEndings, RefreshSessions
+from service.errors import UnavailableError
 
 LOOK_EVERY = 1.0  # seconds between two looks for endings that nobody has finished
 CLOCKS_DIFFER = timedelta(seconds=5)  # at most: that of Postgres from those of the instances that open sessions
@@ -23,11 +24,20 @@ class UserEndings:
     The sessions are looked up after that: a login either is found by this look, or finds the account changed.
     """
 
-    def __init__(self, pending: PendingEndings, sessions: RefreshSessions, endings: Endings, ambient: Ambient) -> None:
+    def __init__(
+        self,
+        pending: PendingEndings,
+        sessions: RefreshSessions,
+        endings: Endings,
+        ambient: Ambient,
+        outages: tuple[type[Exception], ...],
+    ) -> None:
+        """`outages`: what stores raise while they are away, which passes by itself."""
         self._pending = pending
         self._sessions = sessions
         self._endings = endings
         self._ambient = ambient
+        self._outages: tuple[type[Exception], ...] = (*outages, UnavailableError)
         self._failure = ""  # of the last look
 
     def of(
@@ -70,6 +80,10 @@ class UserEndings:
             try:
                 await self.finish_overdue()
                 self._failure = ""
+            except self._outages as error:
+                if not self._failure:  # one outage may be told in several errors
+                    self._failure = type(error).__name__
+                    log.warning("pending endings wait for the stores", error=self._failure)
             except Exception as error:  # noqa: BLE001 - it is taken over again in some seconds
                 if (failure := type(error).__name__) != self._failure:
                     self._failure = failure

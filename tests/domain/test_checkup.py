@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.checkup import keys, postgres, redis
 from service.domain.checkup import settings as settings_check
-from service.domain.checkup.finding import Finding, Level, of_clock, require
+from service.domain.checkup.finding import Finding, Level, counted, of_clock, require
 from service.domain.checkup.postgres import PostgresFacts
 from service.domain.checkup.redis import RedisFacts
 from service.domain.models import StoredKey
@@ -190,3 +190,20 @@ def test_a_secret_that_is_wrong_is_not_taken_for_a_later_one(secrets: list[str],
     held = replace(key("a", DAY, is_active=True), sealed_private_jwk=sealed)
     findings = keys.judge_seals([held], [], Seals(secrets, ambient), len(secrets) - 1)
     assert {finding.check: finding.level for finding in findings} == found
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 problems"), (1, "1 problem"), (2, "2 problems")])
+def test_one_of_a_kind_is_not_told_as_many(number: int, said: str) -> None:
+    assert counted(number, "problem") == said
+
+
+def test_one_key_that_was_looked_at_is_told_as_one() -> None:
+    ambient = builders.FakeAmbient()
+    seals = Seals([OTHER_SECRET, builders.SECRET], ambient)
+    sealed = Seals([builders.SECRET], ambient).seal(Purpose.SIGNING_KEY_SEAL, b"{}", "a")
+    held = replace(key("a", DAY, is_active=True), sealed_private_jwk=sealed)
+    assert [finding.said for finding in keys.judge_seals([held], [], seals, 1)] == [
+        "opens what is sealed (1 signing key and 0 API keys looked at)",
+        "1 value sealed with an earlier secret (1 signing key and 0 API keys looked at)",
+    ]
+    assert keys.judge([held], Keys(), timedelta(hours=1), NOON)[0].said == "RS256, signs for 1 day"

@@ -10,6 +10,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+from structlog.testing import capture_logs
 
 from service.domain.events import Reason
 from service.domain.models import PendingEnding, Visitor
@@ -19,6 +20,7 @@ from service.wiring import Ground, House, furnish
 from tests import builders
 from tests.builders import PASSWORD
 from tests.conftest import OnFakes, bearer
+from tests.patience import PATIENCE
 
 NEW = "EvenMoreSecure2?"
 VISITOR = Visitor("127.0.0.1")
@@ -273,7 +275,45 @@ class Interrupted(UserEndings):
 
     def __init__(self, fakes: OnFakes) -> None:
         house = fakes.house
-        super().__init__(house.ground.pending_endings, house.services.sessions.stored, house.endings, fakes.ambient)
+        super().__init__(
+            house.ground.pending_endings, house.services.sessions.stored, house.endings, fakes.ambient,
+            house.services.outages,
+        )  # fmt: skip
 
     async def finish(self, ending: PendingEnding, named: str = "") -> int:  # noqa: ARG002 - as the real one
         raise UnavailableError
+
+
+class Answers:
+    """Pending endings whose store says the next of these at each look, and then that nothing is left."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
+        self.is_over = asyncio.Event()
+
+    async def take_over(self) -> list[PendingEnding]:
+        if self._errors:
+            raise self._errors.pop(0)
+        self.is_over.set()
+        return []
+
+
+async def test_stores_that_are_away_are_no_error_of_what_waits_for_them(
+    fakes: OnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.domain.user_endings.LOOK_EVERY", 0)
+    looks = Answers(
+        ConnectionRefusedError(), TimeoutError(), UnavailableError(), ZeroDivisionError(), ConnectionError()
+    )
+    user_endings = fakes.house.user_endings
+    monkeypatch.setattr(user_endings, "_pending", looks)
+    with capture_logs() as logged:
+        following = asyncio.create_task(user_endings.follow())
+        async with asyncio.timeout(PATIENCE):
+            await looks.is_over.wait()
+        following.cancel()
+        await asyncio.wait([following])
+    assert [(line["log_level"], line["event"], line["error"]) for line in logged] == [
+        ("warning", "pending endings wait for the stores", "ConnectionRefusedError"),
+        ("error", "pending endings not finished", "ZeroDivisionError"),
+    ]

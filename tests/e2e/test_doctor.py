@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from service.domain.checkup.finding import counted
 from service.embedded import EmbeddedRedis, Stores, socket_directory
 from tests.builders import SECRET
 from tests.conftest import ROOT, Instances
@@ -53,7 +54,7 @@ async def test_every_check_is_a_line_that_says_what_to_do(command: Command, embe
     assert len(lines) >= 20
     grave = [line for line in lines if line.startswith("problem")]
     assert [line.split()[1] for line in grave] == ["postgres.durable"]  # the tests' own Postgres is fast and forgetful
-    assert (status, last) == (1, f"1 problems, {sum(line.startswith('warning') for line in lines)} warnings")
+    assert (status, last) == (1, f"1 problem, {counted(sum(line.startswith('warning') for line in lines), 'warning')}")
     assert SECRET not in said
 
 
@@ -64,7 +65,7 @@ async def test_a_deployment_in_order_is_all_ok(command: Command, embedded: Store
                   "redis.policy", "redis.persistence", "redis.disk", "redis.clock", "redis.denylist"):  # fmt: skip
         assert found[check]["level"] == "ok", found[check]
     assert "appendfsync everysec" in found["redis.persistence"]["said"]
-    assert found["secret"]["said"] == "opens what is sealed (2 signing keys and 1 API keys looked at)"
+    assert found["secret"]["said"] == "opens what is sealed (2 signing keys and 1 API key looked at)"
     assert found["redis.user"]["said"] == "the service's user may CONFIG SET, FLUSHALL"
     assert found["postgres.role"]["said"] == "the service is a superuser"
 
@@ -186,10 +187,10 @@ async def test_secrets_that_are_missing_or_left_over_are_told(command: Command) 
     assert "still set" in found["secret.previous"]["said"]
     found = await findings(command, status=1, TOKENHOUSE_SECRET_KEY=other, TOKENHOUSE_SECRET_KEYS_PREVIOUS=SECRET)
     assert found["secret"]["level"] == "ok"
-    assert found["secret.previous"]["said"].startswith("3 are sealed with an earlier secret")
+    assert found["secret.previous"]["said"].startswith("3 values sealed with an earlier secret")
     found = await findings(command, status=1, TOKENHOUSE_SECRET_KEY=other, TOKENHOUSE_SECRET_KEYS_PREVIOUS=other)
     assert found["secret"]["level"] == "problem"
-    assert found["secret"]["said"].startswith("3 of what is sealed in the database do not open")
+    assert found["secret"]["said"].startswith("3 sealed values in the database cannot be opened")
 
 
 def test_a_start_says_once_that_redis_keeps_no_log(

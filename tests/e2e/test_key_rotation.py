@@ -144,7 +144,7 @@ async def test_an_emergency_works_while_redis_is_down(
         "keys", "retire", leaked, "--now", TOKENHOUSE_REDIS__URL="redis://127.0.0.1:1/0"
     )  # fmt: skip
     assert status == 1
-    assert "the key is dead, but Redis does not answer" in said
+    assert "the key is revoked, but Redis does not answer" in said
     assert await database.fetchval("SELECT killed_at IS NOT NULL FROM signing_keys WHERE kid = $1", leaked)
 
 

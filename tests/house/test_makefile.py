@@ -117,3 +117,14 @@ def test_the_duration_of_a_load_test_may_have_its_unit(text: str, length: int) -
 def test_a_duration_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="20s, 5m or 1h"):
         seconds(text)
+
+
+def test_what_people_read_is_said_in_plain_words() -> None:
+    """Words that only the authors understood, in help, findings and pages."""
+    riddles = ("arrows between the rooms", '"vouched for', "until it is mended", " is dead:", "kid` is the heir")
+    pages = [
+        ROOT / "Makefile", *(ROOT / "docs").glob("*.md"), *(ROOT / "service" / "commands").glob("*.py"),
+        *(ROOT / "service" / "domain" / "checkup").glob("*.py"),
+    ]  # fmt: skip
+    found = {(page.name, one) for page in pages for one in riddles if one in page.read_text(encoding="utf-8")}
+    assert found == set()

@@ -44,6 +44,10 @@ def require(findings: Iterable[Finding]) -> None:
             raise ConfigurationError(f"{one.check}: {one.said}; {one.advice}")
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def of_clock(check: str, ahead: timedelta) -> Finding:
     """`ahead`: by how much the store's clock is before ours, negative when it is behind."""
     seconds = ahead.total_seconds()

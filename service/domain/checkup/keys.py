@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from service.domain.checkup.finding import Finding, ok, problem, warning
+from service.domain.checkup.finding import Finding, counted, ok, problem, warning
 from service.domain.key_states import State, in_state, is_standby
 from service.domain.models import SealedApiKey, StoredKey
 from service.domain.seals import Purpose, Seals
@@ -34,16 +34,16 @@ def judge_seals(
         *((Purpose.SIGNING_KEY_SEAL, key.sealed_private_jwk, key.kid) for key in keys),
         *((Purpose.API_KEY_SEAL, one.sealed, str(one.user_id)) for one in api_keys),
     ]
-    looked_at = f"{len(keys)} signing keys and {len(api_keys)} API keys looked at"
+    looked_at = f"{counted(len(keys), 'signing key')} and {counted(len(api_keys), 'API key')} looked at"
     return [_opened(sealed, seals, looked_at), _leftover(sealed, seals, previous, looked_at)]
 
 
 def _active(key: StoredKey, settings: KeySettings, now: datetime) -> Finding:
     age = now - (key.activates_at or key.created_at)
-    said = f"{key.algorithm}, signs for {age.days} days"
+    said = f"{key.algorithm}, signs for {counted(age.days, 'day')}"
     if settings.rotate_after and age > settings.rotate_after + settings.publish_ahead + OVERDUE:
         return warning(
-            "keys.active", f"{said}, longer than keys.rotate_after ({settings.rotate_after.days} days)",
+            "keys.active", f"{said}, longer than keys.rotate_after ({counted(settings.rotate_after.days, 'day')})",
             "does an instance run? It rotates by itself; `tokenhouse keys rotate` does so by hand",
         )  # fmt: skip
     if not settings.rotate_after and age > OLD:
@@ -60,7 +60,7 @@ def _opened(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, looked_a
             closed += 1
     if closed:
         return problem(
-            "secret", f"{closed} of what is sealed in the database do not open ({looked_at})",
+            "secret", f"{counted(closed, 'sealed value')} in the database cannot be opened ({looked_at})",
             "set the secret they were made with, as TOKENHOUSE_SECRET_KEY or in TOKENHOUSE_SECRET_KEYS_PREVIOUS",
         )  # fmt: skip
     return ok("secret", f"opens what is sealed ({looked_at})")
@@ -71,12 +71,12 @@ def _leftover(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, previo
     if older:
         return warning(
             "secret.previous",
-            f"{older} are sealed with an earlier secret ({looked_at})",
+            f"{counted(older, 'value')} sealed with an earlier secret ({looked_at})",
             "run `tokenhouse secrets rotate`",
         )
     if previous:
         return warning(
-            "secret.previous", f"{previous} earlier secrets are still set, and nothing that was looked at needs them",
+            "secret.previous", f"{counted(previous, 'earlier secret')} still set, and nothing looked at needs one",
             "run `tokenhouse secrets rotate` until it finds nothing, then remove them (docs/keys.md)",
         )  # fmt: skip
     return ok("secret.previous", "none is set, none is needed")

@@ -55,9 +55,9 @@ def judge_preconditions(facts: RedisFacts, where: str = "") -> list[Finding]:
 
 def judge_marker(*, is_whole: bool) -> Finding:
     if is_whole:
-        return ok("redis.denylist", "vouched for: it holds every revocation")
+        return ok("redis.denylist", "complete: it holds every revocation")
     return warning(
-        "redis.denylist", "not vouched for: Redis may have forgotten revocations",
+        "redis.denylist", "incomplete: Redis may have lost revocations",
         "an instance restores them within 3 s of its first request; if one runs and this stays so, see its log",
     )  # fmt: skip
 
