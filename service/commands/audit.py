@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,6 +20,7 @@ from service.wiring import House, wire
 
 DEFAULT_SINCE = timedelta(days=7)
 DEFAULT_LIMIT = 100
+MOST = 100_000  # events, all of which are held in memory
 NO_EVENTS = "no event in this span; --since looks further back"
 NOBODY = (
     "no account has this address or id, and no event in this span names it. A deleted account is known by its id;"
@@ -31,7 +33,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     audit = commands.add_parser("audit", help=about, description=about)
     audit.add_argument("--user", metavar="EMAIL_OR_ID", help="of this account alone; a deleted one is known by its id")
     audit.add_argument("--since", metavar="SPAN", type=_span, default=DEFAULT_SINCE, help="how far back: 7d, 24h (7d)")
-    audit.add_argument("--limit", metavar="N", type=int, default=DEFAULT_LIMIT, help="at most so many (100)")
+    audit.add_argument("--limit", metavar="N", type=_limit, default=DEFAULT_LIMIT, help="at most so many (100)")
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
     audit.set_defaults(run=run)
 
@@ -106,3 +108,9 @@ def _span(text: str) -> timedelta:
     if not isinstance(span, timedelta):
         raise argparse.ArgumentTypeError("write a span such as 12h or 7d")
     return span
+
+
+def _limit(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"write a whole number from 1 to {MOST}")

@@ -24,8 +24,35 @@ def require_private(name: str, file: Path) -> None:
         raise ConfigurationError(f"{name}: others may read or change {file}: chmod o-rw,g-w {file}")
 
 
+def is_text(value: str) -> bool:
+    """Whether a variable of the environment is UTF-8: Python holds what is not as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_text(name: str, file: Path) -> None:
+    """Raises ConfigurationError, naming the setting, for a file that is not UTF-8."""
+    try:
+        file.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{name}: {file} is not a text in UTF-8") from None
+
+
 def secrets_in(directory: Path) -> Iterator[tuple[str, Path]]:
-    """The settings that a directory of secrets gives, by name; whatever else is in there is no business of ours."""
-    for file in sorted(directory.iterdir()) if directory.is_dir() else ():
-        if file.name.upper().startswith(PREFIX) and file.is_file():
-            yield file.name.upper(), file
+    """The settings that a directory of secrets gives, by name; whatever else is in there is no business of ours.
+
+    Raises ConfigurationError for a directory that may not be read.
+    """
+    try:
+        files = sorted(directory.iterdir()) if directory.is_dir() else []
+        ours = [file for file in files if file.name.upper().startswith(PREFIX) and file.is_file()]
+    except OSError as error:
+        raise ConfigurationError(
+            f"{directory}: {error.strerror}: let this user read and enter the directory, or name another one in"
+            " TOKENHOUSE_SECRETS_DIR"
+        ) from None
+    for file in ours:
+        yield file.name.upper(), file

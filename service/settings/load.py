@@ -19,7 +19,8 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from service.errors import ConfigurationError
-from service.settings.files import require_private, secrets_in
+from service.settings.complaints import OTHERWISE, complaint_of
+from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in
 from service.settings.sections import (
     ApiKeys,
     Audit,
@@ -146,11 +147,14 @@ def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None) -
     for name, secret in secrets_in(secrets):
         _refuse_unknown(name, str(secret))
         require_private(name, secret)
+        require_text(name, secret)
     try:
         settings = Settings(**values, _secrets_dir=secrets)
         return _pin(settings, pinned or {})
-    except (ValidationError, SettingsError) as error:
-        raise ConfigurationError(_one_line(error)) from None
+    except ValidationError as error:
+        raise ConfigurationError(complaint_of(error, Settings)) from None
+    except SettingsError:
+        raise ConfigurationError(f"a variable of the environment, or a file in {secrets}, {OTHERWISE}") from None
 
 
 def _pin(settings: Settings, pinned: Mapping[str, Any]) -> Settings:
@@ -176,7 +180,7 @@ def _read(file: Path) -> dict[str, Any]:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}; TOKENHOUSE_CONFIG names the configuration file") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # of text that is not UTF-8, dates that are none, depths
         raise ConfigurationError(f"{file} is not valid YAML in UTF-8") from None
     if values is None:
         return {}
@@ -191,22 +195,15 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _refuse_unknown_variables() -> None:
     """pydantic-settings passes over what it does not know; here a misspelt variable stops the start."""
-    for name in ENVIRONMENT:
-        if name.startswith("TOKENHOUSE_") and name not in NOT_SETTINGS:
-            _refuse_unknown(name, name)
+    for name, value in ENVIRONMENT.items():
+        if name in SHORT_NAMES or name.startswith(PREFIX):
+            if not is_text(value):
+                raise ConfigurationError(f"{name} is not a text in UTF-8")
+            if name not in NOT_SETTINGS and name not in SHORT_NAMES:
+                _refuse_unknown(name, name)
 
 
 def _refuse_unknown(name: str, said: str) -> None:
     section, delimiter, _ = name.removeprefix("TOKENHOUSE_").lower().partition("__")
     if section not in Settings.model_fields or bool(delimiter) != (section in SECTIONS):
         raise ConfigurationError(f"{said} names no setting; config.yaml lists them all")
-
-
-def _one_line(error: ValidationError | SettingsError) -> str:
-    if isinstance(error, SettingsError):
-        return str(error).splitlines()[0]
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{name} names no setting; config.yaml lists them all"
-    return f"{name}: {first['msg'].removeprefix('Value error, ')}"

@@ -10,6 +10,7 @@ from service.settings.units import (
     Clients,
     Duration,
     Grace,
+    Issuer,
     Leeway,
     Networks,
     OptionalDuration,
@@ -62,7 +63,7 @@ class Redis(Section):
 
 
 class Tokens(Section):
-    issuer: str = Field("http://127.0.0.1:8080", min_length=1)
+    issuer: Issuer = "http://127.0.0.1:8080"
     client_id: str = Field("tokenhouse", min_length=1)
     algorithm: Literal["RS256", "RS256-3072", "ES256", "Ed25519"] = "RS256"
     id_lifetime: Duration = timedelta(hours=1)

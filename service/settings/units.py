@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
@@ -9,7 +10,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+DURATION_FORM = "write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=36_500)  # some 100 years: later times soon leave what datetime and the stores can tell
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 
@@ -18,17 +21,46 @@ def parse_duration(value: object) -> object:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+        return _at_most_longest(**{_UNITS[match[2]]: float(match[1])})
     if isinstance(value, str) and value.strip().startswith("P"):
         return value.strip()
-    raise ValueError("write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d")
+    raise ValueError(DURATION_FORM)
+
+
+def _at_most_longest(**amount: float) -> timedelta:
+    with suppress(OverflowError):
+        if (duration := timedelta(**amount)) <= LONGEST:
+            return duration
+    raise ValueError(f"write a duration of at most {LONGEST.days}d")
+
+
+def _between(least: timedelta, most: timedelta, said: str) -> AfterValidator:
+    def require(duration: timedelta) -> timedelta:
+        if not least <= duration <= most:
+            raise ValueError(f"write a duration {said}")
+        return duration
+
+    return AfterValidator(require)
+
+
+def parse_network(value: object) -> object:
+    try:
+        return ip_network(str(value), strict=False)
+    except ValueError:
+        raise ValueError("write IP addresses or networks, such as 10.0.0.0/8; names of hosts are not taken") from None
+
+
+def require_issuer(value: str) -> str:
+    if not value or re.search(r"\s", value):
+        raise ValueError("write the public address, such as https://auth.example.com, without blanks")
+    return value
 
 
 def parse_rate(value: object) -> object:
     """`5/5m`: five per five minutes."""
     if isinstance(value, Rate):
         return value
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*([1-9]\d*)\s*/\s*(\S+)\s*", value)):
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*([1-9]\d{0,8})\s*/\s*(\S+)\s*", value)):
         window = parse_duration(match[2])
         if isinstance(window, timedelta) and window:
             return {"quota": int(match[1]), "window": window}
@@ -71,12 +103,18 @@ class Rate(Section):
     window: timedelta
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
-Span = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
-Grace = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
-Leeway = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0), le=timedelta(seconds=60))]
+_TICK, _MINUTE = timedelta.resolution, timedelta(seconds=60)
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), _between(_TICK, LONGEST, f"longer than 0s and at most {LONGEST.days}d")
+]
+Span = Annotated[
+    timedelta, BeforeValidator(parse_duration), _between(timedelta(0), LONGEST, f"from 0s to {LONGEST.days}d")
+]
+Grace = Annotated[timedelta, BeforeValidator(parse_duration), _between(timedelta(0), _MINUTE, "from 0s to 60s")]
+Leeway = Grace
 RateSetting = Annotated[Rate, BeforeValidator(parse_rate), NoDecode]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(lambda text: ip_network(str(text), strict=False))]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
+Issuer = Annotated[str, AfterValidator(require_issuer)]
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]

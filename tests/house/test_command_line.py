@@ -42,6 +42,27 @@ def test_a_wrong_call_shows_what_could_have_been_typed(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--since 9999999999999d", "at most 36500d"),
+        (f"--since {'9' * 400}d", "at most 36500d"),
+        ("--limit 0", "from 1 to 100000"),
+        ("--limit=-1", "from 1 to 100000"),
+        ("--limit 100001", "from 1 to 100000"),
+        (f"--limit {'9' * 5000}", "from 1 to 100000"),
+        ("--limit many", "from 1 to 100000"),
+    ],
+)
+def test_a_span_or_limit_out_of_bounds_is_a_wrong_call(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["audit", *words.split()])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "--config {} serve",

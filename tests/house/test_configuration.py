@@ -1,5 +1,6 @@
 """A configuration that cannot work: one clear line, exit status 78, never a traceback, never the value."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from service.__main__ import main
 from service.errors import ConfigurationError
 from service.settings import as_variables, is_about_settings, load
+from service.settings.files import secrets_in
 from tests.builders import SECRET
+
+NOBODY = 65534
 
 GOOD = {
     "TOKENHOUSE_DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none",
@@ -218,3 +222,68 @@ def test_settings_that_are_written_as_variables_are_read_as_the_same(
             for name, value in variables.items():
                 there.setenv(name, value)
             assert load(bare) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "form"),
+    [
+        ("TOKENHOUSE_INTROSPECTION__CLIENTS", "s3cret", "tokenhouse clients new"),
+        ("TOKENHOUSE_INTROSPECTION__CLIENTS", "S3cret:00", "tokenhouse clients new"),
+        ("TOKENHOUSE_SERVER__PORT", "s3cret", "a whole number"), ("PORT", "70000", "at most 65535"),
+        ("TOKENHOUSE_SERVER__PORT", "-1", "at least 0"), ("TOKENHOUSE_METRICS__PORT", "1.5", "a whole number"),
+        ("TOKENHOUSE_TOKENS__ID_LIFETIME", "0s", "longer than 0s"), ("TOKENHOUSE_TOKENS__ID_LIFETIME", "Ps3cret", "30d"),
+        ("TOKENHOUSE_TOKENS__LEEWAY", "61s", "from 0s to 60s"), ("TOKENHOUSE_KEYS__PUBLISH_AHEAD", "1s", "6 minutes"),
+        ("TOKENHOUSE_TOKENS__ISSUER", " ", "the public address"), ("TOKENHOUSE_TOKENS__ISSUER", "http://s3 cret", "blanks"),
+        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "s3cret.example", "10.0.0.0/8"), ("TOKENHOUSE_LOGGING__PROBES", "s3cret", "true or false"),
+        ("TOKENHOUSE_AUDIT__KEEP", "9999999999999d", "at most 36500d"), ("TOKENHOUSE_AUDIT__KEEP", "9" * 400 + "d", "at most 36500d"),
+        ("TOKENHOUSE_AUDIT__KEEP", "P40000D", "at most 36500d"), ("TOKENHOUSE_AUDIT__KEEP", "P999999999999999D", "30d"),
+        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "5/9999999999999d", "at most 36500d"), ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "9" * 5000 + "/1m", "COUNT/DURATION"),
+        ("TOKENHOUSE_TOKENS__CLIENT_ID", "s3cret\udcff", "UTF-8"), ("DATABASE_URL", "s3cret\udcff", "UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_told_its_form_in_our_words_without_its_value(
+    name: str, value: str, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of(monkeypatch, capsys, **{name: value})
+    assert form in said
+    for words in ("Input", "String should", "valid", "pattern", "datetime", "s3", value if len(value) > 2 else "Input"):
+        assert words not in said
+
+
+def test_an_empty_issuer_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("tokens: {issuer: ''}\n")
+    with pytest.raises(ConfigurationError, match=r"^tokens\.issuer: write the public address"):
+        load(tmp_path / "mine.yaml")
+
+
+def test_a_secrets_file_that_is_not_utf8_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tokenhouse_secret_key"
+    keep(file, "")
+    file.write_bytes(b"s3cret\xff" * 9)
+    said = refusal_of(monkeypatch, capsys, TOKENHOUSE_SECRETS_DIR=str(tmp_path))
+    assert f"TOKENHOUSE_SECRET_KEY: {file} is not a text in UTF-8" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o200, 0o600])  # to be listed, a directory needs r; to be entered, x
+def test_a_secrets_directory_that_may_not_be_read_is_named(tmp_path: Path, mode: int) -> None:
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(above.stat().st_mode | 0o011)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    keep(secrets / "tokenhouse_secret_key", SECRET)
+    root = os.geteuid() == 0
+    if root:  # whom no mode stops
+        os.chown(secrets, NOBODY, NOBODY)
+    secrets.chmod(mode)
+    try:
+        if root:
+            os.seteuid(NOBODY)
+        with pytest.raises(ConfigurationError, match=f"{secrets}: Permission denied: .*TOKENHOUSE_SECRETS_DIR"):
+            list(secrets_in(secrets))
+    finally:
+        if root:
+            os.seteuid(0)
+        secrets.chmod(0o700)

@@ -1,0 +1,55 @@
+"""What a setting that is wrong is told: its name and its form, in words of ours, and never the value."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from service.settings.units import DURATION_FORM, Section
+
+CLIENTS = (
+    "write clients as `tokenhouse clients new` prints them, name:digest,name:digest: names of a-z, 0-9, `.`, `_` and"
+    " `-`, digests of 64 hexadecimal digits"
+)
+WHOLE_NUMBER = "write a whole number"
+FORMS = {  # by the beginning of pydantic's name for what is wrong
+    "int_": WHOLE_NUMBER,
+    "bool_": "write true or false",
+    "string_too_short": "write at least one character",
+    "string_": "write a text in UTF-8",
+    "path_": "write the path of a file",
+    "time_delta_": DURATION_FORM,
+    "tuple_": "write a list; in the environment, with commas",
+    "model_": "write named settings, as in the shipped config.yaml",
+}
+OTHERWISE = "does not have the form that config.yaml shows"
+
+
+def complaint_of(error: ValidationError, settings: type[BaseModel]) -> str:
+    """One line about the first that is wrong."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = _name(first["loc"], settings)
+    if first["type"] == "extra_forbidden":
+        return f"{name} names no setting; config.yaml lists them all"
+    return f"{name}: {_rule(name, first['type'], first['msg'], first.get('ctx', {}))}"
+
+
+def _name(place: tuple[int | str, ...], settings: type[BaseModel]) -> str:
+    """Of the setting alone: what is deeper in it is a part of its value."""
+    held = settings.model_fields.get(str(place[0]))
+    is_section = held is not None and isinstance(held.annotation, type) and issubclass(held.annotation, Section)
+    return ".".join(str(part) for part in place[: 2 if is_section else 1])
+
+
+def _rule(name: str, kind: str, message: str, context: dict[str, Any]) -> str:
+    if kind == "value_error":  # raised by a validator of ours
+        return message.removeprefix("Value error, ")
+    if name == "introspection.clients":
+        return CLIENTS
+    match kind:
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}"
+        case "less_than_equal":
+            return f"must be at most {context['le']}"
+        case "literal_error":
+            return f"write {context['expected']}"
+    return next((form for beginning, form in FORMS.items() if kind.startswith(beginning)), OTHERWISE)
