@@ -5,7 +5,7 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
-from service.commands.opened import opened
+from service.commands.opened import no_answer, opened
 from service.domain.ports import ForgottenError
 from service.errors import UnavailableError
 from service.settings import load
@@ -20,7 +20,7 @@ def run(asked: argparse.Namespace) -> int:
     try:
         done = asyncio.run(_act(house, asked.action, asked.email))
     except not_now as error:
-        print(f"tokenhouse: a store does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's answer
+        print(f"tokenhouse: {no_answer(error)}", file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
     print(f"{asked.action}d" if done else "no account has this address")  # noqa: T201 - the command's answer
     return 0 if done else 1

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from service.ambient import Ambient
-from service.commands.opened import opened
+from service.commands.opened import no_answer, opened
 from service.domain.key_life import NoSuchKeyError, NotDeniedYetError
 from service.domain.key_states import State
 from service.errors import UnavailableError
@@ -49,7 +49,7 @@ def run(asked: argparse.Namespace) -> int:
             " the keys. Run this again to have them refused at once"
         )
     except outages as error:
-        _complain(f"a store does not answer ({type(error).__name__})")
+        _complain(no_answer(error))
     return 1
 
 

@@ -5,6 +5,10 @@ from contextlib import asynccontextmanager
 
 from service.commands.operator import operator
 from service.domain.events import run_by
+from service.domain.key_life import NotDeniedYetError
+from service.domain.ports import ForgottenError
+from service.errors import UnavailableError
+from service.stores import failures
 from service.wiring import House
 
 
@@ -20,3 +24,14 @@ async def opened(house: House, *, postgres_alone: bool = False) -> AsyncIterator
         yield
     finally:
         await house.close()
+
+
+def no_answer(error: Exception) -> str:
+    """For the user of a command that a store did not let come to its end."""
+    if isinstance(error, UnavailableError):
+        store = "a store"
+    elif isinstance(error, (ForgottenError, NotDeniedYetError)):
+        store = "Redis"
+    else:
+        store = {"redis": "Redis", "postgres": "Postgres"}[failures.store_of(error)]
+    return f"{store} does not answer ({type(error).__name__}); run this again when it does"

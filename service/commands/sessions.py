@@ -5,7 +5,7 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
-from service.commands.opened import opened
+from service.commands.opened import no_answer, opened
 from service.domain.key_life import NotDeniedYetError
 from service.domain.ports import ForgottenError
 from service.errors import UnavailableError
@@ -42,7 +42,7 @@ def run(asked: argparse.Namespace) -> int:
     try:
         said = asyncio.run(_end(house, asked.user))
     except not_now as error:
-        print(f"tokenhouse: a store does not answer ({type(error).__name__}); run this again", file=sys.stderr)  # noqa: T201 - the command's word to its user
+        print(f"tokenhouse: {no_answer(error)}", file=sys.stderr)  # noqa: T201 - the command's word to its user
         return 1
     print(said or "no account has this address")  # noqa: T201 - the command's answer
     return 0 if said else 1

@@ -15,6 +15,7 @@ REDIS_OPTIONS = re.compile(
     r"|socket_(connect_)?timeout|socket_keepalive|max_connections|timeout"
 )
 WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service's name, perhaps a database
+DATABASE = re.compile(r"(/\d{0,9}/?)?", re.ASCII)  # redis-py takes anything else for 0
 
 
 def split_url(url: str) -> SplitResult:
@@ -82,5 +83,7 @@ def _require_good_redis_options(name: str, parts: SplitResult) -> None:
 def _require_good_path(name: str, engine: str, parts: SplitResult) -> None:
     if engine == "sentinel" and not WATCHED.fullmatch(parts.path):
         raise ConfigurationError(f"{name} names no service: redis+sentinel://host:26379,host2:26379/SERVICE")
+    if parts.scheme in ("redis", "rediss") and not DATABASE.fullmatch(parts.path):
+        raise ConfigurationError(f"{name} names a database that is no number: redis://host:6379/0")
     if engine == "cluster" and parts.path not in ("", "/", "/0"):
         raise ConfigurationError(f"{name} names a database, but a cluster has only one: leave the path empty")

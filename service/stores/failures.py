@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import asyncpg
 from redis import exceptions as redis
+from redis.sentinel import MasterNotFoundError
 
 from service.errors import ConfigurationError
 
@@ -101,6 +102,11 @@ ANSWERING = (  # what Redis says
         f"the database that {REDIS_URL} names does not exist there: name a lower one, such as /0",
         "DB index is out of range|SELECT is not allowed",
     ),
+    Rule(
+        redis.ResponseError, Kind.NEVER,
+        f"no cluster stands at {REDIS_URL}, but a single server: say redis:// or rediss://",
+        ".*cluster support disabled",
+    ),
     Rule(redis.ResponseError, Kind.NEVER, f"Redis refuses client_name in {REDIS_URL}", "Client names cannot"),
     Rule(
         redis.ResponseError, Kind.NEVER, f"the server at {REDIS_URL} lacks a command: it must be Redis 6.0 or newer",
@@ -122,7 +128,13 @@ def of_query(error: BaseException) -> Failure:
 
 def of_redis(error: BaseException) -> Failure:
     """Also where a cluster's or the Sentinels' error was raised because of another one."""
-    for one in _causes(error):
+    causes = list(_causes(error))
+    asked_sentinels = any(isinstance(one, MasterNotFoundError) for one in causes)
+    for one in causes:
+        if asked_sentinels and isinstance(one, redis.AuthenticationError):
+            return Failure(
+                Kind.NEVER, f"the Sentinels of {REDIS_URL} ask for a password, or refuse it: ?sentinel_password="
+            )
         if failure := _of_tls(one, REDIS_URL) or _by(ANSWERING, one):
             return failure
     return PASSES

@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
-from redis.exceptions import BusyLoadingError, ReadOnlyError
+from redis.exceptions import AuthenticationError, BusyLoadingError, ReadOnlyError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.sentinel import MasterNotFoundError
 
 from service.ambient import Ambient
 from service.embedded import Stores
@@ -100,3 +102,15 @@ def test_no_value_of_a_setting_is_in_what_is_said() -> None:
     assert "(table users)" in said
     said = of_query(asyncpg.InsufficientPrivilegeError("Zugriff verweigert")).advice
     assert "lacks a right: grant it" in said
+
+
+def test_a_single_redis_that_is_taken_for_a_cluster_is_told() -> None:
+    error = RedisConnectionError("no node of the cluster answers")
+    error.__cause__ = ResponseError("This instance has cluster support disabled")
+    assert (of_redis(error).kind, "no cluster stands" in of_redis(error).advice) == (Kind.NEVER, True)
+
+
+def test_a_password_that_sentinels_ask_for_is_told_apart_from_that_of_redis() -> None:
+    error = MasterNotFoundError("no primary is named")
+    error.__cause__ = AuthenticationError("Authentication required.")
+    assert (of_redis(error).kind, "?sentinel_password=" in of_redis(error).advice) == (Kind.NEVER, True)

@@ -10,6 +10,7 @@ import pytest
 import shtab
 
 from service.__main__ import _parser, main
+from tests.builders import SECRET
 
 CONFIG = Path("/etc/tokenhouse.yaml")
 
@@ -92,3 +93,16 @@ def test_bash_completes_by_the_script(capsys: pytest.CaptureFixture[str], tmp_pa
     asks = f"source {script}; COMP_WORDS=(tokenhouse keys r) COMP_CWORD=2; _shtab_tokenhouse; echo ${{COMPREPLY[*]}}"
     done = subprocess.run(["bash", "-c", asks], capture_output=True, text=True, check=False)
     assert sorted(done.stdout.split()) == ["retire", "rotate"], done.stderr
+
+
+@pytest.mark.parametrize("words", ["users disable a@example.com", "keys list", "sessions end --user a@example.com"])
+def test_a_store_that_does_not_answer_is_named_and_the_command_is_to_be_run_again(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOKENHOUSE_DATABASE__URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("TOKENHOUSE_REDIS__URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("TOKENHOUSE_SECRET_KEY", SECRET)
+    assert main(words.split()) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("tokenhouse: Postgres does not answer (")
+    assert said.endswith("; run this again when it does\n")

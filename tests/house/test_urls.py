@@ -63,6 +63,7 @@ BAD = [
     ("redis+sentinel://:SECRET@one,two", REDIS, "names no service"),
     ("redis+sentinel://:SECRET@one,two/tokens/zero", REDIS, "names no service"),
     ("redis+sentinel://:SECRET@/tokens", REDIS, "no redis:// URL"),
+    ("redis://:SECRET@one:6379/abc", REDIS, "a database that is no number"),
     ("redis+cluster://:SECRET@one:7000/1", REDIS, "leave the path empty"),
     ("redis+cluster://:SEC#RET@one:7000", REDIS, "percent-encode"),
     ("redis://:p@one/0?SECRET=1", REDIS, "an option, behind its question mark"),
