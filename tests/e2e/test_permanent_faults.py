@@ -299,6 +299,7 @@ async def test_a_password_that_redis_asks_for_is_told(
         (("/0", "/99"), "the database that .* does not exist there"),
         (("/0", "/0?client_name=two%20words"), "refuses client_name"),
         (("/0", "/0?db=x"), "a value that is none for the option db"),
+        (("redis://", "redis+cluster://"), "no cluster stands at"),
         (("redis://", "redis+cluster://nobody:wrong@"), "refuses the user or the password"),
     ],
 )
