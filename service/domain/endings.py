@@ -127,11 +127,11 @@ class Endings:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
         if not await self._denylist.is_whole():
             await self._denylist.settle()  # or what another instance acknowledges elsewhere would be missing here
-        async with self._memory.recall() as remembered:
-            another_was_quicker = await self._denylist.is_whole()
-            if not another_was_quicker:
-                await self._denylist.restore(remembered, await self._killed_keys())
-                self._events.tell(Event(Name.RESTORED, source=""))
+            async with self._memory.recall() as remembered:
+                another_was_quicker = await self._denylist.is_whole()
+                if not another_was_quicker:
+                    await self._denylist.restore(remembered, await self._killed_keys())
+                    self._events.tell(Event(Name.RESTORED, source=""))
         self._is_told, self._failure = False, ""
 
     async def _killed_keys(self) -> dict[str, timedelta]:

@@ -15,6 +15,7 @@ from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.ports import SigningKeys
 from service.domain.seals import LOCKED_OUT, Purpose, Seals
+from service.domain.shared_look import SharedLook
 from service.errors import ConfigurationError, DamagedDataError, UnavailableError, UnknownSecretError
 from service.settings import Tokens as TokenSettings
 
@@ -43,10 +44,8 @@ class KeyRing:
         self._settings = settings
         self._pairs: dict[str, KeyPair] = {}
         self._turn = asyncio.Lock()  # so that an older reading never replaces a newer one
-        self._looking: asyncio.Task[None] | None = None
-        self._looked_at = 0.0
-        self._sealed: asyncio.Task[None] | None = None
-        self._sealed_at = 0.0
+        self._look = SharedLook(self.load, ambient, LOOK_EVERY, LOOK_AFTER_FAILURE)
+        self._seal_look = SharedLook(self._check_seals, ambient, SEALS_FRESH, 0.0)
         self.rows: Sequence[StoredKey] = ()
         self.jwks = b'{"keys":[]}'
 
@@ -68,10 +67,7 @@ class KeyRing:
 
         Raises the store's outage, also for a moment after it: until then nobody can tell whether the key is ours.
         """
-        if self._looking is None or self._may_look(self._looking):
-            self._looked_at = self._ambient.monotonic()
-            self._looking = asyncio.create_task(self.load())
-        await asyncio.shield(self._looking)
+        await self._look.ask()
 
     @property
     def signing(self) -> KeyPair:
@@ -104,11 +100,7 @@ class KeyRing:
         Whoever asks within a second shares one reading: unknown API keys are made up at any rate. Raises the store's
         outage.
         """
-        is_fresh = self._ambient.monotonic() - self._sealed_at < SEALS_FRESH
-        if self._sealed is None or (self._sealed.done() and (not is_fresh or self._sealed.exception() is not None)):
-            self._sealed_at = self._ambient.monotonic()
-            self._sealed = asyncio.create_task(self._check_seals())
-        await asyncio.shield(self._sealed)
+        await self._seal_look.ask()
 
     async def _check_seals(self) -> None:
         for row in await self._stored.all():
@@ -133,12 +125,6 @@ class KeyRing:
     def _first(self) -> tuple[StoredKey, StoredKey]:
         """Both are in the very first key set, so no verifier can hold a set without the second."""
         return replace(self.make(), activates_at=self._ambient.now()), self.make()
-
-    def _may_look(self, last: asyncio.Task[None]) -> bool:
-        if not last.done():
-            return False
-        failed = last.cancelled() or last.exception() is not None
-        return self._ambient.monotonic() - self._looked_at >= (LOOK_AFTER_FAILURE if failed else LOOK_EVERY)
 
     def _take(self, rows: Sequence[StoredKey]) -> None:
         now, longest = self._ambient.now(), self._lives.token

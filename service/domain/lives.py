@@ -1,9 +1,8 @@
 """The longest lives that tokens and sessions were given: by the settings of today, and by those before them."""
 
-import asyncio
-
 from service.ambient import Ambient
 from service.domain.ports import Lives
+from service.domain.shared_look import SharedLook
 from service.settings import Tokens as TokenSettings
 
 LOOK_EVERY = 0.5  # seconds between two looks for a life that a token has and nobody knows
@@ -15,9 +14,7 @@ class LongestLives:
     def __init__(self, stored: Lives, settings: TokenSettings, ambient: Ambient) -> None:
         self._stored = stored
         self._settings = settings
-        self._ambient = ambient
-        self._looking: asyncio.Task[None] | None = None
-        self._looked_at = -LOOK_EVERY
+        self._look = SharedLook(self.refresh, ambient, LOOK_EVERY, LOOK_EVERY)
         self.token = settings.longest  # how long a token that is alive may live after it was signed, with the leeway
 
     async def refresh(self) -> None:
@@ -26,9 +23,4 @@ class LongestLives:
 
     async def look_again(self) -> None:
         """As `refresh`, all callers together, unless that was done a moment ago. Raises the store's outage."""
-        if self._looking is None or (
-            self._looking.done() and self._ambient.monotonic() - self._looked_at >= LOOK_EVERY
-        ):
-            self._looked_at = self._ambient.monotonic()
-            self._looking = asyncio.create_task(self.refresh())
-        await asyncio.shield(self._looking)
+        await self._look.ask()

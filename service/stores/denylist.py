@@ -29,10 +29,10 @@ Verdict = bool | Exception
 
 
 class RedisDenylist:
-    """The epoch marker names the server run that is known to hold every entry.
+    """The epoch marker names the server that is known to hold every entry, by its run and the history of its data.
 
     It is read together with the entries, so one round trip tells both whether a token is denied and whether that
-    answer can be trusted: a marker that is missing (flushed, started empty) or names another run (restarted, rolled
+    answer can be trusted: a marker that is missing (flushed, started empty) or names another (restarted, rolled
     back to an older snapshot, failed over) means that entries may be missing.
 
     In a cluster a session's partition holds all that its tokens are judged by: its entry, those of its tokens, a copy

@@ -93,8 +93,7 @@ class RedisSessions:
         return [one for one, fields in records if int(fields.get(b"v", 0)) < _ms(password_before)]
 
     async def _keep_in_index(self, session_id: str, fields: Mapping[bytes, bytes], now: datetime) -> None:
-        """A token that outlives the session may outlive the index too: it was given its life at a login, by the token's
-        life of that time."""
+        """The index was given its life at a login, by the life of a token then: a longer one may outlive it."""
         token = self._spans[2]
         if _ms(now) + token > int(fields[b"e"]):
             user_id = UUID(bytes=fields[b"u"])

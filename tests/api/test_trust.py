@@ -126,12 +126,12 @@ async def test_a_token_of_nobody_s_key_is_refused_however_often_it_comes(fakes: 
 
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "", "x", "' OR 1=1 --"])
 async def test_a_kid_that_cannot_be_ours_is_not_even_looked_for(fakes: OnFakes, kid: str) -> None:
-    looked = fakes.house.services.keys._looked_at
+    looked = fakes.house.services.keys._look._looked_at
     fakes.ambient.advance(seconds=60)
     pem = ECKey.generate_key("P-256", private=True).as_pem(private=True)
     forged = pyjwt.encode({"sub": "x"}, pem, algorithm="ES256", headers={"kid": kid})
     assert (await fakes.client.get("/auth/me", Authorization=f"Bearer {forged}")).status == 401
-    assert fakes.house.services.keys._looked_at == looked
+    assert fakes.house.services.keys._look._looked_at == looked
 
 
 async def test_a_killed_key_s_tokens_are_refused_though_they_are_remembered_as_verified(fakes: OnFakes) -> None:
