@@ -55,8 +55,8 @@ test: $(STAMP) ## Run the tests; they start what they need
 test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test` runs the quicker part of it
 	$(BIN)/python -m pytest -m "" --numprocesses 2 --dist loadfile $(FAULTS)
 
-test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES, SEED, GROUND, NEMESIS
-	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
+test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES or ROUNDS, SEED, GROUND, NEMESIS
+	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
