@@ -50,6 +50,8 @@ def _with_its_query(operation: Operation) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         request[QUERY_SCHEMA] = operation.query
+        if operation.needs_the_time:
+            request.app[SERVICES].clock.require_right()
         if operation.access is Access.OPEN:
             queries.check(request)
         return await operation.handler(request)

@@ -227,7 +227,7 @@ class UnavailableError(AuthError):
 
 
 class MisfitError(UnavailableError):
-    """The configuration of this instance does not fit what is stored any more."""
+    """The configuration of this instance does not fit what is stored any more, or its clock is wrong."""
 
     message = (
         "The service cannot answer at the moment. Try again after the Retry-After header's seconds; if this lasts, its"

@@ -14,6 +14,7 @@ from service.domain.background import Background
 from service.domain.checkup.finding import require
 from service.domain.checkup.postgres import judge_preconditions as judge_postgres
 from service.domain.checkup.redis import judge_preconditions as judge_redis
+from service.domain.clock_watch import ClockWatch
 from service.domain.endings import Endings
 from service.domain.events import Events, Sink, write
 from service.domain.introspection import Introspection
@@ -81,6 +82,7 @@ class House:
     user_endings: UserEndings
     denylist: RedisDenylist
     redis_health: health.RedisHealth
+    postgres_health: health.PostgresHealth | None
     passwords: Passwords
     tokens: Tokens
     key_life: KeyLife
@@ -95,6 +97,8 @@ class House:
             await self._require_good_redis()
             await self.endings.restore()
             await self.user_endings.finish_overdue()
+            if self.postgres_health:
+                await self.postgres_health.word()  # compares the clocks: nothing is served before
         except OUTAGES as error:
             if refusal := failures.as_refusal(failures.of_redis(error)):
                 raise refusal from error
@@ -178,7 +182,10 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     )  # fmt: skip
     redis_health = health.RedisHealth(rd, ground.servers, ambient)
     may_differ = max(settings.tokens.leeway, timedelta(seconds=1))
-    postgres_health = health.PostgresHealth(pg, redis_health, ambient, may_differ) if pg else None
+    clock = ClockWatch()
+    postgres_health = health.PostgresHealth(pg, redis_health, clock, ambient, may_differ) if pg else None
+    if postgres_health is None:
+        clock.note("")  # there is no other one
     resealer = Resealer(ground.signing_keys, ground.users, seals, api_keys, events)
 
     async def postgres_word() -> str:
@@ -216,10 +223,11 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         feed=RevocationFeed(ground.revocations, ground.signing_keys, tokens, settings.tokens, ambient, seals=seals),
         sessions=sessions, accounts=accounts, keys=keys, issuer=settings.tokens.issuer, ambient=ambient,
         readiness=readiness, store_watch=StoreWatch(readiness, ambient, failures.store_of),
-        outages=outages,
+        clock=clock, outages=outages,
     )  # fmt: skip
     return House(
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
-        user_endings=user_endings, denylist=denylist, redis_health=redis_health, passwords=passwords, tokens=tokens,
+        user_endings=user_endings, denylist=denylist, redis_health=redis_health,
+        postgres_health=postgres_health, passwords=passwords, tokens=tokens,
         key_life=key_life, mass_ending=mass_ending, resealer=resealer, background=Background(ambient),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from service.ambient import Ambient
 from service.api.addresses import Addresses
 from service.api.payloads import Payload
 from service.domain.accounts import Accounts
+from service.domain.clock_watch import ClockWatch
 from service.domain.events import seen_from
 from service.domain.introspection import Introspection
 from service.domain.keys import KeyRing
@@ -38,6 +39,7 @@ class Services:
     ambient: Ambient
     readiness: Readiness
     store_watch: StoreWatch
+    clock: ClockWatch
     outages: tuple[type[Exception], ...]
 
 

@@ -41,3 +41,4 @@ class Operation:
     takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()
     access: Access = Access.OPEN
+    needs_the_time: bool = True  # refused by an instance whose clock is wrong

@@ -53,28 +53,35 @@ OPEN = (
     Operation(
         method="GET", path="/.well-known/jwks.json", handler=trust.jwks, summary="The keys that verify our tokens",
         returns=JSON,
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/.well-known/openid-configuration", handler=trust.discovery,
         summary="Where the keys are, and what the tokens hold", returns=JSON,
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/healthz", handler=ops.healthz, summary="Whether the process is alive",
         returns=Returns(body=payloads.Health),
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/readyz", handler=ops.readyz, summary="Whether the process can serve: Postgres and Redis",
         returns=Returns(body=payloads.Readiness), refuses=(UnavailableError,),
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/openapi.json", handler=docs.openapi, summary="This document", returns=JSON,
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/docs", handler=docs.page, summary="This document, to read and to try", returns=HTML,
+        needs_the_time=False,
     ),
     Operation(
         method="GET", path="/docs/{file}", handler=docs.asset, summary="A file of that page",
         returns=Returns(media_type="text/css", other_media_types=("text/javascript",)), refuses=(NotFoundError,),
+        needs_the_time=False,
     ),
 )  # fmt: skip
 

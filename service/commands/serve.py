@@ -54,6 +54,7 @@ async def serve(
         following: dict[Task, Callable[[], Awaitable[None]]] = {
             "keys": house.key_life.follow, "endings": house.user_endings.follow, "audit": house.audit.follow,
             "denylist": house.endings.follow, "tidy": lambda: tidy_forever(house),
+            "clock": house.services.readiness.look_forever,
         }  # fmt: skip
         if reread:
             following["reload"] = lambda: reread_when_told(house, runner, voice, reread)

@@ -11,7 +11,9 @@ from service.ambient import Ambient
 
 SHORTEST = 1.0  # seconds before a task that died is started again; doubled while it goes on dying
 LONGEST = 60.0
-Task = Literal["audit", "denylist", "endings", "keys", "loop-lag", "reload", "tidy", "tidy-audit", "tidy-revocations"]
+Task = Literal[
+    "audit", "clock", "denylist", "endings", "keys", "loop-lag", "reload", "tidy", "tidy-audit", "tidy-revocations"
+]
 TASKS: tuple[Task, ...] = get_args(Task)
 log = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from service.ambient import Ambient
 from service.errors import ConfigurationError
 
 FRESH = timedelta(seconds=1)
+LOOKS_EVERY = timedelta(seconds=2)
 PATIENCE = timedelta(seconds=1)
 PACE = timedelta(seconds=0.1)  # between two rounds of checks, however many requests fail
 
@@ -49,6 +50,12 @@ class Readiness:
             return State("starting", "starting")
         state = await self._latest()
         return await self._latest() if self._is_refuted(state) else state  # an outage was met during the round
+
+    async def look_forever(self) -> None:
+        """Also where no balancer asks: what is found out, as a wrong clock, decides what is served."""
+        while True:
+            await asyncio.sleep(LOOKS_EVERY.total_seconds())
+            await self.state()
 
     def doubt(self) -> None:
         """A store failed a request: that all was well holds no longer."""

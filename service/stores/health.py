@@ -4,10 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-import structlog
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
+from service.domain.clock_watch import ClockWatch
 from service.stores import rights
 from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers
@@ -19,8 +19,6 @@ STATE = f"""
         clock_timestamp() AS now
 """
 
-log = structlog.get_logger(__name__)
-
 
 class Said(NamedTuple):
     word: str
@@ -31,29 +29,27 @@ class Said(NamedTuple):
 class PostgresHealth:
     """`allowed`: how far clocks may differ."""
 
-    def __init__(self, postgres: Postgres, redis: "RedisHealth", ambient: Ambient, allowed: timedelta) -> None:
+    def __init__(
+        self, postgres: Postgres, redis: "RedisHealth", clock: ClockWatch, ambient: Ambient, allowed: timedelta
+    ) -> None:
         self._postgres = postgres
         self._redis = redis
+        self._clock = clock
         self._ambient = ambient
         self._allowed = allowed
-        self._told = ""
 
     async def word(self) -> str:
-        """An instance whose clock differs from that of Postgres dates tokens wrongly, so it is not ready."""
+        """An instance whose clock differs from that of Postgres dates tokens wrongly, so it serves none."""
         before = self._ambient.now()
         row = await self._postgres.fetchrow(STATE, *rights.needed())
+        after = self._ambient.now()
         if row is None or row["read_only"]:
             await self._postgres.start_afresh()  # another host may be the writable one by now
             return "read-only"
+        wrong = wrong_clock(_ahead(row["now"], before, after), self._redis.ahead, self._allowed)
+        self._clock.note(wrong)
         if row["lacks_rights"]:
             return "lacks rights on a table"
-        wrong = wrong_clock(_ahead(row["now"], before, self._ambient.now()), self._redis.ahead, self._allowed)
-        if wrong != self._told:
-            self._told = wrong
-            if wrong:
-                log.error("clocks differ", which=wrong)
-            else:
-                log.warning("clocks agree again")
         return wrong or "ok"
 
 

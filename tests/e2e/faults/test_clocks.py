@@ -36,7 +36,10 @@ async def here(own: Stores, instance: Instance) -> Client:
 class Skewed(Ambient):
     """A clock that is ahead by so many seconds, or behind."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.step(seconds)
+
+    def step(self, seconds: float) -> None:
         self._ahead = timedelta(seconds=seconds)
 
     def now(self) -> datetime:
@@ -69,6 +72,29 @@ async def test_an_instance_with_a_wrong_clock_is_not_ready_and_says_which_clock(
         return await answer.text() if answer.status == 503 else ""
 
     await until(lambda: _is(said, f"the clock of this instance is {how}"), within=30)
+    person = await here.sign_up()
+    tokens = await here.log_in(person)
+    for answer in (
+        await there.post("/auth/login", {"email": person["email"], "password": person["password"]}), await there.me(tokens), await there.refresh(tokens), await there.log_out(tokens),
+        await there.get("/auth/verify", **bearer(tokens)), await there.get("/auth/revocations"),
+    ):  # fmt: skip
+        assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    assert (await there.get("/healthz")).status == (await there.get("/.well-known/jwks.json")).status == 200
+    assert (await here.me(tokens)).status == 200
+
+
+async def test_a_clock_that_steps_is_found_out_and_forgiven_when_it_is_right_again(instance: Instance) -> None:
+    clock = Skewed()
+    client = await instance(clock)
+    tokens = await client.log_in(await client.sign_up())
+    for seconds, status in ((DAY, 503), (0.0, 200), (-DAY, 503), (0.0, 200)):
+        clock.step(seconds)
+
+        async def is_found_out(status: int = status) -> bool:
+            return (await client.get("/readyz")).status == status
+
+        await until(is_found_out, within=30)
+        assert (await client.me(tokens)).status == status
 
 
 async def _is(said: Callable[[], Awaitable[str]], word: str) -> bool:
@@ -78,7 +104,9 @@ async def _is(said: Callable[[], Awaitable[str]], word: str) -> bool:
 async def test_an_ending_by_an_instance_that_is_behind_outlives_the_memory_of_redis(
     own: Stores, here: Client, instance: Instance
 ) -> None:
-    behind = await instance(Skewed(-7200.0))
+    clock = Skewed()
+    behind = await instance(clock)
+    clock.step(-7200.0)  # nobody has asked whether it is ready since
     person = await here.sign_up()
     tokens = await behind.log_in(person)
     assert (await behind.log_out(tokens)).status == 200
@@ -95,10 +123,12 @@ async def test_an_ending_by_an_instance_that_is_behind_outlives_the_memory_of_re
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seconds", [60.0, -60.0, DAY, -DAY])
-async def test_a_wrong_clock_refuses_tokens_and_lets_no_dead_one_in(
+async def test_a_clock_that_is_not_found_out_yet_refuses_tokens_and_lets_no_dead_one_in(
     here: Client, instance: Instance, seconds: float
 ) -> None:
-    there = await instance(Skewed(seconds))
+    clock = Skewed()
+    there = await instance(clock)
+    clock.step(seconds)
     person = await here.sign_up()
     for one, other in ((here, there), (there, here)):
         tokens = await one.log_in(person)
@@ -111,7 +141,9 @@ async def test_a_wrong_clock_refuses_tokens_and_lets_no_dead_one_in(
 
 async def test_limits_go_by_the_clock_of_redis(instance: Instance) -> None:
     limited: dict[str, Any] = {"throttle": {"exempt": []}}
-    here, ahead = await instance(**limited), await instance(Skewed(DAY), **limited)
+    clock = Skewed()
+    here, ahead = await instance(**limited), await instance(clock, **limited)
+    clock.step(DAY)
     person = await here.sign_up()
     wrong = {"email": person["email"], "password": "Wrong-Pass1!"}
     statuses = [(await one.post("/auth/login", wrong)).status for one in (here, ahead) * QUOTA]
