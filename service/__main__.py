@@ -6,24 +6,12 @@ import sys
 
 import shtab
 
-from service import logs
-from service.commands import (
-    accounts,
-    audit,
-    clients,
-    dev,
-    dev_instance,
-    doctor,
-    keys,
-    migrate,
-    secrets,
-    serve,
-    sessions,
-)
+from service.commands import audit, clients, dev, dev_instance, doctor, keys, migrate, secrets, serve, sessions, users
 from service.commands.command_line import CommandLine
 from service.errors import ConfigurationError
 from service.output import OUTPUT
 from service.settings import load
+from service.telemetry import logs
 
 CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
@@ -75,13 +63,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     """The commands about an installation, whichever it is."""
     about = "bring the database schema up to date"
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
-    users = commands.add_parser("users", help="disable or enable an account").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    for action, about in (("disable", "close an account and end its sessions"), ("enable", "open it again")):
-        one = users.add_parser(action, help=about, description=about)
-        one.add_argument("email", metavar="EMAIL")
-        one.set_defaults(run=accounts.run, action=action)
+    users.add_parsers(commands)
     sessions.add_parsers(commands)
     audit.add_parsers(commands)
     doctor.add_parsers(commands)

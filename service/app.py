@@ -6,15 +6,15 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from service.api import docs, queries
-from service.api.addresses import Addresses
-from service.api.bodies import MAX_BYTES
-from service.api.context import FRONT_DESK, QUERY_SCHEMA, SERVICES, FrontDesk, Services
-from service.api.cors import cors
 from service.api.guards import Handler
-from service.api.middleware import identify, speak
-from service.api.operations import Access, Operation
+from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
-from service.api.tls import promise_tls
+from service.http.client_address import Addresses
+from service.http.context import FRONT_DESK, QUERY_SCHEMA, SERVICES, FrontDesk, Services
+from service.http.cors import cors
+from service.http.middleware import identify, speak
+from service.http.request_body import MAX_BYTES
+from service.http.tls import promise_tls
 from service.request_log import Line, say
 from service.settings import Server
 

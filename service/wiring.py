@@ -6,51 +6,51 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.api.context import Services
-from service.domain.accounts import Accounts
-from service.domain.api_keys import ApiKeys
-from service.domain.audit import Audit, AuditTrail
-from service.domain.background import Background
-from service.domain.checkup.finding import require
-from service.domain.checkup.postgres import judge_preconditions as judge_postgres
-from service.domain.checkup.redis import judge_preconditions as judge_redis
-from service.domain.clock_watch import ClockWatch
-from service.domain.endings import Endings
-from service.domain.events import Events, Sink, write
-from service.domain.introspection import Introspection
-from service.domain.key_life import KeyLife
-from service.domain.keys import KeyRing
-from service.domain.lives import LongestLives
-from service.domain.mass_ending import MassEnding
-from service.domain.passwords import Passwords
+from service.doctor.finding import require
+from service.doctor.postgres import judge_preconditions as judge_postgres
+from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.accounts.accounts import Accounts
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.audit_trail import Audit, AuditTrail
+from service.domain.events.security_events import Events, Sink, write
+from service.domain.limits.throttle import Throttle
+from service.domain.operations.background import Background
+from service.domain.operations.clock_watch import ClockWatch
+from service.domain.operations.readiness import Readiness
+from service.domain.operations.resealing import Resealer
+from service.domain.operations.revoke_everything import MassEnding
+from service.domain.operations.store_watch import StoreWatch
+from service.domain.passwords.passwords import Passwords
 from service.domain.ports import Lives, PendingEndings, Revocations, SigningKeys, Users
-from service.domain.readiness import Readiness
-from service.domain.resealing import Resealer
-from service.domain.resource_servers import ResourceServers
-from service.domain.revocation_feed import RevocationFeed
-from service.domain.rotation import Rotation
+from service.domain.resource_servers.clients import ResourceServers
+from service.domain.resource_servers.introspection import Introspection
+from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.seals import Purpose, Seals
-from service.domain.sessions import Sessions
-from service.domain.store_watch import StoreWatch
-from service.domain.throttle import Throttle
-from service.domain.tokens import Tokens
-from service.domain.user_endings import UserEndings
+from service.domain.sessions.refresh_rotation import Rotation
+from service.domain.sessions.revocation import Endings
+from service.domain.sessions.sessions import Sessions
+from service.domain.sessions.user_revocation import UserEndings
+from service.domain.signing.key_rotation import KeyLife
+from service.domain.signing.keyring import KeyRing
+from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError, UnknownSecretError
+from service.http.context import Services
 from service.settings import Settings
 from service.stores import failures, health, inspection, migrations, postgres
+from service.stores.all_sessions import RedisAllSessions
 from service.stores.audit import PostgresAuditTrail
+from service.stores.connect import connect
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
-from service.stores.engines import connect
-from service.stores.lives import PostgresLives
-from service.stores.pending_endings import PostgresPendingEndings
+from service.stores.longest_lifetimes import PostgresLives
+from service.stores.pending_revocations import PostgresPendingEndings
 from service.stores.postgres import Postgres
 from service.stores.redis import OUTAGES, Servers
 from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from service.stores.signing_keys import PostgresSigningKeys
-from service.stores.sweep import RedisAllSessions
 from service.stores.users import PostgresUsers
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.ambient import Ambient
-from service.domain.events import Events, Sink
+from service.domain.events.security_events import Events, Sink
 from service.domain.models import Session, User
 from service.settings import Settings
 

@@ -18,13 +18,13 @@ from aiohttp import ClientResponse, ClientSession, TCPConnector
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.api.server import FrontDoor, listen
 from service.app import make_app
-from service.domain.keys import KeyRing
-from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.seals import Seals
+from service.domain.signing.keyring import KeyRing
+from service.domain.signing.longest_lifetimes import LongestLives
 from service.embedded import Stores, stores
+from service.http.server import FrontDoor, listen
 from service.settings import Settings
 from service.stores.migrations import migrate
 from service.stores.redis import Server

@@ -1,11 +1,11 @@
 """Every code of a refusal and of a field, as a page: `python -m tests.errors_page` writes `docs/errors.md`."""
 
-from service.api.doorstep import CODES, DETAILS
 from service.api.openapi import refusals_of
-from service.api.replies import INTERNAL, INTERNAL_CODE, STATUS
 from service.api.routes import OPERATIONS
 from service.broken_fields import FieldCode
 from service.errors import MethodNotAllowedError, NotFoundError
+from service.http.admission import CODES, DETAILS
+from service.http.problems import INTERNAL, INTERNAL_CODE, STATUS
 from tests.conftest import ROOT
 
 FILE = ROOT / "docs" / "errors.md"

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
-from service.domain.audit import Entry
+from service.domain.events.audit_trail import Entry
 from service.domain.models import (
     Ended,
     Passage,

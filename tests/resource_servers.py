@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-from service.domain.resource_servers import Client as Credential
+from service.domain.resource_servers.clients import Client as Credential
 from tests.builders import FakeAmbient, part
 from tests.conftest import Client
 

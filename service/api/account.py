@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import bodies, payloads, queries, replies
-from service.api.context import SERVICES, note_source, visitor_of
+from service.api import queries, schemas
 from service.domain.models import Caller, Member, Revocation, Session
+from service.http import problems, request_body
+from service.http.context import SERVICES, note_source, visitor_of
 
 
 async def me(request: web.Request, who: Member) -> web.Response:
     user = await request.app[SERVICES].accounts.profile(who)
-    return replies.answer(
-        payloads.Profile(
+    return problems.answer(
+        schemas.Profile(
             user_id=user.id,
             email=user.email,
             first_name=user.first_name,
@@ -24,13 +25,13 @@ async def me(request: web.Request, who: Member) -> web.Response:
 
 async def sessions(request: web.Request, caller: Caller) -> web.Response:
     held = await request.app[SERVICES].sessions.all_of(caller)
-    return replies.answer(payloads.Sessions(sessions=[_shown(one, caller) for one in held]))
+    return problems.answer(schemas.Sessions(sessions=[_shown(one, caller) for one in held]))
 
 
 async def end_session(request: web.Request, caller: Caller) -> web.Response:
     note_source(request)
     await request.app[SERVICES].sessions.end_one(caller, request.match_info["sessionId"])
-    return replies.done()
+    return problems.done()
 
 
 async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
@@ -38,35 +39,35 @@ async def end_sessions(request: web.Request, caller: Caller) -> web.Response:
     note_source(request)
     held, query = request.app[SERVICES].sessions, queries.read(request, queries.EndSessions)
     await (held.end_all(caller) if query.everywhere else held.end_others(caller))
-    return replies.done()
+    return problems.done()
 
 
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
     accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
-    return replies.answer(payloads.ApiKey(api_key=await accounts.rotate_api_key(caller, visitor)))
+    return problems.answer(schemas.ApiKey(api_key=await accounts.rotate_api_key(caller, visitor)))
 
 
 async def change_password(request: web.Request, caller: Caller) -> web.Response:
     accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
     accounts.refuse_when_full(visitor)
-    body = await bodies.read(request, payloads.ChangePassword)
+    body = await request_body.read(request, schemas.ChangePassword)
     await accounts.change_password(caller, body.current_password, body.new_password, visitor)
-    return replies.answer(payloads.Message(message="The password is changed. Every other session is over."))
+    return problems.answer(schemas.Message(message="The password is changed. Every other session is over."))
 
 
 async def close(request: web.Request, caller: Caller) -> web.Response:
     accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
     accounts.refuse_when_full(visitor)
-    body = await bodies.read(request, payloads.CloseAccount)
+    body = await request_body.read(request, schemas.CloseAccount)
     await accounts.close(caller, body.password, visitor)
-    return replies.done()
+    return problems.done()
 
 
 async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(Member(caller.user_id, caller.claims.email))
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    beginning = payloads.Export(
+    beginning = schemas.Export(
         user_id=user.id,
         email=user.email,
         canonical_email=user.canonical_email,
@@ -78,11 +79,11 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
         ended_sessions=[],
     )
     first: Sequence[Revocation] = await anext(ended, [])  # an outage can be told as long as nothing is sent
-    return replies.stream(request, _exported(beginning, first, ended))
+    return problems.stream(request, _exported(beginning, first, ended))
 
 
 async def _exported(
-    beginning: payloads.Export, first: Sequence[Revocation], others: AsyncIterator[Sequence[Revocation]]
+    beginning: schemas.Export, first: Sequence[Revocation], others: AsyncIterator[Sequence[Revocation]]
 ) -> AsyncIterator[bytes]:
     """The document in pieces, of which one at a time is in memory: the ended sessions may be any number."""
     end = b"]}"  # of the last field, the list of ended sessions
@@ -93,12 +94,12 @@ async def _exported(
 
 
 def _listed(page: Sequence[Revocation]) -> bytes:
-    shown = [payloads.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in page]
-    return payloads.ENDED_SESSIONS.dump_json(shown, by_alias=True)[1:-1]
+    shown = [schemas.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in page]
+    return schemas.ENDED_SESSIONS.dump_json(shown, by_alias=True)[1:-1]
 
 
-def _shown(session: Session, caller: Caller) -> payloads.Session:
-    return payloads.Session(
+def _shown(session: Session, caller: Caller) -> schemas.Session:
+    return schemas.Session(
         session_id=session.id,
         created_at=session.started_at,
         last_used_at=session.last_used_at,

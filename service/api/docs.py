@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from service.api.openapi import document
-from service.api.operations import Operation
+from service.api.operation import Operation
 from service.errors import NotFoundError
 
 OPENAPI = web.AppKey("openapi", bytes)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from service.api import payloads
-from service.api.payloads import Payload
+from service.api import schemas
+from service.api.schemas import Payload
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
 SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
@@ -21,36 +21,36 @@ SESSION = {
 }  # fmt: skip
 
 BODIES: dict[type[Payload], dict[str, Any]] = {
-    payloads.SignUp: {"email": EMAIL, "password": PASSWORD, **NAMES},
-    payloads.SignedUp: {
+    schemas.SignUp: {"email": EMAIL, "password": PASSWORD, **NAMES},
+    schemas.SignedUp: {
         "message": "The account is ready. Log in to get tokens.", "userId": USER_ID, "apiKey": API_KEY,
     },
-    payloads.Login: {"email": EMAIL, "password": PASSWORD},
-    payloads.SignedIn: {
+    schemas.Login: {"email": EMAIL, "password": PASSWORD},
+    schemas.SignedIn: {
         "idToken": TOKEN, "accessToken": TOKEN, "refreshToken": REFRESH_TOKEN, "apiKey": API_KEY, **NAMES,
         "email": EMAIL,
     },
-    payloads.Refresh: {"refreshToken": REFRESH_TOKEN},
-    payloads.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
-    payloads.Logout: {"accessToken": TOKEN},
-    payloads.Message: {"message": "Done."},
-    payloads.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
-    payloads.Sessions: {"sessions": [SESSION]},
-    payloads.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
-    payloads.ApiKey: {"apiKey": API_KEY},
-    payloads.Export: {
+    schemas.Refresh: {"refreshToken": REFRESH_TOKEN},
+    schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
+    schemas.Logout: {"accessToken": TOKEN},
+    schemas.Message: {"message": "Done."},
+    schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
+    schemas.Sessions: {"sessions": [SESSION]},
+    schemas.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
+    schemas.ApiKey: {"apiKey": API_KEY},
+    schemas.Export: {
         "userId": USER_ID, "email": EMAIL, "canonicalEmail": EMAIL, **NAMES, "createdAt": AT, "passwordChangedAt": AT,
         "sessions": [SESSION], "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
     },
-    payloads.CloseAccount: {"password": PASSWORD},
-    payloads.Token: {"token": REFRESH_TOKEN},
-    payloads.Introspected: {
+    schemas.CloseAccount: {"password": PASSWORD},
+    schemas.Token: {"token": REFRESH_TOKEN},
+    schemas.Introspected: {
         "active": True, "iss": "https://auth.example.com", "sub": USER_ID, "aud": "tokenhouse", "token_type": "Bearer",
         "token_use": "id", "iat": 1795848672, "exp": 1795852272, "jti": "n1ZP2kC0UjqEyV8sT5aRwXdL",
         "origin_jti": SESSION_ID,
     },
-    payloads.Health: {"status": "ok"},
-    payloads.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
+    schemas.Health: {"status": "ok"},
+    schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
 }  # fmt: skip
 
 OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no payload class, by path

@@ -8,10 +8,10 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from service.api import queries
-from service.api.context import SERVICES, visitor_of
+from service.domain.limits.throttle import CallPolicy
 from service.domain.models import Caller, Member
-from service.domain.throttle import CallPolicy
 from service.errors import Fault, InvalidTokenError, KeyNotAcceptedError, MalformedRequestError
+from service.http.context import SERVICES, visitor_of
 
 API_KEY = istr("x-api-key")
 

@@ -4,21 +4,22 @@ import hashlib
 
 from aiohttp import hdrs, web
 
-from service.api import bodies, payloads, queries, replies
-from service.api.context import SERVICES, visitor_of
-from service.domain.revocation_feed import SHARED
+from service.api import queries, schemas
+from service.domain.resource_servers.revocation_feed import SHARED
+from service.http import problems, request_body
+from service.http.context import SERVICES, visitor_of
 
 FEED = "application/jwt"
 
 
 async def introspect(request: web.Request) -> web.Response:
-    body = await bodies.read_form(request, payloads.Token)
-    return replies.answer(payloads.Introspected(**await request.app[SERVICES].introspection.introspect(body.token)))
+    body = await request_body.read_form(request, schemas.Token)
+    return problems.answer(schemas.Introspected(**await request.app[SERVICES].introspection.introspect(body.token)))
 
 
 async def revoke(request: web.Request) -> web.Response:
     """Whoever has the token may end its session; the answer tells nobody whether it was one (RFC 7009 section 2.2)."""
-    body = await bodies.read_form(request, payloads.Token)
+    body = await request_body.read_form(request, schemas.Token)
     await request.app[SERVICES].introspection.revoke(body.token, visitor_of(request))
     return web.Response()
 

@@ -13,10 +13,9 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.calls import CALLS, HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS, Tag
 from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS
-from service.api.operations import Access, Operation
-from service.api.payloads import Payload, Problem
+from service.api.operation import Access, Operation
 from service.api.queries import READING, NoQuery
-from service.api.replies import INTERNAL, INTERNAL_CODE, PROBLEM, STATUS
+from service.api.schemas import Payload, Problem
 from service.errors import (
     AuthError,
     BodyTimeoutError,
@@ -31,6 +30,7 @@ from service.errors import (
     UnsupportedFormError,
     UnsupportedMediaTypeError,
 )
+from service.http.problems import INTERNAL, INTERNAL_CODE, PROBLEM, STATUS
 
 BODY_REFUSALS = (
     MalformedJsonError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,

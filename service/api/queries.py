@@ -6,10 +6,10 @@ from aiohttp import hdrs, web
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from service.api.bodies import parameters
-from service.api.context import QUERY_SCHEMA
-from service.api.payloads import Payload
+from service.api.schemas import Payload
 from service.errors import MalformedQueryError
+from service.http.context import QUERY_SCHEMA
+from service.http.request_body import parameters
 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")

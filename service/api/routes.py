@@ -2,9 +2,9 @@
 
 from http import HTTPStatus
 
-from service.api import account, auth, docs, gate, introspection, ops, payloads, queries, trust
+from service.api import account, auth, docs, forward_auth, health, introspection, queries, schemas, well_known
 from service.api.guards import Cost, bearer, member, resource_server
-from service.api.operations import Access, Operation, Returns
+from service.api.operation import Access, Operation, Returns
 from service.errors import (
     EmailTakenError,
     InvalidAccessTokenError,
@@ -27,21 +27,21 @@ HASHING = (RateLimitedError, OverloadedError, UnavailableError)  # of every call
 OPEN = (
     Operation(
         method="POST", path="/auth/signup", handler=auth.sign_up, summary="Create an account; it is active at once",
-        takes=payloads.SignUp, returns=Returns(HTTPStatus.CREATED, payloads.SignedUp),
+        takes=schemas.SignUp, returns=Returns(HTTPStatus.CREATED, schemas.SignedUp),
         refuses=(EmailTakenError, RateLimitedError, OverloadedError, UnavailableError),
     ),
     Operation(
         method="POST", path="/auth/login", handler=auth.login, summary="Log in with e-mail and password",
-        takes=payloads.Login, returns=Returns(body=payloads.SignedIn),
+        takes=schemas.Login, returns=Returns(body=schemas.SignedIn),
         refuses=(InvalidCredentialsError, RateLimitedError, OverloadedError, UnavailableError),
     ),
     Operation(
         method="POST", path="/auth/refresh", handler=auth.refresh, summary="Get new tokens without the password",
-        takes=payloads.Refresh, returns=Returns(body=payloads.Refreshed),
+        takes=schemas.Refresh, returns=Returns(body=schemas.Refreshed),
         refuses=(InvalidRefreshTokenError, RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="POST", path="/auth/revoke", handler=introspection.revoke, takes=payloads.Token, takes_form=True,
+        method="POST", path="/auth/revoke", handler=introspection.revoke, takes=schemas.Token, takes_form=True,
         summary="End the session of a refresh or access token (RFC 7009)", returns=Returns(media_type=None),
         refuses=(RateLimitedError, UnavailableError),
     ),
@@ -51,23 +51,23 @@ OPEN = (
         returns=Returns(media_type=introspection.FEED), refuses=(UnavailableError,),
     ),
     Operation(
-        method="GET", path="/.well-known/jwks.json", handler=trust.jwks, summary="The keys that verify our tokens",
+        method="GET", path="/.well-known/jwks.json", handler=well_known.jwks, summary="The keys that verify our tokens",
         returns=JSON,
         needs_the_time=False,
     ),
     Operation(
-        method="GET", path="/.well-known/openid-configuration", handler=trust.discovery,
+        method="GET", path="/.well-known/openid-configuration", handler=well_known.discovery,
         summary="Where the keys are, and what the tokens hold", returns=JSON,
         needs_the_time=False,
     ),
     Operation(
-        method="GET", path="/healthz", handler=ops.healthz, summary="Whether the process is alive",
-        returns=Returns(body=payloads.Health),
+        method="GET", path="/healthz", handler=health.healthz, summary="Whether the process is alive",
+        returns=Returns(body=schemas.Health),
         needs_the_time=False,
     ),
     Operation(
-        method="GET", path="/readyz", handler=ops.readyz, summary="Whether the process can serve: Postgres and Redis",
-        returns=Returns(body=payloads.Readiness), refuses=(UnavailableError,),
+        method="GET", path="/readyz", handler=health.readyz, summary="Whether the process can serve: Postgres and Redis",
+        returns=Returns(body=schemas.Readiness), refuses=(UnavailableError,),
         needs_the_time=False,
     ),
     Operation(
@@ -88,12 +88,12 @@ OPEN = (
 BEARER = (
     Operation(
         method="POST", path="/auth/logout", handler=bearer(auth.logout, Cost.ONCE), access=Access.BEARER,
-        summary="End the session, on every instance", takes=payloads.Logout, returns=Returns(body=payloads.Message),
+        summary="End the session, on every instance", takes=schemas.Logout, returns=Returns(body=schemas.Message),
         refuses=(InvalidAccessTokenError, TokenMismatchError, UnavailableError),
     ),
     Operation(
         method="GET", path="/auth/sessions", handler=bearer(account.sessions, Cost.LIST), access=Access.BEARER,
-        summary="My sessions, the oldest first", returns=Returns(body=payloads.Sessions),
+        summary="My sessions, the oldest first", returns=Returns(body=schemas.Sessions),
         refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
@@ -109,22 +109,22 @@ BEARER = (
     Operation(
         method="POST", path="/auth/password", handler=bearer(account.change_password, Cost.PASSWORD),
         access=Access.BEARER, summary="Change my password; every other session of mine is over",
-        takes=payloads.ChangePassword, returns=Returns(body=payloads.Message),
+        takes=schemas.ChangePassword, returns=Returns(body=schemas.Message),
         refuses=(WrongPasswordError, *HASHING),
     ),
     Operation(
         method="POST", path="/auth/api-key", handler=bearer(account.rotate_api_key, Cost.ROTATION),
-        access=Access.BEARER, summary="Replace my API key", returns=Returns(body=payloads.ApiKey),
+        access=Access.BEARER, summary="Replace my API key", returns=Returns(body=schemas.ApiKey),
         refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
         method="GET", path="/auth/export", handler=bearer(account.export, Cost.EXPORT), access=Access.BEARER,
-        summary="Everything that is stored about me", returns=Returns(body=payloads.Export),
+        summary="Everything that is stored about me", returns=Returns(body=schemas.Export),
         refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
         method="DELETE", path="/auth/me", handler=bearer(account.close, Cost.PASSWORD), access=Access.BEARER,
-        summary="Remove my account", takes=payloads.CloseAccount, returns=NOTHING,
+        summary="Remove my account", takes=schemas.CloseAccount, returns=NOTHING,
         refuses=(WrongPasswordError, *HASHING),
     ),
 )  # fmt: skip
@@ -132,10 +132,10 @@ BEARER = (
 MEMBER = (
     Operation(
         method="GET", path="/auth/me", handler=member(account.me, Cost.LOOK_UPS), summary="Who I am",
-        returns=Returns(body=payloads.Profile), access=Access.MEMBER, refuses=(RateLimitedError, UnavailableError),
+        returns=Returns(body=schemas.Profile), access=Access.MEMBER, refuses=(RateLimitedError, UnavailableError),
     ),
     Operation(
-        method="GET", path="/auth/verify", handler=member(gate.verify, Cost.LOOK_UPS),
+        method="GET", path="/auth/verify", handler=member(forward_auth.verify, Cost.LOOK_UPS),
         summary="Who I am, as X-Auth-User-Id and X-Auth-Email: for reverse proxies", access=Access.MEMBER,
         returns=Returns(HTTPStatus.NO_CONTENT, media_type=""), refuses=(RateLimitedError, UnavailableError),
     ),
@@ -144,8 +144,8 @@ MEMBER = (
 RESOURCE_SERVER = (
     Operation(
         method="POST", path="/auth/introspect", handler=resource_server(introspection.introspect, Cost.LOOK_UPS),
-        summary="What a token is good for (RFC 7662)", takes=payloads.Token, takes_form=True,
-        returns=Returns(body=payloads.Introspected), access=Access.RESOURCE_SERVER,
+        summary="What a token is good for (RFC 7662)", takes=schemas.Token, takes_form=True,
+        returns=Returns(body=schemas.Introspected), access=Access.RESOURCE_SERVER,
         refuses=(InvalidClientError, RateLimitedError, UnavailableError),
     ),
 )  # fmt: skip

@@ -10,12 +10,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
-from service.commands.opened import opened
-from service.domain import emails
-from service.domain.audit import Entry
+from service.commands.frame import opened
+from service.domain.credentials import emails
+from service.domain.events.audit_trail import Entry
 from service.errors import ConfigurationError, UnavailableError
 from service.settings import load
-from service.settings.units import parse_duration
+from service.settings.values import parse_duration
 from service.wiring import House, wire
 
 DEFAULT_SINCE = timedelta(days=7)

@@ -4,7 +4,7 @@ import argparse
 import re
 
 from service.ambient import Ambient
-from service.domain.resource_servers import Client
+from service.domain.resource_servers.clients import Client
 from service.errors import ConfigurationError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)

@@ -5,12 +5,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from service import logs
 from service.ambient import Ambient
 from service.commands import dev_instance
 from service.commands.serve import serve
 from service.embedded import Stores, stores
 from service.settings import Metrics, Settings, Tokens, load, url_here
+from service.telemetry import logs
 
 SECRET_BYTES = 48
 LOOPBACK = ("127.0.0.0/8", "::1/128")

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from uuid import UUID
 
 from service.ambient import Ambient
-from service.api.tls import Certificate
-from service.domain.checkup import keys, postgres, redis
-from service.domain.checkup import settings as settings_check
-from service.domain.checkup.finding import Finding, Level, counted, ok, problem, silent, warning
+from service.doctor import keys, postgres, redis
+from service.doctor import settings as settings_check
+from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.seals import Seals
 from service.errors import ConfigurationError
+from service.http.tls import Certificate
 from service.settings import Server, Settings, load
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist

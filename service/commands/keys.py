@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from service.ambient import Ambient
-from service.commands.opened import no_answer, opened
-from service.domain.key_life import NoSuchKeyError, NotDeniedYetError
-from service.domain.key_states import State
+from service.commands.frame import no_answer, opened
+from service.domain.signing.key_rotation import NoSuchKeyError, NotDeniedYetError
+from service.domain.signing.key_states import State
 from service.errors import UnavailableError
 from service.settings import load
 from service.wiring import House, wire

@@ -5,8 +5,8 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
-from service.domain.checkup.finding import require
-from service.domain.checkup.postgres import judge_preconditions
+from service.doctor.finding import require
+from service.doctor.postgres import judge_preconditions
 from service.errors import ConfigurationError
 from service.settings import Database, load
 from service.stores import inspection

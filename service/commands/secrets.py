@@ -5,8 +5,8 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
-from service.commands.opened import opened
-from service.domain.resealing import Resealed
+from service.commands.frame import opened
+from service.domain.operations.resealing import Resealed
 from service.settings import load
 from service.wiring import House, wire
 

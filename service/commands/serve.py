@@ -11,20 +11,20 @@ import structlog
 from aiohttp import web
 
 from service.ambient import Ambient
-from service.api.server import FrontDoor, listen
 from service.app import make_app
-from service.commands.reread import Voice, reread_when_told
-from service.domain.background import Task
-from service.domain.checkup.settings import OTHER_FILES
+from service.commands.reload import Voice, reread_when_told
+from service.doctor.settings import OTHER_FILES
+from service.domain.operations.background import Task
 from service.domain.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
+from service.http.server import FrontDoor, listen
 from service.settings import Server, Settings
 from service.stores import failures, inspection
 from service.wiring import House, wire
 
 if TYPE_CHECKING:
-    from service.meters import Listener
-    from service.tracing import Tracing
+    from service.telemetry.metrics import Listener
+    from service.telemetry.tracing import Tracing
 
 SOON = 0.2  # seconds before a store that is not up yet is asked again
 LATEST = 1.0
@@ -150,7 +150,7 @@ def _fit_connections(server: Server) -> Server:
 
 def _tracing() -> "Tracing":
     try:
-        from service.tracing import Tracing  # noqa: PLC0415 - its libraries are an extra
+        from service.telemetry.tracing import Tracing  # noqa: PLC0415 - its libraries are an extra
     except ImportError as error:
         raise ConfigurationError(
             f"tracing.enabled needs the extra `otel` ({error.name} is missing): in the checkout, pip install '.[otel]'"
@@ -159,7 +159,7 @@ def _tracing() -> "Tracing":
 
 
 def _metrics(house: House) -> "Listener":
-    from service.meters import Listener  # noqa: PLC0415 - 3 MB that those without metrics need not spend
+    from service.telemetry.metrics import Listener  # noqa: PLC0415 - 3 MB that those without metrics need not spend
 
     return Listener(house, house.settings.metrics)
 

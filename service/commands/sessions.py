@@ -5,9 +5,9 @@ import asyncio
 import sys
 
 from service.ambient import Ambient
-from service.commands.opened import no_answer, opened
-from service.domain.key_life import NotDeniedYetError
+from service.commands.frame import no_answer, opened
 from service.domain.ports import ForgottenError
+from service.domain.signing.key_rotation import NotDeniedYetError
 from service.errors import UnavailableError
 from service.settings import load
 from service.wiring import House, wire

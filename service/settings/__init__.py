@@ -17,8 +17,8 @@ from service.settings.sections import (
     Tokens,
     Tracing,
 )
-from service.settings.units import Networks, Rate
 from service.settings.urls import authority, hosts_of, split_url, url_here
+from service.settings.values import Networks, Rate
 from service.settings.variables import as_variables, is_about_settings
 
 __all__ = [

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from service.settings.units import DURATION_FORM, Section
+from service.settings.values import DURATION_FORM, Section
 
 CLIENTS = (
     "write clients as `tokenhouse clients new` prints them, name:digest,name:digest: names of a-z, 0-9, `.`, `_` and"

@@ -36,9 +36,9 @@ from service.settings.sections import (
     Tokens,
     Tracing,
 )
-from service.settings.units import Section, split_commas
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
 from service.settings.urls import POSTGRES, REDIS, require_good_url, split_url
+from service.settings.values import Section, split_commas
 
 ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
 SHIPPED_CONFIG = (Path(__file__).parents[1] / "_config.yaml", Path(__file__).parents[2] / "config.yaml")

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from service.settings.units import (
+from service.settings.values import (
     Clients,
     Duration,
     Grace,

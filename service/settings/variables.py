@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from service.settings.files import PREFIX
 from service.settings.load import NOT_SETTINGS, SHORT_NAMES, Settings
-from service.settings.units import Rate, Section
+from service.settings.values import Rate, Section
 
 OWN = NOT_SETTINGS - {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR"}  # of the person, not of an installation
 

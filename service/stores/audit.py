@@ -6,8 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.audit import Entry
-from service.domain.events import Event, Name, Outcome
+from service.domain.events.audit_trail import Entry
+from service.domain.events.security_events import Event, Name, Outcome
 from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows that one statement removes: a fraction of the database's patience

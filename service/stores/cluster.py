@@ -19,7 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from service.settings import Redis as RedisSettings
 from service.stores.cluster_map import Address, Claim, Term, claims_of
 from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
-from service.stores.trips import Connections, Trips
+from service.stores.timings import Connections, Trips
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
 PARTITION_SLOTS = tuple(key_slot(partition.encode()) for partition in PARTITIONS)

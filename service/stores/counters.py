@@ -6,9 +6,9 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from service.domain.charges import Charge, Refusal, Reservation, Suspect, Verdict
+from service.domain.limits.charges import Charge, Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.scripts import Scripts
 
 HELD = timedelta(minutes=1)  # an attempt without a verdict for so long has lost its instance: it counts as failed
@@ -26,12 +26,12 @@ class RedisCounters:
         self._settle = scripts.script("gcra", "login_row", "settle")
 
     async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
-        rows = [keys.limit(decision, charge.row, charge.who) for charge in charges]
+        rows = [redis_keys.limit(decision, charge.row, charge.who) for charge in charges]
         wait, left, more = await self._take(rows, _numbers(*(charge.rate for charge in charges)))
         return _refusal(wait, left, more) if int(wait) else None
 
     async def refund(self, decision: str, charge: Charge) -> None:
-        await self._refund([keys.limit(decision, charge.row, charge.who)], _numbers(charge.rate))
+        await self._refund([redis_keys.limit(decision, charge.row, charge.who)], _numbers(charge.rate))
 
     async def knows(self, suspect: Suspect) -> bool:
         return bool(await self._redis.exists(_login_keys(suspect)[4]))
@@ -57,12 +57,12 @@ class RedisCounters:
 
 def _login_keys(suspect: Suspect) -> list[str]:
     return [
-        keys.limit("login", "global"),
-        keys.limit("login", "source", suspect.source),
-        keys.limit("login", "pair", suspect.pair),
-        keys.limit("login", "account", suspect.account),
-        keys.limit("login", "known", suspect.pair),
-        keys.limit("login", "in-a-row", suspect.account),
+        redis_keys.limit("login", "global"),
+        redis_keys.limit("login", "source", suspect.source),
+        redis_keys.limit("login", "pair", suspect.pair),
+        redis_keys.limit("login", "account", suspect.account),
+        redis_keys.limit("login", "known", suspect.pair),
+        redis_keys.limit("login", "in-a-row", suspect.account),
     ]
 
 

@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from service.ambient import Ambient
-from service.domain.batches import Batch
+from service.coalescing import Batch
 from service.domain.ports import ForgottenError
-from service.stores import keys as room
+from service.histogram import Tally
+from service.stores import redis_keys as room
 from service.stores.redis import MOVING, OUTAGES, Servers, script
-from service.tally import Tally
 
 VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline

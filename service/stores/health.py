@@ -7,7 +7,7 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.clock_watch import ClockWatch
+from service.domain.operations.clock_watch import ClockWatch
 from service.stores import rights
 from service.stores.postgres import Postgres
 from service.stores.redis import Server, Servers

@@ -12,7 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from service.errors import ConfigurationError
 from service.settings import Database, hosts_of
 from service.stores import failures
-from service.stores.trips import Connections, Trips
+from service.stores.timings import Connections, Trips
 
 PORT = 5432
 

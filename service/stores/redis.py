@@ -19,7 +19,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from service.settings import Redis as RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.trips import Connections, Trips
+from service.stores.timings import Connections, Trips
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet

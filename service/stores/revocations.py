@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.domain.batches import Batch
+from service.coalescing import Batch
 from service.domain.models import Ended, Passage, Place, Revocation
 from service.stores.postgres import Postgres
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from service.stores import keys
+from service.stores import redis_keys
 
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 TABLES: Mapping[str, Sequence[str]] = {
@@ -23,7 +23,7 @@ LACKING = """
     WHERE NOT coalesce(has_table_privilege(to_regclass(name), use), true)
     ORDER BY place
 """  # a table that is missing is the schema's fault, which is told apart
-KEY = keys.probe()
+KEY = redis_keys.probe()
 COMMANDS: Sequence[Sequence[str]] = (
     ("DEL", KEY), ("EVAL", "return 0", "0"), ("EVALSHA", "0" * 40, "0"), ("EXISTS", KEY), ("GET", KEY),
     ("HGET", KEY, "u"), ("HGETALL", KEY), ("HINCRBY", KEY, "n", "1"), ("HMGET", KEY, "u"), ("HSET", KEY, "u", "0"),

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from service.domain.batches import Batch
+from service.coalescing import Batch
 from service.stores.redis import script
 
 Argument = bytes | str | int

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Ended, Session, Swap, Swapped, SwapState
 from service.settings import Tokens as TokenSettings
-from service.stores import agents, keys
+from service.stores import redis_keys, user_agents
 from service.stores.scripts import Scripts
 
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
@@ -41,15 +41,15 @@ class RedisSessions:
         """The record comes first: what the index names has one, or has had one."""
         lifetime, idle, token = self._spans
         fields = [part for pair in _fields(session, digest).items() for part in pair]
-        await self._open(keys=[keys.session(session.id)], args=[min(lifetime, idle) + token, *fields])
+        await self._open(keys=[redis_keys.session(session.id)], args=[min(lifetime, idle) + token, *fields])
         held = await self._index(
-            keys=[keys.sessions_of(session.user_id)],
+            keys=[redis_keys.sessions_of(session.user_id)],
             args=[session.id, _ms(session.started_at), lifetime + token, self._settings.max_sessions],
         )
         return await self._over_the_cap(session, [one.decode() for one in held]) if held else []
 
     async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        held = await self._use(keys=[keys.session(session_id)], args=[digest, _ms(now), *self._spans])
+        held = await self._use(keys=[redis_keys.session(session_id)], args=[digest, _ms(now), *self._spans])
         if not held:
             return None
         fields = dict(zip(held[::2], held[1::2], strict=True))
@@ -58,7 +58,7 @@ class RedisSessions:
 
     async def rotate(self, swap: Swap) -> Swapped:
         state, *held = await self._rotate(
-            keys=[keys.session(swap.session_id)],
+            keys=[redis_keys.session(swap.session_id)],
             args=[swap.shown, _ms(swap.now), *self._spans, swap.successor, swap.grace // MILLISECOND],
         )
         if not held:
@@ -69,7 +69,7 @@ class RedisSessions:
         return Swapped(SwapState(state.decode()), session, fields[b"d"], int(fields.get(b"n", 0)))
 
     async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        here, held = await self._find(keys=[keys.session(session_id)])
+        here, held = await self._find(keys=[redis_keys.session(session_id)])
         fields = dict(zip(held[::2], held[1::2], strict=True))
         if not fields or self._is_over(fields, now):
             return None
@@ -85,7 +85,7 @@ class RedisSessions:
         self, user_id: UUID, before: datetime | None = None, password_before: datetime | None = None
     ) -> Sequence[str]:
         last = f"({_ms(before)}" if before else "+inf"
-        held = await self._redis.zrangebyscore(keys.sessions_of(user_id), "-inf", last)
+        held = await self._redis.zrangebyscore(redis_keys.sessions_of(user_id), "-inf", last)
         ids = [one.decode() for one in cast("list[bytes]", held)]
         if password_before is None:
             return ids
@@ -97,20 +97,20 @@ class RedisSessions:
         token = self._spans[2]
         if _ms(now) + token > int(fields[b"e"]):
             user_id = UUID(bytes=fields[b"u"])
-            await self._index(keys=[keys.sessions_of(user_id)], args=[session_id, fields[b"s"], token, NO_CAP])
+            await self._index(keys=[redis_keys.sessions_of(user_id)], args=[session_id, fields[b"s"], token, NO_CAP])
 
     async def _over_the_cap(self, newest: Session, ids: Sequence[str]) -> Sequence[str]:
         """The oldest of those that are not over. What has no record any more leaves the index."""
         records = await self._records(ids)
         if gone := [one for one, held in records if not held]:
-            await self._redis.zrem(keys.sessions_of(newest.user_id), *gone)
+            await self._redis.zrem(redis_keys.sessions_of(newest.user_id), *gone)
         live = [one for one, held in records if held and not self._is_over(held, newest.started_at)]
         return live[: max(0, len(live) - self._settings.max_sessions)]
 
     async def _records(self, ids: Sequence[str]) -> list[tuple[str, dict[bytes, bytes]]]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for session_id in ids:
-                pipe.hgetall(keys.session(session_id))
+                pipe.hgetall(redis_keys.session(session_id))
             return list(zip(ids, await pipe.execute(), strict=True))
 
     def _is_over(self, fields: Mapping[bytes, bytes], now: datetime) -> bool:
@@ -128,20 +128,20 @@ class RedisSessions:
             ends_at=min(_time(fields[b"e"]), started_at + self._settings.refresh_lifetime),
             password_changed_at=_time(fields.get(b"v", b"0")),
             source=fields[b"i"].decode(),
-            user_agent=agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
+            user_agent=user_agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
 
     async def remove(self, sessions: Sequence[Ended]) -> None:
         for start in range(0, len(sessions), AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for one in sessions[start : start + AT_ONCE]:
-                    pipe.delete(keys.session(one.session_id))
-                    pipe.zrem(keys.sessions_of(one.user_id), one.session_id)
+                    pipe.delete(redis_keys.session(one.session_id))
+                    pipe.zrem(redis_keys.sessions_of(one.user_id), one.session_id)
                 await pipe.execute()
 
 
 def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
-    agent = agents.pack(session.user_agent)
+    agent = user_agents.pack(session.user_agent)
     parts = {f"b{i}": agent[i * AGENT_PART : (i + 1) * AGENT_PART] for i in range(AGENT_PARTS)}
     return {
         "d": digest,

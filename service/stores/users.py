@@ -6,11 +6,11 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.batches import Batch
+from service.coalescing import Batch
 from service.domain.models import PendingEnding, Resealing, SealedApiKey, User
 from service.errors import EmailTakenError
-from service.stores import pending_endings
-from service.stores.pending_endings import entered
+from service.stores import pending_revocations
+from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 
 _COLUMNS = (
@@ -44,10 +44,10 @@ SET_PASSWORD = f"""
         WHERE id = $2 AND password_changed_at = $6
         RETURNING id
     )
-    {pending_endings.ENTER} FROM changed
+    {pending_revocations.ENTER} FROM changed
     RETURNING user_id
 """  # noqa: S608 - our own statements
-REMOVE = f"WITH removed AS (DELETE FROM users WHERE id = $2) {pending_endings.ENTER}"  # noqa: S608 - as above
+REMOVE = f"WITH removed AS (DELETE FROM users WHERE id = $2) {pending_revocations.ENTER}"  # noqa: S608 - as above
 UPGRADE_PASSWORD = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"  # noqa: S105 - SQL
 SEALED_API_KEYS = "SELECT id AS user_id, api_key_sealed AS sealed FROM users WHERE id > $1 ORDER BY id LIMIT $2"
 RESEAL_API_KEYS = """
@@ -57,7 +57,7 @@ RESEAL_API_KEYS = """
     WHERE users.id = anew.id AND users.api_key_sealed = anew.before
     RETURNING users.id
 """
-DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $6 WHERE id = $2) {pending_endings.ENTER}"  # noqa: S608 - as above
+DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $6 WHERE id = $2) {pending_revocations.ENTER}"  # noqa: S608 - as above
 ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = $1"
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from service.api.connection import Connection
-from service.api.server import FrontDoor, _Door, listen
+from service.http.connection import Connection
+from service.http.server import FrontDoor, _Door, listen
 from service.settings import Server
 from tests.patience import PATIENCE
 

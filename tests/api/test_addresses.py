@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
-from service.api.addresses import MOST_HOPS, Addresses
+from service.http.client_address import MOST_HOPS, Addresses
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 XFF, FORWARDED = "X-Forwarded-For", "Forwarded"

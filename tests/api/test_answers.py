@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from service.api import closing
-from service.api.answers import Answer, complete
-from service.api.context import REQUEST_ID
+from service.http import closing
+from service.http.context import REQUEST_ID
+from service.http.responses import Answer, complete
 from service.settings import Server
 from tests.api.front_door import GOOD, POST, House, opened, until
 from tests.conftest import OnFakes, bearer

@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.ambient import Ambient
-from service.api.doorstep import Refusals, Turnstile, address_of
-from service.api.server import listen
 from service.errors import ConfigurationError
+from service.http.admission import Refusals, Turnstile, address_of
+from service.http.server import listen
 from service.settings import Server
 from tests.api.front_door import CREDENTIAL, GOOD, HEAD, MARK, POST, House, ms, opened, until
 

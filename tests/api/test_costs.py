@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 from aiohttp import ClientPayloadError
 
-from service.api.operations import Access
+from service.api.operation import Access
 from service.api.routes import OPERATIONS
-from service.domain.endings import PAGE
 from service.domain.models import Revocation
+from service.domain.sessions.revocation import PAGE
 from service.errors import RateLimitedError
 from tests.builders import NOON
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from service.domain.events import Event, Name, Outcome
+from service.domain.events.security_events import Event, Name, Outcome
 from tests.conftest import MakeOnFakes, OnFakes, bearer
 from tests.resource_servers import claims
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from service.ambient import Ambient
-from service.domain.api_keys import ApiKey
+from service.domain.credentials.api_keys import ApiKey
 from tests.builders import PASSWORD, part, sign_up_body
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 

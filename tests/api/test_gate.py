@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import ClientResponse
 
-from service.domain import emails
+from service.domain.credentials import emails
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 
 IDENTITY = ("X-Auth-User-Id", "X-Auth-Email")

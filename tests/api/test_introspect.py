@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.__main__ import main
-from service.domain.events import Reason
+from service.domain.events.security_events import Reason
 from service.domain.models import PendingEnding
 from service.errors import ConfigurationError
 from service.settings import load

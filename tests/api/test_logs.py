@@ -14,16 +14,16 @@ import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
-from service import logs
-from service.api.doorstep import Refusals
-from service.domain.events import Event, Name, Outcome, write
-from service.domain.readiness import State
-from service.domain.store_watch import StoreWatch
+from service.domain.events.security_events import Event, Name, Outcome, write
+from service.domain.operations.readiness import State
+from service.domain.operations.store_watch import StoreWatch
 from service.errors import ConfigurationError
+from service.http.admission import Refusals
 from service.output import OUTPUT, Output, notice
 from service.request_log import Line, RequestLog, note_trace
 from service.settings import Logging
 from service.stores.failures import store_of
+from service.telemetry import logs
 from tests.builders import FakeAmbient
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -12,18 +12,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from service.api.routes import OPERATIONS
-from service.api.server import FrontDoor, listen
 from service.app import make_app
-from service.domain.events import Event, Name
+from service.domain.events.security_events import Event, Name
 from service.domain.models import Visitor
 from service.errors import ConfigurationError
-from service.meters import Listener
-from service.meters.catalog import ALL, Kind
-from service.meters.loop_lag import LoopLag
+from service.histogram import Tally
+from service.http.server import FrontDoor, listen
 from service.output import OUTPUT
 from service.request_log import say
 from service.settings import Metrics
-from service.tally import Tally
+from service.telemetry.metrics import Listener
+from service.telemetry.metrics.catalog import ALL, Kind
+from service.telemetry.metrics.loop_lag import LoopLag
 from tests import builders
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer
 

@@ -11,11 +11,11 @@ from openapi_schema_validator import OAS31Validator
 from service.api.calls import CALLS, HEADERS, Tag
 from service.api.examples import BODIES, EMAIL, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
 from service.api.openapi import document, error_codes, refusals_of
-from service.api.payloads import Payload
-from service.api.replies import STATUS
 from service.api.routes import OPERATIONS
+from service.api.schemas import Payload
 from service.broken_fields import FieldCode
-from service.domain.readiness import State
+from service.domain.operations.readiness import State
+from service.http.problems import STATUS
 from tests.conftest import ROOT, Client, MakeOnFakes, bearer
 from tests.resource_servers import KNOWN, basic
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from service.api.operations import Access, Operation
+from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 from tests.resource_servers import KNOWN, basic

@@ -9,11 +9,11 @@ import pytest
 from joserfc import jwt
 from structlog.testing import capture_logs
 
-from service import logs
 from service.domain.seals import Purpose, Seals
 from service.errors import Fault
 from service.request_log import Line, Refusal, RequestLog, Sampled, say
 from service.settings import Logging
+from service.telemetry import logs
 from tests.builders import FakeAmbient, part
 from tests.conftest import ROOT, Client, OnFakes, bearer, problem
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from openapi_spec_validator import validate
 
-from service.api.operations import Access
+from service.api.operation import Access
 from service.api.routes import OPERATIONS
 from tests.conftest import Client, OnFakes, bearer, problem
 

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, TCPConnector
 from cryptography import x509
 from structlog.testing import capture_logs
 
-from service.api.tls import Certificate
 from service.errors import ConfigurationError
+from service.http.tls import Certificate
 from service.settings import Server
 from tests.api.front_door import GOOD, HEAD, MARK, Client, House, ms, opened, until
 from tests.certificates import make_certificate

@@ -10,7 +10,7 @@ from weakref import ref
 
 import pytest
 
-from service.api.tls import BUFFER, Sealed
+from service.http.tls import BUFFER, Sealed
 from tests.api.front_door import GOOD, HEAD, House, ms, opened, until
 from tests.api.test_tls import connect, settings, trusting
 
@@ -31,7 +31,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[ref[Sealed]]:
             super().__init__(*arguments, **named)
             seen.append(ref(self))
 
-    monkeypatch.setattr("service.api.server.Sealed", Watched)
+    monkeypatch.setattr("service.http.server.Sealed", Watched)
     return seen
 
 

@@ -6,7 +6,7 @@ import jwt as pyjwt
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from service.domain.lives import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLives
 from service.settings import Tokens as TokenSettings
 from tests.builders import part
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.hash_queue import HashQueue
+from service.domain.passwords.hash_queue import HashQueue
 from tests.api.test_metrics import Watched, watch
 from tests.conftest import MakeOnFakes
 from tests.domain.hall import Clock, GatedEngine

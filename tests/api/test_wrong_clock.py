@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.api.operations import Operation
+from service.api.operation import Operation
 from service.api.routes import OPERATIONS
 from tests.conftest import OnFakes, problem
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.models import StoredKey, Visitor
 from service.errors import UnavailableError
-from service.stores.keys import EPOCH
+from service.stores.redis_keys import EPOCH
 from service.wiring import House, furnish
 from tests import builders
 from tests.builders import PASSWORD

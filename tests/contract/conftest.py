@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 
 from service.domain.ports import Lives, PendingEndings, Revocations, Users
 from service.stores.counters import RedisCounters
-from service.stores.lives import PostgresLives
-from service.stores.pending_endings import PostgresPendingEndings
+from service.stores.longest_lifetimes import PostgresLives
+from service.stores.pending_revocations import PostgresPendingEndings
 from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.users import PostgresUsers

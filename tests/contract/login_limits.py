@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from service.domain.charges import Refusal, Reservation, Suspect, Verdict
+from service.domain.limits.charges import Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.counters import RedisCounters
 
 SECOND = timedelta(seconds=1)
@@ -24,10 +24,10 @@ WIDE_OPEN = Throttle(
     login_lockout=1000,
 )
 FIVE = WIDE_OPEN.model_copy(update={"login_account_source": Rate(quota=5, window=5 * MINUTE)})
-OF_PAIR = keys.limit("login", "pair", ANN.pair)
-OF_SOURCE = keys.limit("login", "source", ANN.source)
-OF_ACCOUNT = keys.limit("login", "account", ANN.account)
-IN_A_ROW = keys.limit("login", "in-a-row", ANN.account)
+OF_PAIR = redis_keys.limit("login", "pair", ANN.pair)
+OF_SOURCE = redis_keys.limit("login", "source", ANN.source)
+OF_ACCOUNT = redis_keys.limit("login", "account", ANN.account)
+IN_A_ROW = redis_keys.limit("login", "in-a-row", ANN.account)
 
 
 async def reserve(counters: RedisCounters, suspect: Suspect = ANN, settings: Throttle = FIVE) -> Reservation:

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.audit import MOST, Audit, AuditTrail, Entry
-from service.domain.events import Event, Name, Outcome, Reason
+from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry
+from service.domain.events.security_events import Event, Name, Outcome, Reason
 from service.settings import Audit as AuditSettings
 from service.stores import audit as store
 from service.stores.audit import PostgresAuditTrail

@@ -5,9 +5,9 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from service.domain.charges import Charge, Verdict
+from service.domain.limits.charges import Charge, Verdict
 from service.settings import Rate, Throttle
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.counters import HELD, RedisCounters
 from tests.contract.login_limits import (
     ANN,
@@ -125,7 +125,7 @@ async def test_every_key_lapses_by_itself(counters: RedisCounters, redis_client:
     assert len(left) == 9
     assert min(left.values()) > 0
     assert 90_000 < left[OF_PAIR.encode()] <= 120_000  # two of five per five minutes have run off after two minutes
-    assert left[keys.limit("signup", "source", ANN.source).encode()] <= 30_000
+    assert left[redis_keys.limit("signup", "source", ANN.source).encode()] <= 30_000
 
 
 async def test_a_row_outlives_its_charges_while_one_is_held(counters: RedisCounters, redis_client: Redis) -> None:
@@ -139,13 +139,13 @@ async def test_taking_charges_all_rows_or_none(counters: RedisCounters, redis_cl
     all_of_them = Charge("global", "", Rate(quota=2, window=MINUTE))
     assert await counters.take("signup", [source, all_of_them]) is None
     assert await counters.take("signup", [source, all_of_them]) is None
-    before = await redis_client.get(keys.limit("signup", "source", "a"))
+    before = await redis_client.get(redis_keys.limit("signup", "source", "a"))
     told = await counters.take("signup", [source, all_of_them])
     assert told
     assert told.left == 2
     assert 20 * SECOND < told.retry_after <= 30 * SECOND
     assert SECOND < told.more_in <= 15 * SECOND
-    assert await redis_client.get(keys.limit("signup", "source", "a")) == before
+    assert await redis_client.get(redis_keys.limit("signup", "source", "a")) == before
     fresh = await counters.take("signup", [Charge("source", "b", source.rate), all_of_them])
     assert fresh
     assert (fresh.left, fresh.more_in) == (4, timedelta(0))
@@ -161,7 +161,7 @@ async def test_any_full_row_refuses_alone(counters: RedisCounters) -> None:
 
 
 async def test_who_waits_as_long_as_told_may_take_again(counters: RedisCounters, redis_client: Redis) -> None:
-    charge, row = Charge("source", "a", Rate(quota=2, window=MINUTE)), keys.limit("signup", "source", "a")
+    charge, row = Charge("source", "a", Rate(quota=2, window=MINUTE)), redis_keys.limit("signup", "source", "a")
     assert await counters.take("signup", [charge]) is None
     assert await counters.take("signup", [charge]) is None
     told = await counters.take("signup", [charge])
@@ -173,7 +173,7 @@ async def test_who_waits_as_long_as_told_may_take_again(counters: RedisCounters,
 
 
 async def test_a_refund_gives_back_one_charge_and_no_more(counters: RedisCounters, redis_client: Redis) -> None:
-    charge, row = Charge("source", "a", Rate(quota=2, window=MINUTE)), keys.limit("refresh", "source", "a")
+    charge, row = Charge("source", "a", Rate(quota=2, window=MINUTE)), redis_keys.limit("refresh", "source", "a")
     for _ in range(2):
         assert await counters.take("refresh", [charge]) is None
     await counters.refund("refresh", charge)
@@ -217,7 +217,7 @@ async def test_a_row_of_any_limit_is_never_further_ahead_than_its_window(
     counters: RedisCounters, redis_client: Redis
 ) -> None:
     charge = Charge("source", "192.0.2.7", Rate(quota=2, window=MINUTE))
-    key = keys.limit("refresh", charge.row, charge.who)
+    key = redis_keys.limit("refresh", charge.row, charge.who)
     two_hours_on = await now_of(redis_client) + 2 * 3600 * 1_000_000
     await redis_client.set(key, two_hours_on, px=timedelta(hours=2))
     refused = await counters.take("refresh", [charge])

@@ -10,9 +10,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from service.domain.batches import MOST
+from service.coalescing import MOST
 from service.domain.ports import ForgottenError
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
 from service.stores.redis import Client, Journey, Server
 from tests.builders import FakeAmbient, remembering
@@ -60,20 +60,20 @@ async def test_a_revoked_session_denies_every_token_of_it(denylist: RedisDenylis
 async def test_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
     await denylist.add({"token": HOUR, "moment": timedelta(milliseconds=90_500)}, {"session": 2 * HOUR})
     asked = {
-        keys.denied_token("token"): HOUR,
-        keys.denied_token("moment"): timedelta(seconds=90.5),
-        keys.denied_session("session"): 2 * HOUR,
+        redis_keys.denied_token("token"): HOUR,
+        redis_keys.denied_token("moment"): timedelta(seconds=90.5),
+        redis_keys.denied_session("session"): 2 * HOUR,
     }
     for key, lifetime in asked.items():
         assert lifetime - SLACK < timedelta(milliseconds=await redis_client.pttl(key)) <= lifetime
 
 
 async def test_restored_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
-    await redis_client.delete(keys.EPOCH)
+    await redis_client.delete(redis_keys.EPOCH)
     await denylist.restore(remembering({f"session {number}": HOUR for number in range(1500)}))
     for number in (0, 999, 1000, 1499):
         assert await denylist.has("", f"session {number}")
-        left = timedelta(milliseconds=await redis_client.pttl(keys.denied_session(f"session {number}")))
+        left = timedelta(milliseconds=await redis_client.pttl(redis_keys.denied_session(f"session {number}")))
         assert HOUR - SLACK < left <= HOUR
 
 
@@ -84,7 +84,7 @@ async def test_an_empty_store_is_not_trusted(redis_client: Redis, server: Server
 async def test_a_client_that_does_not_know_its_server_trusts_nothing(redis_client: Redis, ambient: FakeAmbient) -> None:
     unknown = RedisDenylist(redis_client, Server(), ambient)
     assert await refuses_to_answer(unknown)
-    await redis_client.set(keys.EPOCH, b"another run")
+    await redis_client.set(redis_keys.EPOCH, b"another run")
     assert await refuses_to_answer(unknown)
 
 
@@ -162,14 +162,14 @@ async def test_a_store_flushed_half_way_through_restoring_is_found_out(
 async def test_two_restorings_at_once_never_vouch_for_each_other(
     redis_client: Redis, server: Server, ambient: FakeAmbient
 ) -> None:
-    denylist = RedisDenylist(interrupted(redis_client, "SET", keys.EPOCH, b"restoring other"), server, ambient)
+    denylist = RedisDenylist(interrupted(redis_client, "SET", redis_keys.EPOCH, b"restoring other"), server, ambient)
     with pytest.raises(ForgottenError):
         await denylist.restore(remembering({"session": HOUR}))
     assert await refuses_to_answer(denylist)
 
 
 async def is_restored(redis: Redis) -> bool:
-    marker: bytes | None = await redis.get(keys.EPOCH)  # type: ignore[assignment] # redis-py thinks it decodes
+    marker: bytes | None = await redis.get(redis_keys.EPOCH)  # type: ignore[assignment] # redis-py thinks it decodes
     return marker is not None and marker.startswith(b"restoring")
 
 

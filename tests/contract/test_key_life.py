@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from service.ambient import Ambient
-from service.domain.api_keys import ApiKey, ApiKeys
+from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.models import Resealing, StoredKey
+from service.domain.operations.resealing import BATCH, Resealer
 from service.domain.ports import SigningKeys, Users
-from service.domain.resealing import BATCH, Resealer
 from service.domain.seals import Purpose, Seals
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from service.domain.charges import Refusal, Reservation, Suspect, Verdict
+from service.domain.limits.charges import Refusal, Reservation, Suspect, Verdict
 from service.settings import Rate, Throttle
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.counters import RedisCounters
 from tests.contract.login_limits import (
     ANN,
@@ -79,7 +79,7 @@ async def test_a_source_is_known_for_its_lifetime_after_a_success(counters: Redi
     assert await counters.knows(ANN)
     assert not await counters.knows(ANN_ELSEWHERE)
     assert not await counters.knows(BOB)
-    left = await redis_client.pttl(keys.limit("login", "known", ANN.pair))
+    left = await redis_client.pttl(redis_keys.limit("login", "known", ANN.pair))
     assert timedelta(days=29) < timedelta(milliseconds=left) <= timedelta(days=30)
 
 
@@ -103,7 +103,7 @@ async def test_a_flood_halves_the_others_and_is_told_once(counters: RedisCounter
     await login(counters, Verdict.SUCCEEDED, BOB, limits)
     for number in range(4):
         await login(counters, Verdict.FAILED, Suspect(f"192.0.2.{number}", f"{number}", f"{number}"), limits)
-    full = await tat_of(redis_client, keys.limit("login", "global"))
+    full = await tat_of(redis_client, redis_keys.limit("login", "global"))
     flags = []
     for _ in range(3):
         outcome, flag = await counters.reserve(ANN, limits)
@@ -113,7 +113,7 @@ async def test_a_flood_halves_the_others_and_is_told_once(counters: RedisCounter
     assert isinstance(outcome, Refusal)  # the third of five
     assert flags == [True, False, False]
     await login(counters, Verdict.FAILED, BOB, limits, times=4)  # a known source keeps all it has
-    assert await tat_of(redis_client, keys.limit("login", "global")) == full  # it does not outlast the flood
+    assert await tat_of(redis_client, redis_keys.limit("login", "global")) == full  # it does not outlast the flood
 
 
 async def test_a_refusal_shows_how_the_source_itself_stands(counters: RedisCounters) -> None:

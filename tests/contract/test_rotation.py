@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Session, Swap, SwapState
 from service.settings import Tokens as TokenSettings
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
@@ -49,7 +49,7 @@ async def test_a_successor_takes_the_place_of_its_token(
 
 async def grace_passes(redis: Redis, session: Session) -> None:
     """The clock of Redis cannot be moved; what was written by it can."""
-    await redis.hincrby(keys.session(session.id), "g", -(GRACE // timedelta(milliseconds=1)))
+    await redis.hincrby(redis_keys.session(session.id), "g", -(GRACE // timedelta(milliseconds=1)))
 
 
 async def test_a_token_shown_again_within_the_grace_changes_nothing(
@@ -91,7 +91,7 @@ async def test_there_is_nothing_to_swap_in_a_session_that_is_over(
     assert (await sessions.rotate(swap(nobody, ambient, FIRST, SECOND))).state is SwapState.NOTHING
     ambient.advance(days=30)
     assert (await sessions.rotate(swap(session, ambient, FIRST, SECOND))).state is SwapState.NOTHING
-    assert not await redis_client.exists(keys.session(nobody.id))
+    assert not await redis_client.exists(redis_keys.session(nobody.id))
 
 
 async def test_a_swap_begins_the_idle_time_anew_and_never_moves_the_end(
@@ -103,9 +103,9 @@ async def test_a_swap_begins_the_idle_time_anew_and_never_moves_the_end(
         assert swapped.session
         assert swapped.session.ends_at == session.ends_at
     ambient.advance(days=2)
-    await redis_client.persist(keys.session(session.id))
+    await redis_client.persist(redis_keys.session(session.id))
     assert (await sessions.rotate(swap(session, ambient, FIRST, FIRST))).state is SwapState.RENEWED
-    left = timedelta(milliseconds=await redis_client.pttl(keys.session(session.id)))
+    left = timedelta(milliseconds=await redis_client.pttl(redis_keys.session(session.id)))
     assert timedelta(0) < left <= timedelta(hours=2)  # what is left of its thirty days, and the life of a token
     ambient.advance(seconds=1)
     assert (await sessions.rotate(swap(session, ambient, FIRST, FIRST))).state is SwapState.NOTHING
@@ -114,11 +114,11 @@ async def test_a_swap_begins_the_idle_time_anew_and_never_moves_the_end(
 async def test_finding_a_session_uses_nothing(
     sessions: RedisSessions, session: Session, ambient: FakeAmbient, redis_client: Redis
 ) -> None:
-    before = await redis_client.hgetall(keys.session(session.id))
+    before = await redis_client.hgetall(redis_keys.session(session.id))
     assert await sessions.find(session.id, FIRST, ambient.now()) == session
     assert await sessions.find(session.id, SECOND, ambient.now()) is None
     assert await sessions.find(ambient.new_id(), FIRST, ambient.now()) is None
-    assert await redis_client.hgetall(keys.session(session.id)) == before
+    assert await redis_client.hgetall(redis_keys.session(session.id)) == before
     await sessions.rotate(swap(session, ambient, FIRST, SECOND))
     assert await sessions.find(session.id, FIRST, ambient.now())
     assert await sessions.find(session.id, SECOND, ambient.now())

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from service.domain.models import Ended, Session
 from service.settings import Tokens
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from tests import builders
@@ -95,7 +95,7 @@ async def test_what_is_removed_is_gone_from_the_index_too(
     await sessions.remove([])
     assert await use(sessions, one, ambient) is None
     assert await use(sessions, two, ambient) == two
-    assert await redis_client.zrange(keys.sessions_of(user_id), 0, -1) == [two.id.encode()]
+    assert await redis_client.zrange(redis_keys.sessions_of(user_id), 0, -1) == [two.id.encode()]
     await sessions.remove(ended([two]))
     assert await redis_client.keys() == []
 
@@ -115,9 +115,9 @@ async def test_use_never_moves_the_absolute_end(
         used = await use(sessions, session, ambient)
         assert used
         assert used.ends_at == session.ends_at
-        await redis_client.persist(keys.session(session.id))
+        await redis_client.persist(redis_keys.session(session.id))
         assert await use(sessions, session, ambient)
-        assert left + KEPT - SLACK < await left_of(redis_client, keys.session(session.id)) <= left + KEPT
+        assert left + KEPT - SLACK < await left_of(redis_client, redis_keys.session(session.id)) <= left + KEPT
     ambient.advance(days=1, milliseconds=-1)
     assert await use(sessions, session, ambient)
     ambient.advance(milliseconds=1)
@@ -142,7 +142,7 @@ async def test_a_record_outlives_its_session_by_as_long_as_a_token_of_it_may_be_
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
     session = await opened(sessions, ambient)
-    key = keys.session(session.id)
+    key = redis_keys.session(session.id)
     assert IDLE + KEPT - SLACK < await left_of(redis_client, key) <= IDLE + KEPT
     await redis_client.pexpire(key, DAY)
     assert await sessions.use(session.id, b"wrong", ambient.now()) is None
@@ -157,7 +157,7 @@ async def test_a_record_outlives_its_session_by_as_long_as_a_token_of_it_may_be_
 async def test_an_idle_lifetime_beyond_the_absolute_end_adds_nothing(redis_client: Redis, ambient: FakeAmbient) -> None:
     session = builders.session(ambient)
     await made(redis_client, idle_lifetime=2 * LIFETIME).open(session, DIGEST)
-    assert LIFETIME < await left_of(redis_client, keys.session(session.id)) <= LIFETIME + KEPT
+    assert LIFETIME < await left_of(redis_client, redis_keys.session(session.id)) <= LIFETIME + KEPT
 
 
 async def test_sessions_over_the_cap_are_named_until_they_are_removed(
@@ -193,7 +193,7 @@ async def test_the_index_lives_as_long_as_the_last_session_may(
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
     session = await opened(sessions, ambient)
-    index = keys.sessions_of(session.user_id)
+    index = redis_keys.sessions_of(session.user_id)
     await redis_client.pexpire(index, DAY)
     ambient.advance(days=1)
     await opened(sessions, ambient, user_id=session.user_id)
@@ -219,7 +219,7 @@ async def test_what_has_no_record_any_more_leaves_the_index_when_the_cap_is_reac
     gone = await opened(sessions, ambient)
     ambient.advance(seconds=1)
     live = await opened(sessions, ambient, user_id=gone.user_id)
-    await redis_client.delete(keys.session(gone.id))
+    await redis_client.delete(redis_keys.session(gone.id))
     ambient.advance(seconds=1)
     new = await opened(sessions, ambient, user_id=gone.user_id)
     assert await sessions.ids_of(gone.user_id) == [live.id, new.id]
@@ -240,7 +240,7 @@ async def test_the_index_is_a_hint_and_the_hash_the_truth(
 ) -> None:
     gone = await opened(sessions, ambient)
     live = await opened(sessions, ambient, user_id=gone.user_id)
-    await redis_client.delete(keys.session(gone.id))
+    await redis_client.delete(redis_keys.session(gone.id))
     assert list(await sessions.all_of(gone.user_id, ambient.now())) == [live]
 
 
@@ -271,14 +271,14 @@ async def test_a_full_session_stays_compact_in_redis(
     if "fake" in request.node.name:
         pytest.skip("a Redis in memory has no encodings")
     session = await opened(sessions, ambient, user_agent=NOISE, source="2001:db8:aaaa:bbbb::/64")
-    assert await redis_client.object("ENCODING", keys.session(session.id)) in (b"ziplist", b"listpack")
+    assert await redis_client.object("ENCODING", redis_keys.session(session.id)) in (b"ziplist", b"listpack")
 
 
 async def test_a_session_is_found_by_its_token_without_being_used(
     sessions: RedisSessions, redis_client: Redis, ambient: FakeAmbient
 ) -> None:
     session = await opened(sessions, ambient)
-    key = keys.session(session.id)
+    key = redis_keys.session(session.id)
     before = await redis_client.hgetall(key)
     await redis_client.pexpire(key, DAY)
     ambient.advance(hours=1)
@@ -298,8 +298,8 @@ async def test_a_shorter_setting_never_shortens_the_life_of_a_record_or_an_index
     short = made(redis_client, idle_lifetime=DAY, refresh_lifetime=DAY)
     assert await use(short, session, ambient)
     assert await short.open(builders.session(ambient, user_id=session.user_id), DIGEST) == []
-    assert await left_of(redis_client, keys.session(session.id)) > IDLE
-    assert await left_of(redis_client, keys.sessions_of(session.user_id)) > LIFETIME
+    assert await left_of(redis_client, redis_keys.session(session.id)) > IDLE
+    assert await left_of(redis_client, redis_keys.sessions_of(session.user_id)) > LIFETIME
 
 
 async def test_an_index_lives_as_long_as_the_tokens_of_a_longer_setting(
@@ -308,7 +308,7 @@ async def test_an_index_lives_as_long_as_the_tokens_of_a_longer_setting(
     brief = timedelta(minutes=1)
     short = made(redis_client, idle_lifetime=brief, refresh_lifetime=brief, id_lifetime=brief, access_lifetime=brief)
     session = await opened(short, ambient, ends_at=ambient.now() + brief)
-    index = keys.sessions_of(session.user_id)
+    index = redis_keys.sessions_of(session.user_id)
     assert await left_of(redis_client, index) < timedelta(minutes=10)
     assert await use(made(redis_client, id_lifetime=DAY), session, ambient)
     assert await left_of(redis_client, index) > DAY - SLACK

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from service.ambient import Ambient
-from service.domain.hash_engine import Job, Match
-from service.domain.hash_queue import HashQueue, Place
 from service.domain.models import Visitor
+from service.domain.passwords.engine import Job, Match
+from service.domain.passwords.hash_queue import HashQueue, Place
 from tests.patience import PATIENCE
 
 SECOND = timedelta(seconds=1)

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
-from service.domain.key_life import KeyLife
-from service.domain.key_states import State, state_of
-from service.domain.keys import KeyRing
-from service.domain.lives import LongestLives
 from service.domain.models import StoredKey
 from service.domain.seals import Seals
+from service.domain.signing.key_rotation import KeyLife
+from service.domain.signing.key_states import State, state_of
+from service.domain.signing.keyring import KeyRing
+from service.domain.signing.longest_lifetimes import LongestLives
 from service.settings import Keys, Tokens
 from tests import builders
 from tests.builders import FakeAmbient

@@ -8,9 +8,9 @@ from itertools import count
 import fakeredis
 from redis.asyncio import Redis
 
-from service.domain.events import write
+from service.domain.events.security_events import write
+from service.domain.limits.throttle import Throttle
 from service.domain.models import Visitor
-from service.domain.throttle import Throttle
 from service.errors import InvalidCredentialsError, RateLimitedError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings

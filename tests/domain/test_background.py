@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain import background
-from service.domain.background import TASKS, Background
+from service.domain.operations import background
+from service.domain.operations.background import TASKS, Background
 from tests.builders import FakeAmbient
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.domain import resource_servers, rotation
+from service.domain.resource_servers import clients
+from service.domain.sessions import refresh_rotation
 from tests.conftest import MakeOnFakes
 from tests.resource_servers import KNOWN, ask, basic
 
@@ -21,7 +22,7 @@ async def used_so_often(on_fakes: MakeOnFakes, times: int) -> tuple[int, int]:
 async def test_a_token_is_proved_genuine_by_so_many_steps_and_no_more(
     on_fakes: MakeOnFakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rotation, "MAX_STEPS", 4)
+    monkeypatch.setattr(refresh_rotation, "MAX_STEPS", 4)
     assert await used_so_often(on_fakes, 4) == (401, 401)  # a theft: the session is over
     assert await used_so_often(on_fakes, 5) == (401, 200)  # not followed so far: nobody is thrown out
 
@@ -32,13 +33,13 @@ async def test_a_resource_server_that_nobody_knows_costs_a_comparison_too(
 ) -> None:
     fakes = await on_fakes(introspection=KNOWN)
     compared: list[str] = []
-    check = resource_servers.Client.check_client_secret
+    check = clients.Client.check_client_secret
 
-    def counted(self: resource_servers.Client, secret: str) -> bool:
+    def counted(self: clients.Client, secret: str) -> bool:
         compared.append(secret)
         return check(self, secret)
 
-    monkeypatch.setattr(resource_servers.Client, "check_client_secret", counted)
+    monkeypatch.setattr(clients.Client, "check_client_secret", counted)
     answer = await ask(fakes.client, "/auth/introspect", "any", Authorization=basic(name, "wrong"))
     assert answer.status == 401
     assert compared == ["wrong"]

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.domain.checkup import keys, postgres, redis
-from service.domain.checkup import settings as settings_check
-from service.domain.checkup.finding import Finding, Level, counted, of_clock, require
-from service.domain.checkup.postgres import PostgresFacts
-from service.domain.checkup.redis import RedisFacts
+from service.doctor import keys, postgres, redis
+from service.doctor import settings as settings_check
+from service.doctor.finding import Finding, Level, counted, of_clock, require
+from service.doctor.postgres import PostgresFacts
+from service.doctor.redis import RedisFacts
 from service.domain.models import StoredKey
 from service.domain.seals import Purpose, Seals
 from service.errors import ConfigurationError

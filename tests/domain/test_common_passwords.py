@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.domain.common_passwords import is_common
+from service.domain.passwords.common import is_common
 
 
 @pytest.mark.parametrize(

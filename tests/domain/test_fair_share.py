@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from service.domain.hash_engine import Job
 from service.domain.models import Visitor
+from service.domain.passwords.engine import Job
 from service.errors import OverloadedError
 from tests.domain.hall import ANN, BOB, EVE, SECOND, Hall
 

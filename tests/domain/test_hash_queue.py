@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from service.domain.hash_engine import Job, Match
 from service.domain.models import Visitor
+from service.domain.passwords.engine import Job, Match
 from service.errors import OverloadedError, UnavailableError
 from tests.domain.hall import ANN, BOB, EVE, SECOND, Hall
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from service.domain.key_states import State
-from service.domain.keys import KeyRing
+from service.domain.signing.key_states import State
+from service.domain.signing.keyring import KeyRing
 from tests.builders import FakeAmbient
 from tests.domain.key_ground import Instances
 from tests.patience import until

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.domain.key_life import NoSuchKeyError, NotDeniedYetError
-from service.domain.key_states import KILLED_FOR, OVERLAP, State, state_of
+from service.domain.signing.key_rotation import NoSuchKeyError, NotDeniedYetError
+from service.domain.signing.key_states import KILLED_FOR, OVERLAP, State, state_of
 from service.settings import Tokens
 from tests.builders import NOON, FakeAmbient
 from tests.domain.key_ground import AHEAD, TOKENS, Instances

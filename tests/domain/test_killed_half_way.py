@@ -12,9 +12,9 @@ import fakeredis
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.events import Reason
+from service.domain.events.security_events import Reason
 from service.domain.models import PendingEnding, Visitor
-from service.domain.user_endings import UserEndings
+from service.domain.sessions.user_revocation import UserEndings
 from service.errors import UnavailableError
 from service.wiring import Ground, House, furnish
 from tests import builders
@@ -301,7 +301,7 @@ class Answers:
 async def test_stores_that_are_away_are_no_error_of_what_waits_for_them(
     fakes: OnFakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.domain.user_endings.LOOK_EVERY", 0)
+    monkeypatch.setattr("service.domain.sessions.user_revocation.LOOK_EVERY", 0)
     looks = Answers(
         ConnectionRefusedError(), TimeoutError(), UnavailableError(), ZeroDivisionError(), ConnectionError()
     )

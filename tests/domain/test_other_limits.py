@@ -7,8 +7,8 @@ from datetime import timedelta
 import fakeredis
 import pytest
 
+from service.domain.limits.throttle import LOOK_UPS, Throttle
 from service.domain.models import Visitor
-from service.domain.throttle import LOOK_UPS, Throttle
 from service.errors import InvalidCredentialsError, InvalidRefreshTokenError, RateLimitedError, UnavailableError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings
@@ -96,7 +96,7 @@ async def test_a_refresh_that_an_outage_stops_stays_charged() -> None:
 
 
 async def test_a_source_looks_a_few_refresh_tokens_up_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.domain.throttle.LOOK_UP_WAIT", timedelta(milliseconds=1))
+    monkeypatch.setattr("service.domain.limits.throttle.LOOK_UP_WAIT", timedelta(milliseconds=1))
     limits = throttle()
     async with AsyncExitStack() as under_way:
         for number in range(LOOK_UPS):

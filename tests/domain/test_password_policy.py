@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from service.domain.password_policy import MAX_TYPED, broken_rules
+from service.domain.passwords.policy import MAX_TYPED, broken_rules
 
 
 def codes(password: str) -> list[str]:

@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from service import settings
 from service.ambient import Ambient
-from service.domain.hash_engine import Job, Match
 from service.domain.models import Visitor
-from service.domain.passwords import BcryptEngine, Decoys, Passwords, usable_cores
+from service.domain.passwords.engine import Job, Match
+from service.domain.passwords.passwords import BcryptEngine, Decoys, Passwords, usable_cores
 
 ANN = Visitor("192.0.2.1")
 ROUNDS = 6  # of the engine under test; hashes of cost 4 are older ones

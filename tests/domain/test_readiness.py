@@ -6,8 +6,8 @@ import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
-from service.domain.readiness import Readiness, State
-from service.domain.store_watch import StoreWatch
+from service.domain.operations.readiness import Readiness, State
+from service.domain.operations.store_watch import StoreWatch
 from tests.builders import FakeAmbient
 from tests.patience import until
 
@@ -85,7 +85,7 @@ async def test_a_flood_of_outages_is_no_flood_of_checks(
         rests.append(seconds)
         await sleep(0 if seconds < 1 else seconds)
 
-    monkeypatch.setattr("service.domain.readiness.asyncio.sleep", rest)
+    monkeypatch.setattr("service.domain.operations.readiness.asyncio.sleep", rest)
     assert (await readiness.state()).is_ready
     for _ in range(10):
         with capture_logs():

@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from service.domain.endings import Endings
-from service.domain.events import Reason
+from service.domain.events.security_events import Reason
 from service.domain.models import Session
-from service.domain.refresh_tokens import RefreshToken
-from service.domain.rotation import Rotation, StrangeTokenError
 from service.domain.seals import Seals
+from service.domain.sessions.refresh_rotation import Rotation, StrangeTokenError
+from service.domain.sessions.refresh_tokens import RefreshToken
+from service.domain.sessions.revocation import Endings
 from service.errors import InvalidRefreshTokenError
 from service.settings import Tokens as TokenSettings
 from service.stores.denylist import RedisDenylist

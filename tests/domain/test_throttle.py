@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio.client import Pipeline
 from structlog.testing import capture_logs
 
+from service.domain.limits.throttle import IN_FLIGHT
+from service.domain.limits.turns import Turns
 from service.domain.models import Visitor
-from service.domain.throttle import IN_FLIGHT
-from service.domain.turns import Turns
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
 from service.settings import Rate
 from service.settings import Throttle as ThrottleSettings

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from service.domain import tokens as module
-from service.domain.keys import KeyRing
-from service.domain.lives import LongestLives
 from service.domain.models import Session
 from service.domain.seals import Seals
-from service.domain.token_claims import Use
-from service.domain.tokens import Tokens
+from service.domain.signing import tokens as module
+from service.domain.signing.keyring import KeyRing
+from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.token_claims import Use
+from service.domain.signing.tokens import Tokens
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.conftest import ROOT, signing_key

@@ -10,7 +10,7 @@ import pytest
 
 from service.ambient import Ambient
 from service.commands.operator import operator
-from service.domain.events import Name
+from service.domain.events.security_events import Name
 from service.embedded import Stores
 from service.wiring import House, wire
 from tests.conftest import Client, Serve, real_settings

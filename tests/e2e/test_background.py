@@ -10,17 +10,20 @@ import pytest
 from aiohttp import ClientSession
 
 from service.commands import serve
-from service.domain import audit, background, key_life, user_endings
-from service.domain.endings import Endings
+from service.domain.events import audit_trail
+from service.domain.operations import background
+from service.domain.sessions import user_revocation
+from service.domain.sessions.revocation import Endings
+from service.domain.signing import key_rotation
 from service.embedded import Stores
-from service.meters.loop_lag import LoopLag
 from service.settings import Settings
 from service.stores.audit import PostgresAuditTrail
+from service.telemetry.metrics.loop_lag import LoopLag
 from tests.conftest import real_settings
 from tests.patience import until
 from tests.ports import free_port
 
-LOOPS = [(audit.Audit, "follow", "audit"), (key_life.KeyLife, "follow", "keys"), (user_endings.UserEndings, "follow", "endings"), (Endings, "follow", "denylist"), (LoopLag, "follow", "loop-lag"),
+LOOPS = [(audit_trail.Audit, "follow", "audit"), (key_rotation.KeyLife, "follow", "keys"), (user_revocation.UserEndings, "follow", "endings"), (Endings, "follow", "denylist"), (LoopLag, "follow", "loop-lag"),
          (serve, "tidy_forever", "tidy"), (serve, "reread_when_told", "reload")]  # fmt: skip
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 
@@ -101,4 +104,4 @@ async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
         await until(went_on, within=60)
         counted = await failures(settings)
     assert counted["tidy-revocations"] > 2
-    assert (counted["tidy-audit"], counted["tidy"]) == (0, 0)
+    assert (counted["tidy-audit_trail"], counted["tidy"]) == (0, 0)

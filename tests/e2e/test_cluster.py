@@ -15,10 +15,10 @@ from redis.crc import key_slot
 
 from service.ambient import Ambient
 from service.settings import Redis as RedisSettings
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.cluster import PARTITIONS
+from service.stores.connect import connect
 from service.stores.denylist import RedisDenylist
-from service.stores.engines import connect
 from tests.builders import remembering
 from tests.conftest import Client, Instances
 from tests.e2e.stands import SLOTS, Clustered, clustered, part
@@ -31,7 +31,7 @@ PATIENT = {"command_timeout": "5s", "connect_timeout": "5s"}  # a login that tim
 
 def marker_of(session_id: str) -> str:
     """The epoch marker that a session is judged by."""
-    return keys.epoch(PARTITIONS[crc32(session_id.encode()) % len(PARTITIONS)])
+    return redis_keys.epoch(PARTITIONS[crc32(session_id.encode()) % len(PARTITIONS)])
 
 
 def id_of(session: dict[str, Any]) -> str:
@@ -187,7 +187,9 @@ async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: St
     """The instances have spoken to the replica as well, and ask it for its slots over connections from that time."""
     stand = story.stand
     heir, lost = stand.heir, stand.primaries[0]
-    healthy = [keys.epoch(one) for one in PARTITIONS if key_slot(keys.epoch(one).encode()) * 3 // SLOTS != 0]
+    healthy = [
+        redis_keys.epoch(one) for one in PARTITIONS if key_slot(redis_keys.epoch(one).encode()) * 3 // SLOTS != 0
+    ]
     here, there = await instances(
         2,
         **brisk(
@@ -268,7 +270,7 @@ async def test_a_slot_in_the_middle_of_a_move_costs_its_own_denials_only(story: 
 @pytest.mark.faults
 async def test_a_session_on_the_move_can_be_refreshed(story: Story) -> None:
     stand = story.stand
-    slot = key_slot(keys.session(id_of(story.live[0])).encode())
+    slot = key_slot(redis_keys.session(id_of(story.live[0])).encode())
     source = stand.primaries[slot * 3 // SLOTS]
     target = next(one for one in stand.primaries if one is not source)
     await stand.announce(slot, source, target)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.checkup.finding import counted
+from service.doctor.finding import counted
 from service.embedded import EmbeddedRedis, Stores, socket_directory
 from tests.builders import SECRET
 from tests.conftest import ROOT, Instances

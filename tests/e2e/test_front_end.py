@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from service.api.cors import MAY_READ, MAY_SEND, REMEMBERED
+from service.http.cors import MAY_READ, MAY_SEND, REMEMBERED
 from service.settings import Server
 from tests.conftest import ROOT, MakeOnFakes, OnFakes, bearer
 from tests.e2e import programs

@@ -11,11 +11,11 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.endings import Endings
 from service.domain.models import Refreshed, Session, User, Visitor
+from service.domain.sessions.revocation import Endings
 from service.errors import InvalidRefreshTokenError, UnavailableError
 from service.settings import Tokens
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
@@ -37,7 +37,7 @@ class Snapshot:
 
     @property
     def key(self) -> str:
-        return keys.session(self.tokens["refreshToken"][3:27])
+        return redis_keys.session(self.tokens["refreshToken"][3:27])
 
     async def comes_back(self) -> None:
         """Redis restarts from it: there is no marker, and no denial either."""
@@ -48,7 +48,7 @@ class Snapshot:
 @pytest.fixture
 async def snapshot(fakes: OnFakes) -> Snapshot:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
-    dump = await fakes.redis.dump(keys.session(tokens["refreshToken"][3:27]))
+    dump = await fakes.redis.dump(redis_keys.session(tokens["refreshToken"][3:27]))
     assert dump
     assert (await fakes.client.log_out(tokens)).status == 200
     fakes.ambient.advance(hours=2)

@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from redis.asyncio import Redis
 
 from service.embedded import EmbeddedRedis, socket_directory
-from service.stores import keys
+from service.stores import redis_keys
 from tests.conftest import Client, Instances
 from tests.patience import brisk, until
 
@@ -123,7 +123,7 @@ async def test_an_empty_restart_brings_no_revoked_token_back(story: Story) -> No
 async def test_an_old_snapshot_brings_no_session_back_that_was_over(story: Story) -> None:
     restart_from_the_old_snapshot(story)
     session_id = story.over["refreshToken"][3:27]
-    assert await story.command("EXISTS", keys.session(session_id)) == 1  # the server itself forgot the logout
+    assert await story.command("EXISTS", redis_keys.session(session_id)) == 1  # the server itself forgot the logout
     await story.dead_everywhere()
     await story.alive_everywhere(refresh=True)
 

@@ -20,10 +20,11 @@ import pytest
 
 from service import stores
 from service.ambient import Ambient
-from service.domain import endings, revocation_feed
-from service.domain.batches import MOST
+from service.coalescing import MOST
+from service.domain.resource_servers import revocation_feed
+from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, pending_endings, revocations, rights
+from service.stores import audit, pending_revocations, revocations, rights
 from tests.e2e.ground import empty_database
 from tests.e2e.million import BIG, ROWS, fill
 
@@ -90,10 +91,10 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "lives.USE": (3_605, 2_592_000),
     "pending_endings.ENTER": ENDING,
     "pending_endings.REMOVE": (ONE,),
-    "pending_endings.TAKE_OVER": (pending_endings.AT_ONCE,),
+    "pending_endings.TAKE_OVER": (pending_revocations.AT_ONCE,),
     "revocations.INSERT": ([one.hex for one in FRESH], USERS, 3_665, 2_592_000),
     "revocations.FORGET": (revocations.AT_ONCE,),
-    "revocations.OF_USER": (HEAVY, "", endings.PAGE),
+    "revocations.OF_USER": (HEAVY, "", revocation.PAGE),
     "revocations.DENIED": (NOW, "", revocations.AT_ONCE),
     "revocations.WHICH": (some(MOST),),
     "revocations.AFTER": ("0", "", revocation_feed.LIMIT),

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.settings import Redis as RedisSettings
-from service.stores import keys, pool
-from service.stores.engines import connect
+from service.stores import pool, redis_keys
+from service.stores.connect import connect
 from service.stores.redis import Server
 from tests.conftest import Instances
 from tests.e2e.stands import Member, clustered, running, watched
@@ -81,7 +81,7 @@ async def client_of(url: str, **more: str) -> AsyncIterator[Redis]:
 
 async def counted(redis: Redis, name: str) -> None:
     """One command that must be carried out once, not twice."""
-    await redis.incr(keys.limit("login", name))
+    await redis.incr(redis_keys.limit("login", name))
 
 
 async def peak(redis: Redis) -> None:
@@ -113,7 +113,7 @@ async def test_a_pool_of_dead_connections_costs_no_command_and_repeats_none(stan
             await stand.kill_clients()
             await peak(redis)
         for number in range(PEAK):
-            assert await redis.get(keys.limit("login", f"peak {number}")) == b"4"
+            assert await redis.get(redis_keys.limit("login", f"peak {number}")) == b"4"
 
 
 async def test_connections_that_redis_closes_when_they_are_idle_are_replaced(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ async def test_connections_that_a_network_dropped_are_replaced(tmp_path: Path, m
             forget_when_they_were_heard(redis)
             await peak(redis)
             for number in range(PEAK):
-                assert await redis.get(keys.limit("login", f"peak {number}")) == b"2"
+                assert await redis.get(redis_keys.limit("login", f"peak {number}")) == b"2"
 
 
 def forget_when_they_were_heard(redis: Redis) -> None:
@@ -164,7 +164,7 @@ async def test_a_command_whose_connection_dies_under_it_is_not_repeated(tmp_path
         with pytest.raises(RedisError):
             await counted(redis, "once")
         relay.behave(Mode.PASS)
-        assert await redis.get(keys.limit("login", "once")) == b"2"
+        assert await redis.get(redis_keys.limit("login", "once")) == b"2"
 
 
 async def test_idle_connections_beyond_a_few_are_given_up(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

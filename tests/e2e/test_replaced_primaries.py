@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.ports import ForgottenError
 from service.settings import Redis as RedisSettings
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.cluster import Cluster
+from service.stores.connect import connect
 from service.stores.denylist import RedisDenylist
-from service.stores.engines import connect
 from service.stores.redis import Server, Servers
 from service.stores.sentinel import WatchedPool
 from tests.builders import remembering
@@ -133,10 +133,10 @@ async def test_a_restoring_writes_nothing_to_a_server_that_it_does_not_know(pair
     server, _ = pair
     async with connected(f"redis://{server.address}/0") as (redis, servers):
         await RedisDenylist(redis, servers, Ambient()).restore(remembering({"over": HOUR}))
-        marker = await server.ask("GET", keys.EPOCH)
+        marker = await server.ask("GET", redis_keys.EPOCH)
         stranger = RedisDenylist(Redis(host=HOST, port=server.port), Server(), Ambient())
         with pytest.raises(ForgottenError):
             await stranger.restore(remembering({"over": HOUR}))
         await stranger._redis.aclose()
-        assert await server.ask("GET", keys.EPOCH) == marker
+        assert await server.ask("GET", redis_keys.EPOCH) == marker
         assert await RedisDenylist(redis, servers, Ambient()).is_whole()

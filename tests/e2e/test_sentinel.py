@@ -10,8 +10,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from service.settings import Redis as RedisSettings
-from service.stores import keys
-from service.stores.engines import connect
+from service.stores import redis_keys
+from service.stores.connect import connect
 from tests.conftest import Client, Instances
 from tests.e2e.outages import CALLS, Scene, all_unavailable
 from tests.e2e.stands import HOST, NAME, Member, Watched, part, running, watched
@@ -67,7 +67,7 @@ async def test_a_failover_is_an_outage_of_moments_and_brings_nobody_back(story: 
     await story.fails_over()
     await story.is_healed()
     assert (
-        await story.stand.replica.ask("EXISTS", keys.session(story.over["refreshToken"][3:27])) == 1
+        await story.stand.replica.ask("EXISTS", redis_keys.session(story.over["refreshToken"][3:27])) == 1
     )  # it never heard
     assert (await story.there.refresh(story.live)).status == 200
     assert (await story.here.log_out(story.spare)).status == 200
@@ -110,7 +110,7 @@ async def test_an_instance_leaves_a_primary_that_the_sentinels_have_left(story: 
         if tokens.status != 200:
             return False
         session_id = (await tokens.json())["refreshToken"][3:27]
-        return bool(await stand.replica.ask("EXISTS", keys.session(session_id)))
+        return bool(await stand.replica.ask("EXISTS", redis_keys.session(session_id)))
 
     await until(has_left)
     await story.is_healed()
@@ -130,7 +130,7 @@ async def test_sentinels_and_servers_have_passwords_of_their_own(tmp_path: Path)
         try:
             await redis.set("word", "kept", px=60_000)
             assert await redis.get("word") == b"kept"
-            assert (await redis.info("keyspace"))["db2"]["keys"] == 1
+            assert (await redis.info("keyspace"))["db2"]["redis_keys"] == 1
         finally:
             await redis.aclose()
 

@@ -8,14 +8,14 @@ from aiohttp import ClientSession
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service import logs
 from service.ambient import Ambient
-from service.api.server import FrontDoor, listen
 from service.app import make_app
+from service.http.server import FrontDoor, listen
 from service.output import OUTPUT
 from service.request_log import RequestLog
 from service.settings import load
-from service.tracing import Tracing
+from service.telemetry import logs
+from service.telemetry.tracing import Tracing
 from service.wiring import wire
 
 PERSON = {"email": "ada@traced.example", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}

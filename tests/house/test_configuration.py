@@ -197,7 +197,7 @@ def test_a_secret_is_never_printed_with_the_settings() -> None:
 def test_tracing_without_its_libraries_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "service.tracing", None)  # it cannot be imported
+    monkeypatch.setitem(sys.modules, "service.telemetry.tracing", None)  # it cannot be imported
     said = refusal_of(monkeypatch, capsys, TOKENHOUSE_TRACING__ENABLED="true")
     assert "pip install '.[otel]'" in said
 

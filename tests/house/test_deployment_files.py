@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from service.embedded import redis_package
-from service.stores import keys
+from service.stores import redis_keys
 
 ROOT = Path(__file__).parents[2]
 FILES = ("docker-compose.yml", "deploy/observability.yml")
@@ -217,7 +217,7 @@ def test_redis_lets_the_service_touch_its_own_keys_and_nothing_dangerous() -> No
     assert users["default"] == "reset"
     assert users["probe"].split() == ["reset", "on", "nopass", "-@all", "+ping"]
     rules = users["tokenhouse"].split()
-    assert [rule for rule in rules if rule[0] in "~%&"] == [f"~{keys.PREFIX}*"]
+    assert [rule for rule in rules if rule[0] in "~%&"] == [f"~{redis_keys.PREFIX}*"]
     after = rules[rules.index("-@dangerous") + 1 :]
     assert after == ["+eval", "+evalsha", "+script|load", "+info", "+time"]
 

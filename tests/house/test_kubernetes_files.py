@@ -12,9 +12,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.meters import catalog
 from service.settings import Settings
 from service.settings.load import NOT_SETTINGS
+from service.telemetry.metrics import catalog
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "kubernetes"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from service.meters.catalog import ALL, Kind, Measure
-from service.meters.happenings import STORIES
 from service.settings import Metrics
+from service.telemetry.metrics.catalog import ALL, Kind, Measure
+from service.telemetry.metrics.counters import STORIES
 from tests import rules
 from tests.conftest import ROOT
 

@@ -13,7 +13,7 @@ from service.settings import Redis as RedisSettings
 from service.settings import authority, hosts_of, url_here
 from service.settings.urls import POSTGRES, REDIS, require_good_url
 from service.stores import inspection
-from service.stores.engines import connect
+from service.stores.connect import connect
 from tests.conftest import ROOT
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound here

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from service.domain.hash_queue import NICENESS
+from service.domain.passwords.hash_queue import NICENESS
 
 PASSWORD = b"SecurePass1!"
 COST = 12  # the service's default

@@ -14,19 +14,19 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.api_keys import ApiKeys
-from service.domain.audit import Entry
-from service.domain.charges import Refusal, Suspect, Verdict
-from service.domain.events import Event, Name
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.audit_trail import Entry
+from service.domain.events.security_events import Event, Name
+from service.domain.limits.charges import Refusal, Suspect, Verdict
 from service.domain.models import Ended, Session, Swap, User
 from service.domain.seals import Seals
 from service.settings import Database, Rate, Throttle, Tokens
 from service.settings import Redis as RedisSettings
-from service.stores import keys
+from service.stores import redis_keys
 from service.stores.audit import PostgresAuditTrail
+from service.stores.connect import connect
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
-from service.stores.engines import connect
 from service.stores.migrations import migrate
 from service.stores.postgres import Postgres
 from service.stores.redis import Servers
@@ -135,14 +135,14 @@ async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambie
 
     long = partial(opened, source="2001:db8:aaaa:bbbb::/64", agent=AGENT.ljust(200, "x"))
     return {
-        "S": await scales.weigh(opened, keys.session("*")),
-        "S6": await scales.weigh(long, keys.session("*")),
-        "SR": await scales.weigh(rotated, keys.session("*")),
-        "S5": await scales.weigh(partial(opened, share=5), keys.session("*"), share=5),
-        "D": await scales.weigh(denied, keys.denied_session("*"), first=vouched_for),
-        "D3": await scales.weigh(logged_out, keys.denied_token("*"), first=vouched_for),
-        "F": await scales.weigh(failed, keys.limit("login", "pair", "*")),
-        "K": await scales.weigh(known, keys.limit("login", "known", "*")),
+        "S": await scales.weigh(opened, redis_keys.session("*")),
+        "S6": await scales.weigh(long, redis_keys.session("*")),
+        "SR": await scales.weigh(rotated, redis_keys.session("*")),
+        "S5": await scales.weigh(partial(opened, share=5), redis_keys.session("*"), share=5),
+        "D": await scales.weigh(denied, redis_keys.denied_session("*"), first=vouched_for),
+        "D3": await scales.weigh(logged_out, redis_keys.denied_token("*"), first=vouched_for),
+        "F": await scales.weigh(failed, redis_keys.limit("login", "pair", "*")),
+        "K": await scales.weigh(known, redis_keys.limit("login", "known", "*")),
     }
 
 

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.stores import keys
+from service.stores import redis_keys
 from tests.e2e.history.record import TAKEN, UNKNOWN, History, Operation
 
 RECENT = 3.0  # seconds; what was written so shortly before a failover may not have reached the replica
 LONGEST = 3.0  # seconds for an answer
 WINDOW = 900  # seconds of the longest of the limits
 SLACK = 1.0  # seconds by which the checker's idea of a moment may be wrong
-GUESSES = keys.limit("login", "any")  # in a cluster all of them are in its slot
+GUESSES = redis_keys.limit("login", "any")  # in a cluster all of them are in its slot
 IMPLICIT = ("end others", "password")  # they end what the index of sessions names
 WITH_A_TOKEN = ("me", "verify", "refresh", "log out", *IMPLICIT)
 
@@ -69,7 +69,7 @@ class Judge:
 
     def _may_have_left_the_index(self, session: str, ending: Operation) -> bool:
         user = self._history.users[ending.person]
-        return self._may_be_lost(keys.sessions_of(user), session, ending.ended)
+        return self._may_be_lost(redis_keys.sessions_of(user), session, ending.ended)
 
     def _may_be_lost(self, key: str, session: str, by: float) -> bool:
         """Whether Redis may have lost what a key says of a session."""
@@ -116,7 +116,7 @@ class Judge:
     def _refused_refreshes(self) -> Iterator[Violation]:
         for one in self._operations:
             is_refused = one.kind == "refresh" and one.status not in (*TAKEN, *UNKNOWN)
-            may_be = not self._lives(one) or self._may_be_lost(keys.session(one.session), one.session, one.ended)
+            may_be = not self._lives(one) or self._may_be_lost(redis_keys.session(one.session), one.session, one.ended)
             if is_refused and not may_be:
                 since = one.began - max((when for when in self._written[one.session] if when < one.began), default=0.0)
                 yield Violation(

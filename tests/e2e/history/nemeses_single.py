@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from service.stores import keys
+from service.stores import redis_keys
 from tests.e2e.history.clocked import ClockedRedis
 from tests.e2e.history.grounds import Ground
 from tests.e2e.history.pace import A_WHILE, ENOUGH, TAKES_OVER, traffic
@@ -15,7 +15,7 @@ from tests.patience import until
 from tests.relay import Mode, Relay
 
 TWO_HOURS = 7200
-LIMITS = keys.limit("", "").partition("{")[0]
+LIMITS = redis_keys.limit("", "").partition("{")[0]
 
 
 async def redis_killed(ground: Ground) -> None:

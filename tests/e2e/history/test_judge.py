@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from redis.crc import key_slot
 
-from service.stores import keys
+from service.stores import redis_keys
 from tests.e2e.history.judge import Judge, Rules
 from tests.e2e.history.record import Fault, History, Operation, everything
 
@@ -49,7 +49,7 @@ def test_others_are_ended_as_far_as_the_index_can_know_them(kind: str) -> None:
     ending = op(kind, 5, session="s", ends=("other",), password=GOOD, new_password=NEW)
     assert found(*BEFORE, ending, op("me", 6, session="other")) == [1]
     assert found(*BEFORE, ending, op("me", 6, session="other"), faults=(LOST,)) == []  # the index is lost as well
-    of_others = key_slot(keys.sessions_of(ADA).encode()) + 1
+    of_others = key_slot(redis_keys.sessions_of(ADA).encode()) + 1
     elsewhere = Fault("part", 3, 4, lambda key: key_slot(key.encode()) == of_others)
     assert found(*BEFORE, ending, op("me", 6, session="other"), faults=(elsewhere,)) == [1]
 

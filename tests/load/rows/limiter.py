@@ -3,7 +3,7 @@
 import asyncio
 from time import perf_counter
 
-from service.domain.throttle import IN_FLIGHT
+from service.domain.limits.throttle import IN_FLIGHT
 from service.settings import Throttle
 from tests.load.client import Connection, once
 from tests.load.figures import Bar, Row, ms, percentile

@@ -1,0 +1,76 @@
+"""What SIGHUP does: the settings of logs and keys, the certificate and the signing keys are read anew."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.events.security_events import Event
+from service.errors import ConfigurationError
+from service.http.server import FrontDoor
+from service.output import OUTPUT
+from service.request_log import Line, Sampled
+from service.settings import Logging, Settings
+from service.telemetry import logs
+from service.wiring import House
+
+REREAD = frozenset({"logging", "keys"})  # sections
+log = structlog.get_logger(__name__)
+
+
+class Voice:
+    """Writes the lines of requests and of security events, as the settings say at the moment."""
+
+    def __init__(self, settings: Logging, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._log_request = logs.for_requests(settings, ambient)
+        self._log_event = logs.for_events(settings, ambient)
+
+    def change(self, settings: Logging) -> None:
+        self.flush()
+        logs.configure(settings)
+        self._log_request = logs.for_requests(settings, self._ambient)
+        self._log_event = logs.for_events(settings, self._ambient)
+
+    def answer(self, settings: Logging, event: str, level: str, **facts: object) -> None:
+        """What an operator asked for is answered at every level."""
+        OUTPUT.write(logs.composed(settings, self._ambient, event, level, **facts))
+
+    def request(self, line: Line) -> None:
+        self._log_request(line)
+
+    def event(self, event: Event) -> None:
+        self._log_event(event)
+
+    def flush(self) -> None:
+        if isinstance(self._log_request, Sampled):
+            self._log_request.flush()
+
+
+async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Callable[[], Settings]) -> None:
+    """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+    while True:
+        await told.wait()
+        told.clear()
+        try:
+            settings = await asyncio.to_thread(read)
+            if door.certificate:
+                door.certificate.renew()
+        except ConfigurationError as error:
+            log.error("configuration refused", reason=str(error))
+            continue
+        voice.change(settings.logging)
+        house.key_life.settings = settings.keys
+        left = _other_changes(house.settings, settings)
+        level = "warning" if left else "info"
+        voice.answer(settings.logging, "configuration read again", level, needs_restart=left)
+        await house.key_life.try_to_tend()
+
+
+def _other_changes(old: Settings, new: Settings) -> list[str]:
+    """The names of settings that differ and that only a restart takes up."""
+    return [name for name in Settings.model_fields if name not in REREAD and getattr(old, name) != getattr(new, name)]

@@ -1,0 +1,100 @@
+"""The settings: what is fine on a desk and not on a public address."""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from service.doctor.finding import Finding, ok, problem, warning
+from service.settings import Networks, Server, Settings
+
+LEAST_ROUNDS = 10  # OWASP's least for bcrypt
+WIDE = {4: 16, 6: 48}  # prefixes shorter than these are more than one organisation's
+OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
+
+
+def judge(settings: Settings, open_files: int | None) -> list[Finding]:
+    """`open_files`: how many this process may have open, None for any number."""
+    return [
+        _issuer(settings), _proxies(settings.server), _limits(settings), _exempt(settings.throttle.exempt),
+        _passwords(settings), _files(settings.server, open_files), _log(settings),
+    ]  # fmt: skip
+
+
+def _issuer(settings: Settings) -> Finding:
+    issuer = settings.tokens.issuer
+    host = urlsplit(issuer).hostname or ""
+    advice = "set TOKENHOUSE_TOKENS__ISSUER to the public https:// address; tokens made before are refused then"
+    if is_loopback(host):
+        return warning("issuer", f"{issuer}, which only this machine can reach", advice)
+    if not issuer.startswith("https://"):
+        return warning("issuer", f"{issuer} is no https:// address", advice)
+    return ok("issuer", issuer)
+
+
+def _proxies(server: Server) -> Finding:
+    everyone = [str(network) for network in server.trusted_proxies if network.prefixlen == 0]
+    if everyone:
+        return problem(
+            "proxies", f"server.trusted_proxies holds {everyone[0]}: any visitor may name any address for its own",
+            "list the addresses of your proxies alone",
+        )  # fmt: skip
+    if server.trusted_proxies:
+        return ok("proxies", f"{len(server.trusted_proxies)} networks are believed about addresses")
+    if is_loopback(server.host):
+        return ok("proxies", "none; listens on this machine alone")
+    return warning(
+        "proxies", f"listens on {server.host} and believes no proxy",
+        "behind a proxy set TOKENHOUSE_SERVER__TRUSTED_PROXIES, or all visitors share its address in the limits",
+    )  # fmt: skip
+
+
+def _limits(settings: Settings) -> Finding:
+    if settings.throttle.enabled:
+        return ok("limits", "enabled")
+    return problem("limits", "disabled: passwords may be guessed at any rate", "set TOKENHOUSE_THROTTLE__ENABLED=true")
+
+
+def _exempt(exempt: Networks) -> Finding:
+    wide = [str(one) for one in _wide(exempt)]
+    if wide:
+        return warning(
+            "limits.exempt", f"{', '.join(wide)} have no limits", "exempt single hosts, and only load generators"
+        )
+    return ok("limits.exempt", f"{len(exempt)} small networks" if exempt else "nobody")
+
+
+def _wide(networks: Networks) -> Iterable[object]:
+    return (one for one in networks if one.prefixlen < WIDE[one.version] and not one.is_loopback)
+
+
+def _passwords(settings: Settings) -> Finding:
+    rounds = settings.passwords.bcrypt_rounds
+    if rounds < LEAST_ROUNDS:
+        return problem("passwords", f"bcrypt with {rounds} rounds", "set passwords.bcrypt_rounds to 12, at least 10")
+    return ok("passwords", f"bcrypt with {rounds} rounds")
+
+
+def _files(server: Server, open_files: int | None) -> Finding:
+    if open_files is None or open_files >= server.max_connections + OTHER_FILES:
+        return ok("open files", f"enough for server.max_connections ({server.max_connections})")
+    return warning(
+        "open files", f"{open_files} may be open: too few for server.max_connections ({server.max_connections})",
+        f"raise the limit (ulimit -n, LimitNOFILE, ulimits) to {server.max_connections + OTHER_FILES}",
+    )  # fmt: skip
+
+
+def _log(settings: Settings) -> Finding:
+    if settings.logging.level == "DEBUG":
+        return warning("log", "level DEBUG", "set LOG_LEVEL=INFO: libraries may log what they are told")
+    if settings.logging.format == "console":
+        return warning("log", "format console, which collectors cannot read", "set logging.format to auto or json")
+    return ok("log", f"{settings.logging.format}, {settings.logging.level}")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Sign-up and everything that a member changes of their account."""

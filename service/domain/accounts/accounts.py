@@ -1,0 +1,190 @@
+"""Accounts: signing up, and what a member is told about themselves."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.domain.credentials import emails
+from service.domain.credentials.api_keys import ApiKey, ApiKeys
+from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.limits.throttle import Throttle
+from service.domain.models import Caller, Member, User, Visitor
+from service.domain.passwords.passwords import Passwords
+from service.domain.ports import Users
+from service.domain.sessions.revocation import Endings
+from service.domain.sessions.user_revocation import UserEndings
+from service.domain.signing.keyring import KeyRing
+from service.errors import EmailTakenError, Fault, InvalidTokenError, WrongPasswordError
+from service.settings import ApiKeys as ApiKeySettings
+
+RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person fills in at sign-up; every field keeps its rules already."""
+
+    email: str
+    password: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    users: Users
+    endings: Endings
+    user_endings: UserEndings
+    passwords: Passwords
+    throttle: Throttle
+    api_keys: ApiKeys
+    keys: KeyRing
+    settings: ApiKeySettings
+    ambient: Ambient
+    events: Events
+
+    def refuse_when_full(self, visitor: Visitor) -> None:
+        """As for a login. Raises OverloadedError."""
+        self.passwords.refuse_if_full(visitor)
+
+    async def sign_up(self, draft: Draft, visitor: Visitor) -> tuple[UUID, str]:
+        """The new account's id and API key. It hashes before it looks, so a taken address takes as long as a free one.
+
+        Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        address = emails.canonical(draft.email)
+        self.passwords.refuse_common("password", draft.password, address)
+        with self.passwords.reserve(visitor, address) as place:
+            await self.throttle.sign_up(visitor)
+            await self.endings.must_be_known()  # no Redis, no session to follow: one rule for all
+            password_hash = await self.passwords.hash(draft.password, place)
+        user_id = self.ambient.new_uuid()
+        key, sealed, digest = self.api_keys.make(user_id)
+        now = self.ambient.now()
+        user = User(
+            id=user_id,
+            email=draft.email,
+            canonical_email=address,
+            first_name=draft.first_name,
+            last_name=draft.last_name,
+            password_hash=password_hash,
+            api_key_sealed=sealed,
+            created_at=now,
+            password_changed_at=now,
+        )
+        try:
+            await self.users.add(user, digest)
+        except EmailTakenError:
+            account = self.events.account(address)
+            self.events.tell(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
+            raise
+        self.events.tell(Event(Name.USER_CREATED, user_id=user_id))
+        return user_id, key.text
+
+    async def by_api_key(self, text: str, visitor: Visitor) -> Member:
+        """Raises InvalidTokenError, or RateLimitedError for a source that shows too many unknown keys."""
+        key = ApiKey.parse(text)
+        user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
+        if user is None and key is not None:
+            await self.keys.require_known_secret()  # with another one the key would be found
+        if user is None or user.disabled_at:
+            why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
+            self.events.tell(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
+            await self.throttle.unknown_api_key(visitor)
+            raise InvalidTokenError(why, user_id=user_id)
+        return Member(user.id, user.email, user)
+
+    async def profile(self, member: Member) -> User:
+        """Raises InvalidTokenError when the account is gone or disabled."""
+        user = member.user or await self.users.by_id(member.user_id)
+        if user is None or user.disabled_at:
+            raise InvalidTokenError(Reason.DISABLED if user else Fault.ACCOUNT_GONE, user_id=member.user_id)
+        return user
+
+    async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
+        """Asks the current password as a login does, and ends every other session of the user.
+
+        A call that ended in an outage after the change may be repeated: for some minutes the new password confirms it.
+        Raises WrongPasswordError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        try:
+            user = await self._confirmed(caller, current, visitor)
+        except WrongPasswordError:
+            user = await self.profile(Member(caller.user_id, caller.claims.email))
+            was_changed = user.password_changed_at > user.created_at
+            if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
+                raise
+            await self._confirmed(caller, new, visitor)
+            changed = user.password_changed_at
+            await self.user_endings.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
+            return
+        self.passwords.refuse_common("newPassword", new, user.canonical_email)
+        with self.passwords.reserve(visitor, user.canonical_email) as place:
+            password_hash = await self.passwords.hash(new, place)
+        await self.endings.must_be_known()  # or the change would be made, and its answer be an outage
+        at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later, by any clock
+        ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
+        if not await self.users.set_password(user, password_hash, ending):
+            raise WrongPasswordError  # changed meanwhile: what was confirmed is the password no more
+        self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
+        await self.user_endings.finish(ending)
+
+    async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
+        """Remove the account with its sessions and its key. Raises as `change_password` does."""
+        user = await self._confirmed(caller, password, visitor)
+        await self.endings.must_be_known()
+        ending = self.user_endings.of(user.id, Reason.ACCOUNT_CLOSED)
+        await self.users.remove(ending)
+        self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
+        await self.user_endings.finish(ending, caller.session_id)
+
+    async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
+        """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
+        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        await self.throttle.api_key_rotation(visitor, user.id)
+        key, sealed, digest = self.api_keys.make(user.id)
+        overlap = self.settings.overlap
+        await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
+        self._tell(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
+        return key.text
+
+    async def disable(self, email: str) -> bool:
+        """Close an account to its owner and end its sessions; False when there is no such account."""
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user is None:
+            return False
+        ending = self.user_endings.of(user.id, Reason.ACCOUNT_DISABLED)
+        await self.users.disable(self.ambient.now(), ending)
+        self._tell(Name.USER_UPDATED, user.id, Reason.DISABLED)
+        await self.user_endings.finish(ending)
+        return True
+
+    async def end_sessions(self, email: str) -> int | None:
+        """End all sessions of an account, as an operator; how many, None when there is no such account."""
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user is None:
+            return None
+        return await self.user_endings.end(user.id, Reason.BY_OPERATOR)
+
+    async def enable(self, email: str) -> bool:
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user:
+            await self.users.enable(user.id)
+            self._tell(Name.USER_UPDATED, user.id, Reason.ENABLED)
+        return user is not None
+
+    async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
+        """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
+        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        with self.passwords.reserve(visitor, user.canonical_email) as place:
+            async with self.throttle.login(user.canonical_email, visitor) as attempt:
+                if not (await self.passwords.match(password, user.password_hash, place)).same:
+                    why = Reason.WRONG_CONFIRMATION
+                    self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
+                    raise WrongPasswordError(why, user_id=user.id, session_id=caller.session_id)
+                attempt.succeeded()
+        return user
+
+    def _tell(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
+        self.events.tell(Event(name, reason=reason, user_id=user_id, session_id=session_id))

@@ -1,0 +1,1 @@
+"""Security events and the audit trail."""

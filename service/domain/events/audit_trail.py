@@ -1,0 +1,105 @@
+"""The audit trail: security events kept for months, without anybody waiting for it."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.events.security_events import UNBOUNDED, Event, Name, Outcome
+from service.settings import Audit as AuditSettings
+
+MOST = 10_000  # entries that wait for Postgres; some 5 MB
+BATCH = 500
+EVERY = 1.0  # seconds between two batches
+PATIENCE = timedelta(seconds=2)  # for the last batches, when the service stops
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    id: UUID
+    at: datetime
+    event: Event
+    request_id: str = ""
+
+
+class AuditTrail(Protocol):
+    async def add(self, entries: Sequence[Entry]) -> None:
+        """Keep the entries; those that are kept already stay as they are."""
+
+    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
+        """The newest first."""
+
+    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
+        """What happened to a user, and to whoever tried their address (`account`), the newest first."""
+
+    async def forget(self, before: datetime) -> None:
+        """Drop what is older."""
+
+
+def is_kept(event: Event) -> bool:
+    """Not what a stranger may repeat at any rate, nor each refresh: tables that outsiders can fill are a weakness."""
+    return event.name is not Name.RENEWED and not (event.name in UNBOUNDED and event.outcome is Outcome.FAILURE)
+
+
+class Audit:
+    """A sink of events. It fails open: what finds no room while Postgres is away is dropped and counted."""
+
+    def __init__(self, trail: AuditTrail, settings: AuditSettings, ambient: Ambient) -> None:
+        self.trail = trail
+        self.dropped = 0  # entries, since the process began
+        self._settings = settings
+        self._ambient = ambient
+        self._waiting: list[Entry] = []
+        self._is_failing = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def hear(self, event: Event) -> None:
+        if not is_kept(event):
+            return
+        if len(self._waiting) >= MOST:
+            self.dropped += 1
+            return
+        request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+        self._waiting.append(Entry(self._ambient.new_uuid(), self._ambient.now(), event, request_id))
+
+    async def follow(self) -> None:
+        """Write what waits, once a second, for as long as the service runs."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what waits. A failure leaves it waiting, and is told once."""
+        while batch := self._waiting[:BATCH]:
+            try:
+                await self.trail.add(batch)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for the trail and it is tried again
+                if not self._is_failing:
+                    self._is_failing = True
+                    log.warning("audit trail not written", error=type(error).__name__)
+                return
+            del self._waiting[: len(batch)]
+            if self._is_failing:
+                self._is_failing = False
+                log.warning("audit trail written again", dropped=self.dropped)
+
+    async def close(self) -> None:
+        """A last try, bounded in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                await self.write()
+        if self._waiting:
+            log.error("audit trail incomplete", lost=len(self._waiting))
+
+    async def tidy(self) -> None:
+        await self.trail.forget(self._ambient.now() - self._settings.keep)

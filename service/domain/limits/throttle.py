@@ -1,0 +1,200 @@
+"""The rate limits: how often somebody may be wrong, counted in Redis for all instances together.
+
+A login is reserved in every row that concerns it before its password is hashed: one script call, all rows or none. Only
+certain failures refuse; a reservation not judged yet refuses nobody, so right passwords in parallel never harm each
+other. What wrong ones in parallel can gain is bounded here: at most `in_flight` attempts at one account are under way
+per instance, the others wait for their turn. So an account sees at most its quota + in_flight x instances guesses, and
+a source that tries many accounts gains what the password queue holds. The second call tells the verdict; where it never
+comes, the reservation stays a failure. A quota of 5/5m is 5 at once, then one more each minute.
+The price: the rows of all logins share a hash tag, so in Redis Cluster they live on one primary. That answers a
+thousand times the logins that bcrypt lets through.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Literal, get_args
+from uuid import UUID
+
+from service.domain.events.security_events import Event, Events, Name, Outcome
+from service.domain.limits.charges import Charge, Counters, Refusal, Reservation, Suspect, Verdict
+from service.domain.limits.turns import Turns
+from service.domain.models import Caller, Visitor
+from service.errors import (
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    OverloadedError,
+    RateLimitedError,
+    ShownPolicy,
+)
+from service.settings import Rate
+from service.settings import Throttle as ThrottleSettings
+
+IN_FLIGHT = 4
+CallPolicy = Literal["session-list", "session-end", "export"]
+LOOK_UPS, SHARE = 8, 15  # a source looks up a 15th of its quota of refresh tokens at a time, at least 8
+LOOK_UP_WAIT = timedelta(seconds=2)
+Policy = Literal[
+    "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
+]  # fmt: skip
+POLICIES: tuple[str, ...] = get_args(Policy)
+
+
+class Attempt:
+    """A login that may be judged now. It counts as failed unless `succeeded` is said."""
+
+    def __init__(self) -> None:
+        self.is_right = False
+
+    def succeeded(self) -> None:
+        self.is_right = True
+
+
+class Throttle:
+    """Raises RateLimitedError. Its `policy` is always the source's own row, never one that tells about an account."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        settings: ThrottleSettings,
+        digest: Callable[[str], str],
+        max_wait: timedelta,
+        *,
+        events: Events,
+        in_flight: int = IN_FLIGHT,
+    ) -> None:
+        self._counters = counters
+        self._settings = settings
+        self._digest = digest
+        self._max_wait = max_wait
+        self._events = events
+        self._turns = Turns(in_flight)
+        self._look_ups = Turns(max(LOOK_UPS, settings.refresh_source.quota // SHARE))
+        self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it let somebody through
+
+    @asynccontextmanager
+    async def login(self, account: str, visitor: Visitor) -> AsyncIterator[Attempt]:
+        """Judge the password inside: InvalidCredentialsError, or leaving without `succeeded`, is a failure.
+
+        Any other error means that it was not judged. Raises RateLimitedError, or OverloadedError if no turn came.
+        """
+        if self._is_free(visitor):
+            yield Attempt()
+            return
+        if self._settings.login_attempts:
+            source = Charge("source", visitor.source, self._settings.login_attempts)
+            await self._take("login-attempts", source, visitor=visitor)
+        suspect = Suspect(visitor.source, self._digest(account), self._digest(f"{account}\0{visitor.source}"))
+        async with AsyncExitStack() as turns:
+            await self._wait_for_turns(suspect, turns)
+            reservation = await self._reserve(suspect, account)
+            attempt = Attempt()
+            verdict = Verdict.FAILED
+            try:
+                yield attempt
+            except InvalidCredentialsError:
+                raise
+            except BaseException:
+                verdict = Verdict.UNJUDGED
+                raise
+            finally:
+                verdict = Verdict.SUCCEEDED if attempt.is_right else verdict
+                await self._counters.settle(reservation, verdict, self._settings)
+
+    async def sign_up(self, visitor: Visitor) -> None:
+        source = Charge("source", visitor.source, self._settings.signup_source)
+        await self._take("signup", source, Charge("global", "", self._settings.signup_global), visitor=visitor)
+
+    @asynccontextmanager
+    async def refresh(self, visitor: Visitor, token: str) -> AsyncIterator[None]:
+        """Look the token up inside: InvalidRefreshTokenError gives the charge of the source back.
+
+        Counts for the source and for the token: the whole token or its digest, which no stranger can name. Raises
+        RateLimitedError, or UnavailableError if no turn came.
+        """
+        source = Charge("source", visitor.source, self._settings.refresh_source)
+        of_token = Charge("token", self._digest(token), self._settings.refresh_token)
+        async with self.looking_up(visitor):
+            await self._take("refresh", source, of_token, visitor=visitor)
+            try:
+                yield
+            except InvalidRefreshTokenError:
+                if not self._is_free(visitor):
+                    await self._counters.refund("refresh", source)
+                raise
+
+    def looking_up(self, visitor: Visitor) -> AbstractAsyncContextManager[None]:
+        """Bounds look-ups of refresh tokens, which no count may refuse. Raises UnavailableError if no turn came."""
+        return nullcontext() if self._is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
+
+    async def unknown_refresh_token(self, visitor: Visitor) -> None:
+        """Counted after the look-up, so that a neighbour's bad tokens never stop a good one."""
+        source = Charge("source", visitor.source, self._settings.refresh_unknown)
+        await self._take("refresh-unknown", source, visitor=visitor)
+
+    async def unknown_api_key(self, visitor: Visitor) -> None:
+        """Counted after the look-up, as unknown refresh tokens are; a key that works costs no count."""
+        source = Charge("source", visitor.source, self._settings.api_key_unknown)
+        await self._take("api-key-unknown", source, visitor=visitor)
+
+    async def api_key_rotation(self, visitor: Visitor, user_id: UUID) -> None:
+        """Each leaves an event in the audit trail, and a member must not be able to fill it."""
+        of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
+        await self._take("api-key-rotation", of_user, visitor=visitor)
+
+    async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
+        """Counted by session, so that a stolen one uses up no other's share; exports are counted by user."""
+        rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
+        row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
+        rate = rates.get(decision, self._settings.export)
+        await self._take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
+
+    async def _take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
+        if self._is_free(visitor):
+            return
+        refusal = await self._counters.take(decision, (source, *others))
+        self.decisions[decision, refusal is None] += 1
+        if refusal:
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, decision))
+            raise _limited(refusal, f"{decision}-{source.row}", source.rate)
+
+    async def _reserve(self, suspect: Suspect, account: str) -> Reservation:
+        outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)
+        self.decisions["login", isinstance(outcome, Reservation)] += 1
+        if over_the_global_limit:
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login-global", source=""))
+        if isinstance(outcome, Refusal):
+            pseudonym = self._events.account(account)
+            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login", account=pseudonym))
+            raise _limited(outcome, "login-source", self._settings.login_source)
+        return outcome
+
+    async def _wait_for_turns(self, suspect: Suspect, turns: AsyncExitStack) -> None:
+        """A turn for this account from this source, and one among all strangers to the account: a known source does not
+        queue up behind them.
+        """
+        try:
+            async with asyncio.timeout(self._max_wait.total_seconds()):
+                await turns.enter_async_context(self._turns.turn(suspect.pair))
+                if not (self._turns.are_taken(suspect.account) and await self._counters.knows(suspect)):
+                    await turns.enter_async_context(self._turns.turn(suspect.account))
+        except TimeoutError:
+            raise OverloadedError(self._max_wait) from None
+
+    def _is_free(self, visitor: Visitor) -> bool:
+        if not self._settings.enabled:
+            return True
+        if not self._settings.exempt or visitor.source == "local":
+            return False
+        # A source is an IPv4 address or an IPv6 /64, so an exempt network narrower than that exempts the whole /64.
+        source = ip_network(visitor.source)
+        return any(source.overlaps(network) for network in self._settings.exempt)
+
+
+def _limited(refusal: Refusal, name: str, rate: Rate) -> RateLimitedError:
+    # Retry-After may not name an earlier time than the policy's own reset (RateLimit draft, section on Retry-After).
+    resets_in = min(refusal.more_in, refusal.retry_after)
+    return RateLimitedError(refusal.retry_after, ShownPolicy(name, rate.quota, rate.window, refusal.left, resets_in))

@@ -1,0 +1,49 @@
+"""Ending every session of everybody: when nobody can tell any more which tokens are in good hands."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.models import Ended
+from service.domain.ports import AllSessions, RefreshSessions, Revocations
+from service.domain.signing.key_rotation import KeyLife
+from service.domain.signing.key_states import State
+from service.settings import Tokens as TokenSettings
+
+
+class EndedCounts(NamedTuple):
+    """How many sessions were on record, and how many keys died with every token that they had signed."""
+
+    sessions: int
+    keys: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassEnding:
+    """The tokens die with their keys, which takes a handful of entries for any number of sessions."""
+
+    everywhere: AllSessions
+    memory: Revocations
+    sessions: RefreshSessions
+    key_life: KeyLife
+    settings: TokenSettings
+    events: Events
+
+    async def run(self) -> EndedCounts:
+        """What was ended. May be run again at any time.
+
+        Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each
+        session, lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
+        """
+        count = 0
+        async for page in self.everywhere.pages():
+            ended = [Ended(one, user) for one, user in sorted(page)]
+            await self.memory.add(ended, timedelta(0), self.settings.refresh_lifetime)
+            await self.sessions.remove(ended)
+            count += len(ended)
+        keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]
+        for kid, _ in sorted(keys, key=lambda one: one[1] is State.ACTIVE):  # so that the active one never signs alone
+            await self.key_life.kill(kid)
+        self.events.tell(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
+        return EndedCounts(count, len(keys))

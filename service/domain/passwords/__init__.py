@@ -1,0 +1,1 @@
+"""Password rules, hashing, and the queue before it."""

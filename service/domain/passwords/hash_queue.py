@@ -1,0 +1,250 @@
+"""The bounded queue before the password hashes, and the few threads that empty it."""
+
+import asyncio
+import contextlib
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Self
+
+from service.ambient import Ambient
+from service.domain.models import Visitor
+from service.domain.passwords.engine import HashEngine, Job, Match
+from service.domain.passwords.fair_share import FairShare, Waiting
+from service.errors import AuthError, OverloadedError, UnavailableError
+from service.histogram import Tally
+
+NICENESS = 10  # hashes give way to the event loop: other requests keep their latency, the hash rate stays
+WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+NEWEST_WEIGHT = 0.2  # of one measurement in the running average of a hash's time
+
+
+class Place(Waiting):
+    """A place in the queue, good for one job. Use it as a context manager: leaving gives back what was not used."""
+
+    def __init__(self, queue: "HashQueue", visitor: Visitor, account: str | None, since: float) -> None:
+        super().__init__(source=visitor.source, account=account, since=since)
+        self._queue = queue
+        self.visitor = visitor
+        self.refusal: AuthError | None = None
+        self.work: tuple[Job, asyncio.Future[Match]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._queue.release(self)
+
+    async def run(self, job: Job) -> Match:
+        """Have the job done. Raises OverloadedError when the place was lost, UnavailableError when the queue closes."""
+        try:
+            return await self._queue.submit(self, job)
+        finally:
+            self._queue.release(self)  # cancelled: what nobody waits for is not hashed
+
+
+class HashQueue:
+    """A place counts from its reservation on, so whoever was let in finds room after the reads that come before a hash.
+
+    The queue is full when the places held are more than the workers serve within `max_wait`, by the measured time per
+    hash. But one batch running and one waiting for each worker are always let in, so that no worker idles while
+    those who were refused wait to come back. In a full queue the places are shared fairly, see FairShare.
+
+    The numbers are public for metrics. The lock is held for bookkeeping only, never during a hash.
+    """
+
+    def __init__(
+        self,
+        engine: HashEngine,
+        ambient: Ambient,
+        *,
+        workers: int,
+        max_wait: timedelta,
+        first_guess: timedelta,
+    ) -> None:
+        """`first_guess` stands for the time of one hash until one is measured."""
+        self.workers = workers
+        self.running = 0
+        self.refused = 0
+        self.abandoned = 0  # places whose visitors had gone when their turn came, or when they had to give way
+        self.waits = Tally(WAITS)  # seconds from the reservation of a place to the start of its hash
+        self.hashes = Tally()  # seconds of one hash; of several at once, their share
+        self.hash_seconds = first_guess.total_seconds()
+        self._measured = False
+        self._engine = engine
+        self._ambient = ambient
+        self._max_wait = max_wait.total_seconds()
+        self._places: FairShare[Place] = FairShare()
+        self._idle = workers
+        self._closed = False
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+
+    @property
+    def waiting(self) -> int:
+        """Places reserved or with a job that is not begun."""
+        return self._places.count
+
+    @property
+    def capacity(self) -> int:
+        """How many places may be held at once, running ones included."""
+        within_wait = int(self._max_wait * self.workers / self.hash_seconds) + 1
+        return max(within_wait, 2 * self.workers * self._engine.lanes)
+
+    def refuse_if_full(self, visitor: Visitor) -> None:
+        """Raise OverloadedError where `reserve` would do so for any account: cheap, to be asked before all else."""
+        with self._changed:
+            self._admit(visitor.source, None)
+
+    def reserve(self, visitor: Visitor, account: str | None = None) -> Place:
+        """Take a place. Raises OverloadedError at once when there is none."""
+        with self._changed:
+            loser = self._admit(visitor.source, account)
+            if loser is not None:
+                self._places.remove(loser)
+                self._turn_away(loser, self._refusal_of(loser))
+            place = Place(self, visitor, account, self._ambient.monotonic())
+            self._places.add(place)
+        return place
+
+    def submit(self, place: Place, job: Job) -> asyncio.Future[Match]:
+        """For `Place.run`."""
+        with self._changed:
+            if place.refusal is not None:
+                raise place.refusal
+            if place.ready or place not in self._places:
+                raise RuntimeError("a place is good for one job, while it is held")
+            done: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
+            place.work = job, done
+            self._places.make_ready(place)
+            if not self._threads:
+                self._start()
+            self._changed.notify()
+        return done
+
+    def release(self, place: Place) -> None:
+        """For `Place`: give back what is not begun. A running job runs to its end."""
+        with self._changed:
+            if place in self._places:
+                self._places.remove(place)
+
+    async def close(self) -> None:
+        """Answer the waiting with UnavailableError, let the running finish, end the threads."""
+        with self._changed:
+            self._closed = True
+            for place in self._places.all():
+                self._places.remove(place)
+                self._turn_away(place, UnavailableError())
+            self._changed.notify_all()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    # --- under the lock
+
+    def _admit(self, source: str, account: str | None) -> Place | None:
+        """None when there is room, or else the place that must give way."""
+        if self._closed:
+            raise UnavailableError
+        if self.waiting + self.running < self.capacity:
+            return None
+        loser = self._places.loser_to(source, account)
+        if loser is None:
+            raise self._overloaded()
+        return loser
+
+    def _overloaded(self) -> OverloadedError:
+        """With the time in which as many hashes are done as it takes to have room."""
+        self.refused += 1
+        too_many = max(1, self.waiting + self.running - self.capacity + 1)
+        return OverloadedError(timedelta(seconds=too_many * self.hash_seconds / self.workers))
+
+    def _refusal_of(self, place: Place) -> OverloadedError:
+        has_gone = place.visitor.is_gone() or place.visitor.has_hung_up()
+        self.abandoned += has_gone
+        return OverloadedError(timedelta(0)) if has_gone else self._overloaded()
+
+    def _turn_away(self, place: Place, refusal: AuthError) -> None:
+        place.refusal = refusal
+        if place.work is not None:
+            _on_loop(done := place.work[1], _settle, done, refusal)
+
+    def _next_batch(self) -> list[Place]:
+        """The idle workers divide what is ready; none takes more than the engine's lanes."""
+        share = min(self._engine.lanes, math.ceil(self._places.ready / self._idle))
+        # No answer comes later than the longest wait, one batch ahead and its own: few clients would be there still.
+        too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
+        batch: list[Place] = []
+        while len(batch) < share and (place := self._places.take()) is not None:
+            if place.visitor.is_gone() or place.since < too_old:
+                self._turn_away(place, self._refusal_of(place))
+            else:
+                batch.append(place)
+        return batch
+
+    def _measure(self, seconds: float) -> None:
+        weight = NEWEST_WEIGHT if self._measured else 1
+        self.hash_seconds += weight * (seconds - self.hash_seconds)
+        self._measured = True
+
+    # --- in the worker threads
+
+    def _start(self) -> None:
+        for number in range(self.workers):
+            self._threads.append(threading.Thread(target=self._serve, name=f"hash-{number}", daemon=True))
+            self._threads[-1].start()
+
+    def _serve(self) -> None:
+        if sys.platform == "linux":  # where a thread has a priority of its own
+            with contextlib.suppress(OSError):  # it is nicer already
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while batch := self._take():
+            self._hash(batch)
+
+    def _take(self) -> list[Place]:
+        """Wait for jobs; none means that the queue is closed."""
+        with self._changed:
+            while not (batch := self._next_batch()) and not self._closed:
+                self._changed.wait()
+            self._idle -= bool(batch)
+            self.running += len(batch)
+        return batch
+
+    def _hash(self, batch: list[Place]) -> None:
+        work = [place.work for place in batch if place.work is not None]
+        started = self._ambient.monotonic()
+        try:
+            matches = self._engine.verify_many([job for job, _ in work])
+            answers: list[Match | Exception] = [match for _, match in zip(work, matches, strict=True)]
+        except BaseException as error:  # noqa: BLE001 - a panic of compiled code is no Exception; the thread must live on
+            failure = RuntimeError("the hash engine failed")
+            failure.__cause__ = error
+            answers = [failure] * len(work)
+        seconds = (self._ambient.monotonic() - started) / len(batch)
+        with self._changed:
+            self._idle += 1
+            self.running -= len(batch)
+            for place in batch:
+                self.waits.add(started - place.since)
+                self.hashes.add(seconds)
+            if seconds > 0:  # a coarse clock may not see a cheap hash
+                self._measure(seconds)
+        for (_, done), answer in zip(work, answers, strict=True):
+            _on_loop(done, _settle, done, answer)
+
+
+def _settle(done: asyncio.Future[Match], answer: Match | Exception) -> None:
+    if done.done():
+        return
+    if isinstance(answer, Exception):
+        done.set_exception(answer)
+    else:
+        done.set_result(answer)
+
+
+def _on_loop(done: asyncio.Future[Match], call: Callable[..., None], *values: object) -> None:
+    """Call on the event loop that `done` belongs to, from any thread."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        done.get_loop().call_soon_threadsafe(call, *values)

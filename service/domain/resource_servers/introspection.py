@@ -1,0 +1,140 @@
+"""Telling what a token is good for (RFC 7662), and ending the session of whoever shows one (RFC 7009).
+
+Authlib's endpoint classes do all their steps in one synchronous call, look-ups included, which cannot be done on an
+event loop. What serves here is the step that has no I/O: the rule of which answer an inactive token gets. Its check of
+the parameters refuses unknown hints, which RFC 7009 section 2.2 wants ignored; and nothing else is left of revocation.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+
+from service.ambient import Ambient
+from service.domain.events.security_events import Reason
+from service.domain.limits.throttle import Throttle
+from service.domain.models import Claims, Session, User, Visitor
+from service.domain.ports import RefreshSessions
+from service.domain.sessions.refresh_tokens import RefreshToken
+from service.domain.sessions.revocation import Endings
+from service.domain.signing.token_claims import Use
+from service.domain.signing.tokens import SCOPE, Tokens
+from service.errors import InvalidRefreshTokenError, InvalidTokenError
+from service.settings import Tokens as TokenSettings
+
+Facts = dict[str, Any]
+
+
+class HasUsers(Protocol):
+    async def by_id(self, user_id: UUID) -> User | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token of ours that has not expired, and what is to be said of it."""
+
+    user_id: UUID
+    session_id: str
+    facts: Facts
+    token_id: str = ""
+    key_id: str = ""
+    over: bool = False
+
+    def is_expired(self) -> bool:
+        return False
+
+    def is_revoked(self) -> bool:
+        return self.over
+
+
+class Answer(IntrospectionEndpoint):
+    def introspect_token(self, token: Shown) -> Facts:
+        return token.facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introspection:
+    """Neither call needs `token_type_hint`: the shape of a token tells its kind."""
+
+    users: HasUsers
+    sessions: RefreshSessions
+    endings: Endings
+    tokens: Tokens
+    throttle: Throttle
+    settings: TokenSettings
+    ambient: Ambient
+
+    async def introspect(self, text: str) -> Facts:
+        """`active` and what goes with it; for anything but a live token of a live account `active` alone, false.
+
+        An API key is no token. Raises UnavailableError, or a store's outage, while nobody can tell.
+        """
+        shown = await self._find(text)
+        if shown is not None:
+            user, over = await asyncio.gather(self.users.by_id(shown.user_id), self._is_over(shown))
+            if over or user is None or user.disabled_at:
+                shown = None
+        facts: Facts = Answer(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # its stubs say nothing of it
+        return facts
+
+    async def revoke(self, text: str, visitor: Visitor) -> None:
+        """End the token's session. What is no live token of ours changes nothing (RFC 7009 section 2.2).
+
+        It counts as an unknown refresh token all the same: nobody is to try tokens here instead of there.
+
+        A token that is over already, or signed with a denied key, ends nothing: who holds a leaked key must not be able
+        to end the sessions of others. Raises RateLimitedError, or UnavailableError: no turn came, or the ending may not
+        hold yet.
+        """
+        async with self.throttle.looking_up(visitor):
+            shown = await self._find(text)
+        if shown is None:
+            await self.throttle.unknown_refresh_token(visitor)
+        elif not await self._is_over(shown):
+            await self.endings.end(shown.user_id, [shown.session_id], why=Reason.REVOKED)
+
+    async def _is_over(self, shown: Shown) -> bool:
+        if not shown.token_id:  # a refresh token outlives the denial of its session
+            return await self.endings.was_ended(shown.session_id)
+        return await self.endings.is_over(session_id=shown.session_id, token_id=shown.token_id, key_id=shown.key_id)
+
+    async def _find(self, text: str) -> Shown | None:
+        try:
+            token = RefreshToken.parse(text)
+        except InvalidRefreshTokenError:
+            return await self._signed(text)
+        session = await self.sessions.find(token.session_id, token.digest, self.ambient.now())
+        return self._refresh_token(session) if session else None
+
+    async def _signed(self, text: str) -> Shown | None:
+        for use in (Use.ACCESS, Use.ID):
+            try:
+                return self._jwt(await self.tokens.accept(text, use), use)
+            except InvalidTokenError:
+                continue
+        return None
+
+    def _jwt(self, claims: Claims, use: Use) -> Shown:
+        of_its_kind = {"scope": SCOPE} if use is Use.ACCESS else {"aud": self.settings.client_id}
+        facts = self._facts(claims.user_id, claims.session_id, claims.issued_at, claims.expires_at) | of_its_kind
+        facts |= {"token_type": "Bearer", "jti": claims.token_id, "token_use": use.value}
+        return Shown(claims.user_id, claims.session_id, facts, claims.token_id, claims.key_id)
+
+    def _refresh_token(self, session: Session) -> Shown:
+        ends_at = min(session.ends_at, session.last_used_at + self.settings.idle_lifetime)
+        facts = self._facts(session.user_id, session.id, session.started_at, ends_at)
+        return Shown(session.user_id, session.id, facts | {"token_use": "refresh"})
+
+    def _facts(self, user_id: UUID, session_id: str, issued_at: datetime, expires_at: datetime) -> Facts:
+        return {
+            "iss": self.settings.issuer,
+            "client_id": self.settings.client_id,
+            "sub": str(user_id),
+            "username": str(user_id),
+            "iat": int(issued_at.timestamp()),
+            "exp": int(expires_at.timestamp()),
+            "origin_jti": session_id,
+        }

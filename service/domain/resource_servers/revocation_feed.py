@@ -1,0 +1,128 @@
+"""The feed of revocations, for verifiers that stay offline: signed, cacheable, and in pieces by cursor.
+
+A cursor names a place in commit order, so a revocation that is committed late cannot slip in behind it. All who ask
+within the same second from the same place get the same signed piece: ten thousand verifiers cost one query a second.
+"""
+
+import asyncio
+import re
+from datetime import datetime
+from hmac import compare_digest
+from typing import NamedTuple, Self
+
+from service.ambient import Ambient
+from service.domain.models import Place
+from service.domain.ports import Revocations, SigningKeys
+from service.domain.seals import Purpose, Seals
+from service.domain.signing.key_states import killed_until
+from service.domain.signing.tokens import Tokens
+from service.settings import Tokens as TokenSettings
+
+KIND = "revocations+jwt"  # the `typ` of its header, which no token has (RFC 8725 section 3.11)
+SHARED = 1.0  # seconds in which all who ask get the same piece
+FRESH = 15  # seconds after which a verifier must not believe it any more, wherever it was kept
+LIMIT = 2_000  # sessions in one piece, 51 bytes each: JOSE libraries refuse what is much larger than 100 KB
+MOST = 64  # different pieces made in one second; who asks for yet another gets the beginning, which is never wrong
+SEALED = re.compile(r"[A-Za-z0-9_.-]{23,128}", re.ASCII)
+CURSOR = re.compile(r"([1-9]\d{0,17})\.([1-9]\d{0,17})(?:\.([1-9]\d{0,17})\.([A-Za-z0-9_-]{22,43}))?", re.ASCII)
+
+
+class Cursor(NamedTuple):
+    """`settled`: where the next round begins. `reached`: how far this round is, when it takes several pieces.
+
+    `era`: the history that these places are in.
+    """
+
+    settled: int = 0
+    reached: Place | None = None
+    era: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What is no cursor of ours means the beginning."""
+        match = CURSOR.fullmatch(text)
+        if match is None:
+            return cls()
+        era, settled, transaction, session_id = match.groups()
+        return cls(int(settled), Place(int(transaction), session_id) if transaction else None, int(era))
+
+    @property
+    def text(self) -> str:
+        return ".".join(str(part) for part in (self.era, self.settled, *(self.reached or ())))
+
+    @property
+    def place(self) -> Place:
+        return self.reached or Place(self.settled)
+
+
+class RevocationFeed:
+    def __init__(
+        self,
+        memory: Revocations,
+        keys: SigningKeys,
+        tokens: Tokens,
+        settings: TokenSettings,
+        ambient: Ambient,
+        *,
+        seals: Seals,
+        limit: int = LIMIT,
+    ) -> None:
+        self._memory = memory
+        self._keys = keys
+        self._tokens = tokens
+        self._settings = settings
+        self._ambient = ambient
+        self._readers = asyncio.Semaphore(2)
+        self._limit = limit
+        self._seals = seals
+        self._began = -SHARED
+        self._pieces: dict[Cursor, asyncio.Task[str]] = {}
+
+    async def piece(self, since: str) -> str:
+        """The signed piece behind a cursor. Raises UnavailableError or the store's outage."""
+        if self._ambient.monotonic() - self._began >= SHARED:
+            self._began, self._pieces = self._ambient.monotonic(), {}
+        cursor = self._opened(since)
+        if cursor not in self._pieces and len(self._pieces) >= MOST:
+            cursor = Cursor()
+        if cursor not in self._pieces:
+            self._pieces[cursor] = asyncio.create_task(self._make(cursor))
+        return await asyncio.shield(self._pieces[cursor])
+
+    async def _make(self, cursor: Cursor) -> str:
+        now = self._ambient.now()  # before the question: what is committed later is not in the answer
+        async with self._readers:  # whoever makes up cursors must not take every connection
+            passage, keys = await asyncio.gather(self._memory.after(cursor.place, self._limit), self._keys.all())
+        if cursor.settled and cursor.era != passage.era:  # Postgres may have gone back: to a backup, or to a replica
+            cursor = Cursor()
+            passage = await self._memory.after(cursor.place, self._limit)
+        begins_next = cursor.settled if cursor.reached else passage.settled.transaction
+        more = len(passage.entries) == self._limit
+        onward = Cursor(begins_next, passage.entries[-1][0] if more else None, passage.era)
+        return await self._tokens.sign(
+            KIND,
+            {
+                "iss": self._settings.issuer,
+                "iat": _seconds(now),
+                "exp": _seconds(now) + FRESH,
+                "since": self._sealed(cursor),
+                "next": self._sealed(onward),
+                "more": more,
+                "sessions": {place.session_id: _seconds(until) for place, until in passage.entries},
+                "keys": {kid: _seconds(until) for kid, until in killed_until(keys).items() if until > now},
+            },
+        )
+
+    def _sealed(self, cursor: Cursor) -> str:
+        """So that nobody makes up cursors, each of which would cost a query and a signature."""
+        return f"{cursor.text}.{self._seals.pseudonym(cursor.text, Purpose.FEED)}" if cursor.settled else ""
+
+    def _opened(self, text: str) -> Cursor:
+        """What is no cursor of ours means the beginning, which is never wrong."""
+        plain, _, seal = text.rpartition(".")
+        made = self._seals.pseudonyms(plain, Purpose.FEED) if SEALED.fullmatch(text) else []
+        return Cursor.parse(plain) if any(compare_digest(seal, one) for one in made) else Cursor()
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,110 @@
+"""Refresh rotation (RFC 9700 section 4.14.2): each use spends the token, and a token used twice gives a thief away.
+
+A successor is derived from the token it follows with a key that only the service has. So a retry within the grace gets
+the same successor from any instance, though no store holds it; and an older token proves itself: following its
+successors leads to the token in place. A made-up token leads nowhere, and so ends nobody's session.
+"""
+
+import asyncio
+import base64
+from collections import Counter
+from collections.abc import Callable
+
+from service.ambient import Ambient
+from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.models import Session, Swap, SwapState
+from service.domain.ports import RefreshSessions
+from service.domain.seals import Purpose, Seals
+from service.domain.sessions.refresh_tokens import RefreshToken
+from service.domain.sessions.revocation import Endings
+from service.errors import InvalidRefreshTokenError
+from service.settings import Tokens as TokenSettings
+
+MAX_STEPS = 50_000  # of a walk along successors, some 3 microseconds each; a month of refreshes a minute
+
+
+class Rotation:
+    def __init__(
+        self,
+        stored: RefreshSessions,
+        endings: Endings,
+        seals: Seals,
+        settings: TokenSettings,
+        ambient: Ambient,
+        *,
+        events: Events,
+    ) -> None:
+        self._stored = stored
+        self._endings = endings
+        self._seals = seals
+        self._settings = settings
+        self._ambient = ambient
+        self._events = events
+        self.swaps: Counter[SwapState] = Counter()  # how the tokens that were shown were found
+        self._walking = asyncio.Semaphore(1)  # a walk holds the interpreter; many at once would starve everybody else
+
+    async def use(self, token: RefreshToken) -> tuple[Session, RefreshToken]:
+        """The token's session and its successor. Raises InvalidRefreshTokenError.
+
+        The reuse of the token before the one in place ends the session besides; an older one is a StrangeTokenError,
+        which asks to be looked into.
+        """
+        successors = self._successors(token)
+        swapped = await self._stored.rotate(
+            Swap(
+                session_id=token.session_id,
+                shown=token.digest,
+                successor=successors[0].digest,
+                now=self._ambient.now(),
+                grace=self._settings.refresh_grace,
+            )
+        )
+        self.swaps[swapped.state] += 1
+        if swapped.session is None:
+            raise InvalidRefreshTokenError
+        if swapped.state in (SwapState.RENEWED, SwapState.AGAIN):
+            for successor in successors:
+                if successor.digest == swapped.current:
+                    return swapped.session, successor
+        elif swapped.state is SwapState.SPENT:
+            await self._end(swapped.session, Reason.TOKEN_BEFORE)
+            raise InvalidRefreshTokenError(
+                Reason.REUSED, user_id=swapped.session.user_id, session_id=swapped.session.id
+            )
+        raise StrangeTokenError(token, swapped.session, swapped.current, swapped.swaps)
+
+    async def look_into(self, strange: "StrangeTokenError") -> None:
+        """End the session of an older token of its own. The walk that proves it is long: charge for it first."""
+        async with self._walking:
+            is_genuine = await asyncio.to_thread(self._leads_to, strange)
+        if is_genuine:
+            await self._end(strange.session, Reason.OLDER_TOKEN)
+
+    async def _end(self, session: Session, which: Reason) -> None:
+        self._events.tell(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))
+        await self._endings.end(session.user_id, [session.id], why=Reason.REUSE)
+
+    def _successors(self, token: RefreshToken) -> list[RefreshToken]:
+        """The one that the current secret makes, then those that earlier secrets made."""
+        return [_successor(token, digest) for digest in self._seals.digesters(Purpose.ROTATION)]
+
+    def _leads_to(self, strange: "StrangeTokenError") -> bool:
+        for digest in self._seals.digesters(Purpose.ROTATION):
+            step = strange.token
+            for _ in range(min(strange.swaps, MAX_STEPS)):
+                step = _successor(step, digest)
+                if step.digest == strange.current:
+                    return True
+        return False
+
+
+class StrangeTokenError(InvalidRefreshTokenError):
+    """A token of a live session that is not in place: an older one, or made up. `current`: the digest in place."""
+
+    def __init__(self, token: RefreshToken, session: Session, current: bytes, swaps: int) -> None:
+        super().__init__()
+        self.token, self.session, self.current, self.swaps = token, session, current, swaps
+
+
+def _successor(token: RefreshToken, digest: Callable[[str], bytes]) -> RefreshToken:
+    return RefreshToken(token.session_id, base64.urlsafe_b64encode(digest(token.text)).decode().rstrip("="))

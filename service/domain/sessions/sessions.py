@@ -1,0 +1,198 @@
+"""Logging in, staying in, logging out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.domain.credentials import emails
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.limits.throttle import Throttle
+from service.domain.models import Caller, Refreshed, Revocation, Session, SignedIn, User, Visitor
+from service.domain.passwords.passwords import Passwords
+from service.domain.ports import RefreshSessions, Users
+from service.domain.sessions.refresh_rotation import Rotation, StrangeTokenError
+from service.domain.sessions.refresh_tokens import RefreshToken
+from service.domain.sessions.revocation import Endings
+from service.domain.signing.token_claims import Use
+from service.domain.signing.tokens import Tokens
+from service.errors import (
+    Fault,
+    InvalidAccessTokenError,
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    InvalidTokenError,
+    NotFoundError,
+    TokenMismatchError,
+    UnavailableError,
+)
+from service.networks import prefix_of
+from service.settings import Tokens as TokenSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    users: Users
+    stored: RefreshSessions
+    rotation: Rotation
+    endings: Endings
+    passwords: Passwords
+    throttle: Throttle
+    tokens: Tokens
+    api_keys: ApiKeys
+    settings: TokenSettings
+    ambient: Ambient
+    events: Events
+
+    def refuse_when_full(self, visitor: Visitor) -> None:
+        """Cheap, and first of all: an overload must not spend a body, a Redis or a SQL call on what it will refuse.
+
+        Raises OverloadedError.
+        """
+        self.passwords.refuse_if_full(visitor)
+
+    async def login(self, email: str, password: str, visitor: Visitor) -> SignedIn:
+        """The whole login policy, top to bottom; a stranger and a member walk the same way.
+
+        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
+        """
+        address = emails.for_look_up(email)
+        with self.passwords.reserve(visitor, address) as place:
+            async with self.throttle.login(address, visitor) as attempt:
+                user, _ = await asyncio.gather(self.users.by_email(address), self._key_must_be_good())
+                match = await self.passwords.match(password, user.password_hash if user else None, place)
+                if user is None or not match.same or user.disabled_at:
+                    why = self._tell_failure(address, user, same=match.same)
+                    raise InvalidCredentialsError(why, user_id=user.id if user else None)
+                if match.upgraded:
+                    await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
+                signed_in = await self._open(user, visitor)
+                attempt.succeeded()
+        self.events.tell(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        return signed_in
+
+    async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
+        """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
+        try:
+            token = RefreshToken.parse(text)
+            async with self.throttle.refresh(visitor, token.text):
+                # Before the token is spent: an outage must not make an honest retry look like a theft.
+                ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
+                if ended:
+                    raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
+                session, successor = await self._use(token)
+        except InvalidRefreshTokenError as error:
+            facts = error.why, error.user_id, error.session_id
+            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, *facts))
+            await self.throttle.unknown_refresh_token(visitor)
+            if isinstance(error, StrangeTokenError):
+                await self.rotation.look_into(error)
+            raise InvalidRefreshTokenError(error.why, user_id=error.user_id, session_id=error.session_id) from None
+        user = await self.users.by_id(session.user_id)
+        if user is None or user.disabled_at:
+            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
+            raise InvalidRefreshTokenError(Reason.DISABLED, user_id=session.user_id, session_id=session.id)
+        renewed = Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
+        self.events.tell(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
+        return renewed
+
+    async def caller(self, id_token: str) -> Caller:
+        """Who shows this id token. Raises InvalidTokenError."""
+        claims = await self.tokens.accept(id_token, Use.ID)
+        if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
+            raise InvalidTokenError(Fault.REVOKED, user_id=claims.user_id, session_id=claims.session_id)
+        return Caller(claims)
+
+    async def logout(self, caller: Caller, access_token: str) -> None:
+        """End the caller's session. The access token must be of the same session; it may have expired."""
+        try:
+            access = await self.tokens.accept(access_token, Use.ACCESS, even_expired=True)
+        except InvalidTokenError as error:
+            raise InvalidAccessTokenError(error.why, user_id=caller.user_id, session_id=caller.session_id) from None
+        if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
+            raise TokenMismatchError(user_id=caller.user_id, session_id=caller.session_id)
+        await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access], why=Reason.LOGOUT)
+
+    async def all_of(self, caller: Caller) -> list[Session]:
+        """The caller's live sessions, the oldest first."""
+        held = await self.stored.all_of(caller.user_id, self.ambient.now())
+        ended = await asyncio.gather(*(self.endings.was_ended(one.id) for one in held))
+        return [one for one, is_over in zip(held, ended, strict=True) if not is_over]
+
+    def ended(self, caller: Caller) -> AsyncIterator[Sequence[Revocation]]:
+        """The caller's sessions that are over and not forgotten yet, page by page."""
+        return self.endings.of_user(caller.user_id)
+
+    async def end_one(self, caller: Caller, session_id: str) -> None:
+        """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""
+        if session_id not in await self._ids(caller):
+            raise NotFoundError
+        await self.endings.end(caller.user_id, [session_id], why=Reason.BY_USER)
+
+    async def end_others(self, caller: Caller) -> None:
+        await self.endings.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
+
+    async def end_all(self, caller: Caller) -> None:
+        """Log out everywhere, here too."""
+        await self.endings.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
+
+    async def _ids(self, caller: Caller) -> set[str]:
+        """Whatever may have a living token: not only what can be refreshed, and the caller's own in any case."""
+        return {*await self.stored.ids_of(caller.user_id), caller.session_id}
+
+    async def _key_must_be_good(self) -> None:
+        """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
+
+        An instance may hear of a killed key from the denylist first; then it reads the keys before it signs.
+        """
+        if await self.endings.is_over(key_id=self.tokens.key_id):
+            await self.tokens.read_keys()
+            if await self.endings.is_over(key_id=self.tokens.key_id):
+                raise UnavailableError
+
+    def _tell_failure(self, address: str, user: User | None, *, same: bool) -> Reason:
+        """Why a login failed, for sinks and log alone. It costs the same whether or not there is such a user."""
+        known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
+        why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
+        account = self.events.account(address)
+        self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
+        return why
+
+    async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
+        if self.settings.refresh_rotation:
+            return await self.rotation.use(token)
+        session = await self.stored.use(token.session_id, token.digest, self.ambient.now())
+        if session is None:
+            raise InvalidRefreshTokenError
+        return session, None
+
+    async def _open(self, user: User, visitor: Visitor) -> SignedIn:
+        now = self.ambient.now()
+        session = Session(
+            id=self.ambient.new_id(),
+            user_id=user.id,
+            started_at=now,
+            last_used_at=now,
+            ends_at=now + self.settings.refresh_lifetime,
+            source=prefix_of(visitor.source),
+            user_agent=visitor.user_agent,
+            password_changed_at=user.password_changed_at,
+        )
+        refresh_token = RefreshToken.make(session.id, self.ambient)
+        over_the_cap = await self.stored.open(session, refresh_token.digest)
+        # Read again: whoever disables, deletes or changes a password ends the sessions that are there by then, and
+        # this one was not. One of the two always sees the other.
+        still = await self.users.by_id(user.id)
+        if still is None or not still.is_still(user):
+            self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
+            await self.endings.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
+            raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
+        await self.endings.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
+        return SignedIn(
+            user=user,
+            session_id=session.id,
+            tokens=await self.tokens.issue(user, session),
+            refresh_token=refresh_token.text,
+            api_key=self.api_keys.open(user.id, user.api_key_sealed),
+        )

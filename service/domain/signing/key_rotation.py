@@ -1,0 +1,199 @@
+"""What moves a signing key from one state to the next: commands, age, and an emergency."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.models import StoredKey
+from service.domain.ports import SigningKeys
+from service.domain.sessions.revocation import Endings
+from service.domain.signing.key_states import KILLED_FOR, State, gone_at, in_state, is_standby, state_of
+from service.domain.signing.keyring import KeyRing
+from service.domain.signing.longest_lifetimes import LongestLives
+from service.settings import Keys as KeySettings
+
+log = structlog.get_logger(__name__)
+
+
+class NoSuchKeyError(Exception):
+    """No key has this `kid`."""
+
+
+class NotDeniedYetError(Exception):
+    """The key is revoked in Postgres, but Redis could not be told: instances refuse it when they next read the keys."""
+
+
+class KeyLife:
+    """At any time one key signs and another, published long before, is ready to follow it."""
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        stored: SigningKeys,
+        endings: Endings,
+        *,
+        settings: KeySettings,
+        lives: LongestLives,
+        ambient: Ambient,
+        events: Events,
+    ) -> None:
+        self._ring = ring
+        self._stored = stored
+        self._endings = endings
+        self.settings = settings  # another one may take its place while the service runs
+        self._lives = lives
+        self._ambient = ambient
+        self._events = events
+
+    async def all(self) -> list[tuple[StoredKey, State]]:
+        """Every key with its state, the newest first."""
+        await self._ring.load()
+        now = self._ambient.now()
+        return [(key, state_of(key, now, self._lives.token)) for key in self._ring.rows]
+
+    async def rotate(self, *, at_once: bool = False) -> StoredKey:
+        """The next key takes over, as soon as every verifier has heard of it or `at_once`; the one that does.
+
+        Where a takeover is planned already, that plan stays, or is hurried.
+        """
+        await self._mend()
+        await self._hand_over(lambda _: True, at_once=at_once)
+        return next((key for key in self._planned() if not at_once), self._ring.in_state(State.ACTIVE)[0])
+
+    async def retire(self, kid: str) -> State:
+        """Let the active key retire in its time; the state that the key was in. Raises NoSuchKeyError."""
+        await self._ring.load()
+        state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._lives.token)
+        if state is State.ACTIVE:
+            await self.rotate()
+        return state
+
+    async def kill(self, kid: str) -> None:
+        """Every token of the key is refused from now on, by every instance.
+
+        Another key is there before the killed one is missed. Postgres knows first, so that a Redis that forgets is
+        told again. Raises NoSuchKeyError, or NotDeniedYetError; then asking again denies it.
+        """
+        await self._mend()
+        _named(self._ring.rows, kid)
+        await self._stored.change(lambda keys: self._death(keys, kid))
+        self._events.tell(Event(Name.KEY_KILLED, key_id=kid))
+        failed: Exception | None = None
+        try:
+            await self._endings.deny_killed_keys()
+        except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is revoked in Postgres: finish first
+            failed = error
+        await self._mend()
+        if failed:
+            raise NotDeniedYetError from failed
+
+    async def tend(self) -> None:
+        """What every instance does once a minute: hear of changes, rotate by age, forget what is long gone."""
+        before = self._ring.jwks
+        await self._mend()
+        if self._is_due(self._ring.rows):
+            await self._hand_over(self._is_due)
+        await self._forget()
+        if self._ring.jwks != before:
+            log.info("signing keys changed", signing=self._ring.signing.kid)
+
+    async def follow(self, least: float = 45.0, more: float = 13.0) -> None:
+        """Tend the keys for as long as the service runs.
+
+        The pause is `least` seconds and as many of `more` as chance adds: instances that start together part ways.
+        """
+        while True:
+            await asyncio.sleep(least + more * self._ambient.random_bytes(1)[0] / 256)
+            await self.try_to_tend()
+
+    async def try_to_tend(self) -> None:
+        try:
+            await self.tend()
+        except Exception as error:  # noqa: BLE001 - a store that does not answer is asked again in a minute
+            log.error("signing keys not read", error=type(error).__name__)
+
+    async def _hand_over(self, wanted: Callable[[Sequence[StoredKey]], bool], *, at_once: bool = False) -> None:
+        """Plan the takeover, if it is still `wanted` when nobody else can change the keys."""
+        planned: list[StoredKey] = []
+
+        def plan(keys: Sequence[StoredKey]) -> Sequence[StoredKey]:
+            planned[:] = self._succession(keys, at_once=at_once) if wanted(keys) else []
+            return planned
+
+        await self._stored.change(plan)
+        if planned:
+            how = Reason.AT_ONCE if at_once else Reason.PLANNED
+            self._events.tell(Event(Name.KEY_ROTATED, reason=how, key_id=planned[0].kid, source=""))
+        await self._mend()
+
+    def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
+        """The successor, and whom it follows. A planned one comes first, or else the one published longest."""
+        now = self._ambient.now()
+        following = self._in_state(keys, State.NEXT)
+        successor = next((key for key in following if key.activates_at), next(iter(following), None))
+        if successor is None:
+            return []  # another command was quicker
+        time = now if at_once else successor.activates_at or max(now, successor.ready_at or now)
+        followed = self._in_state(keys, State.ACTIVE)
+        return [replace(successor, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
+
+    def _death(self, keys: Sequence[StoredKey], kid: str) -> list[StoredKey]:
+        now = self._ambient.now()
+        victim, others = _named(keys, kid), [key for key in keys if key.kid != kid]
+        if victim.killed_at:
+            return []
+        changed = [replace(victim, killed_at=now)]
+        active = self._in_state(others, State.ACTIVE)
+        if not active:
+            changed += self._succession(others, at_once=True)
+        elif state_of(victim, now, self._lives.token) is State.NEXT and victim.activates_at:
+            changed += [replace(key, retires_at=None) for key in active]  # it was to follow them
+        return changed
+
+    def _in_state(self, keys: Sequence[StoredKey], state: State) -> list[StoredKey]:
+        return in_state(keys, state, self._ambient.now(), self._lives.token)
+
+    def _planned(self) -> list[StoredKey]:
+        return [key for key in self._ring.in_state(State.NEXT) if key.activates_at]
+
+    def _is_due(self, keys: Sequence[StoredKey]) -> bool:
+        """Whether the active key is older than the settings allow and nobody has planned its end yet."""
+        oldest = self.settings.rotate_after
+        return oldest is not None and any(
+            key.activates_at and key.activates_at + oldest <= self._ambient.now() and not key.retires_at
+            for key in self._in_state(keys, State.ACTIVE)[:1]
+        )
+
+    async def _mend(self) -> None:
+        """Read the keys, and see to it that one waits to be chosen and one signs."""
+        await self._ring.load()
+        if not self._standbys(self._ring.rows):
+            spare = await asyncio.to_thread(self._ring.make)
+            spare = replace(spare, ready_at=spare.created_at + self.settings.publish_ahead)
+            await self._stored.change(lambda keys: [] if self._standbys(keys) else [spare])
+            await self._ring.load()
+        if not self._ring.in_state(State.ACTIVE):
+            await self._hand_over(lambda keys: not self._in_state(keys, State.ACTIVE), at_once=True)
+
+    def _standbys(self, keys: Sequence[StoredKey]) -> list[StoredKey]:
+        now = self._ambient.now()
+        return [key for key in keys if is_standby(key, now, self._lives.token)]
+
+    async def _forget(self) -> None:
+        """Remove the keys that are gone and need not be denied by name any more."""
+        now = self._ambient.now()
+        ends = {key.kid: gone_at(key, self._lives.token) for key in self._ring.rows}
+        if over := [kid for kid, end in ends.items() if end and now >= end + KILLED_FOR]:
+            await self._stored.remove(over)
+            await self._ring.load()
+
+
+def _named(keys: Sequence[StoredKey], kid: str) -> StoredKey:
+    for key in keys:
+        if key.kid == kid:
+            return key
+    raise NoSuchKeyError

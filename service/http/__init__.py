@@ -1,0 +1,1 @@
+"""The HTTP server beneath every face: connections, TLS, bodies, responses, refusals."""

@@ -1,0 +1,156 @@
+"""Reading a request's body: one JSON object, in UTF-8, small, and without the tricks that JSON parsers let through."""
+
+import asyncio
+import json
+import math
+import re
+from typing import Any, Never, TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import hdrs, web
+
+from service.api.schemas import Payload, parse
+from service.errors import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    InvalidFieldsError,
+    InvalidRequestError,
+    MalformedJsonError,
+    MalformedRequestError,
+    MissingBodyAndTypeError,
+    MissingBodyError,
+    MissingFormError,
+    UnsupportedFormError,
+    UnsupportedMediaTypeError,
+)
+from service.http.context import FRONT_DESK
+
+MAX_BYTES = 16 * 1024
+MAX_DEPTH = 32
+MAX_DIGITS = 300
+MEDIA_TYPE = re.compile(r'application/json[ \t]*(?:;[ \t]*charset=("?)utf-8\1[ \t]*)?', re.ASCII | re.IGNORECASE)
+
+FORM = re.compile(
+    r'application/x-www-form-urlencoded[ \t]*(?:;[ \t]*charset=("?)utf-8\1[ \t]*)?', re.ASCII | re.IGNORECASE
+)
+MAX_PARAMETERS = 16
+
+P = TypeVar("P", bound=Payload)
+
+
+async def read(request: web.Request, shape: type[P]) -> P:
+    """The body as a payload. Media type and size are judged before a byte of it is parsed.
+
+    Raises UnsupportedMediaTypeError, BodyTooLargeError, BodyTimeoutError, MalformedRequestError, MalformedJsonError
+    or InvalidFieldsError.
+    """
+    _check_head(request, MEDIA_TYPE)
+    if not (body := await _bytes(request)):
+        raise MissingBodyError
+    return parse(shape, strict_json(body))
+
+
+async def read_form(request: web.Request, shape: type[P]) -> P:
+    """The body as OAuth sends it, a form (RFC 6749 appendix B), or as a JSON object with the same names.
+
+    Raises InvalidRequestError for what `read` calls malformed or invalid, and for a parameter that appears twice.
+    """
+    is_form = _check_head(request, FORM, MEDIA_TYPE) is FORM
+    body = await _bytes(request)
+    try:
+        return parse(shape, parameters(body.decode("ascii")) if is_form else strict_json(body))
+    except (MalformedJsonError, InvalidFieldsError, ValueError):
+        raise InvalidRequestError from None
+
+
+def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[str]:
+    """The media type that it is, of those that are accepted."""
+    media_types = request.headers.getall(hdrs.CONTENT_TYPE, [])
+    if not media_types and not request.body_exists:
+        raise MissingFormError if FORM in accepted else MissingBodyAndTypeError
+    found = [one for one in accepted if len(media_types) == 1 and one.fullmatch(media_types[0].strip())]
+    if not found or hdrs.CONTENT_ENCODING in request.headers:
+        raise UnsupportedFormError if FORM in accepted else UnsupportedMediaTypeError
+    if (request.content_length or 0) > MAX_BYTES:
+        raise BodyTooLargeError
+    return found[0]
+
+
+def parameters(text: str) -> dict[str, Any]:
+    """Of a form or a query. Raises ValueError for what is not well-formed, and for a name given twice."""
+    return _without_duplicates(
+        parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    )
+
+
+async def _bytes(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(request.app[FRONT_DESK].body_timeout.total_seconds()):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise BodyTooLargeError from None
+    except TimeoutError:
+        raise BodyTimeoutError from None
+    except (web.RequestPayloadError, OSError, ValueError) as broken:  # bad chunks, a client that left
+        raise MalformedRequestError from broken
+
+
+def strict_json(body: bytes) -> dict[str, Any]:
+    """One JSON object (RFC 8259). Raises MalformedJsonError for anything else, however other parsers would take it."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse,
+            parse_int=_int,
+            parse_float=_float,
+        )
+        _check(value)
+    except (ValueError, RecursionError):
+        raise MalformedJsonError from None
+    if not isinstance(value, dict):
+        raise MalformedJsonError
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name appears twice")
+    return names
+
+
+def _refuse(_: str) -> Never:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def _int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number is too long")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if len(digits) > MAX_DIGITS or not math.isfinite(number):
+        raise ValueError("a number is too long")
+    return number
+
+
+def _check(value: object) -> None:
+    """Depth within bounds, and no lone surrogate: UnicodeEncodeError is a ValueError."""
+    level, depth = [value], 0
+    while level:
+        deeper: list[object] = []
+        for item in level:
+            match item:
+                case str():
+                    item.encode()
+                case dict():
+                    deeper += [*item, *item.values()]
+                case list():
+                    deeper += item
+        depth += any(isinstance(item, dict | list) for item in level)
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        level = deeper

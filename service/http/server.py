@@ -1,0 +1,202 @@
+"""The front door: aiohttp's server behind caps and deadlines."""
+
+import asyncio
+import errno
+import select
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from socket import socket
+from typing import cast
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.web_protocol import _RequestHandler
+
+from service.ambient import Ambient
+from service.errors import ConfigurationError
+from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, Refusals, Turnstile
+from service.http.closing import LINGER_SECONDS
+from service.http.connection import Connection
+from service.http.tls import HSTS, Certificate, Inside, Sealed, SealedConnection
+from service.settings import Server
+
+BACKLOG = 1024
+LAST_LOOK_SECONDS = 1.0  # for what waits in the kernel when the service stops: more may come without end
+TURNS_TO_ACCEPT = 5  # of the loop, until a connection that was accepted awaits its request
+AT_ONCE = 32  # connections taken in one turn of the loop: each has a descriptor before it can be turned away
+
+
+class FrontDoor(web.AppRunner):
+    """Runs an application behind the caps and deadlines of the `server` settings.
+
+    Raises ConfigurationError for a certificate that cannot be used.
+    """
+
+    def __init__(self, app: web.Application, settings: Server, ambient: Ambient | None = None) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=LINGER_SECONDS,
+            max_line_size=TARGET_LIMIT,
+            max_field_size=FIELD_LIMIT,
+            max_headers=FIELDS_LIMIT,
+            keepalive_timeout=settings.keepalive_timeout.total_seconds(),
+            shutdown_timeout=settings.shutdown_timeout.total_seconds(),
+        )
+        self._settings = settings
+        self.certificate = Certificate(settings) if settings.tls_certificate else None
+        self.turnstile = Turnstile(settings)
+        self.refusals = Refusals(ambient or Ambient(), HSTS if self.certificate else {})
+        app.on_response_prepare.append(_without_banner)
+
+    def wind_down(self) -> None:
+        """Go on serving, but end each connection with its next answer."""
+        if isinstance(self.server, _Door):
+            self.server.is_winding_down = True
+
+    async def cleanup(self) -> None:
+        """Answer what has been received in full, then stop."""
+        self.wind_down()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_LOOK_SECONDS):
+                await self._read_what_came()
+        await super().cleanup()
+
+    async def _read_what_came(self) -> None:
+        """Take in what waits in the kernel: connections not accepted yet, and what was sent on open ones."""
+        quiet = 0
+        while quiet < TURNS_TO_ACCEPT:
+            quiet = 0 if _readable(self._sockets()) else quiet + 1
+            await asyncio.sleep(0)
+
+    def _sockets(self) -> Iterator[socket]:
+        for site in self.sites:
+            if isinstance(listening := getattr(site, "_server", None), asyncio.Server):
+                yield from listening.sockets
+        for connection in self.server.connections if self.server else ():
+            if isinstance(connection, Connection) and (held := connection.socket):
+                yield held
+
+    async def _make_server(self) -> web.Server:
+        return _Door(
+            await super()._make_server(), self._settings, self.turnstile, self.refusals, certificate=self.certificate
+        )
+
+
+async def listen(
+    runner: FrontDoor,
+    settings: Server,
+    *,
+    host_setting: str = "TOKENHOUSE_SERVER__HOST",
+    port_setting: str = "TOKENHOUSE_SERVER__PORT (or PORT)",
+) -> int:
+    """Open the port of a runner that is set up; returns the real one when the settings say 0.
+
+    Raises ConfigurationError, which names the setting, when the address cannot be had.
+    """
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
+    try:
+        await site.start()
+        assert isinstance(site._server, asyncio.Server)  # noqa: S101, SLF001 - aiohttp does not show its sockets
+        for listening in site._server.sockets:  # noqa: SLF001 - as above
+            with listening.dup() as twin:
+                twin.listen(BACKLOG)  # as many as may wait; asyncio takes one number for this and for AT_ONCE
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            fault = f"{where} is in use; set {port_setting} to a free port"
+        elif error.errno == errno.EACCES:
+            fault = f"{where} needs rights this process lacks; set {port_setting} above 1023"
+        else:
+            fault = f"{where} cannot be listened on; set {host_setting} to an address of this machine"
+        raise ConfigurationError(fault) from None
+    return site.port
+
+
+async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop(hdrs.SERVER, None)
+
+
+Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class _Door(web.Server):
+    """Makes the connections and holds what they share."""
+
+    def __init__(
+        self,
+        plain: web.Server,
+        settings: Server,
+        turnstile: Turnstile,
+        refusals: Refusals,
+        *,
+        certificate: Certificate | None = None,
+    ) -> None:
+        # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
+        arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
+        super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
+        self.turnstile = turnstile
+        self._refusals = refusals
+        self._header_timeout = settings.header_timeout.total_seconds()
+        self._certificate = certificate
+        self._inside = Inside(settings)
+        self.is_winding_down = False
+
+    def __call__(self) -> web.RequestHandler:
+        if self._certificate is None:
+            return self._connection(Connection, self.turnstile)
+        make_connection = partial(self._connection, SealedConnection, self._inside)
+        # The loop asks for a protocol, and aiohttp's signature for its own.
+        return cast(
+            "web.RequestHandler",
+            Sealed(
+                make_connection, self._certificate, turnstile=self.turnstile, refusals=self._refusals,
+                patience=self._header_timeout, loop=self._loop,
+            ),
+        )  # fmt: skip
+
+    def _connection(self, kind: type[Connection], turnstile: Turnstile) -> Connection:
+        return kind(self, turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
+
+    def _unless_unfit(self, answer: _RequestHandler) -> Answering:
+        """Refuse what the parser lets through: HTTP/0.9, odd codings, and expectations, which aiohttp quotes."""
+
+        def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+            connection = request.protocol
+            assert isinstance(connection, Connection)  # noqa: S101 - its server makes no other
+            if request.version not in (HttpVersion11, HttpVersion10):
+                return connection.last_word(HTTPStatus.BAD_REQUEST, "HttpVersion")
+            if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
+                return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
+            if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
+                return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
+            if request.version == HttpVersion10 and hdrs.TRANSFER_ENCODING in request.headers:  # RFC 9112 section 6.1
+                return _for_the_last_time(answer, request)
+            return _unless_more_waits(answer, request) if self.is_winding_down else answer(request)
+
+        return fit
+
+
+async def _for_the_last_time(answer: _RequestHandler, request: web.BaseRequest) -> web.StreamResponse:
+    response = await answer(request)
+    response.force_close()
+    return response
+
+
+async def _unless_more_waits(answer: _RequestHandler, request: web.BaseRequest) -> web.StreamResponse:
+    """The last answer of the connection, unless other requests have been received behind this one."""
+    response = await answer(request)
+    if not cast("Connection", request.protocol).has_more:
+        response.force_close()
+    return response
+
+
+def _readable(sockets: Iterable[socket]) -> bool:
+    """Whether something waits to be read on one of them."""
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,43 @@
+"""How long a store takes to answer, and how it fails: kept by its connections, for whoever watches."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from service.errors import ConfigurationError
+from service.histogram import Tally
+
+
+class Connections(NamedTuple):
+    """Of a pool; `most` is how many it may have."""
+
+    in_use: int
+    idle: int
+    most: int
+
+
+class Trips:
+    """Round trips to one store, with the waiting for a connection."""
+
+    def __init__(self) -> None:
+        self.seconds = Tally()
+        self.errors: Counter[str] = Counter()  # by the exception's class
+
+    @contextmanager
+    def one(self, outages: tuple[type[Exception], ...]) -> Iterator[None]:
+        """Around one round trip; of what it raises, the `outages` are the store's failures."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            yield
+        except outages as error:
+            self.fail(error)
+            raise
+        finally:
+            self.seconds.add(clock() - started)
+
+    def fail(self, error: Exception) -> None:
+        told = error.__cause__ if isinstance(error, ConfigurationError) and error.__cause__ else error
+        self.errors[type(told).__name__] += 1

@@ -1,0 +1,190 @@
+"""One stream of log lines: JSON for machines, colours for people. Libraries speak through the same mouth."""
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, BinaryIO, TextIO, cast
+
+import orjson
+import structlog
+
+from service.ambient import Ambient
+from service.domain.events import security_events
+from service.output import DROPPED, OUTPUT
+from service.request_log import Line, RequestLog, Sampled, noted_trace, say
+from service.settings import Logging
+
+SECRET_FIELDS = frozenset(
+    {"password", "idToken", "accessToken", "refreshToken", "apiKey", "authorization", "x-api-key", "url"}
+)
+LINES_PER_SECOND = 10  # of the same kind
+KINDS_PER_SECOND = 100  # a library's text may differ each time
+ONE_BY_ONE = frozenset(
+    {"request"} | {name.value for name in security_events.Name} - {name.value for name in security_events.UNBOUNDED}
+)
+
+
+def configure(settings: Logging, ambient: Ambient | None = None) -> None:
+    """Our own lines go straight to the output; those of libraries come in through `logging`, whole but dearer."""
+    console, ambient = _is_console(settings), ambient or Ambient()
+    sampling = Sampling(ambient)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _name_trace,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _withhold,
+    ]
+    renderer = _renderer(settings)
+    structlog.configure(
+        processors=[sampling.of_ours, *shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", OUTPUT))
+        if console
+        else structlog.BytesLoggerFactory(cast("BinaryIO", OUTPUT)),
+    )
+    handler = logging.StreamHandler(cast("TextIO", OUTPUT))
+    handler.addFilter(sampling.of_libraries)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _tell_held_back, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_trace,
+                renderer if console else structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.level, force=True)
+    OUTPUT.compose = lambda missing: composed(settings, ambient, DROPPED, "warning", lines=missing)
+
+
+def composed(settings: Logging, ambient: Ambient, event: str, level: str, **facts: object) -> bytes:
+    """A line past level and sampling: the answer to something that an operator did, or what nothing may hide."""
+    line: dict[str, Any] = {"event": event, "level": level, **facts}
+    line["time"] = ambient.now().isoformat().replace("+00:00", "Z")
+    text = _renderer(settings)(None, level, line)
+    return f"{text}\n".encode() if isinstance(text, str) else cast("bytes", text) + b"\n"
+
+
+def for_commands() -> None:
+    """Commands answer on standard output; what they log goes beside it."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def for_requests(settings: Logging, ambient: Ambient) -> Callable[[Line], None]:
+    """How request lines are written: by the batch in JSON, one by one for people, not at all above level INFO."""
+    if settings.level in ("WARNING", "ERROR"):
+        return lambda _: None
+    write = say if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
+    return Sampled(write, ambient, per_second=settings.requests_per_second, probes=settings.probes)
+
+
+def for_events(settings: Logging, ambient: Ambient) -> security_events.Sink:
+    """How security events are written: in JSON by hand, for a login or a refresh should not pay structlog's 25 us."""
+    return security_events.write if _is_console(settings) else EventLog(settings, ambient)
+
+
+class EventLog:
+    """Writes the lines that `events.write` would."""
+
+    def __init__(self, settings: Logging, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._sampling = Sampling(ambient)
+        self._least = logging.getLevelNamesMapping()[settings.level]
+
+    def __call__(self, event: security_events.Event) -> None:
+        is_success = event.outcome is security_events.Outcome.SUCCESS
+        if self._least > (logging.INFO if is_success else logging.WARNING):
+            return
+        line = {"event": event.name.value, "level": "info" if is_success else "warning", **event.facts}
+        try:
+            self._sampling.of_ours(None, "", line)
+        except structlog.DropEvent:
+            return
+        line.update(structlog.contextvars.get_contextvars())
+        _name_trace(None, "", line)
+        line["time"] = self._ambient.now().isoformat().replace("+00:00", "Z")
+        OUTPUT.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+class Sampling:
+    """Lets a few lines of a kind through each second; the first one of a later second tells how many were held back.
+
+    Requests are written one by one, and so are events that a stranger cannot cause at any rate.
+    """
+
+    def __init__(self, ambient: Ambient) -> None:
+        self._ambient = ambient
+        self._second = -1
+        self._seen: Counter[str] = Counter()
+        self._held_back: Counter[str] = Counter()
+
+    def of_ours(self, _: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        kind = str(event["event"])
+        if kind not in ONE_BY_ONE and event.get("outcome") != security_events.Outcome.SUCCESS:
+            if not self._admits(kind):
+                raise structlog.DropEvent
+            if held_back := self._held_back.pop(kind, 0):
+                event["held_back"] = held_back
+        return event
+
+    def of_libraries(self, record: logging.LogRecord) -> bool:
+        kind = f"{record.name} {str(record.msg).partition(chr(10))[0]}"
+        if not self._admits(kind):
+            return False
+        record.held_back = self._held_back.pop(kind, 0)
+        return True
+
+    def _admits(self, kind: str) -> bool:
+        second = int(self._ambient.monotonic())
+        if second != self._second:
+            self._second = second
+            self._seen.clear()
+        if kind not in self._seen and len(self._seen) >= KINDS_PER_SECOND:
+            kind = ""
+        self._seen[kind] += 1
+        if self._seen[kind] > LINES_PER_SECOND:
+            if kind in self._held_back or len(self._held_back) < KINDS_PER_SECOND:
+                self._held_back[kind] += 1
+            return False
+        return True
+
+
+def _renderer(settings: Logging) -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer() if _is_console(settings) else structlog.processors.JSONRenderer(orjson.dumps)
+
+
+def _is_console(settings: Logging) -> bool:
+    return settings.format == "console" or (settings.format == "auto" and sys.stdout.isatty())
+
+
+def _withhold(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The last net: a field by one of these names is never printed, whoever logged it."""
+    for name in event.keys() & SECRET_FIELDS:
+        event[name] = "[withheld]"
+    return event
+
+
+def _name_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if trace_id := noted_trace():
+        event["trace_id"] = trace_id
+    return event
+
+
+def _tell_held_back(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if held_back := getattr(event["_record"], "held_back", 0):
+        event["held_back"] = held_back
+    return event
+
+
+def _without_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A library's traceback becomes the exception's class: its text may quote a request or a connection string."""
+    if trace := event.pop("exc_info", None):
+        kind = trace[0] if isinstance(trace, tuple) else type(trace)
+        event["error"] = getattr(kind, "__name__", "unknown")
+    return event

@@ -1,0 +1,76 @@
+"""The port that Prometheus asks: for the metrics of this instance, and for nothing else."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from service.errors import ConfigurationError
+from service.http.server import FrontDoor, listen
+from service.request_log import Line
+from service.settings import Metrics, Server
+from service.telemetry.metrics.collector import Meters
+from service.wiring import House
+
+PATIENCE = timedelta(seconds=1)  # for a scrape that is under way, when the service stops
+log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """A door of its own, behind the same caps and deadlines as the front door."""
+
+    def __init__(self, house: House, settings: Metrics) -> None:
+        self.meters = Meters(house)
+        self.port = 0
+        self._background = house.background
+        self._settings = Server(host=settings.host, port=settings.port, shutdown_timeout=PATIENCE)
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = FrontDoor(app, self._settings)
+        self._looking: asyncio.Task[None] | None = None
+
+    def before(self, log_request: Callable[[Line], None]) -> Callable[[Line], None]:
+        """Count a request, then log it."""
+        note = self.meters.requests.note
+
+        def both(line: Line) -> None:
+            note(line)
+            log_request(line)
+
+        return both
+
+    async def open(self, watched: FrontDoor) -> None:
+        """On any free port when the named one is taken: equal instances on one machine are no mistake.
+
+        Raises ConfigurationError when the host cannot be listened on.
+        """
+        self.meters.door = watched
+        self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.follow))
+        await self._runner.setup()
+        try:
+            self.port = await self._listen(self._settings)
+        except ConfigurationError as fault:
+            self.port = await self._listen(self._settings.model_copy(update={"port": 0}))
+            log.warning("metrics on another port", host=self._settings.host, port=self.port, fault=str(fault))
+        else:
+            log.info("metrics", host=self._settings.host, port=self.port)
+
+    async def close(self) -> None:
+        if self._looking:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+        await self._runner.cleanup()
+
+    async def _listen(self, settings: Server) -> int:
+        return await listen(
+            self._runner, settings, host_setting="TOKENHOUSE_METRICS__HOST", port_setting="TOKENHOUSE_METRICS__PORT"
+        )
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE_PLAIN_0_0_4, hdrs.CACHE_CONTROL: "no-store"}
+        return web.Response(body=await self.meters.text(), headers=headers)

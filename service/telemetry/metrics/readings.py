@@ -1,0 +1,100 @@
+"""What is read off the objects of the service at the moment somebody asks."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from prometheus_client.core import Metric
+
+from service.domain.events.audit_trail import Audit
+from service.domain.limits.throttle import POLICIES, Throttle
+from service.domain.models import SwapState
+from service.domain.operations.background import Background
+from service.domain.operations.readiness import State as Word
+from service.domain.passwords.hash_queue import HashQueue
+from service.domain.sessions.refresh_rotation import Rotation
+from service.domain.signing.key_states import State
+from service.domain.signing.keyring import KeyRing
+from service.http.server import FrontDoor
+from service.output import OUTPUT
+from service.settings import Keys as KeySettings
+from service.stores.denylist import RedisDenylist
+from service.stores.health import RedisHealth
+from service.stores.timings import Connections, Trips
+from service.telemetry.metrics import catalog
+from service.wiring import Ground
+
+
+def of_the_door(door: FrontDoor) -> Iterator[Metric]:
+    counts = door.refusals.counts
+    yield catalog.CONNECTIONS.one(door.turnstile.open)
+    yield catalog.CONNECTIONS_LIMIT.one(door.turnstile.most)
+    yield catalog.REFUSED_UNREAD.each({(str(status),): count for status, count in ({503: 0, 400: 0} | counts).items()})
+
+
+def of_losses(audit: Audit) -> Iterator[Metric]:
+    yield catalog.LINES_DROPPED.one(OUTPUT.dropped)
+    yield catalog.AUDIT_DROPPED.one(audit.dropped)
+    yield catalog.AUDIT_WAITING.one(audit.waiting)
+
+
+def of_background(background: Background) -> Metric:
+    return catalog.TASKS_FAILED.each({(task,): count for task, count in background.failures.items()})
+
+
+def of_passwords(queue: HashQueue) -> Iterator[Metric]:
+    yield catalog.QUEUE_WAITING.one(queue.waiting)
+    yield catalog.QUEUE_RUNNING.one(queue.running)
+    yield catalog.QUEUE_CAPACITY.one(queue.capacity)
+    yield catalog.QUEUE_WORKERS.one(queue.workers)
+    yield catalog.QUEUE_REFUSED.one(queue.refused)
+    yield catalog.QUEUE_ABANDONED.one(queue.abandoned)
+    yield catalog.QUEUE_WAITS.spread({(): queue.waits})
+    yield catalog.HASHES.spread({(): queue.hashes})
+
+
+def of_rotation(rotation: Rotation) -> Iterator[Metric]:
+    yield catalog.SWAPS.each({(state.value,): rotation.swaps[state] for state in SwapState})
+
+
+def of_limits(throttle: Throttle) -> Iterator[Metric]:
+    counts = dict.fromkeys(((policy, passes) for policy in POLICIES for passes in (True, False)), 0)
+    counts.update(throttle.decisions)
+    yield catalog.LIMITS.each(
+        {(policy, "allowed" if passes else "refused"): count for (policy, passes), count in counts.items()}
+    )
+
+
+def of_denylist(denylist: RedisDenylist) -> Iterator[Metric]:
+    yield catalog.CHECKS.one(denylist.batches.sum)
+    yield catalog.DENIED.one(denylist.denied)
+    yield catalog.BATCHES.spread({(): denylist.batches})
+
+
+def of_stores(ground: Ground, health: RedisHealth, said: Word) -> Iterator[Metric]:
+    pg, redis = ground.postgres, ground.servers
+    trips: dict[str, Trips] = {"redis": redis.trips}
+    pools: dict[str, Connections] = {"redis": redis.connections(ground.redis)}
+    if pg:
+        trips["postgres"] = pg.trips
+        pools["postgres"] = pg.connections
+    yield catalog.STORE_UP.each({("postgres",): said.postgres == "ok", ("redis",): said.redis == "ok"})
+    yield catalog.STORE_SECONDS.spread({(store,): one.seconds for store, one in trips.items()})
+    yield catalog.STORE_ERRORS.each(
+        {(store, error): count for store, one in trips.items() for error, count in one.errors.items()}
+    )
+    yield catalog.STORE_CONNECTIONS.each(
+        {(store, state): getattr(pool, state) for store, pool in pools.items() for state in ("in_use", "idle")}
+    )
+    yield catalog.STORE_LIMIT.each({(store,): pool.most for store, pool in pools.items()})
+    yield catalog.REDIS_MEMORY.each({} if health.fullness is None else {(): health.fullness})
+
+
+def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:
+    yield catalog.KEYS.each({(state.value,): len(ring.in_state(state)) for state in State})
+    active = next(iter(ring.in_state(State.ACTIVE)), None)
+    since = active.activates_at if active else None
+    due = active.retires_at if active else None
+    if since and settings.rotate_after:
+        due = min(due or since + settings.rotate_after, since + settings.rotate_after)
+    yield catalog.KEY_AGE.each({(): (now - since).total_seconds()} if since else {})
+    yield catalog.KEY_TAKEOVER.each({(): (due - now).total_seconds()} if due else {})
