@@ -10,22 +10,25 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.ports import Users
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit, AuditTrail
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
 from service.domain.operations.background import Background
 from service.domain.operations.clock_watch import ClockWatch
+from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.readiness import Readiness
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.revoke_everything import MassEnding
 from service.domain.operations.store_watch import StoreWatch
 from service.domain.passwords.passwords import Passwords
-from service.domain.ports import Lives, PendingEndings, Revocations, SigningKeys, Users
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
+from service.domain.resource_servers.ports import RevocationStore
 from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.seals import Purpose, Seals
+from service.domain.sessions.ports import PendingEndings
 from service.domain.sessions.refresh_rotation import Rotation
 from service.domain.sessions.revocation import Endings
 from service.domain.sessions.sessions import Sessions
@@ -33,6 +36,7 @@ from service.domain.sessions.user_revocation import UserEndings
 from service.domain.signing.key_rotation import KeyLife
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.ports import Lives, SigningKeys
 from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError, UnknownSecretError
 from service.http.context import Services
@@ -60,7 +64,7 @@ class Ground:
 
     users: Users
     signing_keys: SigningKeys
-    revocations: Revocations
+    revocations: RevocationStore
     audit: AuditTrail
     lives: Lives
     pending_endings: PendingEndings
@@ -86,6 +90,7 @@ class House:
     passwords: Passwords
     tokens: Tokens
     key_life: KeyLife
+    key_compromise: KeyCompromise
     mass_ending: MassEnding
     resealer: Resealer
     background: Background
@@ -174,11 +179,12 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
     tokens = Tokens(keys, settings.tokens, ambient, lives)
     api_keys = ApiKeys(seals, ambient)
     key_life = KeyLife(
-        keys, ground.signing_keys, endings, settings=settings.keys, lives=lives, ambient=ambient, events=events,
+        keys, ground.signing_keys, settings=settings.keys, lives=lives, ambient=ambient, events=events,
     )  # fmt: skip
+    key_compromise = KeyCompromise(key_life, endings)
     mass_ending = MassEnding(
         everywhere=RedisAllSessions(rd, ground.servers), memory=ground.revocations, sessions=live, key_life=key_life,
-        settings=settings.tokens, events=events,
+        compromise=key_compromise, settings=settings.tokens, events=events,
     )  # fmt: skip
     redis_health = health.RedisHealth(rd, ground.servers, ambient)
     may_differ = max(settings.tokens.leeway, timedelta(seconds=1))
@@ -229,5 +235,5 @@ def furnish(settings: Settings, ambient: Ambient, ground: Ground, *, log_event: 
         services=services, settings=settings, ground=ground, events=events, audit=audit, endings=endings,
         user_endings=user_endings, denylist=denylist, redis_health=redis_health,
         postgres_health=postgres_health, passwords=passwords, tokens=tokens,
-        key_life=key_life, mass_ending=mass_ending, resealer=resealer, background=Background(ambient),
+        key_life=key_life, key_compromise=key_compromise, mass_ending=mass_ending, resealer=resealer, background=Background(ambient),
     )  # fmt: skip

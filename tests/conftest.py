@@ -19,10 +19,10 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.app import make_app
-from service.domain.models import StoredKey
 from service.domain.seals import Seals
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.models import StoredKey
 from service.embedded import Stores, stores
 from service.http.server import FrontDoor, listen
 from service.settings import Settings

@@ -8,17 +8,11 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.events.audit_trail import Entry
-from service.domain.models import (
-    Ended,
-    Passage,
-    PendingEnding,
-    Place,
-    Resealing,
-    Revocation,
-    SealedApiKey,
-    StoredKey,
-    User,
-)
+from service.domain.models import User
+from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.resource_servers.models import Passage, Place
+from service.domain.sessions.models import Ended, PendingEnding, Revocation
+from service.domain.signing.models import StoredKey
 from service.errors import EmailTakenError
 
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 
 from service.api import queries, schemas
-from service.domain.models import Caller, Member, Revocation, Session
+from service.domain.models import Caller, Member, Session
+from service.domain.sessions.models import Revocation
 from service.http import problems, request_body
 from service.http.context import SERVICES, note_source, visitor_of
 

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from service.commands.operator import operator
 from service.domain.events.security_events import run_by
-from service.domain.ports import ForgottenError
-from service.domain.signing.key_rotation import NotDeniedYetError
+from service.domain.operations.key_compromise import NotDeniedYetError
+from service.domain.sessions.ports import ForgottenError
 from service.errors import UnavailableError
 from service.stores import failures
 from service.wiring import House

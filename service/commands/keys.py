@@ -8,7 +8,8 @@ from datetime import datetime
 
 from service.ambient import Ambient
 from service.commands.frame import no_answer, opened
-from service.domain.signing.key_rotation import NoSuchKeyError, NotDeniedYetError
+from service.domain.operations.key_compromise import NotDeniedYetError
+from service.domain.signing.key_rotation import NoSuchKeyError
 from service.domain.signing.key_states import State
 from service.errors import UnavailableError
 from service.settings import load
@@ -69,7 +70,7 @@ async def rotate(house: House, asked: argparse.Namespace) -> int:
 
 async def retire(house: House, asked: argparse.Namespace) -> int:
     if asked.now:
-        await house.key_life.kill(asked.kid)
+        await house.key_compromise.revoke(asked.kid)
         _say(f"{asked.kid} is revoked: every token that it signed is refused")
         return 0
     match await house.key_life.retire(asked.kid):

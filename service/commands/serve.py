@@ -15,7 +15,7 @@ from service.app import make_app
 from service.commands.reload import Voice, reread_when_told
 from service.doctor.settings import OTHER_FILES
 from service.domain.operations.background import Task
-from service.domain.ports import ForgottenError
+from service.domain.sessions.ports import ForgottenError
 from service.errors import ConfigurationError, UnavailableError
 from service.http.server import FrontDoor, listen
 from service.settings import Server, Settings

@@ -6,8 +6,8 @@ import sys
 
 from service.ambient import Ambient
 from service.commands.frame import no_answer, opened
-from service.domain.ports import ForgottenError
-from service.domain.signing.key_rotation import NotDeniedYetError
+from service.domain.operations.key_compromise import NotDeniedYetError
+from service.domain.sessions.ports import ForgottenError
 from service.errors import UnavailableError
 from service.settings import load
 from service.wiring import House, wire

@@ -6,7 +6,7 @@ import sys
 
 from service.ambient import Ambient
 from service.commands.frame import no_answer, opened
-from service.domain.ports import ForgottenError
+from service.domain.sessions.ports import ForgottenError
 from service.errors import UnavailableError
 from service.settings import load
 from service.wiring import House, wire

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from service.doctor.finding import Finding, counted, ok, problem, warning
-from service.domain.models import SealedApiKey, StoredKey
+from service.domain.operations.models import SealedApiKey
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.key_states import State, in_state, is_standby
+from service.domain.signing.models import StoredKey
 from service.errors import DamagedDataError
 from service.settings import Keys as KeySettings
 

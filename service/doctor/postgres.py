@@ -1,35 +1,15 @@
 """Postgres: reachable, writable, durable, up to date, with room, and a role that may not do more than it must."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 from service.doctor.finding import Finding, of_clock, ok, problem, warning
 from service.settings import Database
+from service.stores.facts import PostgresFacts
 
 OLDEST = 130000  # Postgres 13, which has `xid8`
 ENCODING = "UTF8"
 ISOLATION = "read committed"
 ROLES = "deploy/postgres/roles.sql shows how"
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresFacts:
-    version: str
-    version_number: int  # 180004 for 18.4
-    is_read_only: bool
-    is_encrypted: bool
-    is_superuser: bool
-    may_make_tables: bool
-    is_durable: bool
-    room: int  # connections that ordinary roles may have
-    in_use: int
-    has_schema: bool  # of the search_path, that the role may use
-    encoding: str
-    isolation: str
-    lacking: Sequence[str]  # such as `UPDATE on users`, of the tables that are there
-    forgets_statements: bool  # looked at with the statement cache on only
-    ahead: timedelta
 
 
 def judge(facts: PostgresFacts, settings: Database) -> list[Finding]:

@@ -1,39 +1,12 @@
 """Redis: a primary that evicts nothing, keeps a log on disk, has memory left, and a user that may not do everything."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-
 from service.doctor.finding import Finding, of_clock, ok, problem, warning
+from service.stores.facts import RedisFacts
 
 FULL = 0.9  # of maxmemory
 FILLING = 0.75
 OLDEST = 6  # the first with users and their rights
 ENOUGH = 2  # replicas: with one, each failover leaves none
-
-
-@dataclass(frozen=True, slots=True)
-class RedisFacts:
-    """`fsync` is empty where the user may not ask for it (CONFIG GET)."""
-
-    version: str
-    is_primary: bool
-    is_loading: bool
-    policy: str
-    memory_used: int
-    memory_allowed: int  # 0: no limit
-    evicted: int  # keys, since it started
-    has_log: bool
-    fsync: str
-    log_is_good: bool
-    snapshots_are_good: bool
-    lacking: Sequence[str]  # commands that the service needs and its user may not give
-    powers: frozenset[str]  # of the commands that would lose or open everything, those that the user may give
-    is_encrypted: bool
-    is_watched: bool  # by Sentinels
-    replicas: int
-    waits_for_replicas: bool  # min-replicas-to-write
-    ahead: timedelta
 
 
 def judge(facts: RedisFacts, where: str = "") -> list[Finding]:

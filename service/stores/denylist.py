@@ -11,7 +11,7 @@ from redis.asyncio.client import Pipeline
 
 from service.ambient import Ambient
 from service.coalescing import Batch
-from service.domain.ports import ForgottenError
+from service.domain.sessions.ports import ForgottenError
 from service.histogram import Tally
 from service.stores import redis_keys as room
 from service.stores.redis import MOVING, OUTAGES, Servers, script

@@ -10,10 +10,9 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError, ResponseError
 
 from service.ambient import Ambient
-from service.doctor.postgres import PostgresFacts
-from service.doctor.redis import RedisFacts
 from service.settings import Database, authority, split_url
 from service.stores import pooler, postgres, rights
+from service.stores.facts import PostgresFacts, RedisFacts
 from service.stores.redis import Servers
 
 POSTGRES = """

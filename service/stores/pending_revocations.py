@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.domain.models import PendingEnding
+from service.domain.sessions.models import PendingEnding
 from service.stores.postgres import Postgres
 
 AT_ONCE = 20  # endings that one instance takes over

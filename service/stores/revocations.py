@@ -12,7 +12,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from service.coalescing import Batch
-from service.domain.models import Ended, Passage, Place, Revocation
+from service.domain.resource_servers.models import Passage, Place
+from service.domain.sessions.models import Ended, Revocation
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from service.domain.models import Ended, Session, Swap, Swapped, SwapState
+from service.domain.models import Session
+from service.domain.sessions.models import Ended, Swap, Swapped, SwapState
 from service.settings import Tokens as TokenSettings
 from service.stores import redis_keys, user_agents
 from service.stores.scripts import Scripts

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.domain.models import StoredKey
+from service.domain.signing.models import StoredKey
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_012  # any constant of our own will do: one instance or command changes the keys at a time

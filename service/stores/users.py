@@ -7,7 +7,9 @@ from uuid import UUID
 import asyncpg
 
 from service.coalescing import Batch
-from service.domain.models import PendingEnding, Resealing, SealedApiKey, User
+from service.domain.models import User
+from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.sessions.models import PendingEnding
 from service.errors import EmailTakenError
 from service.stores import pending_revocations
 from service.stores.pending_revocations import entered

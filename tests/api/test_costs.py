@@ -11,7 +11,7 @@ from aiohttp import ClientPayloadError
 
 from service.api.operation import Access
 from service.api.routes import OPERATIONS
-from service.domain.models import Revocation
+from service.domain.sessions.models import Revocation
 from service.domain.sessions.revocation import PAGE
 from service.errors import RateLimitedError
 from tests.builders import NOON

@@ -158,7 +158,7 @@ async def test_what_an_operator_does_is_told(fakes: OnFakes, heard: Heard) -> No
 async def test_a_rotated_and_a_killed_key_are_told_by_their_kid(fakes: OnFakes, heard: Heard) -> None:
     before = fakes.house.services.keys.signing.kid
     after = await fakes.house.key_life.rotate(at_once=True)
-    await fakes.house.key_life.kill(before)
+    await fakes.house.key_compromise.revoke(before)
     await fakes.house.resealer.run()
     told = [(one.name, one.reason, one.key_id) for one in heard.taken()]
     assert told == [

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from joserfc import jwt as joserfc_jwt
 
-from service.domain.models import Ended
 from service.domain.resource_servers.revocation_feed import LIMIT, MOST, Cursor, RevocationFeed
+from service.domain.sessions.models import Ended
 from tests.builders import FakeAmbient
 from tests.conftest import Client, OnFakes, bearer, signing_key
 from tests.fakes import FakeRevocations, FakeSigningKeys

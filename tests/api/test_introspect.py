@@ -7,7 +7,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.__main__ import main
 from service.domain.events.security_events import Reason
-from service.domain.models import PendingEnding
+from service.domain.sessions.models import PendingEnding
 from service.errors import ConfigurationError
 from service.settings import load
 from tests.conftest import MakeOnFakes, OnFakes, problem

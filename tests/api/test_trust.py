@@ -138,7 +138,7 @@ async def test_a_killed_key_s_tokens_are_refused_though_they_are_remembered_as_v
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
     assert (await fakes.client.me(tokens)).status == 200
-    await fakes.house.key_life.kill(kid_of(tokens["idToken"]))
+    await fakes.house.key_compromise.revoke(kid_of(tokens["idToken"]))
     await fakes.redis.delete(f"th:denied:key:{kid_of(tokens['idToken'])}")  # the keys alone must refuse it
     assert (await fakes.client.me(tokens)).status == 401
     anew = await fakes.client.log_in(person)
@@ -150,7 +150,7 @@ async def test_a_killed_key_s_tokens_are_refused_though_they_are_remembered_as_v
 async def test_a_killed_key_stays_denied_when_redis_forgets(fakes: OnFakes) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     kid = kid_of(tokens["idToken"])
-    await fakes.house.key_life.kill(kid)
+    await fakes.house.key_compromise.revoke(kid)
     await fakes.redis.flushall()
     await fakes.house.endings.restore()
     assert await fakes.house.endings.is_over(key_id=kid)

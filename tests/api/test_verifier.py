@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 
-from service.domain.models import Ended
+from service.domain.sessions.models import Ended
 from service.errors import UnavailableError
 from tests.api.conftest import MakeVerifier
 from tests.both_verifiers import AnyVerifier

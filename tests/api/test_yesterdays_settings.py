@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.domain.models import StoredKey, Visitor
+from service.domain.models import Visitor
+from service.domain.signing.models import StoredKey
 from service.errors import UnavailableError
 from service.stores.redis_keys import EPOCH
 from service.wiring import House, furnish

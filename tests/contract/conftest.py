@@ -8,7 +8,10 @@ import fakeredis
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.ports import Lives, PendingEndings, Revocations, Users
+from service.domain.accounts.ports import Users
+from service.domain.resource_servers.ports import RevocationStore
+from service.domain.sessions.ports import PendingEndings
+from service.domain.signing.ports import Lives
 from service.stores.counters import RedisCounters
 from service.stores.longest_lifetimes import PostgresLives
 from service.stores.pending_revocations import PostgresPendingEndings
@@ -40,7 +43,7 @@ def counters(redis_client: Redis) -> RedisCounters:
 class Memory:
     """What Postgres keeps of endings, and its clock."""
 
-    revocations: Revocations
+    revocations: RevocationStore
     lives: Lives
     pending: PendingEndings
     users: Users
@@ -79,5 +82,5 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
 
 
 @pytest.fixture
-def revocations(memory: Memory) -> Revocations:
+def revocations(memory: Memory) -> RevocationStore:
     return memory.revocations

@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.coalescing import MOST
-from service.domain.ports import ForgottenError
+from service.domain.sessions.ports import ForgottenError
 from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
 from service.stores.redis import Client, Journey, Server

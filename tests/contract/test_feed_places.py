@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import asyncpg
 
-from service.domain.models import Ended, Place
-from service.domain.ports import Revocations
+from service.domain.resource_servers.models import Place
+from service.domain.resource_servers.ports import RevocationStore
+from service.domain.sessions.models import Ended
 from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
 from tests.builders import FakeAmbient
@@ -22,16 +23,16 @@ INSERT = """
 """
 
 
-async def end(revocations: Revocations, *names: str, denied_for: timedelta = HOUR) -> None:
+async def end(revocations: RevocationStore, *names: str, denied_for: timedelta = HOUR) -> None:
     await revocations.add([Ended(name, FakeAmbient().new_uuid()) for name in names], denied_for, 24 * HOUR)
 
 
-async def names_after(revocations: Revocations, place: Place, limit: int = MANY) -> tuple[list[str], Place]:
+async def names_after(revocations: RevocationStore, place: Place, limit: int = MANY) -> tuple[list[str], Place]:
     passage = await revocations.after(place, limit)
     return [here.session_id for here, _ in passage.entries], passage.settled
 
 
-async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: Revocations) -> None:
+async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: RevocationStore) -> None:
     found, settled = await names_after(revocations, START)
     assert found == []
     assert settled > START
@@ -39,7 +40,7 @@ async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: Revocation
     assert (await names_after(revocations, settled))[0] == ["one"]
 
 
-async def test_what_was_seen_is_not_told_again_once_it_is_settled(revocations: Revocations) -> None:
+async def test_what_was_seen_is_not_told_again_once_it_is_settled(revocations: RevocationStore) -> None:
     await end(revocations, "one", "two")
     found, settled = await names_after(revocations, START)
     assert found == ["one", "two"]
@@ -59,7 +60,7 @@ async def test_an_ending_is_told_with_its_time_until_no_token_can_be_alive(memor
     assert (await names_after(memory.revocations, START))[0] == ["long"]
 
 
-async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: Revocations) -> None:
+async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: RevocationStore) -> None:
     for name in ("a", "b", "c"):
         await end(revocations, *(name + part for part in ("3", "1", "2")))
     seen: list[str] = []
@@ -71,7 +72,9 @@ async def test_a_list_in_pieces_goes_on_where_it_stopped(revocations: Revocation
     assert seen == ["a1", "a2", "a3", "b1", "b2", "b3", "c1", "c2", "c3"]
 
 
-async def test_lapsed_denials_are_passed_over_however_many_and_wherever_they_stand(revocations: Revocations) -> None:
+async def test_lapsed_denials_are_passed_over_however_many_and_wherever_they_stand(
+    revocations: RevocationStore,
+) -> None:
     lapsed, over = (f"lapsed {number}" for number in range(100)), timedelta(0)
     for name in ("a", "b", "c"):
         await end(revocations, *(next(lapsed) for _ in range(7)), denied_for=over)

@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 
 from service.ambient import Ambient
+from service.domain.accounts.ports import Users
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
-from service.domain.models import Resealing, StoredKey
+from service.domain.operations.models import Resealing
 from service.domain.operations.resealing import BATCH, Resealer
-from service.domain.ports import SigningKeys, Users
 from service.domain.seals import Purpose, Seals
+from service.domain.signing.models import StoredKey
+from service.domain.signing.ports import SigningKeys
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 from tests import builders

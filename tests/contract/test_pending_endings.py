@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from service.domain.models import PendingEnding, User
+from service.domain.models import User
+from service.domain.sessions.models import PendingEnding
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.contract.conftest import Memory

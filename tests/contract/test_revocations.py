@@ -7,8 +7,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from service.domain.models import Ended
-from service.domain.ports import Revocations
+from service.domain.sessions.models import Ended
+from service.domain.sessions.ports import Revocations
 from service.embedded import Stores
 from service.stores import revocations as store
 from service.stores.revocations import PostgresRevocations

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.models import Session, Swap, SwapState
+from service.domain.models import Session
+from service.domain.sessions.models import Swap, SwapState
 from service.settings import Tokens as TokenSettings
 from service.stores import redis_keys
 from service.stores.scripts import Scripts

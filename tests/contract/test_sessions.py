@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.models import Ended, Session
+from service.domain.models import Session
+from service.domain.sessions.models import Ended
 from service.settings import Tokens
 from service.stores import redis_keys
 from service.stores.scripts import Scripts

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.domain.models import StoredKey
-from service.domain.ports import SigningKeys
+from service.domain.signing.models import StoredKey
+from service.domain.signing.ports import SigningKeys
 from service.stores.signing_keys import PostgresSigningKeys
 from tests.builders import NOON
 from tests.contract.ground import open_postgres

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.domain.models import PendingEnding
-from service.domain.ports import Users
+from service.domain.accounts.ports import Users
+from service.domain.sessions.models import PendingEnding
 from service.errors import EmailTakenError
 from service.stores.users import PostgresUsers
 from tests import builders

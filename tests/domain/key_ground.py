@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
-from service.domain.models import StoredKey
+from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.seals import Seals
 from service.domain.signing.key_rotation import KeyLife
 from service.domain.signing.key_states import State, state_of
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.models import StoredKey
 from service.settings import Keys, Tokens
 from tests import builders
 from tests.builders import FakeAmbient
@@ -59,10 +60,13 @@ class Instances:
         lives = LongestLives(FakeLives(self.ambient), tokens, self.ambient)
         ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lives)
         life = KeyLife(
-            ring, self.stored, self.denials, settings=Keys.model_validate(settings), lives=lives,  # type: ignore[arg-type] # as much of the endings as is asked
+            ring, self.stored, settings=Keys.model_validate(settings), lives=lives,
             ambient=self.ambient, events=builders.events(),
         )  # fmt: skip
         return ring, life
+
+    async def revoke(self, life: KeyLife, kid: str) -> None:
+        await KeyCompromise(life, self.denials).revoke(kid)  # type: ignore[arg-type] # as much of the endings as is asked
 
     def states(self) -> dict[str, State]:
         return {key.kid: state_of(key, self.ambient.now(), TOKENS.longest) for key in self.stored.keys}

@@ -9,12 +9,11 @@ import pytest
 from service.doctor import keys, postgres, redis
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
-from service.doctor.postgres import PostgresFacts
-from service.doctor.redis import RedisFacts
-from service.domain.models import StoredKey
 from service.domain.seals import Purpose, Seals
+from service.domain.signing.models import StoredKey
 from service.errors import ConfigurationError
 from service.settings import Database, Keys
+from service.stores.facts import PostgresFacts, RedisFacts
 from tests import builders
 from tests.builders import NOON
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.domain.signing.key_rotation import NoSuchKeyError, NotDeniedYetError
+from service.domain.operations.key_compromise import NotDeniedYetError
+from service.domain.signing.key_rotation import NoSuchKeyError
 from service.domain.signing.key_states import KILLED_FOR, OVERLAP, State, state_of
 from service.settings import Tokens
 from tests.builders import NOON, FakeAmbient
@@ -98,14 +99,14 @@ async def test_a_killed_key_is_gone_at_once_and_another_signs(instances: Instanc
     ring, life = instances.start()
     await ring.load()
     leaked = ring.signing.kid
-    await life.kill(leaked)
+    await instances.revoke(life, leaked)
     assert instances.states()[leaked] is State.GONE
     assert ring.verifying(leaked) is None
     assert leaked not in ring.jwks.decode()
     assert ring.signing.kid != leaked
     assert sorted(instances.states().values()) == [State.ACTIVE, State.GONE, State.NEXT]
     assert instances.denials.count == 1
-    await life.kill(leaked)
+    await instances.revoke(life, leaked)
     assert instances.denials.count == 2  # whoever asks again has it denied again
 
 
@@ -114,7 +115,7 @@ async def test_killing_one_key_after_another_never_leaves_the_service_without(in
     await ring.load()
     for _ in range(3):
         for kid in [ring.signing.kid, *instances.in_state(State.NEXT), *instances.in_state(State.RETIRED)]:
-            await life.kill(kid)
+            await instances.revoke(life, kid)
             assert ring.signing.kid != kid
             assert len(instances.in_state(State.ACTIVE)) == len(instances.in_state(State.NEXT)) == 1
 
@@ -126,7 +127,7 @@ async def test_killing_the_planned_heir_leaves_the_active_key_in_place(
     await life.rotate()
     active = ring.signing.kid
     heir = await life.rotate()
-    await life.kill(heir.kid)
+    await instances.revoke(life, heir.kid)
     ambient.advance(hours=3)
     await life.tend()
     assert ring.signing.kid == active
@@ -138,11 +139,11 @@ async def test_a_key_dies_in_postgres_though_redis_does_not_answer(instances: In
     leaked = ring.signing.kid
     instances.denials.is_down = True
     with pytest.raises(NotDeniedYetError):
-        await life.kill(leaked)
+        await instances.revoke(life, leaked)
     assert instances.states()[leaked] is State.GONE
     assert ring.signing.kid != leaked
     instances.denials.is_down = False
-    await life.kill(leaked)
+    await instances.revoke(life, leaked)
     assert instances.denials.count == 1
 
 

@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.domain.events.security_events import Reason
-from service.domain.models import PendingEnding, Visitor
+from service.domain.models import Visitor
+from service.domain.sessions.models import PendingEnding
 from service.domain.sessions.user_revocation import UserEndings
 from service.errors import UnavailableError
 from service.wiring import Ground, House, furnish

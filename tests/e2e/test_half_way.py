@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.models import Refreshed, Session, User, Visitor
+from service.domain.models import Session, User, Visitor
+from service.domain.sessions.models import Refreshed
 from service.domain.sessions.revocation import Endings
 from service.errors import InvalidRefreshTokenError, UnavailableError
 from service.settings import Tokens

@@ -131,7 +131,7 @@ async def test_a_token_of_a_killed_key_is_refused(town: Town) -> None:
     house, client, _ = await town.instance(MINUTE)
     person = await client.sign_up()
     leaked = await client.log_in(person)
-    await house.key_life.kill(house.services.keys.signing.kid)
+    await house.key_compromise.revoke(house.services.keys.signing.kid)
     verify = await town.verifier(client)
     assert await verify.user_of((await client.log_in(person))["idToken"]) == person["userId"]
     assert await verify.user_of(leaked["idToken"]) == NO_SUCH_KEY[town.library]

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.ports import ForgottenError
+from service.domain.sessions.ports import ForgottenError
 from service.settings import Redis as RedisSettings
 from service.stores import redis_keys
 from service.stores.cluster import Cluster

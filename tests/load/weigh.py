@@ -18,8 +18,9 @@ from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Entry
 from service.domain.events.security_events import Event, Name
 from service.domain.limits.charges import Refusal, Suspect, Verdict
-from service.domain.models import Ended, Session, Swap, User
+from service.domain.models import Session, User
 from service.domain.seals import Seals
+from service.domain.sessions.models import Ended, Swap
 from service.settings import Database, Rate, Throttle, Tokens
 from service.settings import Redis as RedisSettings
 from service.stores import redis_keys

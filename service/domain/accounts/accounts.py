@@ -5,13 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.accounts.ports import Users
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
-from service.domain.ports import Users
 from service.domain.sessions.revocation import Endings
 from service.domain.sessions.user_revocation import UserEndings
 from service.domain.signing.keyring import KeyRing

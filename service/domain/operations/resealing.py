@@ -6,9 +6,11 @@ from uuid import UUID
 
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name
-from service.domain.models import Resealing, SealedApiKey, StoredKey
-from service.domain.ports import SigningKeys, Users
+from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.operations.ports import ApiKeySeals
 from service.domain.seals import Purpose, Seals
+from service.domain.signing.models import StoredKey
+from service.domain.signing.ports import SigningKeys
 from service.errors import DamagedDataError
 
 BATCH = 200  # users in one query: a fraction of the database's patience
@@ -25,7 +27,7 @@ class Resealed:
 class Resealer:
     """Safe while instances run that know both secrets. What is done is passed over, so it may be stopped."""
 
-    def __init__(self, keys: SigningKeys, users: Users, seals: Seals, api_keys: ApiKeys, events: Events) -> None:
+    def __init__(self, keys: SigningKeys, users: ApiKeySeals, seals: Seals, api_keys: ApiKeys, events: Events) -> None:
         self._keys = keys
         self._users = users
         self._seals = seals

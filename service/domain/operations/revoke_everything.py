@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from service.domain.events.security_events import Event, Events, Name, Reason
-from service.domain.models import Ended
-from service.domain.ports import AllSessions, RefreshSessions, Revocations
+from service.domain.operations.key_compromise import KeyCompromise
+from service.domain.operations.ports import AllSessions
+from service.domain.sessions.models import Ended
+from service.domain.sessions.ports import RefreshSessions, Revocations
 from service.domain.signing.key_rotation import KeyLife
 from service.domain.signing.key_states import State
 from service.settings import Tokens as TokenSettings
@@ -27,6 +29,7 @@ class MassEnding:
     memory: Revocations
     sessions: RefreshSessions
     key_life: KeyLife
+    compromise: KeyCompromise
     settings: TokenSettings
     events: Events
 
@@ -44,6 +47,6 @@ class MassEnding:
             count += len(ended)
         keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]
         for kid, _ in sorted(keys, key=lambda one: one[1] is State.ACTIVE):  # so that the active one never signs alone
-            await self.key_life.kill(kid)
+            await self.compromise.revoke(kid)
         self.events.tell(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
         return EndedCounts(count, len(keys))

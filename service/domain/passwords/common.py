@@ -21,7 +21,7 @@ def is_common(password: str, *context: str) -> bool:
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset((files("service.domain") / WORDS).read_text(encoding="utf-8").split())
+    return frozenset((files(__package__) / WORDS).read_text(encoding="utf-8").split())
 
 
 def _bare(text: str) -> str:

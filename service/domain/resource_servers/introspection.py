@@ -8,7 +8,7 @@ the parameters refuses unknown hints, which RFC 7009 section 2.2 wants ignored; 
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -16,8 +16,8 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from service.ambient import Ambient
 from service.domain.events.security_events import Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Claims, Session, User, Visitor
-from service.domain.ports import RefreshSessions
+from service.domain.models import Claims, Session, Visitor
+from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import Endings
 from service.domain.signing.token_claims import Use
@@ -26,10 +26,6 @@ from service.errors import InvalidRefreshTokenError, InvalidTokenError
 from service.settings import Tokens as TokenSettings
 
 Facts = dict[str, Any]
-
-
-class HasUsers(Protocol):
-    async def by_id(self, user_id: UUID) -> User | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class Answer(IntrospectionEndpoint):
 class Introspection:
     """Neither call needs `token_type_hint`: the shape of a token tells its kind."""
 
-    users: HasUsers
+    users: UserLookup
     sessions: RefreshSessions
     endings: Endings
     tokens: Tokens

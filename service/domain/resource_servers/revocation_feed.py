@@ -11,10 +11,11 @@ from hmac import compare_digest
 from typing import NamedTuple, Self
 
 from service.ambient import Ambient
-from service.domain.models import Place
-from service.domain.ports import Revocations, SigningKeys
+from service.domain.resource_servers.models import Place
+from service.domain.resource_servers.ports import RevocationLog
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.key_states import killed_until
+from service.domain.signing.ports import SigningKeys
 from service.domain.signing.tokens import Tokens
 from service.settings import Tokens as TokenSettings
 
@@ -58,7 +59,7 @@ class Cursor(NamedTuple):
 class RevocationFeed:
     def __init__(
         self,
-        memory: Revocations,
+        memory: RevocationLog,
         keys: SigningKeys,
         tokens: Tokens,
         settings: TokenSettings,

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.models import Session, Swap, SwapState
-from service.domain.ports import RefreshSessions
+from service.domain.models import Session
 from service.domain.seals import Purpose, Seals
+from service.domain.sessions.models import Swap, SwapState
+from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import Endings
 from service.errors import InvalidRefreshTokenError

@@ -10,9 +10,11 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.models import Claims, Ended, Revocation
-from service.domain.ports import Denylist, ForgottenError, RefreshSessions, Revocations, SigningKeys
+from service.domain.models import Claims
+from service.domain.sessions.models import Ended, Revocation
+from service.domain.sessions.ports import Denylist, ForgottenError, RefreshSessions, Revocations
 from service.domain.signing.key_states import killed_until
+from service.domain.signing.ports import SigningKeys
 from service.errors import UnavailableError
 from service.settings import Tokens as TokenSettings
 

@@ -9,9 +9,10 @@ from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Caller, Refreshed, Revocation, Session, SignedIn, User, Visitor
+from service.domain.models import Caller, Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
-from service.domain.ports import RefreshSessions, Users
+from service.domain.sessions.models import Refreshed, Revocation, SignedIn
+from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_rotation import Rotation, StrangeTokenError
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import Endings
@@ -33,7 +34,7 @@ from service.settings import Tokens as TokenSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    users: Users
+    users: UserLookup
     stored: RefreshSessions
     rotation: Rotation
     endings: Endings

@@ -8,8 +8,8 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Reason
-from service.domain.models import PendingEnding
-from service.domain.ports import PendingEndings, RefreshSessions
+from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.ports import PendingEndings, RefreshSessions
 from service.domain.sessions.revocation import Endings
 from service.errors import UnavailableError
 

@@ -1,4 +1,4 @@
-"""What moves a signing key from one state to the next: commands, age, and an emergency."""
+"""Signing key rotation: by age, by command, and in place of a key that was revoked."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,12 +8,11 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Reason
-from service.domain.models import StoredKey
-from service.domain.ports import SigningKeys
-from service.domain.sessions.revocation import Endings
 from service.domain.signing.key_states import KILLED_FOR, State, gone_at, in_state, is_standby, state_of
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.models import StoredKey
+from service.domain.signing.ports import SigningKeys
 from service.settings import Keys as KeySettings
 
 log = structlog.get_logger(__name__)
@@ -23,10 +22,6 @@ class NoSuchKeyError(Exception):
     """No key has this `kid`."""
 
 
-class NotDeniedYetError(Exception):
-    """The key is revoked in Postgres, but Redis could not be told: instances refuse it when they next read the keys."""
-
-
 class KeyLife:
     """At any time one key signs and another, published long before, is ready to follow it."""
 
@@ -34,7 +29,6 @@ class KeyLife:
         self,
         ring: KeyRing,
         stored: SigningKeys,
-        endings: Endings,
         *,
         settings: KeySettings,
         lives: LongestLives,
@@ -43,7 +37,6 @@ class KeyLife:
     ) -> None:
         self._ring = ring
         self._stored = stored
-        self._endings = endings
         self.settings = settings  # another one may take its place while the service runs
         self._lives = lives
         self._ambient = ambient
@@ -60,7 +53,7 @@ class KeyLife:
 
         Where a takeover is planned already, that plan stays, or is hurried.
         """
-        await self._mend()
+        await self.ensure_keys()
         await self._hand_over(lambda _: True, at_once=at_once)
         return next((key for key in self._planned() if not at_once), self._ring.in_state(State.ACTIVE)[0])
 
@@ -72,29 +65,20 @@ class KeyLife:
             await self.rotate()
         return state
 
-    async def kill(self, kid: str) -> None:
-        """Every token of the key is refused from now on, by every instance.
+    async def replace_revoked(self, kid: str) -> None:
+        """Revoke a key in Postgres; another one is there before it is missed. Its tokens are to be denied besides.
 
-        Another key is there before the killed one is missed. Postgres knows first, so that a Redis that forgets is
-        told again. Raises NoSuchKeyError, or NotDeniedYetError; then asking again denies it.
+        Raises NoSuchKeyError.
         """
-        await self._mend()
+        await self.ensure_keys()
         _named(self._ring.rows, kid)
-        await self._stored.change(lambda keys: self._death(keys, kid))
+        await self._stored.change(lambda keys: self._revoked(keys, kid))
         self._events.tell(Event(Name.KEY_KILLED, key_id=kid))
-        failed: Exception | None = None
-        try:
-            await self._endings.deny_killed_keys()
-        except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is revoked in Postgres: finish first
-            failed = error
-        await self._mend()
-        if failed:
-            raise NotDeniedYetError from failed
 
     async def tend(self) -> None:
         """What every instance does once a minute: hear of changes, rotate by age, forget what is long gone."""
         before = self._ring.jwks
-        await self._mend()
+        await self.ensure_keys()
         if self._is_due(self._ring.rows):
             await self._hand_over(self._is_due)
         await self._forget()
@@ -128,7 +112,7 @@ class KeyLife:
         if planned:
             how = Reason.AT_ONCE if at_once else Reason.PLANNED
             self._events.tell(Event(Name.KEY_ROTATED, reason=how, key_id=planned[0].kid, source=""))
-        await self._mend()
+        await self.ensure_keys()
 
     def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
         """The successor, and whom it follows. A planned one comes first, or else the one published longest."""
@@ -141,7 +125,7 @@ class KeyLife:
         followed = self._in_state(keys, State.ACTIVE)
         return [replace(successor, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
 
-    def _death(self, keys: Sequence[StoredKey], kid: str) -> list[StoredKey]:
+    def _revoked(self, keys: Sequence[StoredKey], kid: str) -> list[StoredKey]:
         now = self._ambient.now()
         victim, others = _named(keys, kid), [key for key in keys if key.kid != kid]
         if victim.killed_at:
@@ -168,7 +152,7 @@ class KeyLife:
             for key in self._in_state(keys, State.ACTIVE)[:1]
         )
 
-    async def _mend(self) -> None:
+    async def ensure_keys(self) -> None:
         """Read the keys, and see to it that one waits to be chosen and one signs."""
         await self._ring.load()
         if not self._standbys(self._ring.rows):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from service.domain.models import StoredKey
+from service.domain.signing.models import StoredKey
 
 OVERLAP = timedelta(minutes=2)  # an instance that has not heard of the successor yet may sign on for a minute
 KILLED_FOR = timedelta(days=30)  # how long a killed key stays denied: who holds a leaked key can date tokens at will

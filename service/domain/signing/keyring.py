@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from service.ambient import Ambient
-from service.domain.models import StoredKey
-from service.domain.ports import SigningKeys
 from service.domain.seals import LOCKED_OUT, Purpose, Seals
 from service.domain.signing.key_states import State, gone_at, in_state
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.models import StoredKey
+from service.domain.signing.ports import SigningKeys
 from service.errors import ConfigurationError, DamagedDataError, UnavailableError, UnknownSecretError
 from service.settings import Tokens as TokenSettings
 from service.shared_reload import SharedLook

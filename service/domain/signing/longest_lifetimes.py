@@ -1,7 +1,7 @@
 """The longest lives that tokens and sessions were given: by the settings of today, and by those before them."""
 
 from service.ambient import Ambient
-from service.domain.ports import Lives
+from service.domain.signing.ports import Lives
 from service.settings import Tokens as TokenSettings
 from service.shared_reload import SharedLook
 

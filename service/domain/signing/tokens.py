@@ -17,10 +17,11 @@ from joserfc.jws import JWSRegistry
 
 from service.ambient import Ambient
 from service.coalescing import Batch
-from service.domain.models import Claims, Session, TokenPair, User
+from service.domain.models import Claims, Session, User
 from service.domain.signing import token_claims
 from service.domain.signing.keyring import KeyPair, KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.models import TokenPair
 from service.domain.signing.token_claims import Use
 from service.errors import Fault, InvalidTokenError, UnavailableError
 from service.settings import Tokens as TokenSettings

@@ -7,10 +7,10 @@ from prometheus_client.core import Metric
 
 from service.domain.events.audit_trail import Audit
 from service.domain.limits.throttle import POLICIES, Throttle
-from service.domain.models import SwapState
 from service.domain.operations.background import Background
 from service.domain.operations.readiness import State as Word
 from service.domain.passwords.hash_queue import HashQueue
+from service.domain.sessions.models import SwapState
 from service.domain.sessions.refresh_rotation import Rotation
 from service.domain.signing.key_states import State
 from service.domain.signing.keyring import KeyRing

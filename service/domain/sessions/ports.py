@@ -1,79 +1,24 @@
-"""What the domain needs from the stores. The keepers stand in `service/stores`, the fakes in `tests/fakes.py`."""
+"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import (
-    Ended,
-    Passage,
-    PendingEnding,
-    Place,
-    Resealing,
-    Revocation,
-    SealedApiKey,
-    Session,
-    StoredKey,
-    Swap,
-    Swapped,
-    User,
-)
+from service.domain.models import Session, User
+from service.domain.sessions.models import Ended, PendingEnding, Revocation, Swap, Swapped
 
 
-class Users(Protocol):
-    async def add(self, user: User, api_key_digest: bytes) -> None:
-        """Raises EmailTakenError when the canonical address has an account."""
+class UserLookup(Protocol):
+    """The accounts, as far as logging in needs them."""
 
     async def by_email(self, canonical_email: str) -> User | None: ...
 
     async def by_id(self, user_id: UUID) -> User | None: ...
 
-    async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
-        """The user whose API key has one of these digests (one per secret that is still accepted).
-
-        A key that was replaced still counts until the end of its overlap.
-        """
-
-    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
-        """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
-
-    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
-        """Replace the password at the ending's time and enter the ending; neither if it was changed since `before`."""
-
-    async def remove(self, ending: PendingEnding) -> None:
-        """Remove its user and enter the ending."""
-
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         """Replace the hash, unless somebody else has replaced it meanwhile."""
-
-    async def disable(self, at: datetime, ending: PendingEnding) -> None:
-        """Close the account of its user to them, and enter the ending."""
-
-    async def enable(self, user_id: UUID) -> None: ...
-
-    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
-        """The next `limit` users' API keys in the order of their ids, from the first id above `after`."""
-
-    async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
-        """Replace seals and digests, unless the key was replaced meanwhile; how many were."""
-
-
-class SigningKeys(Protocol):
-    async def all(self) -> Sequence[StoredKey]:
-        """Every key, gone ones too until they are removed, the newest first."""
-
-    async def add_first(self, *keys: StoredKey) -> None:
-        """Keep the keys unless there is one already; safe when many instances start at once."""
-
-    async def change(self, decide: Callable[[Sequence[StoredKey]], Sequence[StoredKey]]) -> None:
-        """Show all keys to `decide` and keep what it returns: new keys, and changed times and seals of known ones.
-
-        One change at a time, over all instances.
-        """
-
-    async def remove(self, kids: Sequence[str]) -> None: ...
 
 
 class RefreshSessions(Protocol):
@@ -105,11 +50,6 @@ class RefreshSessions(Protocol):
     async def remove(self, sessions: Sequence[Ended]) -> None: ...
 
 
-class AllSessions(Protocol):
-    def pages(self) -> AsyncIterator[Sequence[tuple[str, UUID]]]:
-        """The ids and owners of all live sessions. One may come twice; one that is opened meanwhile may not come."""
-
-
 class Revocations(Protocol):
     """The durable memory of what was revoked. Its store has one clock, which tells how long anything is kept."""
 
@@ -129,18 +69,8 @@ class Revocations(Protocol):
         the tokens are denied by other means.
         """
 
-    async def after(self, place: Place, limit: int) -> Passage:
-        """The first `limit` revocations behind a place whose tokens are still denied."""
-
     def recall(self) -> AbstractAsyncContextManager[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
         """Tells for how long each session must still be denied. While one instance is inside, every other waits."""
-
-
-class Lives(Protocol):
-    """The longest lives that tokens and sessions were given, for as long as one of them may be left."""
-
-    async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:
-        """Note that an instance issues these, for the hour to come; the longest life that a living token may have."""
 
 
 class PendingEndings(Protocol):

@@ -1,0 +1,36 @@
+"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from service.domain.models import User
+from service.domain.operations.ports import ApiKeySeals
+from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.ports import UserLookup
+
+
+class Users(UserLookup, ApiKeySeals, Protocol):
+    async def add(self, user: User, api_key_digest: bytes) -> None:
+        """Raises EmailTakenError when the canonical address has an account."""
+
+    async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
+        """The user whose API key has one of these digests (one per secret that is still accepted).
+
+        A key that was replaced still counts until the end of its overlap.
+        """
+
+    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
+        """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
+
+    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+        """Replace the password at the ending's time and enter the ending; neither if it was changed since `before`."""
+
+    async def remove(self, ending: PendingEnding) -> None:
+        """Remove its user and enter the ending."""
+
+    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+        """Close the account of its user to them, and enter the ending."""
+
+    async def enable(self, user_id: UUID) -> None: ...

@@ -1,0 +1,22 @@
+"""The order of the revocation feed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """A place in the feed of revocations. Whatever is entered later stands at or behind the last `settled` place."""
+
+    transaction: int
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Revocations in the feed's order. What was entered before `settled` is all there: nothing can still join it."""
+
+    entries: Sequence[tuple[Place, datetime]]  # with the end of the denial
+    settled: Place
+    era: int  # another one after each restart, failover or restored backup: places of different eras do not compare

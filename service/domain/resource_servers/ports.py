@@ -1,0 +1,17 @@
+"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+
+from typing import Protocol
+
+from service.domain.resource_servers.models import Passage, Place
+from service.domain.sessions.ports import Revocations
+
+
+class RevocationLog(Protocol):
+    """The revocations in the order in which they were committed."""
+
+    async def after(self, place: Place, limit: int) -> Passage:
+        """The first `limit` revocations behind a place whose tokens are still denied."""
+
+
+class RevocationStore(Revocations, RevocationLog, Protocol):
+    """One table serves both."""
