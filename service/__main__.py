@@ -1,19 +1,16 @@
 """The `tokenhouse` command."""
 
 import argparse
-import asyncio
 import sys
 
 import shtab
 
 from service.commands import audit, clients, dev, dev_instance, doctor, keys, migrate, secrets, serve, sessions, users
 from service.commands.command_line import CommandLine
+from service.commands.frame import CONFIGURATION, DONE, complain, say
 from service.errors import ConfigurationError
 from service.output import OUTPUT
-from service.settings import load
 from service.telemetry import logs
-
-CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             dev_instance.take_its_settings()
         return int(asked.run(asked))
     except ConfigurationError as error:
-        print(f"tokenhouse: {error}", file=sys.stderr)  # noqa: T201 - the command's own word to its user
+        complain(str(error))
         return CONFIGURATION
     except KeyboardInterrupt:
         return 130
@@ -43,8 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(config=None, on_dev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    about = "serve on the Postgres and Redis of the settings"
-    commands.add_parser("serve", help=about, description=about).set_defaults(run=_serve)
+    serve.add_parsers(commands)
     about = "serve on an embedded Postgres and Redis, data in .tokenhouse/; with a COMMAND: run it on what serves there"
     within = commands.add_parser("dev", help=about, description=about)
     within.set_defaults(run=dev.run, on_dev=True)
@@ -73,15 +69,8 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
 
 
 def _complete(asked: argparse.Namespace) -> int:
-    print(shtab.complete(_parser(), shell=asked.shell))  # noqa: T201 - the command's answer
-    return 0
-
-
-def _serve(asked: argparse.Namespace) -> int:
-    settings = load(asked.config)
-    logs.configure(settings.logging)
-    asyncio.run(serve.serve(settings, reread=lambda: load(asked.config)))
-    return 0
+    say(shtab.complete(_parser(), shell=asked.shell))
+    return DONE
 
 
 if __name__ == "__main__":

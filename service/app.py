@@ -1,18 +1,19 @@
-"""The aiohttp application: routes, middleware, and a lifespan that is handed in."""
+"""The aiohttp application: the API mounted on `http`, middleware, and a lifespan that is handed in."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
-from service.api import docs, queries
-from service.api.guards import Handler
-from service.api.operation import Access, Operation
+from service.api import docs, problems
+from service.api.context import SERVICES
+from service.api.operation import Operation
 from service.api.routes import OPERATIONS
-from service.http.client_address import Addresses
-from service.http.context import FRONT_DESK, QUERY_SCHEMA, SERVICES, FrontDesk, Services
+from service.assembly.application import Application
+from service.http.client_address import ClientAddresses
+from service.http.context import HTTP, HttpContext
 from service.http.cors import cors
-from service.http.middleware import identify, speak
+from service.http.middleware import identify, render_errors
 from service.http.request_body import MAX_BYTES
 from service.http.tls import promise_tls
 from service.request_log import Line, say
@@ -22,7 +23,7 @@ Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
 def make_app(
-    services: Services,
+    application: Application,
     settings: Server,
     *lifespans: Lifespan,
     log_request: Callable[[Line], None] = say,
@@ -32,12 +33,20 @@ def make_app(
     own = [cors(frozenset(settings.cors_origins))] if settings.cors_origins else []
     if settings.tls_certificate:
         own.append(promise_tls)
-    app = web.Application(middlewares=[identify, *own, *middlewares, speak], client_max_size=MAX_BYTES)
-    app[SERVICES] = services
-    app[FRONT_DESK] = FrontDesk(Addresses(settings.trusted_proxies), settings.body_timeout, log_request)
+    app = web.Application(middlewares=[identify, *own, *middlewares, render_errors], client_max_size=MAX_BYTES)
+    app[SERVICES] = application
+    app[HTTP] = HttpContext(
+        addresses=ClientAddresses(settings.trusted_proxies),
+        body_timeout=settings.body_timeout,
+        log_request=log_request,
+        ambient=application.ambient,
+        store_watch=application.store_watch,
+        outages=application.outages,
+        render=problems.render,
+    )
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
-        handler = _with_its_query(operation)
+        handler = _judged_by_the_clock(operation)
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors ask with HEAD
             app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
@@ -45,15 +54,12 @@ def make_app(
     return app
 
 
-def _with_its_query(operation: Operation) -> Handler:
-    """A guard judges the query after the credential; a call without one has it judged first of all."""
+def _judged_by_the_clock(operation: Operation) -> Handler:
+    if not operation.about.needs_the_time:
+        return operation.handler
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        request[QUERY_SCHEMA] = operation.query
-        if operation.needs_the_time:
-            request.app[SERVICES].clock.require_right()
-        if operation.access is Access.OPEN:
-            queries.check(request)
+        request.app[SERVICES].clock.require_right()
         return await operation.handler(request)
 
     return handle

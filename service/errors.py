@@ -1,4 +1,4 @@
-"""Every refusal, in our own words. How each is spoken over HTTP stands in `api/replies.py`."""
+"""Every refusal of the domain, neutral: each face has a table that adds its status and wording (`api/problems.py`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,53 +29,7 @@ class AuthError(Exception):
         self.why, self.user_id, self.session_id = why, user_id, session_id
 
 
-# --- what the request looks like
-
-
-class MalformedRequestError(AuthError):
-    code = "malformed_request"
-    message = "The request is not well-formed: send at most one credential, in one Authorization or x-api-key header."
-
-
-class MalformedQueryError(AuthError):
-    code = "malformed_request"
-    message = "This call takes no such query parameter, or not with that value. GET /openapi.json lists what it takes."
-
-
-class MalformedJsonError(AuthError):
-    code = "malformed_json"
-    message = "The body must be one JSON object in UTF-8, without duplicate names."
-
-
-class MissingBodyError(MalformedJsonError):
-    message = "The body is missing: send one JSON object in UTF-8."
-
-
-class BodyTooLargeError(AuthError):
-    code = "body_too_large"
-    message = "The body is larger than 16 KiB."
-
-
-class BodyTimeoutError(AuthError):
-    code = "request_timeout"
-    message = "The body did not arrive in time. Send it again."
-
-
-class UnsupportedMediaTypeError(AuthError):
-    code = "unsupported_media_type"
-    message = "Send the body as application/json, in UTF-8 and without a content encoding."
-
-
-class MissingBodyAndTypeError(UnsupportedMediaTypeError):
-    message = "The body is missing: send one JSON object in UTF-8, with Content-Type: application/json."
-
-
-class UnsupportedFormError(UnsupportedMediaTypeError):
-    message = "Send the body as application/x-www-form-urlencoded or as application/json, without a content encoding."
-
-
-class MissingFormError(UnsupportedFormError):
-    message = "The body is missing: send `token`, with Content-Type: application/x-www-form-urlencoded."
+# --- what was sent
 
 
 class InvalidFieldsError(AuthError):
@@ -85,20 +39,6 @@ class InvalidFieldsError(AuthError):
     def __init__(self, broken: Sequence[BrokenField]) -> None:
         super().__init__()
         self.broken = tuple(broken)
-
-
-class NotFoundError(AuthError):
-    code = "not_found"
-    message = "There is nothing at this path. GET /docs shows every call."
-
-
-class MethodNotAllowedError(AuthError):
-    code = "method_not_allowed"
-    message = "This path does not answer that method; see the Allow header."
-
-    def __init__(self, allowed: Sequence[str]) -> None:
-        super().__init__()
-        self.allowed = tuple(sorted(allowed))
 
 
 # --- who is asking
@@ -136,7 +76,7 @@ class InvalidTokenError(AuthError):
     """`presented` tells a bad credential from none at all (RFC 6750 section 3.1)."""
 
     code = "invalid_token"
-    message = "Authenticate with a valid, unexpired id token or API key. Log in or refresh to get one."
+    message = "A valid, unexpired id token or API key is needed. Log in or refresh to get one."
 
     def __init__(
         self, why: str = "", *, presented: bool = True, user_id: UUID | None = None, session_id: str = ""
@@ -146,7 +86,7 @@ class InvalidTokenError(AuthError):
 
 
 class KeyNotAcceptedError(InvalidTokenError):
-    message = "This call takes an id token alone, as `Authorization: Bearer`; it accepts no API key. Log in to get one."
+    message = "Only an id token is accepted here, no API key. Log in to get one."
 
 
 class InvalidRefreshTokenError(AuthError):
@@ -159,7 +99,7 @@ class InvalidRefreshTokenError(AuthError):
 
 class InvalidAccessTokenError(AuthError):
     code = "invalid_access_token"
-    message = "The accessToken in the body is not an access token of this service."
+    message = "This is not an access token of this service."
 
 
 class TokenMismatchError(AuthError):
@@ -171,14 +111,12 @@ class InvalidClientError(AuthError):
     """RFC 6749 section 5.2."""
 
     code = "invalid_client"
-    message = "Authenticate as a resource server: HTTP Basic with a client of the `introspection` settings."
+    message = "This is not the credential of a known resource server."
 
 
-class InvalidRequestError(AuthError):
-    """RFC 6749 section 5.2."""
-
-    code = "invalid_request"
-    message = "Send one `token`, as a form or as a JSON object, and no parameter twice."
+class SessionNotFoundError(AuthError):
+    code = "not_found"
+    message = "You have no such session. It may have ended already."
 
 
 class EmailTakenError(AuthError):
@@ -193,7 +131,7 @@ class RateLimitedError(AuthError):
     """Too many tries. `policy` is how the source's own limit stands, whichever limit said no."""
 
     code = "rate_limited"
-    message = "Too many attempts. Wait as long as the Retry-After header says, then try again."
+    message = "Too many attempts. Try again later."
 
     def __init__(self, retry_after: timedelta, policy: "ShownPolicy | None" = None) -> None:
         super().__init__()
@@ -214,7 +152,7 @@ class ShownPolicy:
 
 class OverloadedError(AuthError):
     code = "overloaded"
-    message = "Too many passwords are waiting to be checked. Try again after the Retry-After header's seconds."
+    message = "Too many passwords are waiting to be checked. Try again later."
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__()
@@ -223,15 +161,15 @@ class OverloadedError(AuthError):
 
 class UnavailableError(AuthError):
     code = "unavailable"
-    message = "A store does not answer at the moment. Try again after the Retry-After header's seconds."
+    message = "A store does not answer at the moment. Try again later."
 
 
 class MisfitError(UnavailableError):
     """The configuration of this instance does not fit what is stored any more, or its clock is wrong."""
 
     message = (
-        "The service cannot answer at the moment. Try again after the Retry-After header's seconds; if this lasts, its"
-        " operators find the reason in its log."
+        "The service cannot answer at the moment. Try again later; if this lasts, its operators find the reason in its"
+        " log."
     )
 
 

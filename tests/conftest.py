@@ -19,6 +19,8 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.app import make_app
+from service.assembly.application import Application, build, build_on
+from service.assembly.backends import Backends
 from service.domain.seals import Seals
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLives
@@ -28,7 +30,6 @@ from service.http.server import FrontDoor, listen
 from service.settings import Settings
 from service.stores.migrations import migrate
 from service.stores.redis import Server
-from service.wiring import Ground, House, furnish, wire
 from tests import builders
 from tests.builders import FakeAmbient
 from tests.fakes import FakeAuditTrail, FakeLives, FakePendingEndings, FakeRevocations, FakeSigningKeys, FakeUsers
@@ -86,7 +87,7 @@ class OnFakes:
     """The service on fakes, and the fakes to look behind the wall."""
 
     client: Client
-    house: House
+    application: Application
     ambient: FakeAmbient
     users: FakeUsers
     revocations: FakeRevocations
@@ -100,20 +101,20 @@ def plain_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-Serve = Callable[[House], Awaitable[Client]]
+Serve = Callable[[Application], Awaitable[Client]]
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Serve a house on a port of its own until the test ends."""
+    """Serve a application on a port of its own until the test ends."""
     async with AsyncExitStack() as closing:
 
-        async def start(house: House) -> Client:
-            app = make_app(house.services, house.settings.server)
-            runner = FrontDoor(app, house.settings.server, house.services.ambient)
+        async def start(application: Application) -> Client:
+            app = make_app(application, application.settings.server)
+            runner = FrontDoor(app, application.settings.server, application.ambient)
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
-            port = await listen(runner, house.settings.server)
+            port = await listen(runner, application.settings.server)
             session = ClientSession(f"http://127.0.0.1:{port}", connector=TCPConnector(limit=0))
             return Client(await closing.enter_async_context(session), port)
 
@@ -153,14 +154,14 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = Server(b"the only.run")
-            ground = Ground(
+            ground = Backends(
                 users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lives, pending, redis, server
             )
-            house = furnish(builders.settings(**sections), ambient, ground)
-            closing.push_async_callback(house.passwords.close)
-            closing.callback(house.tokens.close)
-            await house.open()
-            return OnFakes(await serve(house), house, ambient, users, revocations, redis)
+            application = build_on(ground, builders.settings(**sections), ambient)
+            closing.push_async_callback(application.passwords.close)
+            closing.callback(application.tokens.close)
+            await application.open()
+            return OnFakes(await serve(application), application, ambient, users, revocations, redis)
 
         yield build
 
@@ -221,10 +222,10 @@ async def instances(
         async def start(count: int, **sections: dict[str, Any]) -> list[Client]:
             clients = []
             for _ in range(count):
-                house = wire(real_settings(embedded, **sections), Ambient())
-                closing.push_async_callback(house.close)
-                await house.open()
-                clients.append(await serve(house))
+                application = build(real_settings(embedded, **sections), Ambient())
+                closing.push_async_callback(application.close)
+                await application.open()
+                clients.append(await serve(application))
             return clients
 
         yield start

@@ -1,11 +1,12 @@
 """Every code of a refusal and of a field, as a page: `python -m tests.errors_page` writes `docs/errors.md`."""
 
-from service.api.openapi import refusals_of
+from service.api.openapi import all_refusals, refusals_of
+from service.api.problems import detail_of, status_of
 from service.api.routes import OPERATIONS
 from service.broken_fields import FieldCode
-from service.errors import MethodNotAllowedError, NotFoundError
 from service.http.admission import CODES, DETAILS
-from service.http.problems import INTERNAL, INTERNAL_CODE, STATUS
+from service.http.errors import MethodNotAllowedError, NotFoundError
+from service.http.problems import INTERNAL, INTERNAL_CODE
 from tests.conftest import ROOT
 
 FILE = ROOT / "docs" / "errors.md"
@@ -44,8 +45,9 @@ ANY = "any"
 def statuses() -> dict[str, dict[int, str]]:
     """By code, the statuses that it comes with and what each says."""
     found: dict[str, dict[int, str]] = {INTERNAL_CODE: {500: INTERNAL}}
-    for refusal, status in STATUS.items():
-        said, detail = found.setdefault(refusal.code, {}), refusal.message
+    for refusal in all_refusals():
+        status, detail = status_of(refusal), detail_of(refusal)
+        said = found.setdefault(refusal.code, {})
         said[int(status)] = f"{said[int(status)]} Or: {detail}" if int(status) in said else detail
     for status, detail in DETAILS.items():
         said = found.setdefault(CODES.get(status, "malformed_request"), {})

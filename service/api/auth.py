@@ -5,53 +5,86 @@ from http import HTTPStatus
 from aiohttp import web
 
 from service.api import schemas
-from service.domain.accounts.accounts import Draft
+from service.api.context import SERVICES
+from service.api.description import HASHING, Description, Returns, Tag
+from service.domain.accounts.accounts import NewAccount
 from service.domain.models import Caller
-from service.http import problems, request_body
-from service.http.context import SERVICES, note_source, visitor_of
+from service.errors import (
+    EmailTakenError,
+    InvalidAccessTokenError,
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    RateLimitedError,
+    TokenMismatchError,
+    UnavailableError,
+)
+from service.http.context import visitor_of
+from service.http.request_body import read
+from service.http.responses import json_response
 
 
+@Description(
+    tag=Tag.SIGN_IN,
+    summary="Create an account; it is active at once",
+    description="There is no e-mail step. One address has one account, however it is spelt. The `apiKey` is for the "
+    "header `x-api-key`; each login returns it again.",
+    takes=schemas.SignUp,
+    returns=Returns(HTTPStatus.CREATED, schemas.SignedUp),
+    refuses=(EmailTakenError, *HASHING),
+)
 async def sign_up(request: web.Request) -> web.Response:
-    accounts, visitor = request.app[SERVICES].accounts, visitor_of(request)
-    accounts.refuse_when_full(visitor)
-    body = await request_body.read(request, schemas.SignUp)
-    user_id, api_key = await accounts.sign_up(
-        Draft(body.email, body.password, body.first_name, body.last_name), visitor
-    )
+    services, visitor = request.app[SERVICES], visitor_of(request)
+    services.passwords.refuse_if_full(visitor)
+    body = await read(request, schemas.SignUp)
+    new = NewAccount(body.email, body.password, body.first_name, body.last_name)
+    user_id, api_key = await services.accounts.sign_up(new, visitor)
     welcome = schemas.SignedUp(message="The account is ready. Log in to get tokens.", user_id=user_id, api_key=api_key)
-    return problems.answer(welcome, HTTPStatus.CREATED)
+    return json_response(welcome, HTTPStatus.CREATED)
 
 
+@Description(
+    tag=Tag.SIGN_IN,
+    summary="Log in with e-mail and password",
+    description="Opens a session. The `idToken` goes into `Authorization: Bearer …` of each call after this, the "
+    "`accessToken` into logout, the `refreshToken` into refresh. Id and access tokens live for an hour, a session for "
+    "30 days, by default.",
+    takes=schemas.Login,
+    returns=Returns(body=schemas.SignedIn),
+    refuses=(InvalidCredentialsError, *HASHING),
+)
 async def login(request: web.Request) -> web.Response:
-    sessions, visitor = request.app[SERVICES].sessions, visitor_of(request)
-    sessions.refuse_when_full(visitor)
-    body = await request_body.read(request, schemas.Login)
-    done = await sessions.login(body.email, body.password, visitor)
-    return problems.answer(
-        schemas.SignedIn(
-            id_token=done.tokens.id_token,
-            access_token=done.tokens.access_token,
-            refresh_token=done.refresh_token,
-            api_key=done.api_key,
-            first_name=done.user.first_name,
-            last_name=done.user.last_name,
-            email=done.user.email,
-        )
-    )
+    services, visitor = request.app[SERVICES], visitor_of(request)
+    services.passwords.refuse_if_full(visitor)
+    body = await read(request, schemas.Login)
+    signed_in = await services.sessions.login(body.email, body.password, visitor)
+    return json_response(schemas.SignedIn.of(signed_in))
 
 
+@Description(
+    tag=Tag.SIGN_IN,
+    summary="Get new tokens without the password",
+    description="New tokens of the same session. The refresh token stays valid unless the service rotates refresh "
+    "tokens: then the answer holds the next one, and the old one is spent.",
+    takes=schemas.Refresh,
+    returns=Returns(body=schemas.Refreshed),
+    refuses=(InvalidRefreshTokenError, RateLimitedError, UnavailableError),
+)
 async def refresh(request: web.Request) -> web.Response:
-    body = await request_body.read(request, schemas.Refresh)
-    done = await request.app[SERVICES].sessions.refresh(body.refresh_token, visitor_of(request))
-    return problems.answer(
-        schemas.Refreshed(
-            id_token=done.tokens.id_token, access_token=done.tokens.access_token, refresh_token=done.refresh_token
-        )
-    )
+    body = await read(request, schemas.Refresh)
+    refreshed = await request.app[SERVICES].sessions.refresh(body.refresh_token, visitor_of(request))
+    return json_response(schemas.Refreshed.of(refreshed))
 
 
+@Description(
+    tag=Tag.SIGN_IN,
+    summary="End the session, on every instance",
+    description="Every token of the session is refused from now on. Both tokens must be of the same session. The API "
+    "key goes on working.",
+    takes=schemas.Logout,
+    returns=Returns(body=schemas.Message),
+    refuses=(InvalidAccessTokenError, TokenMismatchError, UnavailableError),
+)
 async def logout(request: web.Request, caller: Caller) -> web.Response:
-    note_source(request)
-    body = await request_body.read(request, schemas.Logout)
+    body = await read(request, schemas.Logout)
     await request.app[SERVICES].sessions.logout(caller, body.access_token)
-    return problems.answer(schemas.Message(message="Logged out. The session's tokens are refused from now on."))
+    return json_response(schemas.Message(message="Logged out. The session's tokens are refused from now on."))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from aiohttp import web
 
+from service.api.description import Description, Returns, Tag
 from service.api.openapi import document
 from service.api.operation import Operation
-from service.errors import NotFoundError
+from service.http.errors import NotFoundError
+from service.http.responses import Response
 
 OPENAPI = web.AppKey("openapi", bytes)
 OPERATIONS = web.AppKey("operations", tuple[Operation, ...])
@@ -36,23 +38,45 @@ def prepare(app: web.Application, operations: tuple[Operation, ...]) -> None:
     app[OPERATIONS] = operations
 
 
+@Description(
+    tag=Tag.DOCUMENTATION,
+    summary="This document",
+    description="OpenAPI 3.1. Generators make clients of it.",
+    returns=Returns(),
+    needs_the_time=False,
+)
 async def openapi(request: web.Request) -> web.Response:
-    return web.Response(body=request.app[OPENAPI], content_type="application/json")
+    return Response(body=request.app[OPENAPI], content_type="application/json")
 
 
+@Description(
+    tag=Tag.DOCUMENTATION,
+    summary="This document, to read and to try",
+    description="No file of it comes from another host.",
+    returns=Returns(media_type="text/html"),
+    needs_the_time=False,
+)
 async def page(request: web.Request) -> web.Response:
     """Swagger UI where the `docs` extra is installed, otherwise a plain table of the calls."""
     text = PAGE if _swagger() else _table(request.app[OPERATIONS])
-    return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+    return Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
 
 
+@Description(
+    tag=Tag.DOCUMENTATION,
+    summary="A file of that page",
+    description="Style sheet and scripts of the page.",
+    returns=Returns(media_type="text/css", other_media_types=("text/javascript",)),
+    refuses=(NotFoundError,),
+    needs_the_time=False,
+)
 async def asset(request: web.Request) -> web.Response:
     """Raises NotFoundError for anything but the page's three files."""
     name, folder = request.match_info["file"], _swagger()
     if name not in ASSETS or folder is None:
         raise NotFoundError
     headers = {"Content-Type": ASSETS[name], "Cache-Control": "public, max-age=3600"}
-    return web.Response(body=START if name == "start.js" else _content(folder / name), headers=headers)
+    return Response(body=START if name == "start.js" else _content(folder / name), headers=headers)
 
 
 @cache
@@ -69,7 +93,7 @@ def _swagger() -> Path | None:
 
 def _table(operations: tuple[Operation, ...]) -> str:
     rows = "".join(
-        f"<tr><td>{one.method}</td><td><code>{html.escape(one.path)}</code></td><td>{html.escape(one.summary)}</td></tr>"
+        f"<tr><td>{one.method}</td><td><code>{html.escape(one.path)}</code></td><td>{html.escape(one.about.summary)}</td></tr>"
         for one in operations
     )
     return (

@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.api import schemas
-from service.api.schemas import Payload
+from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
 SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
@@ -20,7 +20,7 @@ SESSION = {
     "current": True,
 }  # fmt: skip
 
-BODIES: dict[type[Payload], dict[str, Any]] = {
+BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.SignUp: {"email": EMAIL, "password": PASSWORD, **NAMES},
     schemas.SignedUp: {
         "message": "The account is ready. Log in to get tokens.", "userId": USER_ID, "apiKey": API_KEY,
@@ -53,7 +53,7 @@ BODIES: dict[type[Payload], dict[str, Any]] = {
     schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
 }  # fmt: skip
 
-OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no payload class, by path
+OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no schema, by path
     "/auth/revocations": TOKEN,
     "/.well-known/jwks.json": {
         "keys": [{"kty": "RSA", "n": "0vx7agoebGcQSuu…", "e": "AQAB", "kid": "5Bz9…", "use": "sig", "alg": "RS256"}]

@@ -5,21 +5,28 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from service.api.description import Description, Returns, Tag
 from service.domain.credentials import emails
 from service.domain.models import Member
-from service.http.responses import Answer
+from service.errors import RateLimitedError, UnavailableError
+from service.http.responses import no_content
 
 USER_ID = "X-Auth-User-Id"
 EMAIL = "X-Auth-Email"
 
 
-_spelled = lru_cache(maxsize=4096)(str)  # Python spells a UUID in Python: it took longer than all else here
+_text_of = lru_cache(maxsize=4096)(str)  # Python formats a UUID in Python: it took longer than all else here
 
 
+@Description(
+    tag=Tag.VERIFICATION,
+    summary="Who I am, as X-Auth-User-Id and X-Auth-Email: for reverse proxies",
+    description="For the `auth_request` of nginx, `forward_auth` of Caddy, ForwardAuth of Traefik. The header fields "
+    "say who the caller is; there is no body.",
+    returns=Returns(HTTPStatus.NO_CONTENT, media_type=""),
+    refuses=(RateLimitedError, UnavailableError),
+    sends=(USER_ID, EMAIL),
+)
 async def verify(_: web.Request, who: Member) -> web.Response:
-    """Who the caller is, in header fields alone.
-
-    The address is in its canonical form: header fields are ASCII, and one account must not have two names upstream.
-    """
-    identity = {USER_ID: _spelled(who.user_id), EMAIL: emails.canonical_of_account(who.email)}
-    return Answer(status=HTTPStatus.NO_CONTENT, headers=identity)
+    """The address is in its canonical form: header fields are ASCII, and one account has one name upstream."""
+    return no_content({USER_ID: _text_of(who.user_id), EMAIL: emails.canonical_of_account(who.email)})

@@ -1,23 +1,29 @@
-"""Who may call: each guard turns a handler that needs somebody into one that aiohttp can mount."""
+"""Who may call: each guard mounts a handler that takes what the guard finds out, so no handler goes unguarded."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Literal
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from multidict import istr
 
-from service.api import queries
+from service.api.context import SERVICES
+from service.api.description import Described
+from service.api.operation import Access, Guarded
 from service.domain.limits.throttle import CallPolicy
 from service.domain.models import Caller, Member
-from service.errors import Fault, InvalidTokenError, KeyNotAcceptedError, MalformedRequestError
-from service.http.context import SERVICES, visitor_of
+from service.domain.resource_servers.models import ResourceServer
+from service.errors import Fault, InvalidTokenError, KeyNotAcceptedError
+from service.http import query
+from service.http.context import visitor_of
+from service.http.errors import MalformedRequestError
 
 API_KEY = istr("x-api-key")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CallerHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 MemberHandler = Callable[[web.Request, Member], Awaitable[web.StreamResponse]]
+ResourceServerHandler = Callable[[web.Request, ResourceServer], Awaitable[web.StreamResponse]]
 
 
 class Cost(Enum):
@@ -35,8 +41,20 @@ class Cost(Enum):
 COUNTED: Mapping[Cost, CallPolicy] = {Cost.LIST: "session-list", Cost.END: "session-end", Cost.EXPORT: "export"}
 
 
-def bearer(handler: CallerHandler, cost: Cost) -> Handler:
+def anyone(described: Described[Handler]) -> Guarded:
+    """Without a credential."""
+    handler, about = described.handler, described.about
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        query.check(request, about.query)
+        return await handler(request)
+
+    return Guarded(guarded, Access.OPEN, about)
+
+
+def bearer(described: Described[CallerHandler], cost: Cost) -> Guarded:
     """Only with a valid id token; an API key opens nothing here. Raises RateLimitedError."""
+    handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         token, key = _credentials(request)
@@ -45,47 +63,48 @@ def bearer(handler: CallerHandler, cost: Cost) -> Handler:
                 raise KeyNotAcceptedError(Fault.KEY_NOT_ACCEPTED)
             raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
         sessions = request.app[SERVICES].sessions
-        caller = await sessions.caller(token)
-        queries.check(request)
+        caller = await sessions.authenticate(token)
+        query.check(request, about.query)
         if policy := COUNTED.get(cost):
             await sessions.throttle.call(policy, visitor_of(request), caller)
         return await handler(request, caller)
 
-    return guarded
+    return Guarded(guarded, Access.BEARER, about)
 
 
-def member(handler: MemberHandler, _: Literal[Cost.LOOK_UPS]) -> Handler:
+def member(described: Described[MemberHandler], _: Literal[Cost.LOOK_UPS]) -> Guarded:
     """With a valid id token or a valid API key."""
+    handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         token, key = _credentials(request)
         services = request.app[SERVICES]
         if token is not None:
-            caller = await services.sessions.caller(token)
-            who = Member(caller.user_id, caller.claims.email)
+            who = (await services.sessions.authenticate(token)).member
         elif key is not None:
             who = await services.accounts.by_api_key(key, visitor_of(request))
         else:
             raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
-        queries.check(request)
+        query.check(request, about.query)
         return await handler(request, who)
 
-    return guarded
+    return Guarded(guarded, Access.MEMBER, about)
 
 
-def resource_server(handler: Handler, _: Literal[Cost.LOOK_UPS]) -> Handler:
+def resource_server(described: Described[ResourceServerHandler], _: Literal[Cost.LOOK_UPS]) -> Guarded:
     """With the credential of a resource server, in HTTP Basic."""
+    handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         authorizations = request.headers.getall(hdrs.AUTHORIZATION, [])
         if len(authorizations) + len(request.headers.getall(API_KEY, [])) > 1:
             raise MalformedRequestError
         credential = authorizations[0].strip() if authorizations else None
-        await request.app[SERVICES].resource_servers.by_credential(credential, visitor_of(request))
-        queries.check(request)
-        return await handler(request)
+        client = await request.app[SERVICES].resource_servers.by_credential(credential, visitor_of(request))
+        query.check(request, about.query)
+        return await handler(request, client)
 
-    return guarded
+    return Guarded(guarded, Access.RESOURCE_SERVER, about)
 
 
 def _credentials(request: web.Request) -> tuple[str | None, str | None]:

@@ -1,34 +1,43 @@
-"""What resource servers ask: about one token, about all that is over, and that one be over."""
+"""What resource servers ask about one token, and how a token's session is ended without its member."""
 
-import hashlib
+from aiohttp import web
 
-from aiohttp import hdrs, web
-
-from service.api import queries, schemas
-from service.domain.resource_servers.revocation_feed import SHARED
-from service.http import problems, request_body
-from service.http.context import SERVICES, visitor_of
-
-FEED = "application/jwt"
-
-
-async def introspect(request: web.Request) -> web.Response:
-    body = await request_body.read_form(request, schemas.Token)
-    return problems.answer(schemas.Introspected(**await request.app[SERVICES].introspection.introspect(body.token)))
+from service.api import schemas
+from service.api.context import SERVICES
+from service.api.description import Description, Returns, Tag
+from service.domain.resource_servers.models import ResourceServer
+from service.errors import InvalidClientError, RateLimitedError, UnavailableError
+from service.http.context import visitor_of
+from service.http.request_body import read_form
+from service.http.responses import Response, json_response
 
 
+@Description(
+    tag=Tag.VERIFICATION,
+    summary="What a token is good for (RFC 7662)",
+    description="For a resource server, with the credential that `tokenhouse clients new NAME` made. "
+    '`{"active": false}` is all that is said of a token that is not good.',
+    takes=schemas.Token,
+    takes_form=True,
+    returns=Returns(body=schemas.Introspected),
+    refuses=(InvalidClientError, RateLimitedError, UnavailableError),
+)
+async def introspect(request: web.Request, _: ResourceServer) -> web.Response:
+    body = await read_form(request, schemas.Token)
+    return json_response(schemas.Introspected(**await request.app[SERVICES].introspection.introspect(body.token)))
+
+
+@Description(
+    tag=Tag.VERIFICATION,
+    summary="End the session of a refresh or access token (RFC 7009)",
+    description="Whoever holds a live refresh, access or id token may end its session. The answer is the same for a "
+    "token that is unknown.",
+    takes=schemas.Token,
+    takes_form=True,
+    returns=Returns(media_type=None),
+    refuses=(RateLimitedError, UnavailableError),
+)
 async def revoke(request: web.Request) -> web.Response:
-    """Whoever has the token may end its session; the answer tells nobody whether it was one (RFC 7009 section 2.2)."""
-    body = await request_body.read_form(request, schemas.Token)
+    body = await read_form(request, schemas.Token)
     await request.app[SERVICES].introspection.revoke(body.token, visitor_of(request))
-    return web.Response()
-
-
-async def revocations(request: web.Request) -> web.Response:
-    query = queries.read(request, queries.Revocations)
-    piece = await request.app[SERVICES].feed.piece(query.since)
-    tag = f'"{hashlib.sha256(piece.encode()).hexdigest()[:32]}"'
-    headers = {hdrs.CACHE_CONTROL: f"public, max-age={int(SHARED)}", hdrs.ETAG: tag}
-    if tag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=piece.encode(), content_type=FEED, headers=headers)
+    return Response()

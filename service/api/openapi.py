@@ -11,26 +11,27 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.api.calls import CALLS, HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS, Tag
+from service.api.description import Tag
 from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS
+from service.api.headers import HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS
 from service.api.operation import Access, Operation
-from service.api.queries import READING, NoQuery
-from service.api.schemas import Payload, Problem
-from service.errors import (
-    AuthError,
+from service.api.problems import REFUSALS, detail_of, status_of
+from service.errors import AuthError, InvalidFieldsError, InvalidTokenError, OverloadedError
+from service.http import errors as transport
+from service.http.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
-    InvalidFieldsError,
+    HttpError,
     InvalidRequestError,
-    InvalidTokenError,
     MalformedJsonError,
     MalformedQueryError,
     MalformedRequestError,
-    OverloadedError,
     UnsupportedFormError,
     UnsupportedMediaTypeError,
 )
-from service.http.problems import INTERNAL, INTERNAL_CODE, PROBLEM, STATUS
+from service.http.problems import INTERNAL, INTERNAL_CODE, PROBLEM
+from service.http.query import READING, NoQuery
+from service.http.schema import Problem, Schema
 
 BODY_REFUSALS = (
     MalformedJsonError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,
@@ -49,13 +50,13 @@ SECURITY_SCHEMES = {
 def document(operations: tuple[Operation, ...]) -> bytes:
     """The same table makes the same document; it is made once."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
-    wanted += [(one.takes, "validation") for one in operations if one.takes]
-    wanted += [(one.returns.body, "serialization") for one in operations if one.returns.body]
+    wanted += [(one.about.takes, "validation") for one in operations if one.about.takes]
+    wanted += [(one.about.returns.body, "serialization") for one in operations if one.about.returns.body]
     references, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     problems: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     tags = list(Tag)
-    for one in sorted(operations, key=lambda one: tags.index(CALLS[one.method, one.path].tag)):
+    for one in sorted(operations, key=lambda one: tags.index(one.about.tag)):
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references, problems)
     schemas["$defs"]["Problem"]["properties"]["code"]["enum"] = error_codes()
     return json.dumps({
@@ -77,17 +78,23 @@ def document(operations: tuple[Operation, ...]) -> bytes:
 
 def error_codes() -> list[str]:
     """Every `code` of a problem document."""
-    return sorted({refusal.code for refusal in STATUS} | {INTERNAL_CODE})
+    return sorted({refusal.code for refusal in all_refusals()} | {INTERNAL_CODE})
+
+
+def all_refusals() -> list[type[AuthError]]:
+    """Those of the transport, and those of the domain that this API has a row for."""
+    of_transport = [one for one in vars(transport).values() if isinstance(one, type) and issubclass(one, HttpError)]
+    return [*(one for one in of_transport if one is not HttpError), *REFUSALS]
 
 
 def refusals_of(one: Operation) -> list[type[AuthError]]:
     """Everything that a call may refuse with, by its row and by what each call has in common."""
-    refusals = [*one.refuses, *OF_ANY_CALL]
-    if one.takes:
-        refusals += FORM_REFUSALS if one.takes_form else BODY_REFUSALS
+    refusals = [*one.about.refuses, *OF_ANY_CALL]
+    if one.about.takes:
+        refusals += FORM_REFUSALS if one.about.takes_form else BODY_REFUSALS
     if one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
         refusals += GUARD_REFUSALS
-    if one.method not in READING or one.query is not NoQuery:
+    if one.method not in READING or one.about.query is not NoQuery:
         refusals.append(MalformedQueryError)
     return list(dict.fromkeys(refusals))
 
@@ -100,21 +107,21 @@ def _version() -> str:
 
 
 def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
-    call = CALLS[one.method, one.path]
+    call = one.about
     said: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{one.method.lower()}{one.path}").strip("_"),
         "tags": [call.tag.value[0]],
-        "summary": one.summary,
+        "summary": call.summary,
         "description": call.description,
         "responses": _answers(one, references) | _problems(refusals_of(one), problems),
     }
-    if one.takes:
-        media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.takes_form else [])]
-        shown = {"schema": references[one.takes, "validation"], "example": BODIES[one.takes]}
+    if one.about.takes:
+        media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.about.takes_form else [])]
+        shown = {"schema": references[one.about.takes, "validation"], "example": BODIES[one.about.takes]}
         said["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
     if one.access is not Access.OPEN:
         said["security"] = [{scheme: []} for scheme in one.access.value]
-    if parameters := [*_of_the_path(one.path), *_of_the_query(one.query)]:
+    if parameters := [*_of_the_path(one.path), *_of_the_query(one.about.query)]:
         said["parameters"] = parameters
     return said
 
@@ -126,7 +133,7 @@ def _of_the_path(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _of_the_query(query: type[Payload]) -> list[dict[str, Any]]:
+def _of_the_query(query: type[Schema]) -> list[dict[str, Any]]:
     schema = query.model_json_schema()
     required = schema.get("required", [])
     return [
@@ -139,17 +146,17 @@ def _of_the_query(query: type[Payload]) -> list[dict[str, Any]]:
 
 
 def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    call = CALLS[one.method, one.path]
+    call = one.about
     good: dict[str, Any] = {"description": "Done", "headers": _headers((*OF_EACH_ANSWER, *call.sends), required=True)}
-    if one.returns.body:
-        schema = references[one.returns.body, "serialization"]
-        good["content"] = {one.returns.media_type: {"schema": schema, "example": BODIES[one.returns.body]}}
+    if one.about.returns.body:
+        schema = references[one.about.returns.body, "serialization"]
+        good["content"] = {one.about.returns.media_type: {"schema": schema, "example": BODIES[one.about.returns.body]}}
     elif one.path in OTHER_BODIES:
         example = OTHER_BODIES[one.path]
         kind = "string" if isinstance(example, str) else "object"
-        media_types = one.returns.media_type, *one.returns.other_media_types
+        media_types = one.about.returns.media_type, *one.about.returns.other_media_types
         good["content"] = {each: {"schema": {"type": kind}, "example": example} for each in media_types}
-    answers = {str(int(one.returns.status)): good}
+    answers = {str(int(one.about.returns.status)): good}
     if call.not_modified:
         answers["304"] = {"description": "Not modified", "headers": good["headers"]}
     return answers
@@ -159,7 +166,7 @@ def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> d
     """The refusals by status. Each set of codes becomes a schema of its own, by its name, in `schemas`."""
     by_status: dict[str, dict[str, str]] = {"500": {INTERNAL_CODE: INTERNAL}}
     for refusal in refusals:
-        by_status.setdefault(str(int(STATUS[refusal])), {})[refusal.code] = refusal.message
+        by_status.setdefault(str(int(status_of(refusal))), {})[refusal.code] = detail_of(refusal)
     answers = {}
     for status, codes in sorted(by_status.items()):
         name = "Or".join("".join(word.title() for word in code.split("_")) for code in sorted(codes)) + "Problem"

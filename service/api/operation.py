@@ -1,17 +1,17 @@
-"""One row of the route table: what is mounted, and what the OpenAPI document says about it."""
+"""One row of the route table: what is mounted where, and who may call it."""
 
 from dataclasses import dataclass
 from enum import Enum
-from http import HTTPStatus
+from typing import NamedTuple
 
-from service.api.guards import Handler
-from service.api.queries import NoQuery
-from service.api.schemas import Payload
-from service.errors import AuthError
+from aiohttp import hdrs
+from aiohttp.typedefs import Handler
+
+from service.api.description import Description
 
 
 class Access(Enum):
-    """How a caller proves who they are, as OpenAPI security schemes."""
+    """How a caller authenticates, as OpenAPI security schemes."""
 
     OPEN = ()
     BEARER = ("idToken",)
@@ -19,26 +19,30 @@ class Access(Enum):
     RESOURCE_SERVER = ("resourceServer",)
 
 
+class Guarded(NamedTuple):
+    """A handler behind its guard."""
+
+    handler: Handler
+    access: Access
+    about: Description
+
+
 @dataclass(frozen=True, slots=True)
-class Returns:
-    """The answer of a call that went well."""
-
-    status: HTTPStatus = HTTPStatus.OK
-    body: type[Payload] | None = None
-    media_type: str | None = "application/json"
-    other_media_types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     method: str
     path: str
     handler: Handler
-    summary: str
-    returns: Returns
-    query: type[Payload] = NoQuery
-    takes: type[Payload] | None = None
-    takes_form: bool = False  # OAuth's own encoding, besides JSON
-    refuses: tuple[type[AuthError], ...] = ()
-    access: Access = Access.OPEN
-    needs_the_time: bool = True  # refused by an instance whose clock is wrong
+    access: Access
+    about: Description
+
+
+def get(path: str, guarded: Guarded) -> Operation:
+    return Operation(hdrs.METH_GET, path, *guarded)
+
+
+def post(path: str, guarded: Guarded) -> Operation:
+    return Operation(hdrs.METH_POST, path, *guarded)
+
+
+def delete(path: str, guarded: Guarded) -> Operation:
+    return Operation(hdrs.METH_DELETE, path, *guarded)

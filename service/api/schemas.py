@@ -1,18 +1,21 @@
-"""What comes in and goes out as JSON, and the strict reading of what comes in."""
+"""What the calls take and return, as JSON and as query parameters."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from service.broken_fields import BrokenField, FieldCode
+from service.broken_fields import FieldCode
+from service.domain import models as domain
 from service.domain.accounts import names
 from service.domain.credentials import emails
 from service.domain.passwords.policy import broken_rules
-from service.errors import InvalidFieldsError
+from service.domain.sessions import models
+from service.http.query import Switch
+from service.http.schema import Schema
 
 
 def _broken(code: FieldCode, message: str) -> PydanticCustomError:
@@ -64,39 +67,33 @@ Name = Annotated[
 ]
 
 
-class Payload(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, strict=True, frozen=True, hide_input_in_errors=True
-    )
-
-
-class SignUp(Payload):
+class SignUp(Schema):
     email: Address
     password: NewPassword
     first_name: Name
     last_name: Name
 
 
-class Login(Payload):
+class Login(Schema):
     email: Text
     password: Text
 
 
-class Refresh(Payload):
+class Refresh(Schema):
     refresh_token: Text
 
 
-class Logout(Payload):
+class Logout(Schema):
     access_token: Text
 
 
-class Token(Payload):
+class Token(Schema):
     """RFC 7009 and RFC 7662. A `token_type_hint` is not needed, and ignored like any other parameter."""
 
     token: Text
 
 
-class Introspected(Payload):
+class Introspected(Schema):
     """RFC 7662 section 2.2. A token that is not active has no other member."""
 
     model_config = ConfigDict(alias_generator=None)
@@ -116,36 +113,42 @@ class Introspected(Payload):
     origin_jti: str | None = Field(None, description="The session.")
 
 
-class Message(Payload):
+class Message(Schema):
     message: str
 
 
-class SignedUp(Payload):
+class SignedUp(Schema):
     message: str
     user_id: UUID
     api_key: str
 
 
-class Refreshed(Payload):
+class Refreshed(Schema):
     id_token: str
     access_token: str
     refresh_token: str | None = Field(None, description="Only when refresh tokens rotate.")
 
+    @classmethod
+    def of(cls, done: models.Refreshed) -> Self:
+        return cls(
+            id_token=done.tokens.id_token, access_token=done.tokens.access_token, refresh_token=done.refresh_token
+        )
 
-class ChangePassword(Payload):
+
+class ChangePassword(Schema):
     current_password: Text
     new_password: NewPassword
 
 
-class CloseAccount(Payload):
+class CloseAccount(Schema):
     password: Text
 
 
-class ApiKey(Payload):
+class ApiKey(Schema):
     api_key: str
 
 
-class Session(Payload):
+class Session(Schema):
     session_id: str
     created_at: datetime
     last_used_at: datetime
@@ -153,12 +156,23 @@ class Session(Payload):
     user_agent: str
     current: bool
 
+    @classmethod
+    def of(cls, session: domain.Session, current_id: str) -> Self:
+        return cls(
+            session_id=session.id,
+            created_at=session.started_at,
+            last_used_at=session.last_used_at,
+            ip=session.source,
+            user_agent=session.user_agent,
+            current=session.id == current_id,
+        )
 
-class Sessions(Payload):
+
+class Sessions(Schema):
     sessions: list[Session]
 
 
-class EndedSession(Payload):
+class EndedSession(Schema):
     session_id: str
     remembered_until: datetime
 
@@ -166,7 +180,7 @@ class EndedSession(Payload):
 ENDED_SESSIONS = TypeAdapter(list[EndedSession])
 
 
-class Export(Payload):
+class Export(Schema):
     """Everything that is stored about a user, but for the password's hash and the key's seal."""
 
     user_id: UUID
@@ -179,8 +193,23 @@ class Export(Payload):
     sessions: list[Session]
     ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
+    @classmethod
+    def of(cls, user: domain.User, held: Sequence[domain.Session], current_id: str) -> Self:
+        """Without the ended sessions, which are written piece by piece."""
+        return cls(
+            user_id=user.id,
+            email=user.email,
+            canonical_email=user.canonical_email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            created_at=user.created_at,
+            password_changed_at=user.password_changed_at,
+            sessions=[Session.of(one, current_id) for one in held],
+            ended_sessions=[],
+        )
 
-class SignedIn(Payload):
+
+class SignedIn(Schema):
     id_token: str
     access_token: str
     refresh_token: str
@@ -189,42 +218,42 @@ class SignedIn(Payload):
     last_name: str
     email: str
 
+    @classmethod
+    def of(cls, done: models.SignedIn) -> Self:
+        return cls(
+            id_token=done.tokens.id_token,
+            access_token=done.tokens.access_token,
+            refresh_token=done.refresh_token,
+            api_key=done.api_key,
+            first_name=done.user.first_name,
+            last_name=done.user.last_name,
+            email=done.user.email,
+        )
 
-class Profile(Payload):
+
+class Profile(Schema):
     user_id: UUID
     email: str
     first_name: str
     last_name: str
     created_at: datetime
 
-
-class FieldProblem(Payload):
-    field: str
-    code: FieldCode
-    message: str
-
-
-class Problem(Payload):
-    """RFC 9457. `code` is stable; `detail` is for people."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: list[FieldProblem] = Field([], description="Only with code invalid_fields.")
-    violated_policies: list[str] = Field([], alias="violated-policies", description="Only with code rate_limited.")
-    error: str = Field("", description="OAuth's name for `code` (RFC 6749), of the calls that OAuth defines.")
-    error_description: str = Field("", alias="error_description", description="OAuth's name for `detail`.")
-    checks: dict[str, str] = Field({}, description="Only of GET /readyz: what each store is doing.")
+    @classmethod
+    def of(cls, user: domain.User) -> Self:
+        return cls(
+            user_id=user.id,
+            email=user.email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            created_at=user.created_at,
+        )
 
 
-class Health(Payload):
+class Health(Schema):
     status: str
 
 
-class Readiness(Payload):
+class Readiness(Schema):
     """`ok`, or in a word what is missing."""
 
     status: str
@@ -232,20 +261,12 @@ class Readiness(Payload):
     redis: str
 
 
-P = TypeVar("P", bound=Payload)
-_CODES: dict[str, tuple[FieldCode, str]] = {
-    "missing": (FieldCode.MISSING, "is required"),
-    "string_type": (FieldCode.WRONG_TYPE, "must be a string"),
-}
+# --- query parameters
 
 
-def parse(shape: type[P], values: dict[str, Any]) -> P:
-    """Raises InvalidFieldsError with every broken field, and nothing of what was typed."""
-    try:
-        return shape.model_validate(values, by_name=False, by_alias=True)
-    except ValidationError as invalid:
-        broken = [
-            BrokenField(str(one["loc"][0]), *(_CODES.get(one["type"]) or (FieldCode[one["type"].upper()], one["msg"])))
-            for one in invalid.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidFieldsError(broken) from None
+class EndSessionsQuery(Schema):
+    everywhere: Switch = Field(default=False, description="End the current session too.")
+
+
+class RevocationsQuery(Schema):
+    since: str = Field("", description="The `cursor` of the last piece; without it the feed starts at the beginning.")

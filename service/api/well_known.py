@@ -1,27 +1,59 @@
 """What verifiers need: the keys, and the document that leads to them."""
 
-import hashlib
 import json
-from http import HTTPStatus
 
-from aiohttp import ETag, hdrs, web
+from aiohttp import web
 
 from service.api import docs
-from service.http.context import SERVICES
+from service.api.context import SERVICES
+from service.api.description import CACHEABLE, Description, Returns, Tag
+from service.http.responses import cacheable
 
-MAX_AGE = "public, max-age=300"  # seconds a verifier may keep the keys
+MAX_AGE = 300  # seconds a verifier may keep the keys
+JSON = "application/json"
 JWKS = "/.well-known/jwks.json"
 ENDPOINTS = {"introspection_endpoint": "/auth/introspect", "revocation_endpoint": "/auth/revoke"}
 CLAIMS = (
-    "iss", "sub", "aud", "iat", "exp", "auth_time", "jti", "origin_jti", "token_use", "email", "email_verified",
-    "given_name", "family_name", "cognito:username",
-)  # fmt: skip
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "exp",
+    "auth_time",
+    "jti",
+    "origin_jti",
+    "token_use",
+    "email",
+    "email_verified",
+    "given_name",
+    "family_name",
+    "cognito:username",
+)
 
 
+@Description(
+    tag=Tag.VERIFICATION,
+    summary="The keys that verify our tokens",
+    description="A JSON Web Key Set (RFC 7517). Keep it for five minutes; look again for an unknown `kid`.",
+    returns=Returns(),
+    sends=CACHEABLE,
+    not_modified=True,
+    needs_the_time=False,
+)
 async def jwks(request: web.Request) -> web.Response:
-    return _cacheable(request, request.app[SERVICES].keys.jwks)
+    return cacheable(request, request.app[SERVICES].keys.jwks, JSON, MAX_AGE)
 
 
+@Description(
+    tag=Tag.VERIFICATION,
+    summary="Where the keys are, and what the tokens hold",
+    description="The issuer and the address of the keys, where JWT libraries look for them. Tokenhouse is no OpenID "
+    "provider: there is no authorization endpoint.",
+    returns=Returns(),
+    sends=CACHEABLE,
+    not_modified=True,
+    needs_the_time=False,
+)
 async def discovery(request: web.Request) -> web.Response:
     """The members of OpenID Connect Discovery 1.0 that are true here. There is no authorization endpoint to name."""
     services = request.app[SERVICES]
@@ -37,17 +69,4 @@ async def discovery(request: web.Request) -> web.Response:
         "id_token_signing_alg_values_supported": services.keys.algorithms,
         "claims_supported": CLAIMS,
     }
-    return _cacheable(request, json.dumps(document, separators=(",", ":")).encode())
-
-
-def _cacheable(request: web.Request, body: bytes) -> web.Response:
-    """304 for whoever holds this very body (RFC 9110 section 13.1.2)."""
-    tag = ETag(hashlib.sha256(body).hexdigest()[:32])
-    held = {one.value for one in request.if_none_match or ()}
-    if held & {tag.value, "*"}:
-        response = web.Response(status=HTTPStatus.NOT_MODIFIED)
-    else:
-        response = web.Response(body=body, content_type="application/json")
-    response.etag = tag
-    response.headers[hdrs.CACHE_CONTROL] = MAX_AGE
-    return response
+    return cacheable(request, json.dumps(document, separators=(",", ":")).encode(), JSON, MAX_AGE)

@@ -1,22 +1,19 @@
 """`tokenhouse audit [--user EMAIL_OR_ID] [--since 7d] [--limit N] [--json]`."""
 
 import argparse
-import asyncio
 import json
 import re
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from service.ambient import Ambient
-from service.commands.frame import opened
+from service.assembly.application import Application
+from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.credentials import emails
 from service.domain.events.audit_trail import Entry
-from service.errors import ConfigurationError, UnavailableError
-from service.settings import load
+from service.errors import ConfigurationError
+from service.settings import Settings
 from service.settings.values import parse_duration
-from service.wiring import House, wire
 
 DEFAULT_SINCE = timedelta(days=7)
 DEFAULT_LIMIT = 100
@@ -35,51 +32,48 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     audit.add_argument("--since", metavar="SPAN", type=_span, default=DEFAULT_SINCE, help="how far back: 7d, 24h (7d)")
     audit.add_argument("--limit", metavar="N", type=_limit, default=DEFAULT_LIMIT, help="at most so many (100)")
     audit.add_argument("--json", action="store_true", help="one JSON object a line")
-    audit.set_defaults(run=run)
+    audit.set_defaults(run=on_application(_show, postgres_alone=True, require=_require_trail))
 
 
-def run(asked: argparse.Namespace) -> int:
-    settings = load(asked.config)
-    settings.require_stores_and_secret()
+def _require_trail(settings: Settings) -> None:
     if not settings.audit.enabled:
         raise ConfigurationError("audit.enabled is false: there is no audit trail to show")
-    house = wire(settings, Ambient())
-    outages: tuple[type[Exception], ...] = (*house.services.outages, UnavailableError)
-    try:
-        entries, is_known = asyncio.run(_find(house, asked))
-    except outages as error:
-        print(f"tokenhouse: Postgres does not answer ({type(error).__name__})", file=sys.stderr)  # noqa: T201 - the command's word to its user
-        return 1
+
+
+async def _show(application: Application, asked: argparse.Namespace) -> int:
+    entries, is_known = await _find(application, asked)
     if not entries:
-        print(f"tokenhouse: {NO_EVENTS if is_known else NOBODY}", file=sys.stderr)  # noqa: T201 - as above
-        if not is_known or asked.json:  # an empty line is no JSON
-            return 0 if is_known else 1
-    print("\n".join(_json(entry) for entry in entries) if asked.json else _table(entries))  # noqa: T201 - the command's answer
-    return 0
+        complain(NO_EVENTS if is_known else NOBODY)
+        if not is_known:
+            return FAILED
+    if asked.json:
+        say("".join(f"{_json(entry)}\n" for entry in entries), end="")
+    else:
+        say(_table(entries))
+    return DONE
 
 
-async def _find(house: House, asked: argparse.Namespace) -> tuple[Sequence[Entry], bool]:
+async def _find(application: Application, asked: argparse.Namespace) -> tuple[Sequence[Entry], bool]:
     """The events, and whether the account that was asked for exists."""
-    async with opened(house, postgres_alone=True):
-        since = house.services.ambient.now() - asked.since
-        if asked.user is None:
-            return await house.audit.trail.latest(since, asked.limit), True
-        user_id, account, is_known = await _who(house, asked.user)
-        return await house.audit.trail.of_user(user_id, account, since, asked.limit), is_known
+    since = application.ambient.now() - asked.since
+    if asked.user is None:
+        return await application.audit.trail.latest(since, asked.limit), True
+    user_id, account, is_known = await _who(application, asked.user)
+    return await application.audit.trail.of_user(user_id, account, since, asked.limit), is_known
 
 
-async def _who(house: House, text: str) -> tuple[UUID | None, str, bool]:
+async def _who(application: Application, text: str) -> tuple[UUID | None, str, bool]:
     """The user's id, what stands for the address in events, and whether there is such a user today."""
     if "@" in text:
         address = emails.for_look_up(text)
-        user = await house.ground.users.by_email(address)
-        return user.id if user else None, house.events.account(address), user is not None
+        user = await application.backends.users.by_email(address)
+        return user.id if user else None, application.events.account(address), user is not None
     try:
         user_id = UUID(text)
     except ValueError:
         raise ConfigurationError("--user takes an e-mail address or a user id (a UUID)") from None
-    user = await house.ground.users.by_id(user_id)
-    return user_id, house.events.account(user.canonical_email) if user else "", user is not None
+    user = await application.backends.users.by_id(user_id)
+    return user_id, application.events.account(user.canonical_email) if user else "", user is not None
 
 
 def _table(entries: Sequence[Entry]) -> str:

@@ -4,6 +4,7 @@ import argparse
 import re
 
 from service.ambient import Ambient
+from service.commands.frame import DONE, say
 from service.domain.resource_servers.clients import Client
 from service.errors import ConfigurationError
 
@@ -31,5 +32,5 @@ def run(asked: argparse.Namespace) -> int:
     if not NAME.fullmatch(asked.name):
         raise ConfigurationError("a client's name is 1 to 64 of a-z, 0-9, dot, hyphen and underscore")
     client, secret = Client.make(asked.name, Ambient())
-    print(ANSWER.format(name=client.name, secret=secret, digest=client.digest))  # noqa: T201 - the command's answer
-    return 0
+    say(ANSWER.format(name=client.name, secret=secret, digest=client.digest))
+    return DONE

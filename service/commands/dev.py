@@ -7,6 +7,7 @@ from typing import Any
 
 from service.ambient import Ambient
 from service.commands import dev_instance
+from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
 from service.settings import Metrics, Settings, Tokens, load, url_here
@@ -48,7 +49,7 @@ def run(asked: argparse.Namespace) -> int:
         settings = load(asked.config, pinned=_pinned(settings, running, directory))
         with dev_instance.told_to_commands(directory, settings, asked.config):
             asyncio.run(serve(settings, lambda port: _welcome(settings, port, directory)))
-    return 0
+    return DONE
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
@@ -88,4 +89,4 @@ def _secret(file: Path) -> str:
 
 
 def _welcome(settings: Settings, port: int, directory: Path) -> None:
-    print(WELCOME.format(url=_url(settings, port), directory=directory), flush=True)  # noqa: T201 - the command's word to its user
+    say(WELCOME.format(url=_url(settings, port), directory=directory))

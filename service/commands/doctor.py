@@ -9,6 +9,10 @@ from dataclasses import asdict
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.assembly.application import build
+from service.assembly.backends import OUTAGES as ANY_OUTAGES
+from service.assembly.backends import Backends
+from service.commands.frame import DONE, FAILED, say
 from service.doctor import keys, postgres, redis
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
@@ -20,7 +24,6 @@ from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
 from service.stores.redis import OUTAGES as REDIS_OUTAGES
-from service.wiring import Ground, wire
 
 SAMPLE = 200  # API keys that are opened
 BEFORE_ALL = UUID(int=0)
@@ -40,20 +43,20 @@ def run(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     settings.require_stores_and_secret()
     findings = asyncio.run(examine(settings, Ambient()))
-    print("\n".join(map(_json, findings)) if asked.json else _table(findings))  # noqa: T201 - the command's answer
-    return 1 if any(one.level is Level.PROBLEM for one in findings) else 0
+    say("\n".join(map(_json, findings)) if asked.json else _table(findings))
+    return FAILED if any(one.level is Level.PROBLEM for one in findings) else DONE
 
 
 async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
     """Whatever a store does or says becomes a finding."""
-    house = wire(settings, ambient)
-    ground, outages = house.ground, house.services.outages
+    application = build(settings, ambient)
+    backends = application.backends
 
     async def look(check: str, setting: str, at: Awaitable[list[Finding]]) -> list[Finding]:
         try:
             return await at
         except Exception as error:  # noqa: BLE001 - what went wrong here is what is to be told
-            return [_trouble(check, setting, error, outages)]
+            return [_trouble(check, setting, error)]
 
     try:
         return [
@@ -61,19 +64,19 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *_certificate(settings.server),
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
-            *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, ground, ambient)),
-            *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, ground, ambient)),
-            *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(ground, ambient)),
+            *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
+            *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
+            *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
     finally:
-        await house.close()
+        await application.close()
 
 
-def _trouble(check: str, setting: str, error: Exception, outages: Outages) -> Finding:
+def _trouble(check: str, setting: str, error: Exception) -> Finding:
     refusal = error if isinstance(error, ConfigurationError) else failures.as_refusal(failures.of_redis(error))
     if refusal:
         return problem(check, str(refusal), "no instance starts until this is fixed")
-    if isinstance(error, outages):
+    if isinstance(error, ANY_OUTAGES):
         return silent(check, setting, error)
     return problem(
         check, f"could not be looked at ({type(error).__name__})",
@@ -90,13 +93,13 @@ async def _schema(settings: Settings) -> list[Finding]:
     return [postgres.judge_schema(pending, may_migrate=settings.database.migrate_on_start)]
 
 
-async def _keys(settings: Settings, ground: Ground, ambient: Ambient) -> list[Finding]:
+async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:
     """By the stores themselves and not by a key ring, which would make keys where there are none."""
-    assert ground.postgres is not None  # noqa: S101 - no other ground is laid by `wire`
-    await ground.postgres.open()
+    assert backends.postgres is not None  # noqa: S101 - `build` makes no other
+    await backends.postgres.open()
     try:
-        rows = await ground.signing_keys.all()
-        api_keys = await ground.users.sealed_api_keys(BEFORE_ALL, SAMPLE)
+        rows = await backends.signing_keys.all()
+        api_keys = await backends.users.sealed_api_keys(BEFORE_ALL, SAMPLE)
     except UNREAD as error:
         return [warning("keys", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
     seals = Seals(settings.secrets, ambient)
@@ -106,17 +109,17 @@ async def _keys(settings: Settings, ground: Ground, ambient: Ambient) -> list[Fi
     ]
 
 
-async def _redis(settings: Settings, ground: Ground, ambient: Ambient) -> list[Finding]:
+async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:
     url = settings.redis.url.get_secret_value()
-    primaries = await inspection.of_redis(ground.redis, ground.servers, url, ambient)
+    primaries = await inspection.of_redis(backends.redis, backends.servers, url, ambient)
     return [
         finding for address, facts in primaries for finding in redis.judge(facts, address if len(primaries) > 1 else "")
     ]
 
 
-async def _denylist(ground: Ground, ambient: Ambient) -> list[Finding]:
+async def _denylist(backends: Backends, ambient: Ambient) -> list[Finding]:
     try:
-        is_whole = await RedisDenylist(ground.redis, ground.servers, ambient).is_whole()
+        is_whole = await RedisDenylist(backends.redis, backends.servers, ambient).is_whole()
     except REDIS_OUTAGES as error:
         return [warning("redis.denylist", f"not looked at ({type(error).__name__})", "see the lines about redis")]
     return [redis.judge_marker(is_whole=is_whole)]

@@ -1,33 +1,61 @@
-"""What commands about an installation share: a house that is closed again, also when it could not be opened."""
+"""What every command about an installation shares: settings, application, outages, exit status, output."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
 
+from service.ambient import Ambient
+from service.assembly.application import Application, build
+from service.assembly.backends import OUTAGES
 from service.commands.operator import operator
 from service.domain.events.security_events import run_by
 from service.domain.operations.key_compromise import NotDeniedYetError
 from service.domain.sessions.ports import ForgottenError
 from service.errors import UnavailableError
+from service.settings import Settings, load
 from service.stores import failures
-from service.wiring import House
+
+DONE, FAILED, WRONG_CALL, CONFIGURATION = 0, 1, 2, 78  # exit statuses; the last is EX_CONFIG of sysexits.h
+NOT_NOW: tuple[type[Exception], ...] = (*OUTAGES, ForgottenError, UnavailableError, NotDeniedYetError)
+
+Run = Callable[[argparse.Namespace], int]
+Act = Callable[[Application, argparse.Namespace], Awaitable[int]]
 
 
-@asynccontextmanager
-async def opened(house: House, *, postgres_alone: bool = False) -> AsyncIterator[None]:
-    """With `postgres_alone` it works while Redis does not. Raises what `House.open` raises.
+def on_application(
+    act: Act, *, postgres_alone: bool = False, require: Callable[[Settings], None] = lambda _: None
+) -> Run:
+    """Run `act` on the opened application; its exit status.
 
-    What the command does is told with the name of the operator.
+    With `postgres_alone` it works while Redis does not. `require` may refuse settings (ConfigurationError) before
+    anything is opened. Security events of the command name its operator.
     """
+
+    def run(asked: argparse.Namespace) -> int:
+        settings = load(asked.config)
+        settings.require_stores_and_secret()
+        require(settings)
+        try:
+            return asyncio.run(_open_and_act(build(settings, Ambient()), act, asked, postgres_alone=postgres_alone))
+        except NOT_NOW as error:
+            complain(no_answer(error))
+            return FAILED
+
+    return run
+
+
+async def _open_and_act(application: Application, act: Act, asked: argparse.Namespace, *, postgres_alone: bool) -> int:
     run_by(operator())
     try:
-        await (house.open_postgres() if postgres_alone else house.open())
-        yield
+        await (application.open_postgres() if postgres_alone else application.open())
+        return await act(application, asked)
     finally:
-        await house.close()
+        await application.close()
 
 
 def no_answer(error: Exception) -> str:
-    """For the user of a command that a store did not let come to its end."""
+    """For the user of a command that an outage did not let come to its end."""
     if isinstance(error, UnavailableError):
         store = "a store"
     elif isinstance(error, (ForgottenError, NotDeniedYetError)):
@@ -35,3 +63,13 @@ def no_answer(error: Exception) -> str:
     else:
         store = {"redis": "Redis", "postgres": "Postgres"}[failures.store_of(error)]
     return f"{store} does not answer ({type(error).__name__}); run this again when it does"
+
+
+def say(text: str, end: str = "\n") -> None:
+    """The command's answer, on standard output."""
+    print(text, end=end, flush=True)  # noqa: T201 - the one place where commands print
+
+
+def complain(text: str) -> None:
+    """The command's word to its user, on standard error."""
+    print(f"tokenhouse: {text}", file=sys.stderr)  # noqa: T201 - as above

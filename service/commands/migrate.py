@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-import sys
 
 from service.ambient import Ambient
+from service.commands.frame import DONE, complain, say
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions
 from service.errors import ConfigurationError
@@ -21,8 +21,8 @@ def run(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     settings.require_database()
     applied = asyncio.run(_migrate(settings.database))
-    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")  # noqa: T201 - the command's answer
-    return 0
+    say("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+    return DONE
 
 
 async def _migrate(database: Database) -> list[str]:
@@ -37,6 +37,6 @@ async def _migrate(database: Database) -> list[str]:
             if not left:
                 break
             if left == TRIES - 1:
-                print(f"waiting for Postgres ({name})", file=sys.stderr)  # noqa: T201 - the command's word to its user
+                complain(f"waiting for Postgres ({name})")
         await asyncio.sleep(PAUSE)
     raise ConfigurationError(f"Postgres does not answer at TOKENHOUSE_DATABASE__URL ({name})")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from service.ambient import Ambient
+from service.assembly.application import Application
 from service.domain.events.security_events import Event
 from service.errors import ConfigurationError
 from service.http.server import FrontDoor
@@ -14,13 +15,12 @@ from service.output import OUTPUT
 from service.request_log import Line, Sampled
 from service.settings import Logging, Settings
 from service.telemetry import logs
-from service.wiring import House
 
-REREAD = frozenset({"logging", "keys"})  # sections
+RELOADED = frozenset({"logging", "keys"})  # sections
 log = structlog.get_logger(__name__)
 
 
-class Voice:
+class LogWriters:
     """Writes the lines of requests and of security events, as the settings say at the moment."""
 
     def __init__(self, settings: Logging, ambient: Ambient) -> None:
@@ -49,7 +49,9 @@ class Voice:
             self._log_request.flush()
 
 
-async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Callable[[], Settings]) -> None:
+async def reload_when_told(
+    application: Application, server: FrontDoor, writers: LogWriters, read: Callable[[], Settings]
+) -> None:
     """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
@@ -58,19 +60,19 @@ async def reread_when_told(house: House, door: FrontDoor, voice: Voice, read: Ca
         told.clear()
         try:
             settings = await asyncio.to_thread(read)
-            if door.certificate:
-                door.certificate.renew()
+            if server.certificate:
+                server.certificate.renew()
         except ConfigurationError as error:
             log.error("configuration refused", reason=str(error))
             continue
-        voice.change(settings.logging)
-        house.key_life.settings = settings.keys
-        left = _other_changes(house.settings, settings)
+        writers.change(settings.logging)
+        application.key_life.settings = settings.keys
+        left = _other_changes(application.settings, settings)
         level = "warning" if left else "info"
-        voice.answer(settings.logging, "configuration read again", level, needs_restart=left)
-        await house.key_life.try_to_tend()
+        writers.answer(settings.logging, "configuration read again", level, needs_restart=left)
+        await application.key_life.try_to_tend()
 
 
 def _other_changes(old: Settings, new: Settings) -> list[str]:
     """The names of settings that differ and that only a restart takes up."""
-    return [name for name in Settings.model_fields if name not in REREAD and getattr(old, name) != getattr(new, name)]
+    return [name for name in Settings.model_fields if name not in RELOADED and getattr(old, name) != getattr(new, name)]

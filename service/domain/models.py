@@ -61,6 +61,10 @@ class Caller(NamedTuple):
     def session_id(self) -> str:
         return self.claims.session_id
 
+    @property
+    def member(self) -> "Member":
+        return Member(self.claims.user_id, self.claims.email)
+
 
 class Member(NamedTuple):
     """A user known by an id token or by an API key; `user` is there when finding them took reading the row."""

@@ -1,6 +1,5 @@
 """Who may connect, and the fixed answers to those who may not or whose HTTP makes no sense: no request exists yet."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from email.utils import format_datetime
@@ -11,7 +10,7 @@ import structlog
 from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 
 from service.ambient import Ambient
-from service.http.problems import INTERNAL, PROBLEM, spread
+from service.http.problems import INTERNAL, PROBLEM, document, spread_retry_after
 from service.http.responses import ALWAYS, UNLESS_SAID
 from service.networks import Address, parse, prefix_of, spelled
 from service.settings import Server
@@ -88,16 +87,7 @@ class Refusals:
     def speak(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
         """`why` is our own word or an exception's class name, never its text."""
         request_id = self.note(status, why, address)
-        body = json.dumps(
-            {
-                "type": "about:blank",
-                "title": status.phrase,
-                "status": status.value,
-                "detail": DETAILS[status],
-                "code": CODES.get(status, "malformed_request"),
-                "requestId": request_id,
-            }
-        ).encode()
+        body = document(status, CODES.get(status, "malformed_request"), DETAILS[status], request_id)
         headers = {
             "Date": format_datetime(self._ambient.now(), usegmt=True),
             "Content-Type": PROBLEM,
@@ -106,7 +96,7 @@ class Refusals:
             **ALWAYS,
             **UNLESS_SAID,
             **self._more,
-            **({"Retry-After": spread(request_id)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
+            **({"Retry-After": spread_retry_after(request_id)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
             "Connection": "close",
         }  # fmt: skip
         head = (f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items()))

@@ -24,7 +24,7 @@ _PAIR = re.compile(  # RFC 7239 section 4: token "=" (token or quoted string), a
 )
 
 
-class Addresses:
+class ClientAddresses:
     """Reads `X-Forwarded-For` or, where that is missing, `Forwarded` (RFC 7239).
 
     A trusted proxy must drop the one of the two that it does not write itself.

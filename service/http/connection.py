@@ -14,7 +14,7 @@ from aiohttp.web_protocol import _ErrInfo
 from service.http import method_words
 from service.http.admission import FIELD_LIMIT, Refusals, Turnstile, address_of, status_of
 from service.http.closing import ClosingConnection
-from service.http.responses import LastWord
+from service.http.responses import FinalResponse
 
 log = structlog.get_logger(__name__)
 
@@ -188,7 +188,7 @@ class Connection(ClosingConnection):
 
     def _answer_with(self, status: HTTPStatus, why: str) -> web.StreamResponse:
         self._over = True
-        return LastWord(self._refusals.speak(status, why, self._address), self.write, self.hang_up)
+        return FinalResponse(self._refusals.speak(status, why, self._address), self.write, self.hang_up)
 
     def log_exception(self, *_: object, **facts: object) -> None:
         """aiohttp's own lines carry what the exception quotes from the request; this one does not."""

@@ -1,4 +1,4 @@
-"""What a handler finds in the request: the services, and who is asking."""
+"""What the HTTP side knows of itself, and of the request in hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,69 +7,46 @@ from datetime import timedelta
 from aiohttp import hdrs, web
 
 from service.ambient import Ambient
-from service.api.schemas import Payload
-from service.domain.accounts.accounts import Accounts
-from service.domain.events.security_events import seen_from
 from service.domain.models import Visitor
-from service.domain.operations.clock_watch import ClockWatch
-from service.domain.operations.readiness import Readiness
 from service.domain.operations.store_watch import StoreWatch
-from service.domain.resource_servers.clients import ResourceServers
-from service.domain.resource_servers.introspection import Introspection
-from service.domain.resource_servers.revocation_feed import RevocationFeed
-from service.domain.sessions.sessions import Sessions
-from service.domain.signing.keyring import KeyRing
-from service.http.client_address import Addresses
+from service.errors import AuthError
+from service.http.client_address import ClientAddresses
 from service.request_log import Line, Refusal
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What the handlers may ask. `outages` are the stores' exceptions that mean "not now"."""
+class HttpContext:
+    """`outages` are the stores' exceptions that mean "not now"; `render` makes a face's response of a refusal."""
 
-    sessions: Sessions
-    accounts: Accounts
-    introspection: Introspection
-    resource_servers: ResourceServers
-    feed: RevocationFeed
-    keys: KeyRing
-    issuer: str
-    ambient: Ambient
-    readiness: Readiness
-    store_watch: StoreWatch
-    clock: ClockWatch
-    outages: tuple[type[Exception], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FrontDesk:
-    """What the HTTP side itself was told by the settings."""
-
-    addresses: Addresses
+    addresses: ClientAddresses
     body_timeout: timedelta
     log_request: Callable[[Line], None]
+    ambient: Ambient
+    store_watch: StoreWatch
+    outages: tuple[type[Exception], ...]
+    render: Callable[[AuthError, str], web.Response]
 
 
-SERVICES = web.AppKey("services", Services)
-FRONT_DESK = web.AppKey("front_desk", FrontDesk)
+HTTP = web.AppKey("http", HttpContext)
 REQUEST_ID = web.RequestKey("request_id", str)
-LOGGED_STATUS = web.RequestKey("logged_status", int)  # where it is not that of the answer
-QUERY_SCHEMA: web.RequestKey[type[Payload]] = web.RequestKey("query_schema")  # of the call
-
+SOURCE = web.RequestKey("source", str)
+LOGGED_STATUS = web.RequestKey("logged_status", int)  # where it is not that of the response
 REFUSAL = web.RequestKey("refusal", Refusal)
 
 
-def note_source(request: web.Request) -> str:
-    """Where the request comes from, which from here on is the source of the events that it causes."""
-    source = request.app[FRONT_DESK].addresses.source_of(request.remote, request.headers)
-    seen_from(source)
+def source_of(request: web.Request) -> str:
+    """The client's address as limits count it, read once a request."""
+    source = request.get(SOURCE)
+    if source is None:
+        source = request.app[HTTP].addresses.source_of(request.remote, request.headers)
+        request[SOURCE] = source
     return source
 
 
 def has_hung_up(request: web.Request) -> bool:
-    """Whether nobody seems to wait for the answer: who has closed one half has nearly always closed both."""
+    """Whether the client seems to wait no more: who has closed one half has nearly always closed both."""
     transport = request.transport
     return transport is None or transport.is_closing() or getattr(request.protocol, "peer_has_ended", False)
 
@@ -79,7 +56,7 @@ def visitor_of(request: web.Request) -> Visitor:
     transport = request.transport
     agent = "".join(c for c in request.headers.get(hdrs.USER_AGENT, "")[:MAX_AGENT] if " " <= c <= "~")
     return Visitor(
-        source=note_source(request),
+        source=source_of(request),
         user_agent=agent,
         is_gone=lambda: transport is None or transport.is_closing(),
         has_hung_up=lambda: has_hung_up(request),

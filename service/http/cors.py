@@ -3,10 +3,9 @@
 from collections.abc import Collection
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
-from service.api.guards import Handler
-from service.http.responses import Answer
+from service.http.responses import Response
 
 MAY_SEND = "Authorization, Content-Type, X-Api-Key, X-Request-Id"
 MAY_READ = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
@@ -21,7 +20,7 @@ def cors(origins: Collection[str]) -> Middleware:
         sent = request.headers.getall(hdrs.ORIGIN, [])
         origin = sent[0] if len(sent) == 1 and sent[0] in origins else None
         if origin and (methods := _asked_beforehand(request)):
-            response: web.StreamResponse = Answer(
+            response: web.StreamResponse = Response(
                 status=204,
                 headers={
                     hdrs.ACCESS_CONTROL_ALLOW_METHODS: ", ".join(sorted(methods)),

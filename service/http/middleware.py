@@ -1,24 +1,18 @@
-"""Around every call: a request id, one line in the log, and refusals spoken as problems."""
+"""Around every call: a request id, one line in the log, and the rendering of refusals."""
 
 import re
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from multidict import istr
 
-from service.api.guards import Handler
-from service.errors import (
-    AuthError,
-    ConfigurationError,
-    MethodNotAllowedError,
-    MisfitError,
-    NotFoundError,
-    OverloadedError,
-    UnavailableError,
-)
+from service.domain.events.security_events import caused_from
+from service.errors import AuthError, ConfigurationError, MisfitError, OverloadedError, UnavailableError
 from service.http import problems
-from service.http.context import FRONT_DESK, LOGGED_STATUS, REFUSAL, REQUEST_ID, SERVICES, has_hung_up, note_source
-from service.http.responses import Answer, complete
+from service.http.context import HTTP, LOGGED_STATUS, REFUSAL, REQUEST_ID, has_hung_up, source_of
+from service.http.errors import MethodNotAllowedError, NotFoundError
+from service.http.responses import Response, complete
 from service.networks import prefix_of
 from service.request_log import Line, Refusal, note_trace
 
@@ -31,13 +25,14 @@ log = structlog.get_logger("service.request")
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id (the caller's own, when it is a sane one), and every answer the headers it always has."""
-    app = request.app
-    ambient = app[SERVICES].ambient
+    """Give the request its id (the client's own, if it is a sane one), log it, and complete the response's headers."""
+    http = request.app[HTTP]
+    ambient = http.ambient
     sent = request.headers.getall(ID, [])
     request_id = sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
     request[REQUEST_ID] = request_id
     structlog.contextvars.bind_contextvars(request_id=request_id)
+    caused_from(lambda: source_of(request))
     if traceparent := request.headers.get(TRACEPARENT):
         note_trace(traceparent)
     started = ambient.monotonic()
@@ -45,58 +40,59 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
         status = request.get(LOGGED_STATUS, response.status)
-        if not isinstance(response, Answer):
+        if not isinstance(response, Response):
             complete(response.headers, request_id)
         return response
     finally:
-        resource = request.match_info.route.resource
-        app[FRONT_DESK].log_request(
-            Line(
-                request_id,
-                request.method if request.method in hdrs.METH_ALL else "other",
-                resource.canonical if resource else "none",
-                status,
-                (ambient.monotonic() - started) * 1000,
-                _refused(request),
-            )
-        )
+        http.log_request(_line(request, status, (ambient.monotonic() - started) * 1000))
+
+
+def _line(request: web.Request, status: int, milliseconds: float) -> Line:
+    resource = request.match_info.route.resource
+    refusal = request.get(REFUSAL)
+    return Line(
+        request[REQUEST_ID],
+        request.method if request.method in hdrs.METH_ALL else "other",
+        resource.canonical if resource else "none",
+        status,
+        milliseconds,
+        refusal._replace(source=prefix_of(source_of(request))) if refusal else None,
+    )
 
 
 @web.middleware
-async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into the answer: a refusal, an outage (503), or a defect (500) with its id alone.
-
-    A configuration that does not fit the stores any more is an outage too.
-    """
-    services = request.app[SERVICES]
+async def render_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn an exception into a response: a refusal, an outage (503), or a defect (500) that shows its id alone."""
+    http, request_id = request.app[HTTP], request[REQUEST_ID]
     try:
         return await handler(request)
-    except AuthError as error:
-        refused = error
-        if isinstance(error, OverloadedError) and has_hung_up(request):
-            request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in metrics would say that somebody was refused
-    except web.HTTPMethodNotAllowed as error:
-        refused = MethodNotAllowedError(list(error.allowed_methods))
-    except web.HTTPNotFound:
-        refused = NotFoundError()
-    except ConfigurationError as error:
-        services.store_watch.note(error)
-        refused = MisfitError(type(error).__name__)
-    except services.outages as error:
-        services.store_watch.note(error)
-        refused = UnavailableError(type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the answer tells nothing
-        log.error("defect", error=type(error).__name__, where=_trail(error))
-        request[REFUSAL] = Refusal("internal", type(error).__name__)
-        return problems.internal(request[REQUEST_ID])
-    user_id = str(refused.user_id) if refused.user_id else ""
-    request[REFUSAL] = Refusal(refused.code, str(refused.why), user_id, refused.session_id)
-    return problems.refusal(refused, request[REQUEST_ID])
+    except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the response tells nothing
+        refusal = _refusal_of(error, http.outages)
+        if refusal is None:
+            log.error("defect", error=type(error).__name__, where=_trail(error))
+            request[REFUSAL] = Refusal(problems.INTERNAL_CODE, type(error).__name__)
+            return problems.internal(request_id)
+        if refusal is not error and isinstance(refusal, UnavailableError):
+            http.store_watch.note(error)
+    if isinstance(refusal, OverloadedError) and has_hung_up(request):
+        request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in metrics would say that somebody was refused
+    user_id = str(refusal.user_id) if refusal.user_id else ""
+    request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id)
+    return http.render(refusal, request_id)
 
 
-def _refused(request: web.Request) -> Refusal | None:
-    refusal = request.get(REFUSAL)
-    return refusal._replace(source=prefix_of(note_source(request))) if refusal else None
+def _refusal_of(error: Exception, outages: tuple[type[Exception], ...]) -> AuthError | None:
+    """None for a defect. A configuration that does not fit the stores any more is an outage too."""
+    match error:
+        case AuthError():
+            return error
+        case web.HTTPMethodNotAllowed():
+            return MethodNotAllowedError(list(error.allowed_methods))
+        case web.HTTPNotFound():
+            return NotFoundError()
+        case ConfigurationError():
+            return MisfitError(type(error).__name__)
+    return UnavailableError(type(error).__name__) if isinstance(error, outages) else None
 
 
 def _trail(error: BaseException) -> list[str]:

@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
-from service.api.schemas import Payload, parse
-from service.errors import (
+from service.errors import InvalidFieldsError
+from service.http.context import HTTP
+from service.http.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
-    InvalidFieldsError,
     InvalidRequestError,
     MalformedJsonError,
     MalformedRequestError,
@@ -23,7 +23,7 @@ from service.errors import (
     UnsupportedFormError,
     UnsupportedMediaTypeError,
 )
-from service.http.context import FRONT_DESK
+from service.http.schema import Schema, parse
 
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 32
@@ -35,11 +35,11 @@ FORM = re.compile(
 )
 MAX_PARAMETERS = 16
 
-P = TypeVar("P", bound=Payload)
+S = TypeVar("S", bound=Schema)
 
 
-async def read(request: web.Request, shape: type[P]) -> P:
-    """The body as a payload. Media type and size are judged before a byte of it is parsed.
+async def read(request: web.Request, schema: type[S]) -> S:
+    """The body as its schema. Media type and size are judged before a byte of it is parsed.
 
     Raises UnsupportedMediaTypeError, BodyTooLargeError, BodyTimeoutError, MalformedRequestError, MalformedJsonError
     or InvalidFieldsError.
@@ -47,10 +47,10 @@ async def read(request: web.Request, shape: type[P]) -> P:
     _check_head(request, MEDIA_TYPE)
     if not (body := await _bytes(request)):
         raise MissingBodyError
-    return parse(shape, strict_json(body))
+    return parse(schema, strict_json(body))
 
 
-async def read_form(request: web.Request, shape: type[P]) -> P:
+async def read_form(request: web.Request, schema: type[S]) -> S:
     """The body as OAuth sends it, a form (RFC 6749 appendix B), or as a JSON object with the same names.
 
     Raises InvalidRequestError for what `read` calls malformed or invalid, and for a parameter that appears twice.
@@ -58,7 +58,7 @@ async def read_form(request: web.Request, shape: type[P]) -> P:
     is_form = _check_head(request, FORM, MEDIA_TYPE) is FORM
     body = await _bytes(request)
     try:
-        return parse(shape, parameters(body.decode("ascii")) if is_form else strict_json(body))
+        return parse(schema, parameters(body.decode("ascii")) if is_form else strict_json(body))
     except (MalformedJsonError, InvalidFieldsError, ValueError):
         raise InvalidRequestError from None
 
@@ -85,7 +85,7 @@ def parameters(text: str) -> dict[str, Any]:
 
 async def _bytes(request: web.Request) -> bytes:
     try:
-        async with asyncio.timeout(request.app[FRONT_DESK].body_timeout.total_seconds()):
+        async with asyncio.timeout(request.app[HTTP].body_timeout.total_seconds()):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLargeError from None

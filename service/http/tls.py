@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import cast
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from service.api.guards import Handler
 from service.errors import ConfigurationError
 from service.http.admission import Refusals, Turnstile, address_of
 from service.http.closing import LINGER_SECONDS

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
-from service.http.client_address import MOST_HOPS, Addresses
+from service.http.client_address import MOST_HOPS, ClientAddresses
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 XFF, FORWARDED = "X-Forwarded-For", "Forwarded"
 
 
 def source(peer: str | None, *headers: tuple[str, str]) -> str:
-    return Addresses(PROXIES).source_of(peer, CIMultiDict(headers))
+    return ClientAddresses(PROXIES).source_of(peer, CIMultiDict(headers))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_untrusted_peer_cannot_name_another(peer: str | None, expected: str, 
 
 
 def test_nobody_is_trusted_by_default() -> None:
-    assert Addresses(()).source_of("127.0.0.1", CIMultiDict({XFF: "198.51.100.1"})) == "127.0.0.1"
+    assert ClientAddresses(()).source_of("127.0.0.1", CIMultiDict({XFF: "198.51.100.1"})) == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_no_header_raises_and_every_answer_is_a_source(headers: list[tuple[str, 
 @pytest.mark.parametrize("header", [(XFF, "198.51.100.1"), ("forwarded", "for=198.51.100.1")])
 @pytest.mark.parametrize("peer", ["203.0.113.7", None])
 def test_one_warning_tells_of_a_proxy_that_is_not_trusted(peer: str | None, header: tuple[str, str]) -> None:
-    addresses = Addresses(PROXIES)
+    addresses = ClientAddresses(PROXIES)
     with capture_logs() as logs:
         addresses.source_of("203.0.113.7", CIMultiDict())
         addresses.source_of("10.0.0.1", CIMultiDict([header]))

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from service.http import closing
 from service.http.context import REQUEST_ID
-from service.http.responses import Answer, complete
+from service.http.responses import Response, complete
 from service.settings import Server
 from tests.api.front_door import GOOD, POST, House, opened, until
 from tests.conftest import OnFakes, bearer
@@ -99,7 +99,7 @@ async def test_what_an_answer_says_itself_is_said_once(fakes: OnFakes) -> None:
 async def test_a_value_that_would_end_its_line_is_never_sent(value: str, *, is_sent: bool) -> None:
     async def split(request: web.Request) -> web.StreamResponse:
         request[REQUEST_ID] = "id"
-        return Answer(body=b"", headers={"X-Own": value})
+        return Response(body=b"", headers={"X-Own": value})
 
     app = web.Application()
     app.router.add_get("/", split)

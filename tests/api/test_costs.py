@@ -53,7 +53,7 @@ async def test_a_call_that_costs_is_limited(limited: OnFakes, method: str, path:
 
 
 async def test_what_is_limited_says_so_in_the_route_table(limited: OnFakes) -> None:
-    told = {(one.method, one.path) for one in OPERATIONS if RateLimitedError in one.refuses}
+    told = {(one.method, one.path) for one in OPERATIONS if RateLimitedError in one.about.refuses}
     found = set()
     for one in OPERATIONS:
         if one.access is Access.BEARER and one.path not in ("/auth/logout", "/auth/password", "/auth/me"):

@@ -19,7 +19,7 @@ class Heard:
     def __init__(self, fakes: OnFakes) -> None:
         self.events: list[Event] = []
         self.client = fakes.client
-        fakes.house.events.add(self.events.append)
+        fakes.application.events.add(self.events.append)
 
     def said(self) -> list[tuple[str, ...]]:
         """Name, outcome and reason of each event since the last question."""
@@ -52,7 +52,7 @@ async def test_a_life_of_a_session_is_told_from_sign_up_to_logout(heard: Heard) 
 
 async def test_why_a_login_failed_is_told_to_the_sinks_alone(heard: Heard, fakes: OnFakes) -> None:
     person, disabled = await heard.client.sign_up(), await heard.client.sign_up()
-    await fakes.house.services.accounts.disable(disabled["email"])
+    await fakes.application.accounts.disable(disabled["email"])
     heard.taken()
     answers = []
     for email, password in (
@@ -145,9 +145,9 @@ async def test_what_an_operator_does_is_told(fakes: OnFakes, heard: Heard) -> No
     person = await heard.client.sign_up()
     await heard.client.log_in(person)
     heard.taken()
-    await fakes.house.services.accounts.disable(person["email"])
-    await fakes.house.services.accounts.enable(person["email"])
-    await fakes.house.services.accounts.enable("nobody@example.com")
+    await fakes.application.accounts.disable(person["email"])
+    await fakes.application.accounts.enable(person["email"])
+    await fakes.application.accounts.enable("nobody@example.com")
     assert heard.said() == [
         ("user_updated", "success", "disabled"),
         ("session_expired", "success", "account_disabled"),
@@ -156,10 +156,10 @@ async def test_what_an_operator_does_is_told(fakes: OnFakes, heard: Heard) -> No
 
 
 async def test_a_rotated_and_a_killed_key_are_told_by_their_kid(fakes: OnFakes, heard: Heard) -> None:
-    before = fakes.house.services.keys.signing.kid
-    after = await fakes.house.key_life.rotate(at_once=True)
-    await fakes.house.key_compromise.revoke(before)
-    await fakes.house.resealer.run()
+    before = fakes.application.keys.signing.kid
+    after = await fakes.application.key_life.rotate(at_once=True)
+    await fakes.application.key_compromise.revoke(before)
+    await fakes.application.resealer.run()
     told = [(one.name, one.reason, one.key_id) for one in heard.taken()]
     assert told == [
         (Name.KEY_ROTATED, "at_once", after.kid), (Name.KEY_KILLED, "", before), (Name.SECRET_ROTATED, "", ""),
@@ -210,7 +210,7 @@ async def test_a_sink_that_breaks_never_breaks_a_call(
     def broken(event: Event) -> Any:
         raise RuntimeError(event.source)
 
-    fakes.house.events.add(broken)
+    fakes.application.events.add(broken)
     person = await heard.client.sign_up()
     await heard.client.log_in(person)
     assert len(heard.taken()) == 2

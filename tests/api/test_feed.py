@@ -102,7 +102,7 @@ async def test_the_feed_is_no_token_and_a_token_is_no_feed(fakes: OnFakes) -> No
     assert (await fakes.client.get("/auth/me", **bearer({"idToken": piece}))).status == 401
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     assert (await fakes.client.log_out(tokens | {"accessToken": piece})).status == 400
-    assert not (await fakes.house.services.introspection.introspect(piece))["active"]
+    assert not (await fakes.application.introspection.introspect(piece))["active"]
 
 
 async def test_all_who_ask_within_a_second_get_the_same_piece(fakes: OnFakes) -> None:
@@ -180,7 +180,7 @@ async def test_a_long_list_comes_in_pieces_and_nothing_is_missed_between_them(fa
 
 
 async def test_a_killed_key_is_in_the_feed(fakes: OnFakes) -> None:
-    keys = fakes.house.ground.signing_keys
+    keys = fakes.application.backends.signing_keys
     assert isinstance(keys, FakeSigningKeys)
     leaked = replace(signing_key(), kid="L" * 43, killed_at=fakes.ambient.now())
     keys.keys.append(leaked)
@@ -190,7 +190,7 @@ async def test_a_killed_key_is_in_the_feed(fakes: OnFakes) -> None:
 async def test_a_full_piece_fits_into_what_a_strict_library_takes(fakes: OnFakes) -> None:
     await fakes.revocations.add([ending(fakes.ambient) for _ in range(LIMIT)], HOUR, HOUR)
     piece = await (await fakes.client.get("/auth/revocations")).text()
-    said = joserfc_jwt.decode(piece, fakes.house.services.keys.signing.key, algorithms=["RS256"]).claims
+    said = joserfc_jwt.decode(piece, fakes.application.keys.signing.key, algorithms=["RS256"]).claims
     assert len(said["sessions"]) == LIMIT
 
 
@@ -205,14 +205,14 @@ class CountingRevocations(FakeRevocations):
 
 
 def feed_of(fakes: OnFakes, memory: FakeRevocations, **fields: int) -> RevocationFeed:
-    house = fakes.house
+    application = fakes.application
     return RevocationFeed(
         memory,
-        house.ground.signing_keys,
-        house.tokens,
-        house.settings.tokens,
+        application.backends.signing_keys,
+        application.tokens,
+        application.settings.tokens,
         fakes.ambient,
-        seals=house.resealer._seals,
+        seals=application.resealer._seals,
         **fields,
     )
 

@@ -96,13 +96,13 @@ async def test_a_stranger_and_a_wrong_password_get_the_same_answer(client: Clien
 async def test_a_disabled_account_logs_in_as_a_wrong_password_does(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
-    assert await fakes.house.services.accounts.disable(person["email"].upper())
+    assert await fakes.application.accounts.disable(person["email"].upper())
     answer = await fakes.client.post("/auth/login", {"email": person["email"], "password": person["password"]})
     assert problem(await answer.text())["code"] == "invalid_credentials"
     assert (await fakes.client.me(tokens)).status == 401
     assert (await fakes.client.refresh(tokens)).status == 401
     assert (await fakes.client.get("/auth/me", **{"x-api-key": person["apiKey"]})).status == 401
-    assert await fakes.house.services.accounts.enable(person["email"])
+    assert await fakes.application.accounts.enable(person["email"])
     await fakes.client.log_in(person)
 
 

@@ -85,7 +85,7 @@ async def test_the_gate_closes_with_the_session_and_the_account(fakes: OnFakes) 
     await client.log_out(ended)
     assert (await client.get("/auth/verify", **bearer(ended))).status == 401
     assert (await client.get("/auth/verify", **bearer(open_))).status == 204
-    await fakes.house.services.accounts.disable(person["email"])
+    await fakes.application.accounts.disable(person["email"])
     assert (await client.get("/auth/verify", **bearer(open_))).status == 401
     assert (await client.get("/auth/verify", **{"x-api-key": person["apiKey"]})).status == 401
 

@@ -34,7 +34,7 @@ async def tokens(client: Client) -> dict[str, Any]:
 @pytest.fixture
 async def signed(fakes: OnFakes, tokens: dict[str, Any]) -> Any:
     """Signs claims with the service's own key, the header as given."""
-    pair = fakes.house.services.keys.signing
+    pair = fakes.application.keys.signing
 
     def sign(header: dict[str, Any] | None = None, **claims: Any) -> str:
         said = json.loads(part(tokens["idToken"], 1)) | claims
@@ -74,7 +74,7 @@ async def test_a_header_that_is_not_ours_is_refused(
 
 
 async def test_no_algorithm_but_the_key_s_own_is_accepted(fakes: OnFakes, tokens: dict[str, Any]) -> None:
-    pair = fakes.house.services.keys.signing
+    pair = fakes.application.keys.signing
     claims = json.loads(part(tokens["idToken"], 1))
     body = b64(claims)
     for alg in ("none", "None", "NONE", "nOnE", ""):
@@ -82,7 +82,7 @@ async def test_no_algorithm_but_the_key_s_own_is_accepted(fakes: OnFakes, tokens
         await is_refused(fakes.client, f"{b64({'alg': alg, 'kid': pair.kid})}.{body}.AAAA")
     assert isinstance(pair.key, RSAKey)
     public = pair.key.as_pem(private=False)
-    for secret in (public, fakes.house.services.keys.jwks, b"\0" * 32):
+    for secret in (public, fakes.application.keys.jwks, b"\0" * 32):
         signed = f"{b64({'alg': 'HS256', 'kid': pair.kid})}.{body}"
         await is_refused(fakes.client, f"{signed}.{b64(hmac.digest(secret, signed.encode(), 'sha256'))}")
     for alg in ("RS384", "PS256"):
@@ -91,7 +91,7 @@ async def test_no_algorithm_but_the_key_s_own_is_accepted(fakes: OnFakes, tokens
 
 async def test_a_key_that_the_token_brings_along_is_never_used(fakes: OnFakes, tokens: dict[str, Any]) -> None:
     mine = RSAKey.generate_key(2048, private=True)
-    kid = fakes.house.services.keys.signing.kid
+    kid = fakes.application.keys.signing.kid
     claims = json.loads(part(tokens["idToken"], 1))
     for extra in ({"jwk": mine.as_dict(private=False)}, {"jku": "http://127.0.0.1:9/"}, {"x5u": "http://127.0.0.1:9/"}):
         await is_refused(

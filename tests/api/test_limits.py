@@ -52,9 +52,9 @@ async def test_a_stranger_meets_the_same_refusal_at_the_same_count(limited: OnFa
 async def test_a_refused_login_costs_no_hash(limited: OnFakes) -> None:
     for _ in range(5):
         await try_login(limited.client, "nobody@example.com", "Wrong1!x", "192.0.2.1")
-    before = limited.house.passwords.queue.hashes.count
+    before = limited.application.passwords.queue.hashes.count
     assert await try_login(limited.client, "nobody@example.com", "Wrong1!x", "192.0.2.1") == 429
-    assert limited.house.passwords.queue.hashes.count == before
+    assert limited.application.passwords.queue.hashes.count == before
 
 
 async def test_right_passwords_in_parallel_never_refuse_each_other(limited: OnFakes) -> None:

@@ -33,7 +33,7 @@ OTHERS = ("process_", "python_gc_")
 
 @dataclass
 class Watched:
-    """The house with its metrics; `client` asks the front door, `port` is the other one."""
+    """The application with its metrics; `client` asks the front door, `port` is the other one."""
 
     client: Client
     fakes: OnFakes
@@ -59,14 +59,14 @@ class Watched:
 
 
 async def watch(fakes: OnFakes, closing: AsyncExitStack) -> Watched:
-    house = fakes.house
-    metrics = Listener(house, Metrics(port=0))
+    application = fakes.application
+    metrics = Listener(application, Metrics(port=0))
     door = FrontDoor(
-        make_app(house.services, house.settings.server, log_request=metrics.before(say)), house.settings.server
+        make_app(application, application.settings.server, log_request=metrics.before(say)), application.settings.server
     )
     await door.setup()
     closing.push_async_callback(door.cleanup)
-    port = await listen(door, house.settings.server)
+    port = await listen(door, application.settings.server)
     await metrics.open(door)
     closing.push_async_callback(metrics.close)
     session = await closing.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
@@ -144,7 +144,7 @@ async def test_a_life_of_a_session_is_counted_from_sign_up_to_logout(watched: Wa
 
 async def test_an_event_without_a_metric_of_its_own_is_counted_by_name_and_reason(watched: Watched) -> None:
     before = await watched.series()
-    watched.fakes.house.events.tell(Event(Name.KEY_ROTATED, reason="at_once"))
+    watched.fakes.application.events.tell(Event(Name.KEY_ROTATED, reason="at_once"))
     assert await watched.grown(before, "security_events_total") == {"sys_key_rotated success at_once": 1}
 
 
@@ -168,7 +168,7 @@ async def test_limits_are_counted_by_policy_and_outcome(on_fakes: MakeOnFakes, c
 
 
 async def test_the_password_queue_can_be_watched(watched: Watched) -> None:
-    queue = watched.fakes.house.passwords.queue
+    queue = watched.fakes.application.passwords.queue
     before = await watched.series()
     await watched.client.log_in(await watched.client.sign_up())
     assert await watched.grown(before, "hash_duration_seconds_count") == {"": 2}
@@ -237,7 +237,7 @@ async def test_open_connections_and_unread_requests_are_counted(watched: Watched
 async def test_lines_and_events_that_were_lost_are_counted(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     before = await watched.series()
     monkeypatch.setattr(OUTPUT, "dropped", OUTPUT.dropped + 7)
-    watched.fakes.house.audit.dropped += 3
+    watched.fakes.application.audit.dropped += 3
     assert await watched.grown(before, "log_lines_dropped_total") == {"": 7}
     assert await watched.grown(before, "audit_events_dropped_total") == {"": 3}
 
@@ -261,8 +261,10 @@ async def test_when_the_port_is_taken_any_other_does_and_the_log_names_both(fake
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        metrics = Listener(fakes.house, Metrics(port=other.getsockname()[1]))
-        door = FrontDoor(make_app(fakes.house.services, fakes.house.settings.server), fakes.house.settings.server)
+        metrics = Listener(fakes.application, Metrics(port=other.getsockname()[1]))
+        door = FrontDoor(
+            make_app(fakes.application, fakes.application.settings.server), fakes.application.settings.server
+        )
         with capture_logs() as lines:
             await metrics.open(door)
         async with fakes.client.http.get(f"http://127.0.0.1:{metrics.port}/metrics") as answer:
@@ -274,8 +276,8 @@ async def test_when_the_port_is_taken_any_other_does_and_the_log_names_both(fake
 
 
 async def test_a_host_that_is_not_this_machine_s_is_named_with_its_setting(fakes: OnFakes) -> None:
-    metrics = Listener(fakes.house, Metrics(host="192.0.2.1", port=0))
-    door = FrontDoor(make_app(fakes.house.services, fakes.house.settings.server), fakes.house.settings.server)
+    metrics = Listener(fakes.application, Metrics(host="192.0.2.1", port=0))
+    door = FrontDoor(make_app(fakes.application, fakes.application.settings.server), fakes.application.settings.server)
     with pytest.raises(ConfigurationError, match="set TOKENHOUSE_METRICS__HOST to an address of this machine"):
         await metrics.open(door)
     await metrics.close()

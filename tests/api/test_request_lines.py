@@ -50,7 +50,7 @@ def session_of(tokens: dict[str, Any]) -> str:
 
 
 def signed(fakes: OnFakes, tokens: dict[str, Any], header: dict[str, Any] | None = None, **claims: Any) -> str:
-    pair = fakes.house.services.keys.signing
+    pair = fakes.application.keys.signing
     said = json.loads(part(tokens["idToken"], 1)) | claims
     return jwt.encode({"typ": "JWT", "alg": "RS256", "kid": pair.kid} | (header or {}), said, pair.key)
 
@@ -121,7 +121,7 @@ async def test_refusals_of_other_credentials_have_their_reasons_too(
     assert (line["code"], line["reason"], line["user_id"]) == (
         "invalid_credentials", "wrong_password", person["userId"],
     )  # fmt: skip
-    await fakes.house.services.accounts.disable(person["email"])
+    await fakes.application.accounts.disable(person["email"])
     assert (await fakes.client.get("/auth/me", **key)).status == 401
     assert (last_request(log)["reason"], last_request(log)["user_id"]) == ("disabled", person["userId"])
     body = {"accessToken": tokens["idToken"]}
@@ -203,7 +203,7 @@ def test_probes_leave_a_line_only_when_they_fail_or_the_settings_ask_for_it() ->
 
 
 async def test_an_instance_that_is_not_ready_says_so_in_the_line_of_the_probe(fakes: OnFakes, log: Log) -> None:
-    fakes.house.services.readiness.is_closing = True
+    fakes.application.readiness.is_closing = True
     assert (await fakes.client.get("/readyz")).status == 503
     assert (last_request(log)["code"], last_request(log)["reason"]) == ("unavailable", "not_ready")
 

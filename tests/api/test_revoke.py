@@ -94,7 +94,7 @@ async def test_guesses_count_like_unknown_refresh_tokens(on_fakes: MakeOnFakes) 
 async def test_a_token_signed_with_a_killed_key_ends_no_session(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
-    await fakes.house.key_compromise.revoke(fakes.house.services.keys.signing.kid)
+    await fakes.application.key_compromise.revoke(fakes.application.keys.signing.kid)
     await revoke(fakes.client, tokens["idToken"])
     await revoke(fakes.client, tokens["accessToken"])
     assert not fakes.revocations.rows

@@ -89,7 +89,7 @@ async def test_another_request_id_is_replaced(client: Client, request_id: str) -
 
 async def test_health_needs_nobody_and_readiness_asks_the_stores(fakes: OnFakes) -> None:
     assert await (await fakes.client.get("/healthz")).json() == {"status": "ok"}
-    fakes.house.services.readiness.is_closing = True
+    fakes.application.readiness.is_closing = True
     answer = await fakes.client.get("/readyz")
     assert answer.status == 503
     said = problem(await answer.text())

@@ -36,7 +36,7 @@ async def test_a_verifier_that_has_the_document_is_told_so(client: Client, path:
 
 async def test_the_tag_changes_with_the_keys(fakes: OnFakes) -> None:
     tag = (await fakes.client.get(DOCUMENTS[0])).headers["ETag"]
-    await fakes.house.key_life.rotate()
+    await fakes.application.key_life.rotate()
     answer = await fakes.client.get(DOCUMENTS[0], **{"If-None-Match": tag})
     assert answer.status == 200
     assert answer.headers["ETag"] != tag
@@ -69,7 +69,7 @@ async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
     fakes = await on_fakes(tokens={"algorithm": setting})
     person = await fakes.client.sign_up()
     before = await fakes.client.log_in(person)
-    await fakes.house.key_life.rotate(at_once=True)
+    await fakes.application.key_life.rotate(at_once=True)
     tokens = await fakes.client.log_in(person)
     published = await (await fakes.client.get(DOCUMENTS[0])).json()
     assert all(PRIVATE.isdisjoint(key) for key in published["keys"])
@@ -91,17 +91,17 @@ async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
 
 async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: OnFakes) -> None:
     """The other instance: the same stores, and a ring that heard of the key first."""
-    other = type(fakes.house.services.keys)(
-        fakes.house.ground.signing_keys,
-        fakes.house.services.keys._seals,
+    other = type(fakes.application.keys)(
+        fakes.application.backends.signing_keys,
+        fakes.application.keys._seals,
         fakes.ambient,
         TokenSettings(),
-        LongestLives(fakes.house.ground.lives, TokenSettings(), fakes.ambient),
+        LongestLives(fakes.application.backends.lives, TokenSettings(), fakes.ambient),
     )
     await fakes.client.sign_up()
     await other.load()
     spare = other.make()
-    await fakes.house.ground.signing_keys.change(lambda _: [spare])
+    await fakes.application.backends.signing_keys.change(lambda _: [spare])
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     claims = json.loads(part(tokens["idToken"], 1))
     await other.load()
@@ -109,7 +109,7 @@ async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: On
     assert isinstance(key, RSAKey)
     pem = key.as_pem(private=True)
     signed = pyjwt.encode(claims, pem, algorithm="RS256", headers={"kid": spare.kid})
-    assert spare.kid not in fakes.house.services.keys._pairs
+    assert spare.kid not in fakes.application.keys._pairs
     assert (await fakes.client.get("/auth/me", Authorization=f"Bearer {signed}")).status == 200
 
 
@@ -126,19 +126,19 @@ async def test_a_token_of_nobody_s_key_is_refused_however_often_it_comes(fakes: 
 
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "", "x", "' OR 1=1 --"])
 async def test_a_kid_that_cannot_be_ours_is_not_even_looked_for(fakes: OnFakes, kid: str) -> None:
-    looked = fakes.house.services.keys._look._looked_at
+    looked = fakes.application.keys._look._looked_at
     fakes.ambient.advance(seconds=60)
     pem = ECKey.generate_key("P-256", private=True).as_pem(private=True)
     forged = pyjwt.encode({"sub": "x"}, pem, algorithm="ES256", headers={"kid": kid})
     assert (await fakes.client.get("/auth/me", Authorization=f"Bearer {forged}")).status == 401
-    assert fakes.house.services.keys._look._looked_at == looked
+    assert fakes.application.keys._look._looked_at == looked
 
 
 async def test_a_killed_key_s_tokens_are_refused_though_they_are_remembered_as_verified(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
     assert (await fakes.client.me(tokens)).status == 200
-    await fakes.house.key_compromise.revoke(kid_of(tokens["idToken"]))
+    await fakes.application.key_compromise.revoke(kid_of(tokens["idToken"]))
     await fakes.redis.delete(f"th:denied:key:{kid_of(tokens['idToken'])}")  # the keys alone must refuse it
     assert (await fakes.client.me(tokens)).status == 401
     anew = await fakes.client.log_in(person)
@@ -150,9 +150,9 @@ async def test_a_killed_key_s_tokens_are_refused_though_they_are_remembered_as_v
 async def test_a_killed_key_stays_denied_when_redis_forgets(fakes: OnFakes) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     kid = kid_of(tokens["idToken"])
-    await fakes.house.key_compromise.revoke(kid)
+    await fakes.application.key_compromise.revoke(kid)
     await fakes.redis.flushall()
-    await fakes.house.endings.restore()
-    assert await fakes.house.endings.is_over(key_id=kid)
+    await fakes.application.endings.restore()
+    assert await fakes.application.endings.is_over(key_id=kid)
     left = await fakes.redis.pttl(f"th:denied:key:{kid}")
     assert 29 < left / 86_400_000 <= 30

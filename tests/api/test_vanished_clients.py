@@ -30,7 +30,7 @@ async def engine() -> AsyncIterator[GatedEngine]:
 async def watched(on_fakes: MakeOnFakes, engine: GatedEngine) -> AsyncIterator[Watched]:
     """One worker, which hashes when told to."""
     fakes = await on_fakes(passwords={"workers": 1}, server={"trusted_proxies": ["127.0.0.0/8"]})
-    fakes.house.passwords.queue._engine = engine
+    fakes.application.passwords.queue._engine = engine
     async with AsyncExitStack() as closing:
         yield await watch(fakes, closing)
 
@@ -71,7 +71,7 @@ async def logins(watched: Watched, count: int) -> dict[str, float]:
 
 
 async def test_a_client_that_vanishes_in_the_queue_is_no_503(watched: Watched, engine: GatedEngine) -> None:
-    queue = watched.fakes.house.passwords.queue
+    queue = watched.fakes.application.passwords.queue
     with capture_logs() as logged:
         stays = await knock(watched.client.port, "192.0.2.1")
         await engine.begin()
@@ -89,7 +89,7 @@ async def test_a_client_that_resets_its_connection_is_not_hashed_for(watched: Wa
     stays = await knock(watched.client.port, "192.0.2.1")
     await engine.begin()
     leaves = await knock(watched.client.port, "192.0.2.2")
-    queue = watched.fakes.house.passwords.queue
+    queue = watched.fakes.application.passwords.queue
 
     async def is_ready() -> bool:
         return queue._places.ready == 1
@@ -110,7 +110,7 @@ async def test_a_client_that_resets_its_connection_is_not_hashed_for(watched: Wa
 async def test_a_client_that_vanished_before_it_had_to_give_way_is_no_503(
     watched: Watched, engine: GatedEngine
 ) -> None:
-    queue = watched.fakes.house.passwords.queue
+    queue = watched.fakes.application.passwords.queue
     queue.hash_seconds = 1000.0  # room for one that runs and one that waits
     stays = [await knock(watched.client.port, "192.0.2.1")]
     await engine.begin()

@@ -29,8 +29,8 @@ async def signed_in(fakes: OnFakes) -> dict[str, Any]:
 async def test_hostile_tokens_are_refused(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
     good = claims(tokens["idToken"])
-    kid = fakes.house.tokens.key_id
-    key = fakes.house.services.keys.signing.key
+    kid = fakes.application.tokens.key_id
+    key = fakes.application.keys.signing.key
 
     def signed(said: dict[str, Any], **header: Any) -> str:
         return jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"} | header, said, key)
@@ -59,7 +59,7 @@ async def evil(fakes: OnFakes, piece: Callable[[], str]) -> TestServer:
     """A service whose key set is the real one and whose feed is not."""
 
     async def jwks(_: web.Request) -> web.Response:
-        return web.Response(body=fakes.house.services.keys.jwks, content_type="application/json")
+        return web.Response(body=fakes.application.keys.jwks, content_type="application/json")
 
     async def feed(_: web.Request) -> web.Response:
         return web.Response(text=piece())
@@ -90,7 +90,7 @@ async def test_a_feed_that_is_not_to_be_believed_changes_nothing(
         "iss": ISSUER, "iat": now, "exp": now + 15, "since": "", "next": "5", "more": False,
         "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600}, "keys": {},
     }  # fmt: skip
-    kid, key = fakes.house.tokens.key_id, fakes.house.services.keys.signing.key
+    kid, key = fakes.application.tokens.key_id, fakes.application.keys.signing.key
     header = {"alg": "RS256", "kid": kid, "typ": change.get("typ", "revocations+jwt")}
     shifted = {
         name: now + value if name in ("iat", "exp") and type(value) is int else value for name, value in change.items()
@@ -125,8 +125,8 @@ async def test_the_feed_of_another_issuer_ends_no_session(
         "keys": {},
     }
     ending = {"iss": "http://evil", "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600}}
-    header = {"alg": "RS256", "kid": fakes.house.tokens.key_id, "typ": "revocations+jwt"}
-    key = fakes.house.services.keys.signing.key
+    header = {"alg": "RS256", "kid": fakes.application.tokens.key_id, "typ": "revocations+jwt"}
+    key = fakes.application.keys.signing.key
     pieces = [jwt.encode(header, said, key), jwt.encode(header, said | ending, key)]
     server = await evil(fakes, lambda: pieces[0])
     async with verifier_of(fakes.client, base_url=f"http://127.0.0.1:{server.port}") as verifier:
@@ -149,7 +149,7 @@ async def test_a_verifier_for_node_that_is_told_another_issuer_names_both_at_its
 
 async def test_a_killed_key_signs_neither_tokens_nor_the_feed(fakes: OnFakes, verifier_of: MakeVerifier) -> None:
     tokens = await signed_in(fakes)
-    keys = fakes.house.ground.signing_keys
+    keys = fakes.application.backends.signing_keys
     assert isinstance(keys, FakeSigningKeys)
     async with verifier_of(fakes.client) as verifier:
         await verifier.verify(tokens["idToken"])

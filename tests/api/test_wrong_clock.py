@@ -18,12 +18,12 @@ JUDGED = [one for one in OPERATIONS if one.path != "/readyz"]  # which says 503 
 @pytest.mark.parametrize("operation", JUDGED, ids=lambda one: f"{one.method} {one.path}")
 async def test_a_wrong_clock_makes_unavailable_whatever_goes_by_the_time(fakes: OnFakes, operation: Operation) -> None:
     path = operation.path.replace("{sessionId}", "x" * 24).replace("{file}", "swagger-ui.css")
-    fakes.house.services.clock.note("the clock of this instance is 60 s ahead")
+    fakes.application.clock.note("the clock of this instance is 60 s ahead")
     answer = await fakes.client.http.request(operation.method, path)
     if operation.path in TIMELESS:
         assert answer.status == 200
     else:
         assert (answer.status, problem(await answer.text())["code"]) == (503, "unavailable")
         assert answer.headers["Retry-After"]
-    fakes.house.services.clock.note("")
+    fakes.application.clock.note("")
     assert (await fakes.client.http.request(operation.method, path)).status != 503

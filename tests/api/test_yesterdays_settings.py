@@ -6,51 +6,51 @@ from typing import Any
 
 import pytest
 
+from service.assembly.application import Application, build_on
 from service.domain.models import Visitor
 from service.domain.signing.models import StoredKey
 from service.errors import UnavailableError
 from service.stores.redis_keys import EPOCH
-from service.wiring import House, furnish
 from tests import builders
 from tests.builders import PASSWORD
 from tests.conftest import Client, MakeOnFakes, OnFakes, Serve, bearer
 from tests.resource_servers import claims
 
 NEW = "EvenMoreSecure2?"
-Today = Callable[..., Awaitable[tuple[House, Client]]]
+Today = Callable[..., Awaitable[tuple[Application, Client]]]
 
 
 @pytest.fixture
-async def today(serve: Serve) -> Callable[..., Awaitable[tuple[House, Client]]]:
+async def today(serve: Serve) -> Callable[..., Awaitable[tuple[Application, Client]]]:
     """Another instance on the same stores, with other settings of `tokens`."""
 
-    async def start(yesterday: OnFakes, **tokens: object) -> tuple[House, Client]:
-        house = furnish(builders.settings(tokens=tokens), yesterday.ambient, yesterday.house.ground)
-        await house.open()
-        return house, await serve(house)
+    async def start(yesterday: OnFakes, **tokens: object) -> tuple[Application, Client]:
+        application = build_on(yesterday.application.backends, builders.settings(tokens=tokens), yesterday.ambient)
+        await application.open()
+        return application, await serve(application)
 
     return start
 
 
-async def change_password(house: House, client: Client, person: Any, mine: Any) -> None:
+async def change_password(application: Application, client: Client, person: Any, mine: Any) -> None:
     body = {"currentPassword": PASSWORD, "newPassword": NEW}
     assert (await client.post("/auth/password", body, **bearer(mine))).status == 200
 
 
-async def end_everywhere(house: House, client: Client, person: Any, mine: Any) -> None:
+async def end_everywhere(application: Application, client: Client, person: Any, mine: Any) -> None:
     answer = await client.http.delete("/auth/sessions?everywhere=true", headers=bearer(mine))
     assert answer.status == 204
 
 
-async def end_by_operator(house: House, client: Client, person: Any, mine: Any) -> None:
-    assert await house.services.accounts.end_sessions(person["email"]) == 2
+async def end_by_operator(application: Application, client: Client, person: Any, mine: Any) -> None:
+    assert await application.accounts.end_sessions(person["email"]) == 2
 
 
-async def disable(house: House, client: Client, person: Any, mine: Any) -> None:
-    assert await house.services.accounts.disable(person["email"])
+async def disable(application: Application, client: Client, person: Any, mine: Any) -> None:
+    assert await application.accounts.disable(person["email"])
 
 
-async def close(house: House, client: Client, person: Any, mine: Any) -> None:
+async def close(application: Application, client: Client, person: Any, mine: Any) -> None:
     answer = await client.http.delete("/auth/me", headers=bearer(mine), json={"password": PASSWORD})
     assert answer.status == 204
 
@@ -65,11 +65,11 @@ async def test_every_ending_reaches_the_sessions_of_longer_settings(
     person = await fakes.client.sign_up()
     old = await fakes.client.log_in(person)
     fakes.ambient.advance(seconds=1)
-    house, client = await today(fakes, **tokens)
+    application, client = await today(fakes, **tokens)
     mine = await client.log_in(person)
     fakes.ambient.advance(seconds=4)
     assert (await fakes.client.get("/auth/verify", **bearer(old))).status == 204
-    await end(house, client, person, mine)
+    await end(application, client, person, mine)
     for one in (fakes.client, client):
         assert (await one.get("/auth/verify", **bearer(old))).status == 401
         assert (await one.refresh(old)).status == 401
@@ -135,18 +135,18 @@ async def test_a_token_of_a_longer_setting_verifies_to_its_end(on_fakes: MakeOnF
 async def test_a_key_verifies_the_tokens_of_a_longer_setting_to_their_end(on_fakes: MakeOnFakes, today: Today) -> None:
     fakes = await on_fakes(tokens={"id_lifetime": "24h"})
     old = await fakes.client.log_in(await fakes.client.sign_up())
-    house, client = await today(fakes, id_lifetime="1h")
-    await house.key_life.rotate(at_once=True)
+    application, client = await today(fakes, id_lifetime="1h")
+    await application.key_life.rotate(at_once=True)
     fakes.ambient.advance(hours=23)
-    await house.key_life.tend()
+    await application.key_life.tend()
     assert (await client.get("/auth/verify", **bearer(old))).status == 204
 
 
 async def test_tokens_of_an_earlier_algorithm_verify_and_end(fakes: OnFakes, today: Today) -> None:
     old = await fakes.client.log_in(await fakes.client.sign_up())
-    house, client = await today(fakes, algorithm="ES256")
+    application, client = await today(fakes, algorithm="ES256")
     for _ in range(2):  # the key that was ready before the change, then one of the new kind
-        await house.key_life.rotate(at_once=True)
+        await application.key_life.rotate(at_once=True)
     new = await client.log_in(await client.sign_up())
     assert len(new["idToken"].split(".")[2]) < len(old["idToken"].split(".")[2])
     assert (await client.get("/auth/verify", **bearer(old))).status == 204
@@ -196,7 +196,7 @@ async def test_an_account_is_closed_with_the_session_that_closes_it_also_when_re
 ) -> None:
     mine = await fakes.client.log_in(await fakes.client.sign_up())
     await fakes.redis.flushall()
-    await fakes.house.endings.restore()
+    await fakes.application.endings.restore()
     answer = await fakes.client.http.delete("/auth/me", headers=bearer(mine), json={"password": PASSWORD})
     assert answer.status == 204
     assert (await fakes.client.get("/auth/verify", **bearer(mine))).status == 401
@@ -204,11 +204,11 @@ async def test_an_account_is_closed_with_the_session_that_closes_it_also_when_re
 
 async def test_a_password_stays_as_it_is_while_nobody_can_tell_what_was_ended(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
-    caller = await fakes.house.services.sessions.caller((await fakes.client.log_in(person))["idToken"])
+    caller = await fakes.application.sessions.authenticate((await fakes.client.log_in(person))["idToken"])
     await fakes.redis.delete(EPOCH)
     with pytest.raises(UnavailableError):
-        await fakes.house.services.accounts.change_password(caller, PASSWORD, NEW, Visitor("127.0.0.1"))
-    await fakes.house.endings.restore()
+        await fakes.application.accounts.change_password(caller, PASSWORD, NEW, Visitor("127.0.0.1"))
+    await fakes.application.endings.restore()
     await fakes.client.log_in(person)
 
 
@@ -217,13 +217,13 @@ async def test_made_up_api_keys_share_one_look_at_the_signing_keys(
 ) -> None:
     key = (await fakes.client.sign_up())["apiKey"]
     fakes.users.digests.clear()  # so that it is well-formed, and nobody's
-    asked, read = [], fakes.house.ground.signing_keys.all
+    asked, read = [], fakes.application.backends.signing_keys.all
 
     async def counted() -> Sequence[StoredKey]:
         asked.append(1)
         return await read()
 
-    monkeypatch.setattr(fakes.house.ground.signing_keys, "all", counted)
+    monkeypatch.setattr(fakes.application.backends.signing_keys, "all", counted)
     answers = await asyncio.gather(*(fakes.client.get("/auth/me", **{"x-api-key": key}) for _ in range(50)))
     assert {answer.status for answer in answers} == {401}
     assert len(asked) == 1

@@ -12,9 +12,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import MasterNotFoundError
 
 from service.ambient import Ambient
+from service.assembly.application import Application, build
+from service.assembly.backends import Backends
 from service.embedded import Stores
 from service.stores.failures import Kind, of_connecting, of_query, of_redis, store_of
-from service.wiring import Ground, House, wire
 from tests.conftest import real_settings
 from tests.patience import brisk
 from tests.relay import Mode, Relay
@@ -31,7 +32,7 @@ async def relays(embedded: Stores, redis: object, database: object) -> AsyncIter
         yield postgres, there
 
 
-def house_on(embedded: Stores, postgres: int, redis: int) -> House:
+def house_on(embedded: Stores, postgres: int, redis: int) -> Application:
     settings = real_settings(
         embedded,
         **brisk(
@@ -39,15 +40,15 @@ def house_on(embedded: Stores, postgres: int, redis: int) -> House:
             redis={"url": f"redis://127.0.0.1:{redis}/0"},
         ),
     )  # fmt: skip
-    return wire(settings, Ambient())
+    return build(settings, Ambient())
 
 
-async def ask(ground: Ground, store: str) -> None:
+async def ask(backends: Backends, store: str) -> None:
     if store == "redis":
-        await ground.redis.get("anything")
+        await backends.redis.get("anything")
     else:
-        assert ground.postgres is not None
-        await ground.postgres.fetch("SELECT 1")
+        assert backends.postgres is not None
+        await backends.postgres.fetch("SELECT 1")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -56,21 +57,21 @@ async def test_an_error_tells_the_store_that_it_comes_from_and_passes(
     embedded: Stores, relays: tuple[Relay, Relay], store: str, way: str
 ) -> None:
     postgres, redis = relays
-    house = house_on(embedded, *((1, 1) if way == "refused" else (postgres.port, redis.port)))
-    assert house.ground.postgres is not None
-    await house.ground.postgres.open()
+    application = house_on(embedded, *((1, 1) if way == "refused" else (postgres.port, redis.port)))
+    assert application.backends.postgres is not None
+    await application.backends.postgres.open()
     failing = redis if store == "redis" else postgres
     try:
         if way.endswith("after"):
-            await ask(house.ground, store)
+            await ask(application.backends, store)
         failing.behave(Mode.BLACKHOLE if way.startswith("silent") else Mode.RESET)
         try:
-            await ask(house.ground, store)
-        except house.services.outages as error:
+            await ask(application.backends, store)
+        except application.outages as error:
             told = error
     finally:
         with suppress(TimeoutError):
-            await house.close()
+            await application.close()
     assert store_of(told) == store
     sort = of_redis if store == "redis" else of_connecting
     assert sort(told).kind is Kind.WAIT

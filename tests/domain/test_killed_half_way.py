@@ -12,12 +12,13 @@ import fakeredis
 import pytest
 from structlog.testing import capture_logs
 
+from service.assembly.application import Application, build_on
+from service.assembly.backends import Backends
 from service.domain.events.security_events import Reason
 from service.domain.models import Visitor
 from service.domain.sessions.models import PendingEnding
 from service.domain.sessions.user_revocation import UserEndings
 from service.errors import UnavailableError
-from service.wiring import Ground, House, furnish
 from tests import builders
 from tests.builders import PASSWORD
 from tests.conftest import OnFakes, bearer
@@ -87,14 +88,14 @@ class MortalRedis(fakeredis.FakeAsyncRedis):
         return pipe
 
 
-def instance(fakes: OnFakes, mortal: Mortal) -> House:
+def instance(fakes: OnFakes, mortal: Mortal) -> Application:
     """Another one on the same stores, which dies when `mortal` says so."""
-    ground = fakes.house.ground
+    ground = fakes.application.backends
     redis = MortalRedis(connection_pool=fakes.redis.connection_pool)
     redis.mortal = mortal
     stores: Any = {name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_endings")}
-    mortal_ground: Ground = replace(ground, redis=redis, **stores)
-    return furnish(builders.settings(), fakes.ambient, mortal_ground)
+    mortal_ground: Backends = replace(ground, redis=redis, **stores)
+    return build_on(mortal_ground, builders.settings(), fakes.ambient)
 
 
 @dataclass
@@ -114,43 +115,43 @@ class Story:
 
     async def another_instance_goes_on(self) -> None:
         self.fakes.ambient.advance(seconds=3)
-        await self.fakes.house.user_endings.finish_overdue()
+        await self.fakes.application.user_endings.finish_overdue()
 
 
-Change = Callable[[House, Story], Coroutine[Any, Any, None]]
+Change = Callable[[Application, Story], Coroutine[Any, Any, None]]
 Judge = Callable[[Story], Awaitable[None]]
 
 
-async def change_password(house: House, story: Story) -> None:
-    caller = await house.services.sessions.caller(story.mine["idToken"])
-    await house.services.accounts.change_password(caller, PASSWORD, NEW, VISITOR)
+async def change_password(application: Application, story: Story) -> None:
+    caller = await application.sessions.authenticate(story.mine["idToken"])
+    await application.accounts.change_password(caller, PASSWORD, NEW, VISITOR)
 
 
-async def close(house: House, story: Story) -> None:
-    caller = await house.services.sessions.caller(story.mine["idToken"])
-    await house.services.accounts.close(caller, PASSWORD, VISITOR)
+async def close(application: Application, story: Story) -> None:
+    caller = await application.sessions.authenticate(story.mine["idToken"])
+    await application.accounts.close(caller, PASSWORD, VISITOR)
 
 
-async def disable(house: House, story: Story) -> None:
-    await house.services.accounts.disable(story.person["email"])
+async def disable(application: Application, story: Story) -> None:
+    await application.accounts.disable(story.person["email"])
 
 
-async def end_by_operator(house: House, story: Story) -> None:
-    await house.services.accounts.end_sessions(story.person["email"])
+async def end_by_operator(application: Application, story: Story) -> None:
+    await application.accounts.end_sessions(story.person["email"])
 
 
-async def end_others(house: House, story: Story) -> None:
-    caller = await house.services.sessions.caller(story.mine["idToken"])
-    await house.services.sessions.end_others(caller)
+async def end_others(application: Application, story: Story) -> None:
+    caller = await application.sessions.authenticate(story.mine["idToken"])
+    await application.sessions.end_others(caller)
 
 
-async def end_everybody(house: House, story: Story) -> None:
-    await house.mass_ending.run()
+async def end_everybody(application: Application, story: Story) -> None:
+    await application.mass_ending.run()
 
 
-async def rotate_api_key(house: House, story: Story) -> None:
-    caller = await house.services.sessions.caller(story.mine["idToken"])
-    await house.services.accounts.rotate_api_key(caller, VISITOR)
+async def rotate_api_key(application: Application, story: Story) -> None:
+    caller = await application.sessions.authenticate(story.mine["idToken"])
+    await application.accounts.rotate_api_key(caller, VISITOR)
 
 
 async def is_changed(story: Story) -> bool:
@@ -161,17 +162,17 @@ async def is_changed(story: Story) -> bool:
 
 async def survives(fakes: OnFakes, mortal: Mortal, change: Change, story: Story) -> bool:
     """Make the change in an instance of its own; whether it came to an end."""
-    house = instance(fakes, mortal)
-    await house.services.keys.load()
-    changing, dying = asyncio.create_task(change(house, story)), asyncio.create_task(mortal.died.wait())
+    application = instance(fakes, mortal)
+    await application.keys.load()
+    changing, dying = asyncio.create_task(change(application, story)), asyncio.create_task(mortal.died.wait())
     await asyncio.wait({changing, dying}, return_when=asyncio.FIRST_COMPLETED)
     dying.cancel()
     if changing.done():
         await changing
     else:  # how the dead one ends is nobody's business
         changing.add_done_callback(lambda task: task.cancelled() or task.exception())
-    await house.passwords.close()
-    house.tokens.close()
+    await application.passwords.close()
+    application.tokens.close()
     return changing.done()
 
 
@@ -200,7 +201,7 @@ async def test_a_changed_account_has_no_session_left_wherever_the_instance_died(
         if not story.survived:
             await story.another_instance_goes_on()
         assert await story.thief_is_in() is not await is_changed(story)
-        assert not fakes.house.ground.pending_endings.rows  # type: ignore[attr-defined] # the fake's own
+        assert not fakes.application.backends.pending_endings.rows  # type: ignore[attr-defined] # the fake's own
 
     assert await die_at_each_step(fakes, change, judge, after=after) > 5
 
@@ -212,7 +213,7 @@ async def test_an_ending_that_died_half_way_can_be_asked_for_again(
 ) -> None:
     async def judge(story: Story) -> None:
         if not story.survived:
-            await change(fakes.house, story)
+            await change(fakes.application, story)
         assert not await story.thief_is_in()
 
     assert await die_at_each_step(fakes, change, judge, after=after) > 3
@@ -222,7 +223,7 @@ async def test_an_ending_that_died_half_way_can_be_asked_for_again(
 async def test_a_change_of_password_that_died_half_way_can_be_asked_for_again(fakes: OnFakes, *, after: bool) -> None:
     async def judge(story: Story) -> None:
         if not story.survived:
-            await change_password(fakes.house, story)
+            await change_password(fakes.application, story)
         assert not await story.thief_is_in()
         assert (await fakes.client.refresh(story.mine)).status == 200
         await fakes.client.log_in(story.person | {"password": NEW})
@@ -244,9 +245,9 @@ async def test_an_account_has_one_api_key_wherever_its_rotation_died(fakes: OnFa
 async def test_a_session_opened_after_a_change_is_not_ended_with_those_before_it(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     old = await fakes.client.log_in(person)
-    user_endings = fakes.house.user_endings
+    user_endings = fakes.application.user_endings
     pending = user_endings.of(next(iter(fakes.users.rows)), Reason.PASSWORD_CHANGED)
-    await fakes.house.ground.pending_endings.add(pending)
+    await fakes.application.backends.pending_endings.add(pending)
     fakes.ambient.advance(seconds=10)
     new = await fakes.client.log_in(person)
     await user_endings.finish_overdue()
@@ -259,14 +260,14 @@ async def test_a_change_of_password_that_is_finished_late_ends_no_session_of_the
     person = await fakes.client.sign_up()
     thief = await fakes.client.log_in(person)
     mine = await fakes.client.log_in(person)
-    caller = await fakes.house.services.sessions.caller(mine["idToken"])
+    caller = await fakes.application.sessions.authenticate(mine["idToken"])
     user_endings = Interrupted(fakes)
-    accounts = replace(fakes.house.services.accounts, user_endings=user_endings)
+    accounts = replace(fakes.application.accounts, user_endings=user_endings)
     with pytest.raises(UnavailableError):
         await accounts.change_password(caller, PASSWORD, NEW, VISITOR)
     new = await fakes.client.log_in(person | {"password": NEW})
     fakes.ambient.advance(seconds=3)
-    await fakes.house.user_endings.finish_overdue()
+    await fakes.application.user_endings.finish_overdue()
     assert [(await fakes.client.me(one)).status for one in (thief, mine, new)] == [401, 200, 200]
     assert (await fakes.client.refresh(new)).status == 200
 
@@ -275,10 +276,10 @@ class Interrupted(UserEndings):
     """Redis does not answer once the change is made."""
 
     def __init__(self, fakes: OnFakes) -> None:
-        house = fakes.house
+        application = fakes.application
         super().__init__(
-            house.ground.pending_endings, house.services.sessions.stored, house.endings, fakes.ambient,
-            house.services.outages,
+            application.backends.pending_endings, application.sessions.stored, application.endings, fakes.ambient,
+            application.outages,
         )  # fmt: skip
 
     async def finish(self, ending: PendingEnding, named: str = "") -> int:  # noqa: ARG002 - as the real one
@@ -306,7 +307,7 @@ async def test_stores_that_are_away_are_no_error_of_what_waits_for_them(
     looks = Answers(
         ConnectionRefusedError(), TimeoutError(), UnavailableError(), ZeroDivisionError(), ConnectionError()
     )
-    user_endings = fakes.house.user_endings
+    user_endings = fakes.application.user_endings
     monkeypatch.setattr(user_endings, "_pending", looks)
     with capture_logs() as logged:
         following = asyncio.create_task(user_endings.follow())

@@ -43,7 +43,7 @@ async def password_is_changed(fakes: OnFakes, person: dict[str, Any]) -> None:
 
 
 async def account_is_disabled(fakes: OnFakes, person: dict[str, Any]) -> None:
-    assert await fakes.house.services.accounts.disable(person["email"])
+    assert await fakes.application.accounts.disable(person["email"])
 
 
 async def account_is_closed(fakes: OnFakes, person: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ async def account_is_closed(fakes: OnFakes, person: dict[str, Any]) -> None:
 async def test_a_login_that_an_ending_overtakes_opens_nothing(fakes: OnFakes, event: Event, *, after: bool) -> None:
     person = await fakes.client.sign_up()
     stored = InterruptedSessions(fakes, lambda: event(fakes, person), after=after)
-    sessions = replace(fakes.house.services.sessions, stored=stored)
+    sessions = replace(fakes.application.sessions, stored=stored)
     with pytest.raises(InvalidCredentialsError):
         await sessions.login(person["email"], PASSWORD, VISITOR)
     held = await stored.all_of(UUID(person["userId"]), fakes.ambient.now())
@@ -72,11 +72,11 @@ async def test_a_session_that_was_ended_is_remembered_until_no_snapshot_can_brin
     assert copy
     assert (await fakes.client.log_out(tokens)).status == 200
     fakes.ambient.advance(days=29, hours=23)
-    await fakes.house.endings.forget()
+    await fakes.application.endings.forget()
     await fakes.redis.restore(key, 0, copy)
     assert (await fakes.client.refresh(tokens)).status == 401
     assert fakes.revocations.rows
     fakes.ambient.advance(hours=1)
-    await fakes.house.endings.forget()
+    await fakes.application.endings.forget()
     assert not fakes.revocations.rows
     assert (await fakes.client.refresh(tokens)).status == 401  # over by its own age

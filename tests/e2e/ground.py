@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from service.ambient import Ambient
+from service.assembly.application import Application, build
 from service.embedded import Stores
 from service.settings import Settings
-from service.wiring import House, wire
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]  # exit status, and what was said on both streams
 
@@ -29,11 +29,11 @@ async def empty_database(embedded: Stores) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def operator(settings: Settings) -> AsyncIterator[House]:
-    """A house that serves nobody, as the commands open one."""
-    house = wire(settings, Ambient())
+async def operator(settings: Settings) -> AsyncIterator[Application]:
+    """An application that serves nobody, as the commands open one."""
+    application = build(settings, Ambient())
     try:
-        await house.open()
-        yield house
+        await application.open()
+        yield application
     finally:
-        await house.close()
+        await application.close()

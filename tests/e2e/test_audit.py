@@ -9,25 +9,25 @@ import asyncpg
 import pytest
 
 from service.ambient import Ambient
+from service.assembly.application import Application, build
 from service.commands.operator import operator
 from service.domain.events.security_events import Name
 from service.embedded import Stores
-from service.wiring import House, wire
 from tests.conftest import Client, Serve, real_settings
 from tests.e2e.ground import Command
 
 
 @pytest.fixture
 async def house(embedded: Stores, redis: object, database: object) -> Any:
-    house = wire(real_settings(embedded), Ambient())
-    await house.open()
+    application = build(real_settings(embedded), Ambient())
+    await application.open()
     yield house
-    await house.close()
+    await application.close()
 
 
 @pytest.fixture
-async def client(house: House, serve: Serve) -> Client:
-    return await serve(house)
+async def client(application: Application, serve: Serve) -> Client:
+    return await serve(application)
 
 
 async def story(client: Client) -> dict[str, Any]:
@@ -42,10 +42,10 @@ TOLD = ["session_expired", "authn_login_success", "authn_login_fail", "user_crea
 
 
 async def test_what_happened_to_a_user_is_told_by_address_and_by_id(
-    client: Client, house: House, command: Command
+    client: Client, application: Application, command: Command
 ) -> None:
     person, other = await story(client), await client.sign_up()
-    await house.audit.write()
+    await application.audit.write()
     for name in (person["email"], person["email"].upper(), person["userId"]):
         status, said, _ = await command("audit", "--user", name, "--json")
         lines = [json.loads(line) for line in said.splitlines()]
@@ -62,12 +62,14 @@ async def test_what_happened_to_a_user_is_told_by_address_and_by_id(
     assert person["email"] not in said
 
 
-async def test_a_deleted_account_is_still_known_by_its_id(client: Client, house: House, command: Command) -> None:
+async def test_a_deleted_account_is_still_known_by_its_id(
+    client: Client, application: Application, command: Command
+) -> None:
     person = await client.sign_up()
     tokens = await client.log_in(person)
     headers = {"Authorization": f"Bearer {tokens['idToken']}"}
     await client.http.delete("/auth/me", json={"password": person["password"]}, headers=headers)
-    await house.audit.write()
+    await application.audit.write()
     status, said, _ = await command("audit", "--user", person["userId"], "--json", "--since", "1h")
     assert status == 0
     newest = [json.loads(line)["event"] for line in said.splitlines()]
@@ -86,7 +88,7 @@ async def test_what_a_command_does_is_in_the_trail_when_it_ends(client: Client, 
     assert ("sys_key_rotated", "at_once") in told
 
 
-async def test_somebody_unknown_is_no_empty_answer(client: Client, house: House, command: Command) -> None:
+async def test_somebody_unknown_is_no_empty_answer(client: Client, application: Application, command: Command) -> None:
     for name in ("nobody@example.com", "00000000-0000-4000-8000-000000000000"):
         status, said, complaint = await command("audit", "--user", name)
         assert (status, said) == (1, "")
@@ -96,20 +98,20 @@ async def test_somebody_unknown_is_no_empty_answer(client: Client, house: House,
     assert (status, len(said.splitlines())) == (0, 1)
     assert "no event in this span" in complaint
     await client.post("/auth/login", {"email": "nobody@example.com", "password": "WrongPass1!"})
-    await house.audit.write()
+    await application.audit.write()
     status, said, _ = await command("audit", "--user", "nobody@example.com", "--json")
     assert (status, json.loads(said)["reason"]) == (0, "unknown_email")
 
 
 async def test_what_an_operator_does_is_in_the_trail_under_their_name(
-    client: Client, house: House, command: Command
+    client: Client, application: Application, command: Command
 ) -> None:
     person, other = await client.sign_up(), await client.sign_up()
     for one in (person, other):
         await client.log_in(one)
     [kid] = [line.split()[0] for line in (await command("keys", "list"))[1].splitlines() if " active " in line]
     assert (await command("audit", "--json"))[:2] == (0, "")
-    await house.audit.write()
+    await application.audit.write()
     _, said, _ = await command("audit", "--json")
     assert said
     assert [line for line in map(json.loads, said.splitlines()) if "operator" in line] == []
@@ -146,13 +148,13 @@ async def test_a_question_that_makes_no_sense_is_refused(command: Command) -> No
 
 
 async def test_no_address_name_or_credential_is_in_the_trail(
-    client: Client, house: House, database: "asyncpg.Connection[asyncpg.Record]"
+    client: Client, application: Application, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     person = await story(client)
     tokens = await client.log_in(person)
     await client.refresh(tokens)
     await client.post("/auth/login", {"email": "nobody@example.com", "password": "WrongPass1!"})
-    await house.audit.write()
+    await application.audit.write()
     kept = str(await database.fetch("SELECT * FROM audit_events"))
     assert str(UUID(person["userId"])) in kept
     for secret in (person["email"], person["password"], person["apiKey"], "nobody", "WrongPass1!", "Lovelace"):

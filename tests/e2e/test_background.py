@@ -9,9 +9,10 @@ from datetime import datetime
 import pytest
 from aiohttp import ClientSession
 
-from service.commands import serve
+from service.commands import instance, serve
 from service.domain.events import audit_trail
 from service.domain.operations import background
+from service.domain.operations.readiness import Readiness
 from service.domain.sessions import user_revocation
 from service.domain.sessions.revocation import Endings
 from service.domain.signing import key_rotation
@@ -24,13 +25,13 @@ from tests.patience import until
 from tests.ports import free_port
 
 LOOPS = [(audit_trail.Audit, "follow", "audit"), (key_rotation.KeyLife, "follow", "keys"), (user_revocation.UserEndings, "follow", "endings"), (Endings, "follow", "denylist"), (LoopLag, "follow", "loop-lag"),
-         (serve, "tidy_forever", "tidy"), (serve, "reread_when_told", "reload")]  # fmt: skip
+         (instance, "delete_expired_forever", "tidy"), (instance, "reload_when_told", "reload"), (Readiness, "look_forever", "clock")]  # fmt: skip
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 
 
 @pytest.fixture
 def settings(embedded: Stores, redis: object, database: object, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(serve, "_spare_the_collector", lambda: None)  # it is of this process
+    monkeypatch.setattr(instance, "_spare_the_collector", lambda: None)  # it is of this process
     monkeypatch.setattr(background, "SHORTEST", 0.01)
     return real_settings(embedded, server={"port": 0}, metrics={"port": free_port()})
 
@@ -38,7 +39,7 @@ def settings(embedded: Stores, redis: object, database: object, monkeypatch: pyt
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[None]:
     ready = asyncio.Event()
-    running = asyncio.create_task(serve.serve(settings, lambda _: ready.set(), reread=lambda: settings))
+    running = asyncio.create_task(serve.serve(settings, lambda _: ready.set(), reload=lambda: settings))
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({running, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -93,7 +94,7 @@ async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
     async def forget(_: PostgresAuditTrail, before: datetime) -> None:
         tidied.append(before)
 
-    monkeypatch.setattr(serve, "TIDY_EVERY", 0.01)
+    monkeypatch.setattr(instance, "DELETE_EVERY", 0.01)
     monkeypatch.setattr(Endings, "forget", broken)
     monkeypatch.setattr(PostgresAuditTrail, "forget", forget)
 

@@ -9,8 +9,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from service.ambient import Ambient
+from service.assembly.application import build
 from service.embedded import Stores
-from service.wiring import wire
 from tests.conftest import Instances, Serve, bearer, problem, real_settings
 from tests.e2e.test_gateways import GUIDE, Gateway, Open, Upstream, gateway, upstream
 from tests.ports import free_port
@@ -90,15 +90,15 @@ async def test_a_refusal_passes_through_as_itself(gateway: Open, instances: Inst
 async def test_an_outage_passes_through_as_itself(
     gateway: Open, embedded: Stores, redis: object, database: object, serve: Serve
 ) -> None:
-    house = wire(real_settings(embedded), Ambient())
+    application = build(real_settings(embedded), Ambient())
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(house.close)
-        await house.open()
-        client = await serve(house)
+        closing.push_async_callback(application.close)
+        await application.open()
+        client = await serve(application)
         person = await client.sign_up()
         proxy = await gateway(client.port)
-        assert house.ground.postgres
-        await house.ground.postgres.close()
+        assert application.backends.postgres
+        await application.backends.postgres.close()
         told, said, fields = await refusal(proxy, **{"x-api-key": person["apiKey"]})
     assert (told, said["code"]) == (503, "unavailable")
     assert fields["Retry-After"] in ("1", "2", "3")

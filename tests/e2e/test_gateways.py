@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
 from service.ambient import Ambient
+from service.assembly.application import build
 from service.embedded import Stores
-from service.wiring import wire
 from tests.conftest import ROOT, Instances, Serve, bearer, real_settings
 from tests.e2e import programs
 from tests.ports import free_port
@@ -222,15 +222,15 @@ async def test_the_limit_for_unknown_keys_counts_the_client_and_not_the_gateway(
 async def test_an_id_token_is_verified_without_postgres(
     embedded: Stores, redis: object, database: object, serve: Serve
 ) -> None:
-    house = wire(real_settings(embedded), Ambient())
+    application = build(real_settings(embedded), Ambient())
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(house.close)
-        await house.open()
-        client = await serve(house)
+        closing.push_async_callback(application.close)
+        await application.open()
+        client = await serve(application)
         person = await client.sign_up()
         tokens = [await client.log_in(person) for _ in range(4)]
-        assert house.ground.postgres
-        await house.ground.postgres.close()
+        assert application.backends.postgres
+        await application.backends.postgres.close()
 
         async def keep_asking(which: int) -> set[tuple[int, str | None]]:
             answers = [await client.get("/auth/verify", **bearer(tokens[which % 4])) for _ in range(5)]

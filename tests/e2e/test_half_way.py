@@ -73,7 +73,7 @@ class UndoneDenylist(RedisDenylist):
     """Something happens between what Postgres remembers and telling Redis so."""
 
     def __init__(self, fakes: OnFakes, event: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(fakes.redis, fakes.house.ground.servers, fakes.ambient)
+        super().__init__(fakes.redis, fakes.application.backends.servers, fakes.ambient)
         self._event = event
 
     async def restore(self, *entries: Any, **more: Any) -> None:
@@ -85,8 +85,8 @@ async def test_a_refresh_that_saw_an_old_snapshot_gets_nothing_when_another_inst
     fakes: OnFakes, snapshot: Snapshot
 ) -> None:
     await snapshot.comes_back()
-    healed = EventfulSessions(fakes.redis, fakes.house.endings.restore)
-    sessions = replace(fakes.house.services.sessions, stored=healed)
+    healed = EventfulSessions(fakes.redis, fakes.application.endings.restore)
+    sessions = replace(fakes.application.sessions, stored=healed)
     with pytest.raises((InvalidRefreshTokenError, UnavailableError)):
         await sessions.refresh(snapshot.tokens["refreshToken"], VISITOR)
 
@@ -97,8 +97,8 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
     await fakes.redis.flushall()
     denylist = UndoneDenylist(fakes, snapshot.comes_back)
     endings = Endings(
-        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()), fakes.house.settings.tokens, fakes.ambient,
-        keys=fakes.house.ground.signing_keys, events=builders.events(),
+        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()), fakes.application.settings.tokens, fakes.ambient,
+        keys=fakes.application.backends.signing_keys, events=builders.events(),
     )  # fmt: skip
     await endings.restore()
     assert await denylist.is_whole()
@@ -122,18 +122,18 @@ class SlowUsers(FakeUsers):
 async def test_tokens_of_a_refresh_that_a_logout_overtook_are_denied_to_their_very_end(fakes: OnFakes) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     users = SlowUsers(fakes.users)
-    sessions = replace(fakes.house.services.sessions, users=users)
+    sessions = replace(fakes.application.sessions, users=users)
     refreshing = asyncio.create_task(sessions.refresh(tokens["refreshToken"], VISITOR))
     await users.is_asked.wait()
     assert (await fakes.client.log_out(tokens)).status == 200
-    patience = fakes.house.settings.database
+    patience = fakes.application.settings.database
     fakes.ambient.advance(seconds=(patience.acquire_timeout + patience.command_timeout).total_seconds())
     users.may_answer.set()
     (outcome,) = await asyncio.gather(refreshing, return_exceptions=True)
     if isinstance(outcome, Refreshed):
         (ending,) = fakes.revocations.rows.values()
         last_moment = datetime.fromtimestamp(json.loads(part(outcome.tokens.id_token, 1))["exp"], UTC)
-        last_moment += fakes.house.settings.tokens.leeway
+        last_moment += fakes.application.settings.tokens.leeway
         assert ending.denied_until >= last_moment
     else:
         assert isinstance(outcome, InvalidRefreshTokenError)

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
+from service.assembly.application import build
 from service.embedded import Stores
-from service.wiring import wire
 from tests.builders import SECRET, part
 from tests.conftest import Client, Instances, Serve, bearer, real_settings
 from tests.e2e.ground import Command
@@ -174,10 +174,10 @@ async def with_secrets(
                 "secret_key": SecretStr(current),
                 "secret_keys_previous": tuple(SecretStr(secret) for secret in previous),
             }
-            house = wire(real_settings(embedded).model_copy(update=known), Ambient())
-            closing.push_async_callback(house.close)
-            await house.open()
-            return await serve(house)
+            application = build(real_settings(embedded).model_copy(update=known), Ambient())
+            closing.push_async_callback(application.close)
+            await application.open()
+            return await serve(application)
 
         yield start
 

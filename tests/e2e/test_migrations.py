@@ -96,8 +96,8 @@ async def test_the_service_does_not_start_on_a_schema_that_is_behind(url: str, e
         async with operator(settings):
             raise AssertionError("it started")
     await migrate(url)
-    async with operator(settings) as house:
-        assert house.services.readiness.is_open
+    async with operator(settings) as application:
+        assert application.readiness.is_open
 
 
 async def test_the_schema_file_is_what_the_migrations_make(url: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from service.assembly.application import Application, build
 from service.embedded import Stores
-from service.wiring import House, wire
 from tests.builders import FakeAmbient, part
 from tests.conftest import Client, Serve, real_settings
 from tests.e2e.verifiers import LIBRARIES, Verifier, verifier
@@ -45,13 +45,13 @@ class Town:
         self.library = library
         self.now = datetime.now(UTC)
 
-    async def instance(self, ago: timedelta, **sections: dict[str, Any]) -> tuple[House, Client, FakeAmbient]:
+    async def instance(self, ago: timedelta, **sections: dict[str, Any]) -> tuple[Application, Client, FakeAmbient]:
         """One that lives in the past, and keeps to its own time."""
         ambient = FakeAmbient(self.now - ago)
-        house = wire(real_settings(self._stores, **sections), ambient)
-        self._closing.push_async_callback(house.close)
-        await house.open()
-        return house, await self._serve(house), ambient
+        application = build(real_settings(self._stores, **sections), ambient)
+        self._closing.push_async_callback(application.close)
+        await application.open()
+        return application, await self._serve(application), ambient
 
     async def verifier(self, of: Client) -> Verifier:
         return await self._closing.enter_async_context(verifier(self.library, of.port))
@@ -90,21 +90,21 @@ async def test_a_good_token_is_accepted_and_a_bad_one_refused_for_what_is_wrong_
 
 
 async def test_verifiers_go_on_through_rotations_with_the_keys_they_hold(town: Town) -> None:
-    house, client, ambient = await town.instance(30 * MINUTE)
+    application, client, ambient = await town.instance(30 * MINUTE)
     person = await client.sign_up()
     verify = await town.verifier(client)
     held = [await client.log_in(person)]
     assert await verify.user_of(held[0]["idToken"]) == person["userId"]
-    await house.key_life.rotate()
+    await application.key_life.rotate()
     held.append(await client.log_in(person))
     assert key_of(held[1]) != key_of(held[0])
-    await house.key_life.rotate()  # its heir was published a moment ago: nobody signs with it yet
+    await application.key_life.rotate()  # its heir was published a moment ago: nobody signs with it yet
     held.append(await client.log_in(person))
     assert key_of(held[2]) == key_of(held[1])
     for tokens in held:
         assert await verify.user_of(tokens["idToken"]) == person["userId"]
     ambient.advance(minutes=20)
-    await house.key_life.tend()
+    await application.key_life.tend()
     held.append(await client.log_in(person))
     assert key_of(held[3]) not in (key_of(held[0]), key_of(held[1]))
     later = await town.verifier(client)
@@ -114,13 +114,13 @@ async def test_verifiers_go_on_through_rotations_with_the_keys_they_hold(town: T
 
 async def test_a_token_of_a_key_that_is_retired_for_good_is_refused(town: Town) -> None:
     """Such a token has long expired, unless its maker lied about the time or gave it a longer life, as here."""
-    house, client, _ = await town.instance(10 * MINUTE)
+    application, client, _ = await town.instance(10 * MINUTE)
     person = await client.sign_up()
     old = await client.log_in(person)
-    await house.key_life.rotate()
+    await application.key_life.rotate()
     new = await client.log_in(person)
-    assert house.ground.postgres
-    await house.ground.postgres.execute("DELETE FROM longest_lives")  # as after the last token of a longer life
+    assert application.backends.postgres
+    await application.backends.postgres.execute("DELETE FROM longest_lives")  # as after the last token of a longer life
     _, strict, _ = await town.instance(MINUTE, tokens={"id_lifetime": "1m", "access_lifetime": "1m"})
     verify = await town.verifier(strict)
     assert await verify.user_of(new["idToken"]) == person["userId"]
@@ -128,10 +128,10 @@ async def test_a_token_of_a_key_that_is_retired_for_good_is_refused(town: Town) 
 
 
 async def test_a_token_of_a_killed_key_is_refused(town: Town) -> None:
-    house, client, _ = await town.instance(MINUTE)
+    application, client, _ = await town.instance(MINUTE)
     person = await client.sign_up()
     leaked = await client.log_in(person)
-    await house.key_compromise.revoke(house.services.keys.signing.kid)
+    await application.key_compromise.revoke(application.keys.signing.kid)
     verify = await town.verifier(client)
     assert await verify.user_of((await client.log_in(person))["idToken"]) == person["userId"]
     assert await verify.user_of(leaked["idToken"]) == NO_SUCH_KEY[town.library]

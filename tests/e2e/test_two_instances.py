@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
+from service.assembly.application import build
 from service.embedded import Stores
-from service.wiring import wire
 from tests import builders
 from tests.conftest import Client, Instances, Serve, bearer, problem, real_settings
 from tests.e2e.ground import empty_database, operator
@@ -72,11 +72,11 @@ async def test_three_first_starts_at_once_on_an_empty_database_share_their_keys(
     async with AsyncExitStack() as closing:
         await redis.ping()
         url = await closing.enter_async_context(empty_database(embedded))
-        houses = [wire(real_settings(embedded, database={"url": url}), Ambient()) for _ in range(3)]
-        for house in houses:
-            closing.push_async_callback(house.close)
-        await asyncio.gather(*(house.open() for house in houses))
-        clients = [await serve(house) for house in houses]
+        houses = [build(real_settings(embedded, database={"url": url}), Ambient()) for _ in range(3)]
+        for application in houses:
+            closing.push_async_callback(application.close)
+        await asyncio.gather(*(application.open() for application in houses))
+        clients = [await serve(application) for application in houses]
         published = [await (await client.get("/.well-known/jwks.json")).json() for client in clients]
         assert len(published[0]["keys"]) == 2  # the one that signs, and the one that will
         assert published[0] == published[1] == published[2]
@@ -121,19 +121,19 @@ async def test_of_parallel_logouts_of_one_session_none_fails(two: list[Client]) 
 
 
 async def test_disabling_an_account_among_logins_leaves_no_session(two: list[Client], embedded: Stores) -> None:
-    async with operator(real_settings(embedded)) as house:
+    async with operator(real_settings(embedded)) as application:
         for _ in range(3):
             person = await two[0].sign_up()
             sent = {"email": person["email"], "password": person["password"]}
             logging_in = [asyncio.create_task(two[i % 2].post("/auth/login", sent)) for i in range(12)]
             await asyncio.wait(logging_in, return_when=asyncio.FIRST_COMPLETED)
-            assert await house.services.accounts.disable(person["email"])
+            assert await application.accounts.disable(person["email"])
             answers = await asyncio.gather(*logging_in)
             assert {answer.status for answer in answers} <= {200, 401}
             held = [await answer.json() for answer in answers if answer.status == 200]
             assert held
-            assert list(await house.services.sessions.stored.ids_of(UUID(person["userId"]))) == []
-            assert await house.services.accounts.enable(person["email"])  # so that a dead session alone is the reason
+            assert list(await application.sessions.stored.ids_of(UUID(person["userId"]))) == []
+            assert await application.accounts.enable(person["email"])  # so that a dead session alone is the reason
             for tokens in held:
                 assert await are_dead(two, tokens)
             await two[0].log_in(person)
@@ -177,10 +177,10 @@ async def test_unknown_refresh_tokens_are_counted_over_all_instances(instances: 
 async def test_a_token_of_another_installation_is_refused(two: list[Client], embedded: Stores, serve: Serve) -> None:
     async with AsyncExitStack() as closing:
         url = await closing.enter_async_context(empty_database(embedded))
-        house = wire(real_settings(embedded, database={"url": url}), Ambient())
-        closing.push_async_callback(house.close)
-        await house.open()
-        elsewhere = await serve(house)
+        application = build(real_settings(embedded, database={"url": url}), Ambient())
+        closing.push_async_callback(application.close)
+        await application.open()
+        elsewhere = await serve(application)
         tokens = await elsewhere.log_in(await elsewhere.sign_up())
         assert (await elsewhere.me(tokens)).status == 200
         for client in two:

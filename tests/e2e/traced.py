@@ -10,13 +10,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from service.ambient import Ambient
 from service.app import make_app
+from service.assembly.application import build
 from service.http.server import FrontDoor, listen
 from service.output import OUTPUT
 from service.request_log import RequestLog
 from service.settings import load
 from service.telemetry import logs
 from service.telemetry.tracing import Tracing
-from service.wiring import wire
 
 PERSON = {"email": "ada@traced.example", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}
 CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -27,9 +27,9 @@ async def main() -> None:
     logs.configure(settings.logging)
     log_request = RequestLog(OUTPUT.write, ambient)
     tracing = Tracing(exporter)
-    house = wire(settings, ambient, log_event=logs.for_events(settings.logging, ambient))
-    await house.open()
-    app = make_app(house.services, settings.server, log_request=log_request, middlewares=[tracing.middleware])
+    application = build(settings, ambient, log_event=logs.for_events(settings.logging, ambient))
+    await application.open()
+    app = make_app(application, settings.server, log_request=log_request, middlewares=[tracing.middleware])
     runner = FrontDoor(app, settings.server)
     await runner.setup()
     port = await listen(runner, settings.server)
@@ -44,7 +44,7 @@ async def main() -> None:
         await client.get("/auth/me?token=query-secret", headers=bearer)
         await client.get("/no/such/path-secret")
     await runner.cleanup()
-    await house.close()
+    await application.close()
     tracing.close()
     log_request.flush()
     OUTPUT.settle()

@@ -1,6 +1,6 @@
 # mypy: disable-error-code="misc,untyped-decorator"
 # (Where the checks run there is no Locust, so what derives from it has no types; it has an environment of its own.)
-"""Who comes to the house in a load test: one class for each kind of behaviour.
+"""Who comes to the application in a load test: one class for each kind of behaviour.
 
 An answer is counted in a row of its own: `login` for those let in, `login 401`, `login 429` and `login 503` for the
 others. Refusals are no failures when they are honest: 429, or 503 with the code `overloaded`, and a Retry-After.

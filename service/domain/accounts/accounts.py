@@ -22,7 +22,7 @@ RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was a
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewAccount:
     """What a person fills in at sign-up; every field keeps its rules already."""
 
     email: str
@@ -44,30 +44,26 @@ class Accounts:
     ambient: Ambient
     events: Events
 
-    def refuse_when_full(self, visitor: Visitor) -> None:
-        """As for a login. Raises OverloadedError."""
-        self.passwords.refuse_if_full(visitor)
-
-    async def sign_up(self, draft: Draft, visitor: Visitor) -> tuple[UUID, str]:
+    async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
         """The new account's id and API key. It hashes before it looks, so a taken address takes as long as a free one.
 
         Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        address = emails.canonical(draft.email)
-        self.passwords.refuse_common("password", draft.password, address)
+        address = emails.canonical(new.email)
+        self.passwords.refuse_common("password", new.password, address)
         with self.passwords.reserve(visitor, address) as place:
             await self.throttle.sign_up(visitor)
             await self.endings.must_be_known()  # no Redis, no session to follow: one rule for all
-            password_hash = await self.passwords.hash(draft.password, place)
+            password_hash = await self.passwords.hash(new.password, place)
         user_id = self.ambient.new_uuid()
         key, sealed, digest = self.api_keys.make(user_id)
         now = self.ambient.now()
         user = User(
             id=user_id,
-            email=draft.email,
+            email=new.email,
             canonical_email=address,
-            first_name=draft.first_name,
-            last_name=draft.last_name,
+            first_name=new.first_name,
+            last_name=new.last_name,
             password_hash=password_hash,
             api_key_sealed=sealed,
             created_at=now,
@@ -111,7 +107,7 @@ class Accounts:
         try:
             user = await self._confirmed(caller, current, visitor)
         except WrongPasswordError:
-            user = await self.profile(Member(caller.user_id, caller.claims.email))
+            user = await self.profile(caller.member)
             was_changed = user.password_changed_at > user.created_at
             if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
                 raise
@@ -141,7 +137,7 @@ class Accounts:
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
         """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
-        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        user = await self.profile(caller.member)
         await self.throttle.api_key_rotation(visitor, user.id)
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
@@ -176,7 +172,7 @@ class Accounts:
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
         """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
-        user = await self.profile(Member(caller.user_id, caller.claims.email))
+        user = await self.profile(caller.member)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:

@@ -84,12 +84,12 @@ class Reason(StrEnum):
 # What a stranger can make fail at any rate: sinks that keep every event keep a sample of these failures, or none.
 UNBOUNDED = frozenset({Name.LIMITED, Name.REFUSED, Name.RENEWED, Name.USER_CREATED})
 
-_source: ContextVar[str] = ContextVar("source", default="")
+_source: ContextVar[Callable[[], str]] = ContextVar("source", default=str)
 _operator: ContextVar[str] = ContextVar("operator", default="")
 
 
-def seen_from(source: str) -> None:
-    """Events that this task tells from here on were caused from there."""
+def caused_from(source: Callable[[], str]) -> None:
+    """Events of this task come from this source from here on. It is asked only when there is an event."""
     _source.set(source)
 
 
@@ -99,7 +99,7 @@ def run_by(operator: str) -> None:
 
 
 def _here() -> str:
-    source = _source.get()
+    source = _source.get()()
     return prefix_of(source) if source else ""
 
 

@@ -14,6 +14,7 @@ from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Visitor
+from service.domain.resource_servers.models import ResourceServer
 from service.errors import InvalidClientError
 
 METHOD = "client_secret_basic"  # the one way in (RFC 6749 section 2.3.1)
@@ -58,8 +59,8 @@ class ResourceServers:
         self._throttle = throttle
         self._events = events
 
-    async def by_credential(self, authorization: str | None, visitor: Visitor) -> str:
-        """The name of the client whose `Authorization` field this is.
+    async def by_credential(self, authorization: str | None, visitor: Visitor) -> ResourceServer:
+        """The client whose `Authorization` field this is.
 
         Raises InvalidClientError, or RateLimitedError for a source that fails too often; that limit is the one of
         unknown API keys, for the same reason: a credential that works costs no count.
@@ -71,7 +72,7 @@ class ResourceServers:
             self._events.tell(Event(Name.REFUSED, Outcome.FAILURE, Reason.UNKNOWN_CLIENT))
             await self._throttle.unknown_api_key(visitor)
             raise InvalidClientError
-        return client.name
+        return ResourceServer(client.name)
 
     def _judge(self, authorization: str) -> Client | None:
         if not BASIC.fullmatch(authorization):

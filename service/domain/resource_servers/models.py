@@ -1,4 +1,4 @@
-"""The order of the revocation feed."""
+"""Who asks about tokens, and the order of the revocation feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,3 +20,9 @@ class Passage:
     entries: Sequence[tuple[Place, datetime]]  # with the end of the denial
     settled: Place
     era: int  # another one after each restart, failover or restored backup: places of different eras do not compare
+
+
+class ResourceServer(NamedTuple):
+    """A service that may ask about tokens, by its credential."""
+
+    name: str

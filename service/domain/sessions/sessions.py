@@ -24,7 +24,7 @@ from service.errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     InvalidTokenError,
-    NotFoundError,
+    SessionNotFoundError,
     TokenMismatchError,
     UnavailableError,
 )
@@ -45,13 +45,6 @@ class Sessions:
     settings: TokenSettings
     ambient: Ambient
     events: Events
-
-    def refuse_when_full(self, visitor: Visitor) -> None:
-        """Cheap, and first of all: an overload must not spend a body, a Redis or a SQL call on what it will refuse.
-
-        Raises OverloadedError.
-        """
-        self.passwords.refuse_if_full(visitor)
 
     async def login(self, email: str, password: str, visitor: Visitor) -> SignedIn:
         """The whole login policy, top to bottom; a stranger and a member walk the same way.
@@ -98,7 +91,7 @@ class Sessions:
         self.events.tell(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
         return renewed
 
-    async def caller(self, id_token: str) -> Caller:
+    async def authenticate(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
         claims = await self.tokens.accept(id_token, Use.ID)
         if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
@@ -126,9 +119,9 @@ class Sessions:
         return self.endings.of_user(caller.user_id)
 
     async def end_one(self, caller: Caller, session_id: str) -> None:
-        """End a session of the caller's, be it the current one. Raises NotFoundError when it is not one of theirs."""
+        """End a session of the caller's, be it the current one. Raises SessionNotFoundError for any other."""
         if session_id not in await self._ids(caller):
-            raise NotFoundError
+            raise SessionNotFoundError
         await self.endings.end(caller.user_id, [session_id], why=Reason.BY_USER)
 
     async def end_others(self, caller: Caller) -> None:

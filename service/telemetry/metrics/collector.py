@@ -9,22 +9,22 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from service.assembly.application import Application
 from service.domain.operations.readiness import State
 from service.http.server import FrontDoor
 from service.telemetry.metrics import catalog, readings
 from service.telemetry.metrics.counters import Happenings, Requests
 from service.telemetry.metrics.loop_lag import LoopLag
-from service.wiring import House
 
 
 class Meters(Collector):
     """Hand every request to `requests.note`; events come by themselves, and the rest is read at each scrape."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, application: Application) -> None:
         self.requests = Requests()
         self.lag = LoopLag()
         self.door: FrontDoor | None = None  # whose connections are counted, once it is open
-        self._house = house
+        self._application = application
         self._happenings = Happenings()
         self._read: Sequence[Metric] = ()
         self._build = _version(), platform.python_version()
@@ -32,21 +32,21 @@ class Meters(Collector):
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        house.events.add(self._happenings.hear)
+        application.events.add(self._happenings.hear)
 
     async def text(self) -> bytes:
         """In Prometheus's text format 0.0.4.
 
         What changes is read here, and written out in a thread: that takes ten milliseconds, and has no hurry.
         """
-        self._read = list(self._measures(await self._house.services.readiness.state()))
+        self._read = list(self._measures(await self._application.readiness.state()))
         return await asyncio.to_thread(generate_latest, self._registry)
 
     def collect(self) -> Sequence[Metric]:
         return self._read
 
     def _measures(self, state: State) -> Iterator[Metric]:
-        house, services = self._house, self._house.services
+        application = self._application
         yield catalog.BUILD.each({self._build: 1})
         yield catalog.READY.one(state.is_ready)
         yield catalog.LAG.spread({(): self.lag.lags})
@@ -55,18 +55,18 @@ class Meters(Collector):
         yield from self._happenings.collect()
         if self.door:
             yield from readings.of_the_door(self.door)
-        yield from readings.of_losses(house.audit)
-        yield readings.of_background(house.background)
-        yield from readings.of_passwords(house.passwords.queue)
-        yield from readings.of_rotation(services.sessions.rotation)
-        yield from readings.of_limits(services.sessions.throttle)
-        yield from readings.of_denylist(house.denylist)
-        yield from readings.of_stores(house.ground, house.redis_health, state)
-        yield from readings.of_keys(services.keys, house.key_life.settings, services.ambient.now())
+        yield from readings.of_losses(application.audit)
+        yield readings.of_background(application.background)
+        yield from readings.of_passwords(application.passwords.queue)
+        yield from readings.of_rotation(application.rotation)
+        yield from readings.of_limits(application.throttle)
+        yield from readings.of_denylist(application.denylist)
+        yield from readings.of_stores(application.backends, application.redis_health, state)
+        yield from readings.of_keys(application.keys, application.key_life.settings, application.ambient.now())
 
 
 def _version() -> str:
     try:
-        return version("tokenhouse")
+        return version("tokenapplication")
     except PackageNotFoundError:  # run from a checkout that is not installed
         return "unknown"

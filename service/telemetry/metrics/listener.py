@@ -9,12 +9,12 @@ import structlog
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from service.assembly.application import Application
 from service.errors import ConfigurationError
 from service.http.server import FrontDoor, listen
 from service.request_log import Line
 from service.settings import Metrics, Server
 from service.telemetry.metrics.collector import Meters
-from service.wiring import House
 
 PATIENCE = timedelta(seconds=1)  # for a scrape that is under way, when the service stops
 log = structlog.get_logger(__name__)
@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 class Listener:
     """A door of its own, behind the same caps and deadlines as the front door."""
 
-    def __init__(self, house: House, settings: Metrics) -> None:
-        self.meters = Meters(house)
+    def __init__(self, application: Application, settings: Metrics) -> None:
+        self.meters = Meters(application)
         self.port = 0
-        self._background = house.background
+        self._background = application.background
         self._settings = Server(host=settings.host, port=settings.port, shutdown_timeout=PATIENCE)
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)

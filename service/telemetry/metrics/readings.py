@@ -5,6 +5,7 @@ from datetime import datetime
 
 from prometheus_client.core import Metric
 
+from service.assembly.backends import Backends
 from service.domain.events.audit_trail import Audit
 from service.domain.limits.throttle import POLICIES, Throttle
 from service.domain.operations.background import Background
@@ -21,7 +22,6 @@ from service.stores.denylist import RedisDenylist
 from service.stores.health import RedisHealth
 from service.stores.timings import Connections, Trips
 from service.telemetry.metrics import catalog
-from service.wiring import Ground
 
 
 def of_the_door(door: FrontDoor) -> Iterator[Metric]:
@@ -70,10 +70,10 @@ def of_denylist(denylist: RedisDenylist) -> Iterator[Metric]:
     yield catalog.BATCHES.spread({(): denylist.batches})
 
 
-def of_stores(ground: Ground, health: RedisHealth, said: Word) -> Iterator[Metric]:
-    pg, redis = ground.postgres, ground.servers
+def of_stores(backends: Backends, health: RedisHealth, said: Word) -> Iterator[Metric]:
+    pg, redis = backends.postgres, backends.servers
     trips: dict[str, Trips] = {"redis": redis.trips}
-    pools: dict[str, Connections] = {"redis": redis.connections(ground.redis)}
+    pools: dict[str, Connections] = {"redis": redis.connections(backends.redis)}
     if pg:
         trips["postgres"] = pg.trips
         pools["postgres"] = pg.connections

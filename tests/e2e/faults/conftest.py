@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from service.ambient import Ambient
+from service.assembly.application import build
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
-from service.wiring import wire
 from tests.conftest import Client, Serve, real_settings
 from tests.e2e.faults.ground import Instance, Wires, set_the_scene
 from tests.e2e.outages import Scene
@@ -38,10 +38,10 @@ async def instance(own: Stores, serve: Serve) -> AsyncIterator[Instance]:
     async with AsyncExitStack() as closing:
 
         async def start(ambient: Ambient | None = None, **sections: dict[str, Any]) -> Client:
-            house = wire(real_settings(own, **brisk(**sections)), ambient or Ambient())
-            closing.push_async_callback(house.close)
-            await house.open()
-            return await serve(house)
+            application = build(real_settings(own, **brisk(**sections)), ambient or Ambient())
+            closing.push_async_callback(application.close)
+            await application.open()
+            return await serve(application)
 
         yield start
 

@@ -3,18 +3,17 @@
 from typing import Annotated, TypeVar
 
 from aiohttp import hdrs, web
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from service.api.schemas import Payload
-from service.errors import MalformedQueryError
-from service.http.context import QUERY_SCHEMA
+from service.http.errors import MalformedQueryError
 from service.http.request_body import parameters
+from service.http.schema import Schema
 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD)
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
-P = TypeVar("P", bound=Payload)
+S = TypeVar("S", bound=Schema)
 
 
 def _switch(value: object) -> bool:
@@ -28,20 +27,12 @@ def _switch(value: object) -> bool:
 Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
-class NoQuery(Payload):
+class NoQuery(Schema):
     """Of a call that takes no query parameters."""
 
 
-class EndSessions(Payload):
-    everywhere: Switch = Field(default=False, description="End the current session too.")
-
-
-class Revocations(Payload):
-    since: str = Field("", description="The `cursor` of the last piece; without it the feed starts at the beginning.")
-
-
-def read(request: web.Request, schema: type[P]) -> P:
-    """The query as a payload.
+def read(request: web.Request, schema: type[S]) -> S:
+    """The query as the schema of the call.
 
     Raises MalformedQueryError for what is not well-formed, given twice or not a value of its parameter; and, unless the
     call only reads, for a parameter that it does not take: a misspelt option must not do less than was asked for.
@@ -57,11 +48,10 @@ def read(request: web.Request, schema: type[P]) -> P:
         raise MalformedQueryError from None
 
 
-def check(request: web.Request) -> None:
+def check(request: web.Request, schema: type[Schema]) -> None:
     """Judge the query of a call before it does anything, whether or not its handler reads it.
 
     What a call without parameters is asked with is ignored where it only reads. Raises MalformedQueryError.
     """
-    schema = request[QUERY_SCHEMA]
     if schema is not NoQuery or request.method not in READING:
         read(request, schema)

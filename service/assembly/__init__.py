@@ -1,0 +1,1 @@
+"""Every object of the service, made once: a file for each room."""

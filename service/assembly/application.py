@@ -1,0 +1,150 @@
+"""The application: every object that faces, commands and metrics ask, ready to be opened, served and closed."""
+
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.assembly import accounts, credentials, operations, sessions, signing
+from service.assembly.backends import OUTAGES, Backends, of_settings
+from service.doctor.finding import require
+from service.doctor.postgres import judge_preconditions as judge_postgres
+from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.events.audit_trail import Audit
+from service.domain.events.security_events import Events, Sink, write
+from service.domain.limits.throttle import Throttle
+from service.domain.operations.background import Background
+from service.domain.operations.key_compromise import KeyCompromise
+from service.domain.operations.resealing import Resealer
+from service.domain.operations.revoke_everything import MassEnding
+from service.domain.operations.store_watch import StoreWatch
+from service.domain.services import Services
+from service.domain.sessions.ports import RefreshSessions
+from service.domain.sessions.refresh_rotation import Rotation
+from service.domain.sessions.revocation import Endings
+from service.domain.sessions.user_revocation import UserEndings
+from service.domain.signing.key_rotation import KeyLife
+from service.domain.signing.tokens import Tokens
+from service.errors import ConfigurationError
+from service.settings import Settings
+from service.stores import failures, inspection, migrations, redis
+from service.stores.denylist import RedisDenylist
+from service.stores.health import PostgresHealth, RedisHealth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application(Services):
+    """`outages` are the stores' exceptions that mean "not now"."""
+
+    settings: Settings
+    ambient: Ambient
+    backends: Backends
+    events: Events
+    audit: Audit
+    stored: RefreshSessions
+    throttle: Throttle
+    endings: Endings
+    rotation: Rotation
+    user_endings: UserEndings
+    denylist: RedisDenylist
+    redis_health: RedisHealth
+    postgres_health: PostgresHealth | None
+    store_watch: StoreWatch
+    tokens: Tokens
+    key_life: KeyLife
+    key_compromise: KeyCompromise
+    mass_ending: MassEnding
+    resealer: Resealer
+    background: Background
+    outages: tuple[type[Exception], ...] = OUTAGES
+
+    async def open(self) -> None:
+        """Prepare the stores. Raises the stores' outages, or ConfigurationError when waiting will not help."""
+        await self.open_postgres()
+        try:
+            await self._require_good_redis()
+            await self.endings.restore()
+            await self.user_endings.finish_overdue()
+            if self.postgres_health:
+                await self.postgres_health.word()  # compares the clocks: nothing is served before
+        except redis.OUTAGES as error:
+            if refusal := failures.as_refusal(failures.of_redis(error)):
+                raise refusal from error
+            raise
+        self.readiness.is_open = True
+
+    async def open_postgres(self) -> None:
+        """All that commands about keys need, which must work while Redis does not. Raises as `open` does."""
+        if self.backends.postgres:
+            database = self.settings.database
+            require(judge_postgres(await inspection.of_postgres(database, self.ambient)))
+            if await self._migrate():  # before it, rights on the new tables cannot be judged
+                require(judge_postgres(await inspection.of_postgres(database, self.ambient)))
+            await self.backends.postgres.open()
+        await self.keys.load()
+
+    async def close(self) -> None:
+        await self.store_watch.close()
+        await self.passwords.close()
+        self.tokens.close()
+        await self.audit.close()
+        await self.backends.redis.aclose()
+        if self.backends.postgres:
+            await self.backends.postgres.close()
+
+    async def _require_good_redis(self) -> None:
+        if self.backends.postgres:  # on other backends there is no server to ask
+            url = self.settings.redis.url.get_secret_value()
+            servers = await inspection.of_redis(self.backends.redis, self.backends.servers, url, self.ambient)
+            for address, facts in servers:
+                require(judge_redis(facts, address))
+
+    async def _migrate(self) -> list[str]:
+        database = self.settings.database
+        pending = await migrations.migrate(database.url.get_secret_value(), dry=not database.migrate_on_start)
+        if pending and not database.migrate_on_start:
+            raise ConfigurationError(f"the database schema is behind ({pending[-1]}): run `tokenhouse migrate` first")
+        return pending
+
+
+def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
+    """The service on Postgres and Redis. It can be built before they are up."""
+    return build_on(of_settings(settings), settings, ambient, log_event=log_event)
+
+
+def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
+    known = credentials.build(settings, ambient, backends, log_event)
+    signed = signing.build(settings, ambient, backends, known)
+    room = sessions.build(settings, ambient, backends, known, signed)
+    account = accounts.build(settings, ambient, backends, credentials=known, signing=signed, room=room)
+    running = operations.build(settings, ambient, backends, credentials=known, signing=signed, room=room)
+    return Application(
+        settings=settings,
+        issuer=settings.tokens.issuer,
+        ambient=ambient,
+        backends=backends,
+        passwords=known.passwords,
+        events=known.events,
+        audit=known.audit,
+        keys=signed.keys,
+        tokens=signed.tokens,
+        key_life=signed.key_life,
+        stored=room.stored,
+        denylist=room.denylist,
+        throttle=room.throttle,
+        endings=room.endings,
+        rotation=room.rotation,
+        user_endings=room.user_endings,
+        sessions=room.sessions,
+        accounts=account.accounts,
+        introspection=account.introspection,
+        resource_servers=account.resource_servers,
+        feed=account.feed,
+        readiness=running.readiness,
+        store_watch=running.store_watch,
+        clock=running.clock,
+        redis_health=running.redis_health,
+        postgres_health=running.postgres_health,
+        key_compromise=running.key_compromise,
+        mass_ending=running.mass_ending,
+        resealer=running.resealer,
+        background=running.background,
+    )

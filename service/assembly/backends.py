@@ -1,0 +1,54 @@
+"""The storage backends: Postgres and Redis, or what tests put in their place."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from service.domain.accounts.ports import Users
+from service.domain.events.audit_trail import AuditTrail
+from service.domain.resource_servers.ports import RevocationStore
+from service.domain.sessions.ports import PendingEndings
+from service.domain.signing.ports import Lives, SigningKeys
+from service.settings import Settings
+from service.stores import postgres, redis
+from service.stores.audit import PostgresAuditTrail
+from service.stores.connect import connect
+from service.stores.longest_lifetimes import PostgresLives
+from service.stores.pending_revocations import PostgresPendingEndings
+from service.stores.postgres import Postgres
+from service.stores.redis import Servers
+from service.stores.revocations import PostgresRevocations
+from service.stores.signing_keys import PostgresSigningKeys
+from service.stores.users import PostgresUsers
+
+OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *redis.OUTAGES)  # what waiting mends
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    users: Users
+    signing_keys: SigningKeys
+    revocations: RevocationStore
+    audit: AuditTrail
+    lives: Lives
+    pending_endings: PendingEndings
+    redis: Redis
+    servers: Servers
+    postgres: Postgres | None = None
+
+
+def of_settings(settings: Settings) -> Backends:
+    """Nothing here touches the network: backends can be made before their servers are up."""
+    pg = Postgres(settings.database)
+    client, servers = connect(settings.redis)
+    return Backends(
+        PostgresUsers(pg),
+        PostgresSigningKeys(pg),
+        PostgresRevocations(pg),
+        PostgresAuditTrail(pg),
+        PostgresLives(pg),
+        PostgresPendingEndings(pg),
+        client,
+        servers,
+        pg,
+    )

@@ -1,0 +1,36 @@
+"""Secrets, API keys, passwords, and the events that name their owners."""
+
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.assembly.backends import Backends
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.audit_trail import Audit
+from service.domain.events.security_events import Events, Sink
+from service.domain.passwords.passwords import Passwords
+from service.domain.seals import Purpose, Seals
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    seals: Seals
+    api_keys: ApiKeys
+    passwords: Passwords
+    events: Events
+    audit: Audit
+
+
+def build(settings: Settings, ambient: Ambient, backends: Backends, log_event: Sink) -> Credentials:
+    seals = Seals(settings.secrets, ambient)
+    events = Events(lambda email: seals.pseudonym(email, Purpose.EVENTS), log_event)
+    audit = Audit(backends.audit, settings.audit, ambient)
+    if settings.audit.enabled:
+        events.add(audit.hear)
+    return Credentials(
+        seals=seals,
+        api_keys=ApiKeys(seals, ambient),
+        passwords=Passwords(settings.passwords, ambient),
+        events=events,
+        audit=audit,
+    )

@@ -1,0 +1,106 @@
+"""Readiness, background tasks, and what operators do to a whole installation."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.ambient import Ambient
+from service.assembly.backends import Backends
+from service.assembly.credentials import Credentials
+from service.assembly.sessions import SessionsRoom
+from service.assembly.signing import Signing
+from service.domain.operations.background import Background
+from service.domain.operations.clock_watch import ClockWatch
+from service.domain.operations.key_compromise import KeyCompromise
+from service.domain.operations.readiness import Readiness
+from service.domain.operations.resealing import Resealer
+from service.domain.operations.revoke_everything import MassEnding
+from service.domain.operations.store_watch import StoreWatch
+from service.errors import UnknownSecretError
+from service.settings import Settings
+from service.stores import failures
+from service.stores.all_sessions import RedisAllSessions
+from service.stores.health import PostgresHealth, RedisHealth
+
+LEAST_LEEWAY = timedelta(seconds=1)  # by which clocks may differ, whatever the setting says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations:
+    readiness: Readiness
+    store_watch: StoreWatch
+    clock: ClockWatch
+    redis_health: RedisHealth
+    postgres_health: PostgresHealth | None
+    key_compromise: KeyCompromise
+    mass_ending: MassEnding
+    resealer: Resealer
+    background: Background
+
+
+def build(
+    settings: Settings,
+    ambient: Ambient,
+    backends: Backends,
+    *,
+    credentials: Credentials,
+    signing: Signing,
+    room: SessionsRoom,
+) -> Operations:
+    clock, redis_health = ClockWatch(), RedisHealth(backends.redis, backends.servers, ambient)
+    postgres_health = _postgres_health(settings, ambient, backends, redis_health, clock)
+    readiness = _readiness(ambient, signing, room, redis_health, postgres_health)
+    key_compromise = KeyCompromise(signing.key_life, room.endings)
+    return Operations(
+        readiness=readiness,
+        store_watch=StoreWatch(readiness, ambient, failures.store_of),
+        clock=clock,
+        redis_health=redis_health,
+        postgres_health=postgres_health,
+        key_compromise=key_compromise,
+        mass_ending=MassEnding(
+            everywhere=RedisAllSessions(backends.redis, backends.servers),
+            memory=backends.revocations,
+            sessions=room.stored,
+            key_life=signing.key_life,
+            compromise=key_compromise,
+            settings=settings.tokens,
+            events=credentials.events,
+        ),
+        resealer=Resealer(
+            backends.signing_keys, backends.users, credentials.seals, credentials.api_keys, credentials.events
+        ),
+        background=Background(ambient),
+    )
+
+
+def _postgres_health(
+    settings: Settings, ambient: Ambient, backends: Backends, redis_health: RedisHealth, clock: ClockWatch
+) -> PostgresHealth | None:
+    if backends.postgres is None:
+        clock.note("")  # there is no other one to compare it with
+        return None
+    return PostgresHealth(backends.postgres, redis_health, clock, ambient, max(settings.tokens.leeway, LEAST_LEEWAY))
+
+
+def _readiness(
+    ambient: Ambient,
+    signing: Signing,
+    room: SessionsRoom,
+    redis_health: RedisHealth,
+    postgres_health: PostgresHealth | None,
+) -> Readiness:
+    async def postgres() -> str:
+        word = await postgres_health.word() if postgres_health else "ok"
+        if word == "ok":
+            try:
+                await signing.keys.require_known_secret()
+            except UnknownSecretError:
+                return "sealed with another secret"
+        return word
+
+    async def redis() -> str:
+        word = await redis_health.word()
+        await room.endings.must_be_known()
+        return word
+
+    return Readiness(postgres, redis, ambient)

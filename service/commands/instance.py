@@ -1,0 +1,150 @@
+"""One instance while it runs: its HTTP server, its metrics, its background tasks, and how it starts and ends."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from service.app import make_app
+from service.assembly.application import Application
+from service.commands import opening
+from service.commands.reload import LogWriters, reload_when_told
+from service.domain.operations.background import Task
+from service.errors import ConfigurationError
+from service.http.server import FrontDoor, listen
+from service.settings import Server, Settings
+
+if TYPE_CHECKING:
+    from service.telemetry.metrics import Listener
+    from service.telemetry.tracing import Tracing
+
+DELETE_EVERY = 600.0  # seconds
+log = structlog.get_logger(__name__)
+
+
+class Instance:
+    """`reload`: reads the settings anew at SIGHUP. Raises ConfigurationError as its parts do."""
+
+    def __init__(
+        self,
+        application: Application,
+        server: Server,
+        writers: LogWriters,
+        reload: Callable[[], Settings] | None = None,
+    ) -> None:
+        settings = application.settings
+        self._application = application
+        self._server = server
+        self._writers = writers
+        self._reload = reload
+        self._tracing = _tracing() if settings.tracing.enabled else None
+        self._metrics = _metrics(application) if settings.metrics.enabled else None
+        app = make_app(
+            application,
+            server,
+            self._lifespan,
+            log_request=self._metrics.before(writers.request) if self._metrics else writers.request,
+            middlewares=[self._tracing.middleware] if self._tracing else [],
+        )
+        self._runner = FrontDoor(app, server, application.ambient)
+
+    async def listen(self) -> int:
+        """The port. Until the stores are prepared, every call that needs them is 503."""
+        await self._runner.setup()
+        port = await listen(self._runner, self._server)
+        if self._metrics:
+            await self._metrics.open(self._runner)
+        return port
+
+    async def serve_until(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
+        """Return when `stop` is set and balancers have had time to look elsewhere."""
+        starting = asyncio.create_task(opening.open_when_ready(self._application))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()  # an error that waiting cannot mend ends the process here
+            log.info("ready", host=self._server.host, port=self._runner.addresses[0][1])
+            _spare_the_collector()
+            announce()
+        await stopping
+        if starting.done():
+            await self._drain()
+        starting.cancel()
+
+    async def close(self) -> None:
+        self._application.readiness.is_closing = True
+        await self._runner.cleanup()
+        if self._metrics:
+            await self._metrics.close()
+        if self._tracing:
+            await asyncio.to_thread(self._tracing.close)
+        self._writers.flush()
+
+    async def _drain(self) -> None:
+        """Go on serving until balancers have noticed that they should look elsewhere."""
+        self._application.readiness.is_closing = True
+        self._runner.wind_down()
+        log.info("stopping", drain=self._server.drain.total_seconds())
+        await asyncio.sleep(self._server.drain.total_seconds())
+
+    async def _lifespan(self, _: web.Application) -> AsyncIterator[None]:
+        background = self._application.background
+        running = [
+            asyncio.create_task(background.run_forever(task, run)) for task, run in self._background_tasks().items()
+        ]
+        yield
+        for one in running:
+            one.cancel()
+        await asyncio.wait(running)
+        await self._application.close()
+
+    def _background_tasks(self) -> dict[Task, Callable[[], Awaitable[None]]]:
+        application = self._application
+        tasks: dict[Task, Callable[[], Awaitable[None]]] = {
+            "keys": application.key_life.follow,
+            "endings": application.user_endings.follow,
+            "audit": application.audit.follow,
+            "denylist": application.endings.follow,
+            "clock": application.readiness.look_forever,
+            "tidy": lambda: delete_expired_forever(application),
+        }
+        if reload := self._reload:
+            tasks["reload"] = lambda: reload_when_told(application, self._runner, self._writers, reload)
+        return tasks
+
+
+async def delete_expired_forever(application: Application) -> None:
+    """Keep the tables of revocations and of audit events no larger than what may still matter."""
+    while True:
+        await asyncio.sleep(DELETE_EVERY)
+        await application.background.attempt("tidy-revocations", application.endings.forget)
+        await application.background.attempt("tidy-audit", application.audit.tidy)
+
+
+def _spare_the_collector() -> None:
+    """Move everything allocated so far out of the garbage collector's sight, and collect less often.
+
+    The defaults cost about 5 % of a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def _tracing() -> "Tracing":
+    try:
+        from service.telemetry.tracing import Tracing  # noqa: PLC0415 - its libraries are an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"tracing.enabled needs the extra `otel` ({error.name} is missing): in the checkout, pip install '.[otel]'"
+        ) from None
+    return Tracing()
+
+
+def _metrics(application: Application) -> "Listener":
+    from service.telemetry.metrics import Listener  # noqa: PLC0415 - 3 MB that those without metrics need not spend
+
+    return Listener(application, application.settings.metrics)

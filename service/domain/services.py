@@ -1,0 +1,27 @@
+"""Every object of the domain that a face may ask."""
+
+from dataclasses import dataclass
+
+from service.domain.accounts.accounts import Accounts
+from service.domain.operations.clock_watch import ClockWatch
+from service.domain.operations.readiness import Readiness
+from service.domain.passwords.passwords import Passwords
+from service.domain.resource_servers.clients import ResourceServers
+from service.domain.resource_servers.introspection import Introspection
+from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.domain.sessions.sessions import Sessions
+from service.domain.signing.keyring import KeyRing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    sessions: Sessions
+    accounts: Accounts
+    passwords: Passwords
+    introspection: Introspection
+    resource_servers: ResourceServers
+    feed: RevocationFeed
+    keys: KeyRing
+    issuer: str
+    readiness: Readiness
+    clock: ClockWatch
