@@ -187,9 +187,12 @@ async def verifier(kind: str, clock: SharedClock, **settings: Any) -> AsyncItera
         return
     home = await asyncio.to_thread(nodejs.home, "node-verifier", NODE_FILES)
     process = await asyncio.create_subprocess_exec(
-        "node", home / "drive_verifier.mjs", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        "node",
+        home / "drive_verifier.mjs",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
         limit=2**24,
-    )  # fmt: skip
+    )
     try:
         node = InNode(process, clock)
         options = {OPTIONS[name]: value for name, value in settings.items()}

@@ -52,28 +52,42 @@ def settings(**sections: dict[str, Any]) -> Settings:
 def sign_up_body(**fields: object) -> dict[str, object]:
     """A new person's sign-up; `fields` replaces or adds, None removes."""
     body: dict[str, object] = {
-        "email": f"ada{next(_numbers)}@example.com", "password": PASSWORD, "firstName": "Ada", "lastName": "Lovelace",
-    }  # fmt: skip
+        "email": f"ada{next(_numbers)}@example.com",
+        "password": PASSWORD,
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+    }
     return {name: value for name, value in (body | fields).items() if value is not None}
 
 
 def user(ambient: Ambient, **fields: Any) -> User:
     address = f"grace{next(_numbers)}@example.com"
     made: dict[str, Any] = {
-        "id": ambient.new_uuid(), "email": address, "canonical_email": address, "first_name": "Grace",
-        "last_name": "Hopper", "password_hash": "no hash", "api_key_sealed": b"sealed", "created_at": ambient.now(),
+        "id": ambient.new_uuid(),
+        "email": address,
+        "canonical_email": address,
+        "first_name": "Grace",
+        "last_name": "Hopper",
+        "password_hash": "no hash",
+        "api_key_sealed": b"sealed",
+        "created_at": ambient.now(),
         "password_changed_at": ambient.now(),
-    }  # fmt: skip
+    }
     return User(**(made | fields))
 
 
 def session(ambient: Ambient, **fields: Any) -> Session:
     now = ambient.now()
     made: dict[str, Any] = {
-        "id": ambient.new_id(), "user_id": ambient.new_uuid(), "started_at": now, "last_used_at": now,
-        "ends_at": now + timedelta(days=30), "source": "192.0.2.7", "user_agent": "pytest",
+        "id": ambient.new_id(),
+        "user_id": ambient.new_uuid(),
+        "started_at": now,
+        "last_used_at": now,
+        "ends_at": now + timedelta(days=30),
+        "source": "192.0.2.7",
+        "user_agent": "pytest",
         "password_changed_at": now,
-    }  # fmt: skip
+    }
     return Session(**(made | fields))
 
 

@@ -16,18 +16,28 @@ FIRST_NAME, LAST_NAME = "Ada", "Lovelace"
 AT = "2026-11-24T06:51:12.803727Z"
 NAMES = {"firstName": FIRST_NAME, "lastName": LAST_NAME}
 SESSION = {
-    "sessionId": SESSION_ID, "createdAt": AT, "lastUsedAt": AT, "ip": "203.0.113.0/24", "userAgent": "Mozilla/5.0",
+    "sessionId": SESSION_ID,
+    "createdAt": AT,
+    "lastUsedAt": AT,
+    "ip": "203.0.113.0/24",
+    "userAgent": "Mozilla/5.0",
     "current": True,
-}  # fmt: skip
+}
 
 BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.SignUp: {"email": EMAIL, "password": PASSWORD, **NAMES},
     schemas.SignedUp: {
-        "message": "The account is ready. Log in to get tokens.", "userId": USER_ID, "apiKey": API_KEY,
+        "message": "The account is ready. Log in to get tokens.",
+        "userId": USER_ID,
+        "apiKey": API_KEY,
     },
     schemas.Login: {"email": EMAIL, "password": PASSWORD},
     schemas.SignedIn: {
-        "idToken": TOKEN, "accessToken": TOKEN, "refreshToken": REFRESH_TOKEN, "apiKey": API_KEY, **NAMES,
+        "idToken": TOKEN,
+        "accessToken": TOKEN,
+        "refreshToken": REFRESH_TOKEN,
+        "apiKey": API_KEY,
+        **NAMES,
         "email": EMAIL,
     },
     schemas.Refresh: {"refreshToken": REFRESH_TOKEN},
@@ -39,19 +49,32 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
     schemas.ApiKey: {"apiKey": API_KEY},
     schemas.Export: {
-        "userId": USER_ID, "email": EMAIL, "canonicalEmail": EMAIL, **NAMES, "createdAt": AT, "passwordChangedAt": AT,
-        "sessions": [SESSION], "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
+        "userId": USER_ID,
+        "email": EMAIL,
+        "canonicalEmail": EMAIL,
+        **NAMES,
+        "createdAt": AT,
+        "passwordChangedAt": AT,
+        "sessions": [SESSION],
+        "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
     },
     schemas.CloseAccount: {"password": PASSWORD},
     schemas.Token: {"token": REFRESH_TOKEN},
     schemas.Introspected: {
-        "active": True, "iss": "https://auth.example.com", "sub": USER_ID, "aud": "tokenhouse", "token_type": "Bearer",
-        "token_use": "id", "iat": 1795848672, "exp": 1795852272, "jti": "n1ZP2kC0UjqEyV8sT5aRwXdL",
+        "active": True,
+        "iss": "https://auth.example.com",
+        "sub": USER_ID,
+        "aud": "tokenhouse",
+        "token_type": "Bearer",
+        "token_use": "id",
+        "iat": 1795848672,
+        "exp": 1795852272,
+        "jti": "n1ZP2kC0UjqEyV8sT5aRwXdL",
         "origin_jti": SESSION_ID,
     },
     schemas.Health: {"status": "ok"},
     schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
-}  # fmt: skip
+}
 
 OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no schema, by path
     "/auth/revocations": TOKEN,
@@ -59,15 +82,19 @@ OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no schema, by path
         "keys": [{"kty": "RSA", "n": "0vx7agoebGcQSuu…", "e": "AQAB", "kid": "5Bz9…", "use": "sig", "alg": "RS256"}]
     },
     "/.well-known/openid-configuration": {
-        "issuer": "https://auth.example.com", "jwks_uri": "https://auth.example.com/.well-known/jwks.json",
+        "issuer": "https://auth.example.com",
+        "jwks_uri": "https://auth.example.com/.well-known/jwks.json",
         "introspection_endpoint": "https://auth.example.com/auth/introspect",
-        "revocation_endpoint": "https://auth.example.com/auth/revoke", "response_types_supported": [],
-        "grant_types_supported": [], "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"], "claims_supported": ["iss", "sub", "aud", "exp"],
+        "revocation_endpoint": "https://auth.example.com/auth/revoke",
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": ["iss", "sub", "aud", "exp"],
     },
     "/openapi.json": {"openapi": "3.1.1", "info": {"title": "Tokenhouse", "version": "0.1.0"}, "paths": {}},
     "/docs": "<!doctype html>…",
     "/docs/{file}": "/* the file */",
-}  # fmt: skip
+}
 
 PATH_PARAMETERS = {"sessionId": SESSION_ID, "file": "swagger-ui.css"}

@@ -34,8 +34,12 @@ from service.http.query import READING, NoQuery
 from service.http.schema import Problem, Schema
 
 BODY_REFUSALS = (
-    MalformedJsonError, BodyTimeoutError, BodyTooLargeError, UnsupportedMediaTypeError, InvalidFieldsError,
-)  # fmt: skip
+    MalformedJsonError,
+    BodyTimeoutError,
+    BodyTooLargeError,
+    UnsupportedMediaTypeError,
+    InvalidFieldsError,
+)
 FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedFormError)
 GUARD_REFUSALS = (InvalidTokenError,)
 OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # HTTP that makes no sense; too many connections
@@ -59,21 +63,25 @@ def document(operations: tuple[Operation, ...]) -> bytes:
     for one in sorted(operations, key=lambda one: tags.index(one.about.tag)):
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references, problems)
     schemas["$defs"]["Problem"]["properties"]["code"]["enum"] = error_codes()
-    return json.dumps({
-        "openapi": "3.1.1",
-        "info": {
-            "title": "Tokenhouse",
-            "version": _version(),
-            "description": "Sign up, log in, refresh, log out. Errors are RFC 9457 problems with a stable `code`.",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/"}],
-        "tags": [{"name": tag.value[0], "description": tag.value[1]} for tag in tags],
-        "paths": paths,
-        "components": {
-            "schemas": schemas["$defs"] | problems, "headers": dict(HEADERS), "securitySchemes": SECURITY_SCHEMES,
-        },
-    }).encode()  # fmt: skip
+    return json.dumps(
+        {
+            "openapi": "3.1.1",
+            "info": {
+                "title": "Tokenhouse",
+                "version": _version(),
+                "description": "Sign up, log in, refresh, log out. Errors are RFC 9457 problems with a stable `code`.",
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": "/"}],
+            "tags": [{"name": tag.value[0], "description": tag.value[1]} for tag in tags],
+            "paths": paths,
+            "components": {
+                "schemas": schemas["$defs"] | problems,
+                "headers": dict(HEADERS),
+                "securitySchemes": SECURITY_SCHEMES,
+            },
+        }
+    ).encode()
 
 
 def error_codes() -> list[str]:
@@ -138,11 +146,14 @@ def _of_the_query(query: type[Schema]) -> list[dict[str, Any]]:
     required = schema.get("required", [])
     return [
         {
-            "name": name, "in": "query", "required": name in required, "description": field.pop("description"),
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.pop("description"),
             "schema": {key: value for key, value in field.items() if key != "title"},
         }
         for name, field in schema.get("properties", {}).items()
-    ]  # fmt: skip
+    ]
 
 
 def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
@@ -193,9 +204,13 @@ def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> d
 
 def _example(status: int, code: str, message: str) -> dict[str, Any]:
     return {
-        "type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": message, "code": code,
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "code": code,
         "requestId": "OnX9P-eCI_mf4axWtpVLttyg",
-    }  # fmt: skip
+    }
 
 
 def _headers(names: Iterable[str], *, required: bool) -> dict[str, Any]:

@@ -2,73 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from service.broken_fields import FieldCode
+from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
-from service.domain.accounts import names
-from service.domain.credentials import emails
-from service.domain.passwords.policy import broken_rules
 from service.domain.sessions import models
 from service.http.query import Switch
 from service.http.schema import Schema
 
 
-def _broken(code: FieldCode, message: str) -> PydanticCustomError:
-    return PydanticCustomError(code.value, message)
-
-
-def _present(value: str) -> str:
-    if not value.strip():
-        raise _broken(FieldCode.BLANK, "must not be blank")
-    return value
-
-
-def _address(value: str) -> str:
-    _present(value)
-    try:
-        emails.canonical(value)
-    except emails.InvalidEmailError:
-        raise _broken(FieldCode.INVALID_EMAIL, "must be an e-mail address such as ada@example.com") from None
-    return value.strip()
-
-
-def _new_password(value: str) -> str:
-    if rules := broken_rules(value):
-        raise _broken(rules[0][0], " ".join(message for _, message in rules))
-    return value
-
-
-def _name(value: str) -> str:
-    name = _present(value).strip()
-    if broken := names.broken_rule(name):
-        raise _broken(*broken)
-    return name
-
-
-Text = Annotated[str, AfterValidator(_present)]
-Address = Annotated[
-    str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})
-]
-NewPassword = Annotated[
-    str,
-    AfterValidator(_new_password),
-    WithJsonSchema({
-        "type": "string", "format": "password", "minLength": 8, "maxLength": 256,
-        "description": "With an uppercase letter, a lowercase letter, a number and a special character.",
-    }),
-]  # fmt: skip
-Name = Annotated[
-    str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})
-]
-
-
 class SignUp(Schema):
-    email: Address
+    email: Email
     password: NewPassword
     first_name: Name
     last_name: Name

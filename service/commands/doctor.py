@@ -79,9 +79,10 @@ def _trouble(check: str, setting: str, error: Exception) -> Finding:
     if isinstance(error, ANY_OUTAGES):
         return silent(check, setting, error)
     return problem(
-        check, f"could not be looked at ({type(error).__name__})",
+        check,
+        f"could not be looked at ({type(error).__name__})",
         "run this again; if it stays so, report it together with the version of the store",
-    )  # fmt: skip
+    )
 
 
 async def _postgres(settings: Settings, ambient: Ambient) -> list[Finding]:
@@ -95,7 +96,7 @@ async def _schema(settings: Settings) -> list[Finding]:
 
 async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:
     """By the stores themselves and not by a key ring, which would make keys where there are none."""
-    assert backends.postgres is not None  # noqa: S101 - `build` makes no other
+    assert backends.postgres is not None  # noqa: S101 - no other backends are built
     await backends.postgres.open()
     try:
         rows = await backends.signing_keys.all()

@@ -44,9 +44,10 @@ def _active(key: StoredKey, settings: KeySettings, now: datetime) -> Finding:
     said = f"{key.algorithm}, signs for {counted(age.days, 'day')}"
     if settings.rotate_after and age > settings.rotate_after + settings.publish_ahead + OVERDUE:
         return warning(
-            "keys.active", f"{said}, longer than keys.rotate_after ({counted(settings.rotate_after.days, 'day')})",
+            "keys.active",
+            f"{said}, longer than keys.rotate_after ({counted(settings.rotate_after.days, 'day')})",
             "does an instance run? It rotates by itself; `tokenhouse keys rotate` does so by hand",
-        )  # fmt: skip
+        )
     if not settings.rotate_after and age > OLD:
         return warning("keys.active", said, "set keys.rotate_after: 90d, or run `tokenhouse keys rotate`")
     return ok("keys.active", said)
@@ -61,9 +62,10 @@ def _opened(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, looked_a
             closed += 1
     if closed:
         return problem(
-            "secret", f"{counted(closed, 'sealed value')} in the database cannot be opened ({looked_at})",
+            "secret",
+            f"{counted(closed, 'sealed value')} in the database cannot be opened ({looked_at})",
             "set the secret they were made with, as TOKENHOUSE_SECRET_KEY or in TOKENHOUSE_SECRET_KEYS_PREVIOUS",
-        )  # fmt: skip
+        )
     return ok("secret", f"opens what is sealed ({looked_at})")
 
 
@@ -77,7 +79,8 @@ def _leftover(sealed: Iterable[tuple[Purpose, bytes, str]], seals: Seals, previo
         )
     if previous:
         return warning(
-            "secret.previous", f"{counted(previous, 'earlier secret')} still set, and nothing looked at needs one",
+            "secret.previous",
+            f"{counted(previous, 'earlier secret')} still set, and nothing looked at needs one",
             "run `tokenhouse secrets rotate` until it finds nothing, then remove them (docs/keys.md)",
-        )  # fmt: skip
+        )
     return ok("secret.previous", "none is set, none is needed")

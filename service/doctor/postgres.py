@@ -14,9 +14,13 @@ ROLES = "deploy/postgres/roles.sql shows how"
 
 def judge(facts: PostgresFacts, settings: Database) -> list[Finding]:
     return [
-        *judge_preconditions(facts), _writable(facts), _durable(facts), _role(facts, settings), _room(facts, settings),
+        *judge_preconditions(facts),
+        _writable(facts),
+        _durable(facts),
+        _role(facts, settings),
+        _room(facts, settings),
         of_clock("postgres.clock", facts.ahead),
-    ]  # fmt: skip
+    ]
 
 
 def judge_preconditions(facts: PostgresFacts) -> list[Finding]:
@@ -45,48 +49,55 @@ def _encoding(facts: PostgresFacts) -> Finding:
     if facts.encoding == ENCODING:
         return ok("postgres.encoding", ENCODING)
     return problem(
-        "postgres.encoding", f"the database is in {facts.encoding}: it cannot hold everybody's name",
+        "postgres.encoding",
+        f"the database is in {facts.encoding}: it cannot hold everybody's name",
         f"create one with ENCODING '{ENCODING}' TEMPLATE template0, and name it in TOKENHOUSE_DATABASE__URL",
-    )  # fmt: skip
+    )
 
 
 def _isolation(facts: PostgresFacts) -> Finding:
     if facts.isolation == ISOLATION:
         return ok("postgres.isolation", ISOLATION)
     return problem(
-        "postgres.isolation", f"default_transaction_isolation is {facts.isolation}: concurrent calls would fail",
+        "postgres.isolation",
+        f"default_transaction_isolation is {facts.isolation}: concurrent calls would fail",
         f"ALTER ROLE the service's role SET default_transaction_isolation = '{ISOLATION}'",
-    )  # fmt: skip
+    )
 
 
 def _rights(facts: PostgresFacts) -> Finding:
     if not facts.has_schema:
         return problem(
-            "postgres.rights", "the service's role may use no schema of its search_path",
+            "postgres.rights",
+            "the service's role may use no schema of its search_path",
             f"GRANT USAGE ON SCHEMA, or look at search_path in TOKENHOUSE_DATABASE__URL; {ROLES}",
-        )  # fmt: skip
+        )
     if not facts.lacking:
         return ok("postgres.rights", "on every table that is there")
     return problem(
-        "postgres.rights", f"the service's role lacks {', '.join(facts.lacking)}", f"grant it; {ROLES}",
-    )  # fmt: skip
+        "postgres.rights",
+        f"the service's role lacks {', '.join(facts.lacking)}",
+        f"grant it; {ROLES}",
+    )
 
 
 def _statements(facts: PostgresFacts) -> Finding:
     if not facts.forgets_statements:
         return ok("postgres.statements", "prepared ones are kept, or none is used")
     return problem(
-        "postgres.statements", "a pooler in transaction mode forgets prepared statements",
+        "postgres.statements",
+        "a pooler in transaction mode forgets prepared statements",
         "set TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=0 (docs/engines.md, PgBouncer)",
-    )  # fmt: skip
+    )
 
 
 def _writable(facts: PostgresFacts) -> Finding:
     if facts.is_read_only:
         return problem(
-            "postgres.writable", "read-only: a replica, or default_transaction_read_only",
+            "postgres.writable",
+            "read-only: a replica, or default_transaction_read_only",
             "name the primary, or all hosts, in TOKENHOUSE_DATABASE__URL",
-        )  # fmt: skip
+        )
     return ok("postgres.writable", "yes")
 
 
@@ -94,9 +105,10 @@ def _durable(facts: PostgresFacts) -> Finding:
     if facts.is_durable:
         return ok("postgres.durable", "what is committed is on disk")
     return problem(
-        "postgres.durable", "a crash may lose what was acknowledged: a logout among it",
+        "postgres.durable",
+        "a crash may lose what was acknowledged: a logout among it",
         "set fsync, full_page_writes and synchronous_commit to on",
-    )  # fmt: skip
+    )
 
 
 def _role(facts: PostgresFacts, settings: Database) -> Finding:
@@ -107,9 +119,10 @@ def _role(facts: PostgresFacts, settings: Database) -> Finding:
         return warning("postgres.role", "the service may change the schema, though it does not migrate", advice)
     if settings.migrate_on_start and not facts.may_make_tables:
         return warning(
-            "postgres.role", "database.migrate_on_start is true, but the role may not make tables",
+            "postgres.role",
+            "database.migrate_on_start is true, but the role may not make tables",
             "set TOKENHOUSE_DATABASE__MIGRATE_ON_START=false, and run `tokenhouse migrate` as the owner",
-        )  # fmt: skip
+        )
     may = "may change the schema, for it migrates" if facts.may_make_tables else "may not change the schema"
     return ok("postgres.role", may)
 

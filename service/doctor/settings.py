@@ -15,9 +15,14 @@ OTHER_FILES = 256  # descriptors that no client has: connections to the stores, 
 def judge(settings: Settings, open_files: int | None) -> list[Finding]:
     """`open_files`: how many this process may have open, None for any number."""
     return [
-        _issuer(settings), _proxies(settings.server), _limits(settings), _exempt(settings.throttle.exempt),
-        _passwords(settings), _files(settings.server, open_files), _log(settings),
-    ]  # fmt: skip
+        _issuer(settings),
+        _proxies(settings.server),
+        _limits(settings),
+        _exempt(settings.throttle.exempt),
+        _passwords(settings),
+        _files(settings.server, open_files),
+        _log(settings),
+    ]
 
 
 def _issuer(settings: Settings) -> Finding:
@@ -35,17 +40,19 @@ def _proxies(server: Server) -> Finding:
     everyone = [str(network) for network in server.trusted_proxies if network.prefixlen == 0]
     if everyone:
         return problem(
-            "proxies", f"server.trusted_proxies holds {everyone[0]}: any visitor may name any address for its own",
+            "proxies",
+            f"server.trusted_proxies holds {everyone[0]}: any visitor may name any address for its own",
             "list the addresses of your proxies alone",
-        )  # fmt: skip
+        )
     if server.trusted_proxies:
         return ok("proxies", f"{len(server.trusted_proxies)} networks are believed about addresses")
     if is_loopback(server.host):
         return ok("proxies", "none; listens on this machine alone")
     return warning(
-        "proxies", f"listens on {server.host} and believes no proxy",
+        "proxies",
+        f"listens on {server.host} and believes no proxy",
         "behind a proxy set TOKENHOUSE_SERVER__TRUSTED_PROXIES, or all visitors share its address in the limits",
-    )  # fmt: skip
+    )
 
 
 def _limits(settings: Settings) -> Finding:
@@ -78,9 +85,10 @@ def _files(server: Server, open_files: int | None) -> Finding:
     if open_files is None or open_files >= server.max_connections + OTHER_FILES:
         return ok("open files", f"enough for server.max_connections ({server.max_connections})")
     return warning(
-        "open files", f"{open_files} may be open: too few for server.max_connections ({server.max_connections})",
+        "open files",
+        f"{open_files} may be open: too few for server.max_connections ({server.max_connections})",
         f"raise the limit (ulimit -n, LimitNOFILE, ulimits) to {server.max_connections + OTHER_FILES}",
-    )  # fmt: skip
+    )
 
 
 def _log(settings: Settings) -> Finding:

@@ -98,7 +98,7 @@ class Refusals:
             **self._more,
             **({"Retry-After": spread_retry_after(request_id)} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}),
             "Connection": "close",
-        }  # fmt: skip
+        }
         head = (f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items()))
         return "\r\n".join((*head, "", "")).encode() + body
 

@@ -153,10 +153,14 @@ class _Door(web.Server):
         return cast(
             "web.RequestHandler",
             Sealed(
-                make_connection, self._certificate, turnstile=self.turnstile, refusals=self._refusals,
-                patience=self._header_timeout, loop=self._loop,
+                make_connection,
+                self._certificate,
+                turnstile=self.turnstile,
+                refusals=self._refusals,
+                patience=self._header_timeout,
+                loop=self._loop,
             ),
-        )  # fmt: skip
+        )
 
     def _connection(self, kind: type[Connection], turnstile: Turnstile) -> Connection:
         return kind(self, turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)

@@ -92,9 +92,10 @@ def require_usable_redis_files(name: str, parts: SplitResult) -> None:
     if certificate:
         password = options.get("ssl_password", "")
         _read(
-            f"{name}: ssl_certfile", Path(certificate),
+            f"{name}: ssl_certfile",
+            Path(certificate),
             lambda file: context.load_cert_chain(file, key or None, lambda: password),
-        )  # fmt: skip
+        )
 
 
 def _read(what: str, file: Path, load: Callable[[Path], None]) -> None:

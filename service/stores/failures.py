@@ -42,77 +42,93 @@ OPTION = r'(?:.*?"([A-Za-z_][\w.]*)")?'  # Postgres names it, in most languages 
 CONNECTING = (  # what Postgres, PgBouncer or asyncpg says when a connection is to be opened
     Rule(asyncpg.InvalidPasswordError, Kind.NEVER, f"Postgres refuses the password in {DATABASE_URL}"),
     Rule(
-        asyncpg.InvalidAuthorizationSpecificationError, Kind.NEVER,
+        asyncpg.InvalidAuthorizationSpecificationError,
+        Kind.NEVER,
         f"Postgres lets the user of {DATABASE_URL} not in: there is none of this name, or pg_hba.conf has no line for"
         " it, the database, this address and TLS",
     ),
     Rule(
-        asyncpg.InvalidCatalogNameError, Kind.NEVER,
+        asyncpg.InvalidCatalogNameError,
+        Kind.NEVER,
         f"the database that {DATABASE_URL} names does not exist: create it, in UTF8",
     ),
     Rule(
-        asyncpg.InsufficientPrivilegeError, Kind.RIGHTS,
+        asyncpg.InsufficientPrivilegeError,
+        Kind.RIGHTS,
         f"the user of {DATABASE_URL} may not connect to its database: GRANT CONNECT ON DATABASE",
     ),
     Rule(
-        (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.CantChangeRuntimeParamError), Kind.NEVER,
-        f"Postgres refuses an option ({{}}) of {DATABASE_URL}: leave it out, or set it right", OPTION,
+        (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.CantChangeRuntimeParamError),
+        Kind.NEVER,
+        f"Postgres refuses an option ({{}}) of {DATABASE_URL}: leave it out, or set it right",
+        OPTION,
     ),
     Rule(
-        asyncpg.PostgresConnectionError, Kind.NEVER,
+        asyncpg.PostgresConnectionError,
+        Kind.NEVER,
         f"PgBouncer refuses an option ({{}}) of {DATABASE_URL}: leave it out, or see its ignore_startup_parameters",
         r"unsupported startup parameter:? ?(?:in options: )?([A-Za-z_][\w.]*)?",
     ),
     Rule(
-        (asyncpg.ClientConfigurationError, asyncpg.UnsupportedClientFeatureError, ValueError), Kind.NEVER,
+        (asyncpg.ClientConfigurationError, asyncpg.UnsupportedClientFeatureError, ValueError),
+        Kind.NEVER,
         f"asyncpg refuses {DATABASE_URL}: look at its options, and at PG* environment variables",
     ),
-)  # fmt: skip
+)
 QUERYING = (  # what Postgres says of a query of ours
     Rule(
-        asyncpg.InsufficientPrivilegeError, Kind.RIGHTS,
+        asyncpg.InsufficientPrivilegeError,
+        Kind.RIGHTS,
         f"the user of {DATABASE_URL} lacks a right ({{}}): grant it (deploy/postgres/roles.sql), or run `tokenhouse"
         " migrate` as the owner and set TOKENHOUSE_DATABASE__MIGRATE_ON_START=false",
         r"(?:.*((?:schema|table|sequence|function|relation) [A-Za-z_]\w*))?",
     ),
     Rule(
-        asyncpg.InvalidSchemaNameError, Kind.RIGHTS,
+        asyncpg.InvalidSchemaNameError,
+        Kind.RIGHTS,
         f"the user of {DATABASE_URL} may use no schema of its search_path: GRANT USAGE ON SCHEMA, and CREATE to"
         " migrate",
     ),
-)  # fmt: skip
+)
 ANSWERING = (  # what Redis says
     Rule(
-        redis.NoPermissionError, Kind.RIGHTS,
+        redis.NoPermissionError,
+        Kind.RIGHTS,
         f"the user of {REDIS_URL} may not do what it must ({{}}): give it the commands and the keys of"
         " deploy/redis/users.acl",
         r"(?:.*the '([a-z|]+)' command)?",
     ),
     Rule(
-        redis.AuthenticationError, Kind.NEVER,
+        redis.AuthenticationError,
+        Kind.NEVER,
         f"Redis asks for a password, and {REDIS_URL} has none: redis://user:password@host",
         ".*(?:already authenticated|Authentication required)",
     ),
     Rule(
-        (redis.AuthenticationError, redis.AuthenticationWrongNumberOfArgsError), Kind.NEVER,
+        (redis.AuthenticationError, redis.AuthenticationWrongNumberOfArgsError),
+        Kind.NEVER,
         f"Redis refuses the user or the password in {REDIS_URL}",
     ),
     Rule(
-        redis.ResponseError, Kind.NEVER,
+        redis.ResponseError,
+        Kind.NEVER,
         f"the database that {REDIS_URL} names does not exist there: name a lower one, such as /0",
         "DB index is out of range|SELECT is not allowed",
     ),
     Rule(
-        redis.ResponseError, Kind.NEVER,
+        redis.ResponseError,
+        Kind.NEVER,
         f"no cluster stands at {REDIS_URL}, but a single server: say redis:// or rediss://",
         ".*cluster support disabled",
     ),
     Rule(redis.ResponseError, Kind.NEVER, f"Redis refuses client_name in {REDIS_URL}", "Client names cannot"),
     Rule(
-        redis.ResponseError, Kind.NEVER, f"the server at {REDIS_URL} lacks a command: it must be Redis 6.0 or newer",
+        redis.ResponseError,
+        Kind.NEVER,
+        f"the server at {REDIS_URL} lacks a command: it must be Redis 6.0 or newer",
         "unknown command",
     ),
-)  # fmt: skip
+)
 LOADING = ("PEM", "X509", "ASN1")  # OpenSSL's libraries that read files
 NO_TLS = "rejected SSL upgrade"  # asyncpg's words
 

@@ -25,12 +25,31 @@ LACKING = """
 """  # a table that is missing is the schema's fault, which is told apart
 KEY = redis_keys.probe()
 COMMANDS: Sequence[Sequence[str]] = (
-    ("DEL", KEY), ("EVAL", "return 0", "0"), ("EVALSHA", "0" * 40, "0"), ("EXISTS", KEY), ("GET", KEY),
-    ("HGET", KEY, "u"), ("HGETALL", KEY), ("HINCRBY", KEY, "n", "1"), ("HMGET", KEY, "u"), ("HSET", KEY, "u", "0"),
-    ("HSETNX", KEY, "u", "0"), ("INCR", KEY), ("INFO",), ("MGET", KEY), ("PEXPIRE", KEY, "1"), ("PTTL", KEY),
-    ("SCAN", "0"), ("SET", KEY, "0"), ("TIME",), ("ZADD", KEY, "1", "m"), ("ZCARD", KEY), ("ZRANGE", KEY, "0", "-1"),
-    ("ZRANGEBYSCORE", KEY, "0", "1"), ("ZREM", KEY, "m"),
-)  # fmt: skip
+    ("DEL", KEY),
+    ("EVAL", "return 0", "0"),
+    ("EVALSHA", "0" * 40, "0"),
+    ("EXISTS", KEY),
+    ("GET", KEY),
+    ("HGET", KEY, "u"),
+    ("HGETALL", KEY),
+    ("HINCRBY", KEY, "n", "1"),
+    ("HMGET", KEY, "u"),
+    ("HSET", KEY, "u", "0"),
+    ("HSETNX", KEY, "u", "0"),
+    ("INCR", KEY),
+    ("INFO",),
+    ("MGET", KEY),
+    ("PEXPIRE", KEY, "1"),
+    ("PTTL", KEY),
+    ("SCAN", "0"),
+    ("SET", KEY, "0"),
+    ("TIME",),
+    ("ZADD", KEY, "1", "m"),
+    ("ZCARD", KEY),
+    ("ZRANGE", KEY, "0", "-1"),
+    ("ZRANGEBYSCORE", KEY, "0", "1"),
+    ("ZREM", KEY, "m"),
+)
 
 
 def needed() -> tuple[list[str], list[str]]:

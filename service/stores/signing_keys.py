@@ -50,6 +50,14 @@ class PostgresSigningKeys:
 async def _put(connection: "PoolConnectionProxy[asyncpg.Record]", keys: Sequence[StoredKey]) -> None:
     for key in keys:
         await connection.execute(
-            PUT, key.kid, key.algorithm, key.public_jwk, key.sealed_private_jwk, key.created_at, key.ready_at,
-            key.activates_at, key.retires_at, key.killed_at,
-        )  # fmt: skip
+            PUT,
+            key.kid,
+            key.algorithm,
+            key.public_jwk,
+            key.sealed_private_jwk,
+            key.created_at,
+            key.ready_at,
+            key.activates_at,
+            key.retires_at,
+            key.killed_at,
+        )

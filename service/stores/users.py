@@ -72,9 +72,19 @@ class PostgresUsers:
     async def add(self, user: User, api_key_digest: bytes) -> None:
         try:
             await self._postgres.execute(
-                INSERT, user.id, user.email, user.canonical_email, user.first_name, user.last_name, user.password_hash,
-                user.api_key_sealed, user.created_at, user.password_changed_at, user.disabled_at, api_key_digest,
-            )  # fmt: skip
+                INSERT,
+                user.id,
+                user.email,
+                user.canonical_email,
+                user.first_name,
+                user.last_name,
+                user.password_hash,
+                user.api_key_sealed,
+                user.created_at,
+                user.password_changed_at,
+                user.disabled_at,
+                api_key_digest,
+            )
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None

@@ -23,12 +23,26 @@ from service.request_log import note_trace
 PATIENCE = 2.0  # seconds for the last spans, when the service stops
 ALLOWED = frozenset(
     {
-        "http.request.method", "http.route", "http.response.status_code", "db.system", "db.name", "db.statement",
-        "db.redis.database_index", "db.redis.pipeline_length", "net.peer.name", "net.peer.port", "net.transport",
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "db.system",
+        "db.name",
+        "db.statement",
+        "db.redis.database_index",
+        "db.redis.pipeline_length",
+        "net.peer.name",
+        "net.peer.port",
+        "net.transport",
         # ... and their names under OTEL_SEMCONV_STABILITY_OPT_IN
-        "db.system.name", "db.namespace", "db.query.text", "error.type", "server.address", "server.port",
+        "db.system.name",
+        "db.namespace",
+        "db.query.text",
+        "error.type",
+        "server.address",
+        "server.port",
     }
-)  # fmt: skip
+)
 
 
 class Tracing:

@@ -31,9 +31,13 @@ async def test_sessions_are_listed_with_where_and_when_and_which_is_mine(fakes: 
     await fakes.client.refresh(first)
     one, two = await listed(fakes.client, second)
     assert one == {
-        "sessionId": one["sessionId"], "createdAt": "2026-11-24T12:00:00Z", "lastUsedAt": "2026-11-24T12:10:00Z",
-        "ip": "127.0.0.0/24", "userAgent": "A browser/1.0 ", "current": False,
-    }  # fmt: skip
+        "sessionId": one["sessionId"],
+        "createdAt": "2026-11-24T12:00:00Z",
+        "lastUsedAt": "2026-11-24T12:10:00Z",
+        "ip": "127.0.0.0/24",
+        "userAgent": "A browser/1.0 ",
+        "current": False,
+    }
     assert (two["current"], two["createdAt"]) == (True, "2026-11-24T12:05:00Z")
 
 

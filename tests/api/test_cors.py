@@ -10,9 +10,17 @@ from tests.conftest import Client, MakeOnFakes, OnFakes, bearer
 APP = "https://app.example.com"
 LOCAL = "http://localhost:5173"
 STRANGERS = [
-    "https://evil.example.com", "https://app.example.com.evil.example", "https://app.example.com:8443",
-    "http://app.example.com", "https://APP.example.com", "null", "*", "", f"{APP},{LOCAL}", f"{APP} {LOCAL}",
-]  # fmt: skip
+    "https://evil.example.com",
+    "https://app.example.com.evil.example",
+    "https://app.example.com:8443",
+    "http://app.example.com",
+    "https://APP.example.com",
+    "null",
+    "*",
+    "",
+    f"{APP},{LOCAL}",
+    f"{APP} {LOCAL}",
+]
 
 
 @pytest.fixture
@@ -104,10 +112,22 @@ async def test_without_a_list_nothing_speaks_of_origins(fakes: OnFakes) -> None:
 @pytest.mark.parametrize(
     "origin",
     [
-        "*", "https://*", "https://*.example.com", "null", "example.com", f"{APP}/", f"{APP}/path", f"{APP}?x",
-        "https://App.example.com", f"{APP}:443", "http://app.example.com:80", "https://u:p@example.com", "https://", " ",
+        "*",
+        "https://*",
+        "https://*.example.com",
+        "null",
+        "example.com",
+        f"{APP}/",
+        f"{APP}/path",
+        f"{APP}?x",
+        "https://App.example.com",
+        f"{APP}:443",
+        "http://app.example.com:80",
+        "https://u:p@example.com",
+        "https://",
+        " ",
     ],
-)  # fmt: skip
+)
 def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
     with pytest.raises(ValidationError):
         Server(cors_origins=[origin])

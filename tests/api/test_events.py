@@ -56,9 +56,11 @@ async def test_why_a_login_failed_is_told_to_the_sinks_alone(heard: Heard, fakes
     heard.taken()
     answers = []
     for email, password in (
-        ("nobody@example.com", "WrongPass1!"), (person["email"], "WrongPass1!"), (disabled["email"], disabled["password"]),
+        ("nobody@example.com", "WrongPass1!"),
+        (person["email"], "WrongPass1!"),
+        (disabled["email"], disabled["password"]),
         (disabled["email"], "WrongPass1!"),
-    ):  # fmt: skip
+    ):
         answer = await heard.client.post("/auth/login", {"email": email, "password": password})
         answers.append((answer.status, {**await answer.json(), "requestId": ""}))
     told = heard.taken()
@@ -96,8 +98,10 @@ async def test_a_reuse_is_told_with_the_session_that_it_ends(on_fakes: MakeOnFak
     await heard.client.refresh(tokens)
     told = heard.taken()
     assert [(one.name, one.reason) for one in told] == [
-        (Name.TOKEN_REUSED, "token_before"), (Name.ENDED, "reuse"), (Name.RENEWED, "reused"),
-    ]  # fmt: skip
+        (Name.TOKEN_REUSED, "token_before"),
+        (Name.ENDED, "reuse"),
+        (Name.RENEWED, "reused"),
+    ]
     assert told[0].session_id == told[1].session_id
     assert told[0].source == "127.0.0.0/24"
 
@@ -162,8 +166,10 @@ async def test_a_rotated_and_a_killed_key_are_told_by_their_kid(fakes: OnFakes, 
     await fakes.application.resealer.run()
     told = [(one.name, one.reason, one.key_id) for one in heard.taken()]
     assert told == [
-        (Name.KEY_ROTATED, "at_once", after.kid), (Name.KEY_KILLED, "", before), (Name.SECRET_ROTATED, "", ""),
-    ]  # fmt: skip
+        (Name.KEY_ROTATED, "at_once", after.kid),
+        (Name.KEY_KILLED, "", before),
+        (Name.SECRET_ROTATED, "", ""),
+    ]
 
 
 async def test_a_redis_that_forgot_is_told_until_it_is_restored(fakes: OnFakes, heard: Heard) -> None:

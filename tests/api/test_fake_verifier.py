@@ -26,9 +26,16 @@ async def test_a_fake_takes_the_tokens_that_it_makes(use: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"aud": "another"}, {"iss": "https://other.example"}, {"token_use": "access"}, {"sub": 7}, {"jti": "x"}, {"lifetime": 86_401}],
+    [
+        {"aud": "another"},
+        {"iss": "https://other.example"},
+        {"token_use": "access"},
+        {"sub": 7},
+        {"jti": "x"},
+        {"lifetime": 86_401},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_fake_judges_by_the_rules_of_the_real_one(change: dict[str, Any]) -> None:
     verifier = FakeVerifier()
     assert not refuses(verifier, verifier.token())

@@ -45,9 +45,15 @@ async def test_an_empty_feed_says_so_with_its_time_and_a_cursor(fakes: OnFakes) 
     said = await read(fakes.client)
     now = int(fakes.ambient.now().timestamp())
     assert said == {
-        "iss": "http://127.0.0.1:8080", "iat": now, "exp": now + 15, "since": "", "next": said["next"], "more": False,
-        "sessions": {}, "keys": {},
-    }  # fmt: skip
+        "iss": "http://127.0.0.1:8080",
+        "iat": now,
+        "exp": now + 15,
+        "since": "",
+        "next": said["next"],
+        "more": False,
+        "sessions": {},
+        "keys": {},
+    }
     assert said["next"]
 
 

@@ -37,17 +37,30 @@ async def test_the_tokens_carry_the_field_s_standard_claims(fakes: OnFakes) -> N
     also = json.loads(part(tokens["accessToken"], 1))
     now = int(fakes.ambient.now().timestamp())
     shared = {
-        "iss": "http://127.0.0.1:8080", "sub": person["userId"], "iat": now, "exp": now + 3600, "auth_time": now,
+        "iss": "http://127.0.0.1:8080",
+        "sub": person["userId"],
+        "iat": now,
+        "exp": now + 3600,
+        "auth_time": now,
         "origin_jti": said["origin_jti"],
-    }  # fmt: skip
+    }
     assert said == shared | {
-        "token_use": "id", "aud": "tokenhouse", "jti": said["jti"], "email": "Ada@example.com", "email_verified": False,
-        "given_name": "Ada", "family_name": "Lovelace", "cognito:username": person["userId"],
-    }  # fmt: skip
+        "token_use": "id",
+        "aud": "tokenhouse",
+        "jti": said["jti"],
+        "email": "Ada@example.com",
+        "email_verified": False,
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "cognito:username": person["userId"],
+    }
     assert also == shared | {
-        "token_use": "access", "client_id": "tokenhouse", "scope": "aws.cognito.signin.user.admin",
-        "username": person["userId"], "jti": also["jti"],
-    }  # fmt: skip
+        "token_use": "access",
+        "client_id": "tokenhouse",
+        "scope": "aws.cognito.signin.user.admin",
+        "username": person["userId"],
+        "jti": also["jti"],
+    }
     assert said["jti"] != also["jti"]
 
 
@@ -201,9 +214,12 @@ async def test_a_user_is_told_about_themselves_by_id_token_and_by_api_key(client
     said = await by_token.json()
     assert said == await by_key.json()
     assert said == {
-        "userId": person["userId"], "email": "Ada@Example.com", "firstName": "Ada", "lastName": "Lovelace",
+        "userId": person["userId"],
+        "email": "Ada@Example.com",
+        "firstName": "Ada",
+        "lastName": "Lovelace",
         "createdAt": "2026-11-24T12:00:00Z",
-    }  # fmt: skip
+    }
 
 
 async def test_an_api_key_is_no_session(client: Client) -> None:

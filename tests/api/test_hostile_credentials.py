@@ -52,13 +52,33 @@ async def test_a_token_of_our_own_making_is_accepted(client: Client, signed: Any
 @pytest.mark.parametrize(
     "claims",
     [
-        {"iss": "http://evil.example"}, {"iss": None}, {"aud": "other"}, {"aud": ["tokenhouse"]}, {"aud": None},
-        {"token_use": "access"}, {"token_use": None}, {"sub": None}, {"sub": "not-a-uuid"}, {"sub": 7},
-        {"exp": None}, {"exp": "never"}, {"exp": 1795521600.5}, {"exp": True}, {"exp": 2**70}, {"exp": 0}, {"iat": None},
-        {"iat": 1795525300}, {"jti": None}, {"jti": "short"}, {"jti": "x" * 44}, {"jti": "th:epoch th:epoch th:epoch"},
-        {"origin_jti": None}, {"origin_jti": ["x"]}, {"email": None},
+        {"iss": "http://evil.example"},
+        {"iss": None},
+        {"aud": "other"},
+        {"aud": ["tokenhouse"]},
+        {"aud": None},
+        {"token_use": "access"},
+        {"token_use": None},
+        {"sub": None},
+        {"sub": "not-a-uuid"},
+        {"sub": 7},
+        {"exp": None},
+        {"exp": "never"},
+        {"exp": 1795521600.5},
+        {"exp": True},
+        {"exp": 2**70},
+        {"exp": 0},
+        {"iat": None},
+        {"iat": 1795525300},
+        {"jti": None},
+        {"jti": "short"},
+        {"jti": "x" * 44},
+        {"jti": "th:epoch th:epoch th:epoch"},
+        {"origin_jti": None},
+        {"origin_jti": ["x"]},
+        {"email": None},
     ],
-)  # fmt: skip
+)
 async def test_a_signed_token_with_wrong_claims_is_refused(client: Client, signed: Any, claims: dict[str, Any]) -> None:
     await is_refused(client, signed(**claims))
 
@@ -104,11 +124,22 @@ async def test_no_bit_of_a_token_can_be_changed(client: Client, tokens: dict[str
     head, body, signature = good.split(".")
     claims = json.loads(part(good, 1))
     for changed in (
-        good[:-1], good + "A", good + "=", good + ".", "." + good, f"{head}.{body}.", f"{head}..{signature}", f"{head}.{body}",
-        f"{head}.{b64(claims | {'sub': '00000000-0000-4000-8000-000000000000'})}.{signature}", f"{head}.{body}=.{signature}",
-        f"{head}.{body}.{signature}.{signature}", good.replace(".", " ."), good.swapcase(),
-        good[:-1] + ("A" if good[-1] != "A" else "B"), f"{head}.{body}.{signature[::-1]}",
-    ):  # fmt: skip
+        good[:-1],
+        good + "A",
+        good + "=",
+        good + ".",
+        "." + good,
+        f"{head}.{body}.",
+        f"{head}..{signature}",
+        f"{head}.{body}",
+        f"{head}.{b64(claims | {'sub': '00000000-0000-4000-8000-000000000000'})}.{signature}",
+        f"{head}.{body}=.{signature}",
+        f"{head}.{body}.{signature}.{signature}",
+        good.replace(".", " ."),
+        good.swapcase(),
+        good[:-1] + ("A" if good[-1] != "A" else "B"),
+        f"{head}.{body}.{signature[::-1]}",
+    ):
         await is_refused(client, changed)
     assert (await client.me(tokens)).status == 200
 
@@ -116,12 +147,23 @@ async def test_no_bit_of_a_token_can_be_changed(client: Client, tokens: dict[str
 @pytest.mark.parametrize(
     "token",
     [
-        b64(b'"alg"') + ".e30.AAAA", b64(b"[]") + ".e30.AAAA", b64(b"{") + ".e30.AAAA", b64(b"null") + ".e30.AAAA",
-        b64({"alg": 7}) + ".e30.AAAA", b64({"alg": "RS256", "crit": ["exp"]}) + ".e30.AAAA", "a.b.c", "...", "x" * 5000,
-        ".".join(["x" * 1500] * 3), "a.b.c.d.e", b64({"alg": "dir", "enc": "A128GCM"}) + "..AAAA.AAAA.AAAA", "null", "undefined",
+        b64(b'"alg"') + ".e30.AAAA",
+        b64(b"[]") + ".e30.AAAA",
+        b64(b"{") + ".e30.AAAA",
+        b64(b"null") + ".e30.AAAA",
+        b64({"alg": 7}) + ".e30.AAAA",
+        b64({"alg": "RS256", "crit": ["exp"]}) + ".e30.AAAA",
+        "a.b.c",
+        "...",
+        "x" * 5000,
+        ".".join(["x" * 1500] * 3),
+        "a.b.c.d.e",
+        b64({"alg": "dir", "enc": "A128GCM"}) + "..AAAA.AAAA.AAAA",
+        "null",
+        "undefined",
         b64({"alg": "RS256", "b64": False, "crit": ["b64"]}) + ".e30.AAAA",
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_token_is_refused(client: Client, token: str) -> None:
     await is_refused(client, token)
 

@@ -27,18 +27,31 @@ async def test_a_live_token_is_told_with_its_claims(fakes: OnFakes) -> None:
     tokens = await fakes.client.log_in(person)
     access, identity = claims(tokens["accessToken"]), claims(tokens["idToken"])
     shared = {
-        "active": True, "iss": "http://127.0.0.1:8080", "client_id": "tokenhouse", "sub": person["userId"],
-        "username": person["userId"], "iat": access["iat"], "exp": access["exp"], "origin_jti": access["origin_jti"],
-    }  # fmt: skip
+        "active": True,
+        "iss": "http://127.0.0.1:8080",
+        "client_id": "tokenhouse",
+        "sub": person["userId"],
+        "username": person["userId"],
+        "iat": access["iat"],
+        "exp": access["exp"],
+        "origin_jti": access["origin_jti"],
+    }
     assert await introspect(fakes.client, tokens["accessToken"]) == shared | {
-        "token_type": "Bearer", "token_use": "access", "scope": access["scope"], "jti": access["jti"],
-    }  # fmt: skip
+        "token_type": "Bearer",
+        "token_use": "access",
+        "scope": access["scope"],
+        "jti": access["jti"],
+    }
     assert await introspect(fakes.client, tokens["idToken"]) == shared | {
-        "token_type": "Bearer", "token_use": "id", "aud": "tokenhouse", "jti": identity["jti"],
-    }  # fmt: skip
+        "token_type": "Bearer",
+        "token_use": "id",
+        "aud": "tokenhouse",
+        "jti": identity["jti"],
+    }
     assert await introspect(fakes.client, tokens["refreshToken"]) == shared | {
-        "token_use": "refresh", "exp": access["iat"] + 30 * 86_400,
-    }  # fmt: skip
+        "token_use": "refresh",
+        "exp": access["iat"] + 30 * 86_400,
+    }
 
 
 @pytest.mark.parametrize("name", ["idToken", "accessToken", "refreshToken"])
@@ -93,11 +106,20 @@ async def test_whatever_is_no_token_of_ours_is_inactive_and_nothing_more(fakes: 
 @pytest.mark.parametrize(
     "credential",
     [
-        basic("web", "wrong"), basic("nobody", CLIENT_SECRET), basic("", CLIENT_SECRET), basic("web", ""), "Basic",
-        "Basic !!!!", "Basic d2Vi", "Basic /////w==", "Bearer " + CLIENT_SECRET, basic("web\0", CLIENT_SECRET),
-        basic() + ", " + basic(), basic().replace("Basic ", "Basic\t"),
+        basic("web", "wrong"),
+        basic("nobody", CLIENT_SECRET),
+        basic("", CLIENT_SECRET),
+        basic("web", ""),
+        "Basic",
+        "Basic !!!!",
+        "Basic d2Vi",
+        "Basic /////w==",
+        "Bearer " + CLIENT_SECRET,
+        basic("web\0", CLIENT_SECRET),
+        basic() + ", " + basic(),
+        basic().replace("Basic ", "Basic\t"),
     ],
-)  # fmt: skip
+)
 async def test_a_caller_without_the_right_credential_learns_nothing(fakes: OnFakes, credential: str) -> None:
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     answer = await ask(fakes.client, PATH, tokens["idToken"], Authorization=credential)
@@ -141,14 +163,22 @@ async def test_the_token_may_come_as_json_and_a_hint_changes_nothing(fakes: OnFa
 @pytest.mark.parametrize(
     ("media_type", "body"),
     [
-        ("application/x-www-form-urlencoded", b""), ("application/x-www-form-urlencoded", b"token="),
-        ("application/x-www-form-urlencoded", b"token=a&token=a"), ("application/x-www-form-urlencoded", b"token"),
-        ("application/x-www-form-urlencoded", b"token=a&x=1&x=2"), ("application/x-www-form-urlencoded", b"token=\xff"),
-        ("application/x-www-form-urlencoded", b"token=%ff"), ("application/x-www-form-urlencoded", b"token=a" + b"&x=1" * 20),
-        ("application/x-www-form-urlencoded", b'{"token":"a"}'), ("application/json", b"token=a"), ("application/json", b"{}"),
-        ("application/json", b'{"token":""}'), ("application/json", b'{"token":1}'), ("application/json", b'{"token":"a","token":"b"}'),
+        ("application/x-www-form-urlencoded", b""),
+        ("application/x-www-form-urlencoded", b"token="),
+        ("application/x-www-form-urlencoded", b"token=a&token=a"),
+        ("application/x-www-form-urlencoded", b"token"),
+        ("application/x-www-form-urlencoded", b"token=a&x=1&x=2"),
+        ("application/x-www-form-urlencoded", b"token=\xff"),
+        ("application/x-www-form-urlencoded", b"token=%ff"),
+        ("application/x-www-form-urlencoded", b"token=a" + b"&x=1" * 20),
+        ("application/x-www-form-urlencoded", b'{"token":"a"}'),
+        ("application/json", b"token=a"),
+        ("application/json", b"{}"),
+        ("application/json", b'{"token":""}'),
+        ("application/json", b'{"token":1}'),
+        ("application/json", b'{"token":"a","token":"b"}'),
     ],
-)  # fmt: skip
+)
 async def test_a_request_without_one_token_is_invalid(fakes: OnFakes, path: str, media_type: str, body: bytes) -> None:
     headers = {"Authorization": basic(), "Content-Type": media_type}
     answer = await fakes.client.http.post(path, data=body, headers=headers)

@@ -175,9 +175,14 @@ def test_security_events_are_the_same_lines_by_hand_and_through_structlog(printe
     assert by_hand.pop("time")[-1] == by_structlog.pop("time")[-1] == "Z"
     assert by_hand == by_structlog
     assert by_hand == {
-        "event": "authn_login_fail", "level": "warning", "outcome": "failure", "reason": "wrong_password",
-        "source": "192.0.2.0/24", "request_id": "r-1", "trace_id": TRACE,
-    }  # fmt: skip
+        "event": "authn_login_fail",
+        "level": "warning",
+        "outcome": "failure",
+        "reason": "wrong_password",
+        "source": "192.0.2.0/24",
+        "request_id": "r-1",
+        "trace_id": TRACE,
+    }
 
 
 def test_above_level_info_failures_alone_are_told(printed: Any) -> None:
@@ -239,11 +244,16 @@ def test_a_library_that_repeats_itself_is_sampled(printed: Any) -> None:
 @pytest.mark.parametrize(
     ("sent", "trace_id"),
     [
-        (f"00-{TRACE}-b7ad6b7169203331-01", TRACE), (f"01-{TRACE}-b7ad6b7169203331-01-more", TRACE),
-        ("", None), (f"ff-{TRACE}-b7ad6b7169203331-01", None), (f"00-{'0' * 32}-b7ad6b7169203331-01", None),
-        (f"00-{TRACE}-{'0' * 16}-01", None), (f"00-{TRACE.upper()}-b7ad6b7169203331-01", None), (f'00-{TRACE[:-1]}"-b7ad6b7169203331-01', None),
+        (f"00-{TRACE}-b7ad6b7169203331-01", TRACE),
+        (f"01-{TRACE}-b7ad6b7169203331-01-more", TRACE),
+        ("", None),
+        (f"ff-{TRACE}-b7ad6b7169203331-01", None),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-b7ad6b7169203331-01", None),
+        (f'00-{TRACE[:-1]}"-b7ad6b7169203331-01', None),
     ],
-)  # fmt: skip
+)
 async def test_a_request_s_line_names_the_trace_of_a_good_traceparent(sent: str, trace_id: str | None) -> None:
     written: list[bytes] = []
     log_request = RequestLog(written.append, FakeAmbient())
@@ -281,9 +291,12 @@ async def test_an_outage_is_told_when_it_begins_when_it_changes_and_when_it_is_o
         watch.note(TimeoutError())
         await watch.close()
     assert [line["event"] for line in logged] == [
-        "a store does not answer", "stores not ready", "stores not ready", "the stores answer again",
         "a store does not answer",
-    ]  # fmt: skip
+        "stores not ready",
+        "stores not ready",
+        "the stores answer again",
+        "a store does not answer",
+    ]
     assert [line.get("redis") for line in logged] == [None, "no answer", "loading", None, None]
     assert [line.get("store") for line in logged] == ["redis", None, None, None, "postgres"]
     assert logged[3]["refused"] == 100

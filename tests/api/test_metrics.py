@@ -103,9 +103,11 @@ async def test_a_request_is_counted_by_method_template_and_status(watched: Watch
         await watched.client.me(tokens)
     await watched.client.http.delete("/auth/sessions/nobody", headers=bearer(tokens))
     assert await watched.grown(before, "http_request_duration_seconds_count") == {
-        "POST /auth/signup 201": 1, "POST /auth/login 200": 1, "GET /auth/me 200": 2,
+        "POST /auth/signup 201": 1,
+        "POST /auth/login 200": 1,
+        "GET /auth/me 200": 2,
         "DELETE /auth/sessions/{sessionId} 404": 1,
-    }  # fmt: skip
+    }
 
 
 async def test_no_label_has_what_a_caller_chose(watched: Watched) -> None:
@@ -193,9 +195,13 @@ async def test_the_memory_of_redis_is_told_as_a_share_of_its_limit_and_not_at_al
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = {
-        "run_id": "the only", "master_replid": "run", "role": "master", "maxmemory_policy": "noeviction",
-        "used_memory": 300, "server_time_usec": 0,
-    }  # fmt: skip
+        "run_id": "the only",
+        "master_replid": "run",
+        "role": "master",
+        "maxmemory_policy": "noeviction",
+        "used_memory": 300,
+        "server_time_usec": 0,
+    }
     ratio = "tokenhouse_redis_memory_ratio", frozenset[tuple[str, str]]()
     for limit, told in ((400, 0.75), (0, None)):
 

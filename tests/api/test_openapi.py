@@ -165,10 +165,13 @@ async def test_a_refusal_is_one_that_the_document_tells_of_with_its_header_field
     client = (await on_fakes(throttle={"login_source": "1/1m", "exempt": []})).client
     wrong = {"email": EMAIL, "password": "Wrong-Pass1!"}
     answers = [
-        ("/auth/login", await client.post("/auth/login", wrong)), ("/auth/login", await client.post("/auth/login", wrong)),
-        ("/auth/login", await client.post("/auth/login", {})), ("/auth/signup", await client.post("/auth/signup", {"email": "x"})),
-        ("/auth/logout", await client.post("/auth/logout", {})), ("/auth/introspect", await client.post("/auth/introspect", {})),
-    ]  # fmt: skip
+        ("/auth/login", await client.post("/auth/login", wrong)),
+        ("/auth/login", await client.post("/auth/login", wrong)),
+        ("/auth/login", await client.post("/auth/login", {})),
+        ("/auth/signup", await client.post("/auth/signup", {"email": "x"})),
+        ("/auth/logout", await client.post("/auth/logout", {})),
+        ("/auth/introspect", await client.post("/auth/introspect", {})),
+    ]
     assert [answer.status for _, answer in answers] == [401, 429, 422, 422, 401, 401]
     for path, answer in answers:
         documented = DOCUMENT["paths"][path]["post"]["responses"][str(answer.status)]

@@ -58,10 +58,12 @@ def signed(fakes: OnFakes, tokens: dict[str, Any], header: dict[str, Any] | None
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [
-        ({"iss": "https://evil.example"}, Fault.OTHER_ISSUER), ({"aud": "other"}, Fault.OTHER_CLIENT),
-        ({"token_use": "access"}, Fault.WRONG_USE), ({"iat": 1, "exp": 2**33}, Fault.IMPOSSIBLE_TIMES),
+        ({"iss": "https://evil.example"}, Fault.OTHER_ISSUER),
+        ({"aud": "other"}, Fault.OTHER_CLIENT),
+        ({"token_use": "access"}, Fault.WRONG_USE),
+        ({"iat": 1, "exp": 2**33}, Fault.IMPOSSIBLE_TIMES),
     ],
-)  # fmt: skip
+)
 async def test_a_token_with_our_signature_is_refused_with_its_reason_user_and_session(
     fakes: OnFakes, log: Log, tokens: dict[str, Any], claims: dict[str, Any], reason: str
 ) -> None:
@@ -77,9 +79,10 @@ async def test_a_token_that_proves_nothing_is_refused_with_its_reason_and_names_
 ) -> None:
     head, body, signature = tokens["idToken"].split(".")
     for token, reason in (
-        ("no token", Fault.MALFORMED), (f"{head}.{body}.{signature[::-1]}", Fault.FORGED),
+        ("no token", Fault.MALFORMED),
+        (f"{head}.{body}.{signature[::-1]}", Fault.FORGED),
         (signed(fakes, tokens, {"kid": UNKNOWN_KEY}), Fault.UNKNOWN_KEY),
-    ):  # fmt: skip
+    ):
         assert (await fakes.client.me({"idToken": token})).status == 401
         line = last_request(log)
         assert line["reason"] == reason
@@ -111,16 +114,19 @@ async def test_refusals_of_other_credentials_have_their_reasons_too(
     key = {"x-api-key": person["apiKey"]}
     wrong = {"email": person["email"], "password": "WrongPass1!"}
     for path, headers, reason in (
-        ("/auth/me", {}, Fault.NO_CREDENTIAL), ("/auth/sessions", key, Fault.KEY_NOT_ACCEPTED),
+        ("/auth/me", {}, Fault.NO_CREDENTIAL),
+        ("/auth/sessions", key, Fault.KEY_NOT_ACCEPTED),
         ("/auth/me", {"x-api-key": "nobody's"}, "unknown_api_key"),
-    ):  # fmt: skip
+    ):
         assert (await fakes.client.get(path, **headers)).status == 401
         assert last_request(log)["reason"] == reason
     assert (await fakes.client.post("/auth/login", wrong)).status == 401
     line = last_request(log)
     assert (line["code"], line["reason"], line["user_id"]) == (
-        "invalid_credentials", "wrong_password", person["userId"],
-    )  # fmt: skip
+        "invalid_credentials",
+        "wrong_password",
+        person["userId"],
+    )
     await fakes.application.accounts.disable(person["email"])
     assert (await fakes.client.get("/auth/me", **key)).status == 401
     assert (last_request(log)["reason"], last_request(log)["user_id"]) == ("disabled", person["userId"])

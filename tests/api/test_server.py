@@ -63,7 +63,7 @@ REFUSED = {
     "a target too long": (b"GET /" + b"SECRETMARKER" * 750 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414),
     "a head without end": (GET + b"X: y\r\n" * 40 + b"Y: " + b"SECRETMARKER" * 90_000, 431),
     "a proxy's target without host": (b"GET http:/// HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), REFUSED.values(), ids=REFUSED.keys())
@@ -109,7 +109,7 @@ ODD = {
     "a method in small letters": (b"get / HTTP/1.1\r\n" + HEAD + b"\r\n", 405),
     "a method of WebDAV": (b"PROPFIND / HTTP/1.1\r\n" + HEAD + b"\r\n", 405),
     "tracing": (b"TRACE / HTTP/1.1\r\n" + HEAD + b"\r\n", 405),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), ODD.values(), ids=ODD.keys())

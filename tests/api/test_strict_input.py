@@ -59,10 +59,16 @@ async def test_json_at_its_bounds_is_read(client: Client) -> None:
 @pytest.mark.parametrize(
     "media_type",
     [
-        "text/plain", "application/xml", "application/jsonx", "application/x-www-form-urlencoded", "",
-        "application/json; charset=utf-16", "application/json; charset=foo", "application/json; charset=utf-8; charset=x",
+        "text/plain",
+        "application/xml",
+        "application/jsonx",
+        "application/x-www-form-urlencoded",
+        "",
+        "application/json; charset=utf-16",
+        "application/json; charset=foo",
+        "application/json; charset=utf-8; charset=x",
     ],
-)  # fmt: skip
+)
 async def test_another_media_type_is_refused(client: Client, media_type: str) -> None:
     assert await refused(client, b"{}", **{"Content-Type": media_type}) == (415, "unsupported_media_type")
 
@@ -126,8 +132,11 @@ async def test_every_broken_field_is_named_at_once_and_none_is_echoed(client: Cl
     said = problem(text)
     assert said["status"] == answer.status == 422
     assert [(one["field"], one["code"]) for one in said["errors"]] == [
-        ("email", "invalid_email"), ("password", "no_uppercase"), ("firstName", "missing"), ("lastName", "too_long"),
-    ]  # fmt: skip
+        ("email", "invalid_email"),
+        ("password", "no_uppercase"),
+        ("firstName", "missing"),
+        ("lastName", "too_long"),
+    ]
     assert SECRET not in text
     assert "marker-9f3a" not in text
 
@@ -135,12 +144,29 @@ async def test_every_broken_field_is_named_at_once_and_none_is_echoed(client: Cl
 @pytest.mark.parametrize(
     "email",
     [
-        "plain", "a@b", "a@localhost", "a@example.com.", "a@[127.0.0.1]", "a@127.0.0.1", "a b@example.com", "a@exa mple.com",
-        "\u00e4@example.com", '"a b"@example.com', ".a@example.com", "a..b@example.com", "a@-example.com", "a@b@example.com",
-        "a" * 65 + "@example.com", "a@" + "b" * 64 + ".com", "a@" + ("b" * 60 + ".") * 4 + "example.com", "a\u202eb@example.com",
-        "a@ex\u200bample.com", "a@example.com\u3002", "a\0@example.com",
+        "plain",
+        "a@b",
+        "a@localhost",
+        "a@example.com.",
+        "a@[127.0.0.1]",
+        "a@127.0.0.1",
+        "a b@example.com",
+        "a@exa mple.com",
+        "\u00e4@example.com",
+        '"a b"@example.com',
+        ".a@example.com",
+        "a..b@example.com",
+        "a@-example.com",
+        "a@b@example.com",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 64 + ".com",
+        "a@" + ("b" * 60 + ".") * 4 + "example.com",
+        "a\u202eb@example.com",
+        "a@ex\u200bample.com",
+        "a@example.com\u3002",
+        "a\0@example.com",
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_address_cannot_sign_up_and_is_a_stranger_at_login(client: Client, email: str) -> None:
     answer = await client.post("/auth/signup", sign_up_body(email=email))
     assert answer.status == 422
@@ -172,11 +198,25 @@ async def test_a_name_holds_nothing_invisible(client: Client, field: str, name: 
 @pytest.mark.parametrize(
     "name",
     [
-        "\u3164", "\u2800", "\u115f", "\u1160", "\uffa0", "\ufe0f", "\u034f", "\u17b4", "\u180b", "\U0001d159", "\U00013441",
-        "\U000e0101", "\U000e01ff", "\u2065", "\u3164 \u2800\ufe0f", "\u0301",
+        "\u3164",
+        "\u2800",
+        "\u115f",
+        "\u1160",
+        "\uffa0",
+        "\ufe0f",
+        "\u034f",
+        "\u17b4",
+        "\u180b",
+        "\U0001d159",
+        "\U00013441",
+        "\U000e0101",
+        "\U000e01ff",
+        "\u2065",
+        "\u3164 \u2800\ufe0f",
+        "\u0301",
     ],
     ids=ascii,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("field", ["firstName", "lastName"])
 async def test_a_name_has_at_least_one_character_that_is_seen(client: Client, field: str, name: str) -> None:
     answer = await client.post("/auth/signup", sign_up_body(**{field: name}))
@@ -206,13 +246,23 @@ async def test_a_name_is_spelt_with_the_joiners_that_its_script_needs(client: Cl
 @pytest.mark.parametrize(
     "name",
     [
-        "A\u200cB", "A\u200dB", "\u200cAda", "\u200d", "Ada\u200d", "\u200d\u0dca", "\u0639\u0644\u06cc\u200d\u0631",
+        "A\u200cB",
+        "A\u200dB",
+        "\u200cAda",
+        "\u200d",
+        "Ada\u200d",
+        "\u200d\u0dca",
+        "\u0639\u0644\u06cc\u200d\u0631",
         "\u0631\u200c\u0631",  # reh joins to nothing after it
-        "\u0639\u200c", "\u0639\u200c Ada", "\u0dc1\u0dca\u200d\u200d", "\u0dc1\u0dca\u200b\u0dbb", "\u0378\u200c",
+        "\u0639\u200c",
+        "\u0639\u200c Ada",
+        "\u0dc1\u0dca\u200d\u200d",
+        "\u0dc1\u0dca\u200b\u0dbb",
+        "\u0378\u200c",
         "\U0001f469\u200d\U0001f4bb",
     ],
     ids=ascii,
-)  # fmt: skip
+)
 async def test_a_joiner_where_no_script_needs_one_is_an_invisible_character(client: Client, name: str) -> None:
     answer = await client.post("/auth/signup", sign_up_body(firstName=name))
     [broken] = problem(await answer.text())["errors"]

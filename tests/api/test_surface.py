@@ -47,9 +47,14 @@ async def test_a_guarded_route_refuses_strangers(client: Client, operation: obje
 async def test_every_answer_has_the_headers_that_protect_it(client: Client) -> None:
     tokens = await client.log_in(await client.sign_up())
     for answer in (
-        await client.me(tokens), await client.get("/auth/me"), await client.get("/nowhere"), await client.get("/docs"),
-        await client.post("/auth/login", {}), await client.get("/.well-known/jwks.json"), await client.get("/readyz"),
-    ):  # fmt: skip
+        await client.me(tokens),
+        await client.get("/auth/me"),
+        await client.get("/nowhere"),
+        await client.get("/docs"),
+        await client.post("/auth/login", {}),
+        await client.get("/.well-known/jwks.json"),
+        await client.get("/readyz"),
+    ):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Request-Id"]
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

@@ -68,8 +68,15 @@ async def test_every_answer_tells_browsers_to_stay_with_https(on_fakes: MakeOnFa
     chain, key = make_certificate(tmp_path)
     client = (await on_fakes(server={"tls_certificate": chain, "tls_key": key})).client
     async with ClientSession(connector=TCPConnector(ssl=trusting(tmp_path))) as https:
-        for method, path in (("GET", "/healthz"), ("GET", "/auth/me"), ("POST", "/auth/login"), ("GET", "/nowhere"),
-                             ("BREW", "/auth/login"), ("GET", "/docs"), ("GET", "/.well-known/jwks.json")):  # fmt: skip
+        for method, path in (
+            ("GET", "/healthz"),
+            ("GET", "/auth/me"),
+            ("POST", "/auth/login"),
+            ("GET", "/nowhere"),
+            ("BREW", "/auth/login"),
+            ("GET", "/docs"),
+            ("GET", "/.well-known/jwks.json"),
+        ):
             async with https.request(method, f"https://127.0.0.1:{client.port}{path}") as answer:
                 assert answer.headers["Strict-Transport-Security"] == HSTS
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -61,8 +61,13 @@ async def test_discovery_says_nothing_but_the_truth(on_fakes: MakeOnFakes) -> No
 
 @pytest.mark.parametrize(
     ("setting", "algorithm", "kind", "size"),
-    [("RS256", "RS256", "RSA", 256), ("RS256-3072", "RS256", "RSA", 384), ("ES256", "ES256", "EC", 32), ("Ed25519", "EdDSA", "OKP", 32)],
-)  # fmt: skip
+    [
+        ("RS256", "RS256", "RSA", 256),
+        ("RS256-3072", "RS256", "RSA", 384),
+        ("ES256", "ES256", "EC", 32),
+        ("Ed25519", "EdDSA", "OKP", 32),
+    ],
+)
 async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
     on_fakes: MakeOnFakes, setting: str, algorithm: str, kind: str, size: int
 ) -> None:
@@ -80,9 +85,11 @@ async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
     assert len(pyjwt.utils.base64url_decode(key["n" if kind == "RSA" else "x"])) == size
     for held, use in ((tokens["idToken"], "id"), (tokens["accessToken"], "access")):
         claims = pyjwt.decode(
-            held, keys[kid_of(held)].key, algorithms=[algorithm],
+            held,
+            keys[kid_of(held)].key,
+            algorithms=[algorithm],
             options={"verify_aud": False, "verify_exp": False, "verify_iat": False},
-        )  # fmt: skip
+        )
         assert claims["token_use"] == use
     assert (await fakes.client.me(tokens)).status == 200
     assert (await fakes.client.me(before)).status == 200

@@ -105,10 +105,12 @@ async def test_a_verifier_starts_without_its_service_and_says_that_it_cannot_tel
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"base_url": "auth.example.com"}, "base_?[uU]rl"), ({"base_url": "https://"}, "base_?[uU]rl"),
-        ({"base_url": "http://127.0.0.1:99999"}, "base_?[uU]rl"), ({"issuer": "our issuer", "base_url": None}, "the issuer"),
+        ({"base_url": "auth.example.com"}, "base_?[uU]rl"),
+        ({"base_url": "https://"}, "base_?[uU]rl"),
+        ({"base_url": "http://127.0.0.1:99999"}, "base_?[uU]rl"),
+        ({"issuer": "our issuer", "base_url": None}, "the issuer"),
     ],
-)  # fmt: skip
+)
 async def test_an_address_that_is_none_is_told_at_the_start(
     fakes: OnFakes, verifier_of: MakeVerifier, settings: dict[str, Any], name: str
 ) -> None:

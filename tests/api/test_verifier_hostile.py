@@ -39,16 +39,44 @@ async def test_hostile_tokens_are_refused(fakes: OnFakes, verifier_of: MakeVerif
     text = tokens["idToken"]
     unsigned = text.rpartition(".")[0] + "."
     hostile = [
-        "", "x", "a.b.c", text + "A", text[:-8] + "AAAAAAAA", text + "." + text, " " + text, "\u00e9" * 50, "\udcff", unsigned,
-        "A" * 5000, jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"}, good, ALIEN), signed(good, typ="at+jwt"),
-        jwt.encode({"alg": "HS256", "kid": kid, "typ": "JWT"}, good, hmac_key), signed(good, kid="other"),
-        *(signed(good | change) for change in (
-            {"iss": "http://evil"}, {"aud": "other"}, {"aud": ["tokenhouse"]}, {"token_use": "access"}, {"exp": good["exp"] + 0.5},
-            {"exp": True}, {"iat": good["iat"] + 60}, {"exp": good["iat"]}, {"exp": good["iat"] + 10**6}, {"origin_jti": "x"},
-            {"jti": None}, {"sub": 7}, {"exp": str(good["exp"])},
-        )),
-        *(signed({name: value for name, value in good.items() if name != gone}) for gone in ("iss", "aud", "exp", "iat", "jti")),
-    ]  # fmt: skip
+        "",
+        "x",
+        "a.b.c",
+        text + "A",
+        text[:-8] + "AAAAAAAA",
+        text + "." + text,
+        " " + text,
+        "\u00e9" * 50,
+        "\udcff",
+        unsigned,
+        "A" * 5000,
+        jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"}, good, ALIEN),
+        signed(good, typ="at+jwt"),
+        jwt.encode({"alg": "HS256", "kid": kid, "typ": "JWT"}, good, hmac_key),
+        signed(good, kid="other"),
+        *(
+            signed(good | change)
+            for change in (
+                {"iss": "http://evil"},
+                {"aud": "other"},
+                {"aud": ["tokenhouse"]},
+                {"token_use": "access"},
+                {"exp": good["exp"] + 0.5},
+                {"exp": True},
+                {"iat": good["iat"] + 60},
+                {"exp": good["iat"]},
+                {"exp": good["iat"] + 10**6},
+                {"origin_jti": "x"},
+                {"jti": None},
+                {"sub": 7},
+                {"exp": str(good["exp"])},
+            )
+        ),
+        *(
+            signed({name: value for name, value in good.items() if name != gone})
+            for gone in ("iss", "aud", "exp", "iat", "jti")
+        ),
+    ]
     async with verifier_of(fakes.client) as verifier:
         assert await verifier.verify(signed(good))
         for token in hostile:
@@ -75,21 +103,36 @@ async def evil(fakes: OnFakes, piece: Callable[[], str]) -> TestServer:
 @pytest.mark.parametrize(
     "change",
     [
-        {"since": "77"}, {"sessions": []}, {"sessions": {"x": "y"}}, {"keys": None}, {"iat": None},
-        {"exp": True}, {"iat": -20, "exp": -6}, {"iat": 60, "exp": 75}, {"next": None}, {"typ": "JWT"}, {"alien": True},
+        {"since": "77"},
+        {"sessions": []},
+        {"sessions": {"x": "y"}},
+        {"keys": None},
+        {"iat": None},
+        {"exp": True},
+        {"iat": -20, "exp": -6},
+        {"iat": 60, "exp": 75},
+        {"next": None},
+        {"typ": "JWT"},
+        {"alien": True},
         {"more": True},
     ],
     ids=str,
-)  # fmt: skip
+)
 async def test_a_feed_that_is_not_to_be_believed_changes_nothing(
     fakes: OnFakes, clock: SharedClock, verifier_of: MakeVerifier, change: dict[str, Any]
 ) -> None:
     tokens = await signed_in(fakes)
     now = int(clock.now())
     said: dict[str, Any] = {
-        "iss": ISSUER, "iat": now, "exp": now + 15, "since": "", "next": "5", "more": False,
-        "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600}, "keys": {},
-    }  # fmt: skip
+        "iss": ISSUER,
+        "iat": now,
+        "exp": now + 15,
+        "since": "",
+        "next": "5",
+        "more": False,
+        "sessions": {claims(tokens["idToken"])["origin_jti"]: now + 3600},
+        "keys": {},
+    }
     kid, key = fakes.application.tokens.key_id, fakes.application.keys.signing.key
     header = {"alg": "RS256", "kid": kid, "typ": change.get("typ", "revocations+jwt")}
     shifted = {

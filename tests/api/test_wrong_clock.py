@@ -7,9 +7,13 @@ from service.api.routes import OPERATIONS
 from tests.conftest import OnFakes, problem
 
 TIMELESS = {
-    "/healthz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/openapi.json", "/docs",
+    "/healthz",
+    "/.well-known/jwks.json",
+    "/.well-known/openid-configuration",
+    "/openapi.json",
+    "/docs",
     "/docs/{file}",
-}  # fmt: skip
+}
 
 
 JUDGED = [one for one in OPERATIONS if one.path != "/readyz"]  # which says 503 by itself, and which clock is wrong

@@ -76,9 +76,12 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
                     await postgres.execute(statement, span)
 
             yield Memory(
-                PostgresRevocations(postgres), PostgresLives(postgres), PostgresPendingEndings(postgres),
-                PostgresUsers(postgres), age,
-            )  # fmt: skip
+                PostgresRevocations(postgres),
+                PostgresLives(postgres),
+                PostgresPendingEndings(postgres),
+                PostgresUsers(postgres),
+                age,
+            )
 
 
 @pytest.fixture

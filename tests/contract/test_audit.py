@@ -36,9 +36,15 @@ def entry(number: int, **facts: object) -> Entry:
 
 async def test_an_entry_comes_back_as_it_was(trail: AuditTrail) -> None:
     whole = entry(
-        1, outcome=Outcome.FAILURE, reason=Reason.WRONG_PASSWORD, session_id="s", account="a", key_id="k",
-        source="192.0.2.0/24", operator="ada@bastion",
-    )  # fmt: skip
+        1,
+        outcome=Outcome.FAILURE,
+        reason=Reason.WRONG_PASSWORD,
+        session_id="s",
+        account="a",
+        key_id="k",
+        source="192.0.2.0/24",
+        operator="ada@bastion",
+    )
     bare = Entry(UUID(int=2), NOON, Event(Name.RESTORED, source=""))
     await trail.add([whole, bare])
     await trail.add([])

@@ -39,7 +39,7 @@ def house_on(embedded: Stores, postgres: int, redis: int) -> Application:
             database={"url": f"postgresql://tokenhouse@127.0.0.1:{postgres}/tokenhouse"},
             redis={"url": f"redis://127.0.0.1:{redis}/0"},
         ),
-    )  # fmt: skip
+    )
     return build(settings, Ambient())
 
 
@@ -80,13 +80,18 @@ async def test_an_error_tells_the_store_that_it_comes_from_and_passes(
 @pytest.mark.parametrize(
     "error",
     [
-        asyncpg.CannotConnectNowError("the database system is starting up"), asyncpg.TooManyConnectionsError("full"),
-        asyncpg.AdminShutdownError("gone"), asyncpg.TargetServerAttributeNotMatched("none"), TimeoutError(),
-        asyncpg.ProtocolViolationError("server login has been failing, try again later"), ConnectionRefusedError(),
-        OSError(-2, "Name or service not known"), FileNotFoundError(2, "no socket"),
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+        asyncpg.TooManyConnectionsError("full"),
+        asyncpg.AdminShutdownError("gone"),
+        asyncpg.TargetServerAttributeNotMatched("none"),
+        TimeoutError(),
+        asyncpg.ProtocolViolationError("server login has been failing, try again later"),
+        ConnectionRefusedError(),
+        OSError(-2, "Name or service not known"),
+        FileNotFoundError(2, "no socket"),
     ],
     ids=lambda error: type(error).__name__,
-)  # fmt: skip
+)
 def test_what_a_postgres_says_that_starts_ends_or_is_full_passes(error: Exception) -> None:
     assert of_connecting(error).kind is Kind.WAIT
 

@@ -43,9 +43,14 @@ class Told(Redis):
     def __init__(self, *, used: int = 0, limit: int = 0, role: str = "master", is_silent: bool = False) -> None:
         super().__init__()
         self._said = {
-            "run_id": "a run", "master_replid": "a history", "role": role, "maxmemory_policy": "noeviction",
-            "used_memory": used, "maxmemory": limit, "server_time_usec": 0,
-        }  # fmt: skip
+            "run_id": "a run",
+            "master_replid": "a history",
+            "role": role,
+            "maxmemory_policy": "noeviction",
+            "used_memory": used,
+            "maxmemory": limit,
+            "server_time_usec": 0,
+        }
         self._is_silent = is_silent
 
     async def execute_command(self, *args: object, **options: object) -> object:  # noqa: ARG002 - redis-py's own signature

@@ -15,9 +15,12 @@ from tests.conftest import Client, Instances, bearer
 
 EMAIL = "Augusta.Ada@Example.com"
 TIGHT = {
-    "exempt": [], "login_attempts": "50/1m", "login_account_source": "2/5m", "refresh_unknown": "1/1m",
+    "exempt": [],
+    "login_attempts": "50/1m",
+    "login_account_source": "2/5m",
+    "refresh_unknown": "1/1m",
     "api_key_unknown": "1/1m",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -35,9 +38,12 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
         **{f"first {name}": tokens[name] for name in ("idToken", "accessToken", "refreshToken", "apiKey")},
         **{f"second {name}": left_behind[name] for name in ("idToken", "accessToken", "refreshToken")},
         **{f"renewed {name}": renewed[name] for name in ("idToken", "accessToken")},
-        "password": PASSWORD, "wrong password": "WrongPass1!", "e-mail": EMAIL, "unknown e-mail": "nobody@example.org",
+        "password": PASSWORD,
+        "wrong password": "WrongPass1!",
+        "e-mail": EMAIL,
+        "unknown e-mail": "nobody@example.org",
         "the service's secret": builders.SECRET,
-    }  # fmt: skip
+    }
     return {name: text.encode() for name, text in handed_out.items()}
 
 
@@ -74,8 +80,10 @@ async def held_by(redis: Redis) -> AsyncIterator[tuple[bytes, bytes]]:
 
 async def rows_of(database: "asyncpg.Connection[asyncpg.Record]", *but: str) -> list[tuple[str, bytes]]:
     """Every column of every row of every table, as bytes."""
-    names = await database.fetch("SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
-                                 "WHERE nspname = 'public' AND relkind = 'r'")  # fmt: skip
+    names = await database.fetch(
+        "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+        "WHERE nspname = 'public' AND relkind = 'r'"
+    )
     found = []
     for (table,) in names:
         for row in await database.fetch(f'SELECT * FROM "{table}"'):  # noqa: S608 - the catalog's own word
@@ -102,8 +110,12 @@ async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], 
     found = {key.split(b":")[1] async for key, _ in held_by(redis)}
     assert found == {b"session", b"sessions", b"denied", b"complete", b"limit"}
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
-        b"source", b"pair", b"account", b"global", b"known",
-    }  # fmt: skip
+        b"source",
+        b"pair",
+        b"account",
+        b"global",
+        b"known",
+    }
 
 
 async def test_redis_holds_nothing_worth_stealing(secrets: dict[str, bytes], redis: Redis) -> None:

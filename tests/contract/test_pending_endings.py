@@ -42,8 +42,11 @@ async def test_what_nobody_finished_is_taken_over_by_one_instance_at_a_time(memo
     both = await asyncio.gather(memory.pending.take_over(), memory.pending.take_over())
     (taken,) = [one for found in both for one in found]
     assert (taken.id, taken.user_id, taken.reason, taken.kept_session) == (
-        ending.id, grace.id, "password_changed", "kept",
-    )  # fmt: skip
+        ending.id,
+        grace.id,
+        "password_changed",
+        "kept",
+    )
     assert taken.asked_at
     assert [one.id for one in await left(memory)] == [ending.id]  # the one that took it over died too
     await memory.pending.remove(ending.id)

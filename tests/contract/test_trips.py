@@ -15,8 +15,9 @@ from tests import builders
 from tests.conftest import real_settings
 
 NOWHERE: dict[str, dict[str, Any]] = {
-    "database": {"url": "postgresql://nobody@127.0.0.1:1/none"}, "redis": {"url": "redis://127.0.0.1:1/0"},
-}  # fmt: skip
+    "database": {"url": "postgresql://nobody@127.0.0.1:1/none"},
+    "redis": {"url": "redis://127.0.0.1:1/0"},
+}
 
 
 @pytest.fixture

@@ -60,9 +60,13 @@ class Instances:
         lives = LongestLives(FakeLives(self.ambient), tokens, self.ambient)
         ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lives)
         life = KeyLife(
-            ring, self.stored, settings=Keys.model_validate(settings), lives=lives,
-            ambient=self.ambient, events=builders.events(),
-        )  # fmt: skip
+            ring,
+            self.stored,
+            settings=Keys.model_validate(settings),
+            lives=lives,
+            ambient=self.ambient,
+            events=builders.events(),
+        )
         return ring, life
 
     async def revoke(self, life: KeyLife, kid: str) -> None:

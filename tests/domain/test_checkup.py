@@ -18,15 +18,42 @@ from tests import builders
 from tests.builders import NOON
 
 GOOD_REDIS = RedisFacts(
-    version="8.0", is_primary=True, is_loading=False, policy="noeviction", memory_used=10, memory_allowed=100, evicted=0,
-    has_log=True, fsync="everysec", log_is_good=True, snapshots_are_good=True, lacking=(), powers=frozenset(),
-    is_encrypted=True, is_watched=True, replicas=2, waits_for_replicas=True, ahead=timedelta(0),
-)  # fmt: skip
+    version="8.0",
+    is_primary=True,
+    is_loading=False,
+    policy="noeviction",
+    memory_used=10,
+    memory_allowed=100,
+    evicted=0,
+    has_log=True,
+    fsync="everysec",
+    log_is_good=True,
+    snapshots_are_good=True,
+    lacking=(),
+    powers=frozenset(),
+    is_encrypted=True,
+    is_watched=True,
+    replicas=2,
+    waits_for_replicas=True,
+    ahead=timedelta(0),
+)
 GOOD_POSTGRES = PostgresFacts(
-    version="17.2", version_number=170002, is_read_only=False, is_encrypted=True, is_superuser=False,
-    may_make_tables=False, is_durable=True, room=197, in_use=3, has_schema=True, encoding="UTF8", isolation="read committed",
-    lacking=(), forgets_statements=False, ahead=timedelta(0),
-)  # fmt: skip
+    version="17.2",
+    version_number=170002,
+    is_read_only=False,
+    is_encrypted=True,
+    is_superuser=False,
+    may_make_tables=False,
+    is_durable=True,
+    room=197,
+    in_use=3,
+    has_schema=True,
+    encoding="UTF8",
+    isolation="read committed",
+    lacking=(),
+    forgets_statements=False,
+    ahead=timedelta(0),
+)
 SERVE_ONLY = Database(migrate_on_start=False)
 DAY = timedelta(days=1)
 
@@ -142,8 +169,9 @@ def test_clocks_may_differ_by_a_second(seconds: float, level: Level) -> None:
 )
 def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check: str, level: Level) -> None:
     good: dict[str, dict[str, Any]] = {
-        "tokens": {"issuer": "https://auth.example.com"}, "passwords": {"bcrypt_rounds": 12},
-    }  # fmt: skip
+        "tokens": {"issuer": "https://auth.example.com"},
+        "passwords": {"bcrypt_rounds": 12},
+    }
     assert worst(settings_check.judge(builders.settings(**good), 20_000))[1] is Level.OK
     settings = builders.settings(**{name: good.get(name, {}) | sections.get(name, {}) for name in good | sections})
     assert worst(settings_check.judge(settings, 20_000)) == (check, level)

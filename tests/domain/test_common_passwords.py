@@ -8,10 +8,24 @@ from service.domain.passwords.common import is_common
 @pytest.mark.parametrize(
     "password",
     [
-        "Password1!", "P@ssw0rd", "P@$$w0rd2024!", "Passw0rd!", "Welcome@123", "Qwerty123!", "Abcd1234!", "Summer2026!",
-        "Letmein1!", "!Admin2025", "ILoveYou1!", "Testtest1!", "Changeme-1", "1qaz2WSX!", "Monkey!1", "\uff30assword1!",
+        "Password1!",
+        "P@ssw0rd",
+        "P@$$w0rd2024!",
+        "Passw0rd!",
+        "Welcome@123",
+        "Qwerty123!",
+        "Abcd1234!",
+        "Summer2026!",
+        "Letmein1!",
+        "!Admin2025",
+        "ILoveYou1!",
+        "Testtest1!",
+        "Changeme-1",
+        "1qaz2WSX!",
+        "Monkey!1",
+        "\uff30assword1!",
     ],
-)  # fmt: skip
+)
 def test_a_common_word_is_known_under_its_decoration(password: str) -> None:
     assert is_common(password)
 

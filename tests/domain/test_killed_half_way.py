@@ -278,9 +278,12 @@ class Interrupted(UserEndings):
     def __init__(self, fakes: OnFakes) -> None:
         application = fakes.application
         super().__init__(
-            application.backends.pending_endings, application.sessions.stored, application.endings, fakes.ambient,
+            application.backends.pending_endings,
+            application.sessions.stored,
+            application.endings,
+            fakes.ambient,
             application.outages,
-        )  # fmt: skip
+        )
 
     async def finish(self, ending: PendingEnding, named: str = "") -> int:  # noqa: ARG002 - as the real one
         raise UnavailableError

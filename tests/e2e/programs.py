@@ -88,9 +88,14 @@ def run(arguments: list[str], directory: Path) -> str:
     """What a command complains about, empty when all is well."""
     try:
         done = subprocess.run(
-            arguments, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            arguments,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
             timeout=DOWNLOAD,
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         return f"{arguments[0]} took longer than {DOWNLOAD:.0f} s"
     said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
@@ -141,9 +146,14 @@ async def serving(program: Path, *arguments: str, port: int, home: Path) -> Asyn
     said = home / "said.txt"
     with said.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            program, *arguments, cwd=home, env=os.environ | own, stdin=asyncio.subprocess.DEVNULL, stdout=output,
+            program,
+            *arguments,
+            cwd=home,
+            env=os.environ | own,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
             stderr=output,
-        )  # fmt: skip
+        )
 
     async def is_up() -> bool:
         assert process.returncode is None, said.read_text()

@@ -24,9 +24,12 @@ GIVEN: set[int] = set()  # nobody listens on them until all members are started
 GIVEN_OUT = 32_768  # from here Linux gives ports to whoever asks for any
 WATCHING = {"down-after-milliseconds": "2000", "failover-timeout": "4000"}
 CLUSTERED = {
-    "cluster-enabled": "yes", "cluster-config-file": "nodes.conf", "cluster-node-timeout": "3000",
-    "cluster-require-full-coverage": "no", "cluster-migration-barrier": "9",
-}  # fmt: skip
+    "cluster-enabled": "yes",
+    "cluster-config-file": "nodes.conf",
+    "cluster-node-timeout": "3000",
+    "cluster-require-full-coverage": "no",
+    "cluster-migration-barrier": "9",
+}
 
 
 class Member(EmbeddedRedis):

@@ -92,9 +92,10 @@ def test_an_instance_that_is_gone_fires_with_an_absolute_address_of_the_runbook(
     alone = {
         "exp_labels": {"severity": "ticket", "instance": "one:9090", "job": "tokenhouse"},
         "exp_annotations": {
-            "summary": "one:9090 does not answer.", "runbook_url": f"{RUNBOOKS}#tokenhouseinstancedown",
+            "summary": "one:9090 does not answer.",
+            "runbook_url": f"{RUNBOOKS}#tokenhouseinstancedown",
         },
-    }  # fmt: skip
+    }
     gone = series_of(healthy, "tokenhouse", up=0)
     assert not judge(promtool, tmp_path, gone, {"TokenhouseDown": [down], "TokenhouseInstanceDown": [alone]})
     assert "TokenhouseDown" in judge(promtool, tmp_path, gone, {})

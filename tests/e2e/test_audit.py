@@ -116,20 +116,29 @@ async def test_what_an_operator_does_is_in_the_trail_under_their_name(
     assert said
     assert [line for line in map(json.loads, said.splitlines()) if "operator" in line] == []
     for words in (
-        ("sessions", "end", "--user", person["email"]), ("users", "disable", other["email"]),
-        ("users", "enable", other["email"]), ("keys", "rotate", "--now"), ("keys", "retire", kid, "--now"),
-        ("secrets", "rotate"), ("sessions", "end", "--all", "--yes"),
-    ):  # fmt: skip
+        ("sessions", "end", "--user", person["email"]),
+        ("users", "disable", other["email"]),
+        ("users", "enable", other["email"]),
+        ("keys", "rotate", "--now"),
+        ("keys", "retire", kid, "--now"),
+        ("secrets", "rotate"),
+        ("sessions", "end", "--all", "--yes"),
+    ):
         status, _, complaint = await command(*words, TOKENHOUSE_OPERATOR="Ada \x1b[1m of the night shift")
         assert status == 0, complaint
     _, said, _ = await command("audit", "--json", "--limit", "1000")
     told = [line for line in map(json.loads, said.splitlines()) if "operator" in line]
     assert {line["operator"] for line in told} == {"Ada ?[1m of the night shift"}
     assert {(line["event"], line.get("reason")) for line in told} >= {
-        ("session_expired", "by_operator"), ("session_expired", "account_disabled"), ("user_updated", "disabled"),
-        ("user_updated", "enabled"), ("sys_key_rotated", "at_once"), ("sys_key_killed", None),
-        ("sys_secret_rotated", None), ("session_expired", "everybody"),
-    }  # fmt: skip
+        ("session_expired", "by_operator"),
+        ("session_expired", "account_disabled"),
+        ("user_updated", "disabled"),
+        ("user_updated", "enabled"),
+        ("sys_key_rotated", "at_once"),
+        ("sys_key_killed", None),
+        ("sys_secret_rotated", None),
+        ("session_expired", "everybody"),
+    }
     _, said, _ = await command("audit", "--limit", "1")
     assert "Ada ?[1m of the night shift" in said
     await command("users", "disable", person["email"], TOKENHOUSE_OPERATOR="")

@@ -24,8 +24,16 @@ from tests.conftest import real_settings
 from tests.patience import until
 from tests.ports import free_port
 
-LOOPS = [(audit_trail.Audit, "follow", "audit"), (key_rotation.KeyLife, "follow", "keys"), (user_revocation.UserEndings, "follow", "endings"), (Endings, "follow", "denylist"), (LoopLag, "follow", "loop-lag"),
-         (instance, "delete_expired_forever", "tidy"), (instance, "reload_when_told", "reload"), (Readiness, "look_forever", "clock")]  # fmt: skip
+LOOPS = [
+    (audit_trail.Audit, "follow", "audit"),
+    (key_rotation.KeyLife, "follow", "keys"),
+    (user_revocation.UserEndings, "follow", "endings"),
+    (Endings, "follow", "denylist"),
+    (LoopLag, "follow", "loop-lag"),
+    (instance, "delete_expired_forever", "tidy"),
+    (instance, "reload_when_told", "reload"),
+    (Readiness, "look_forever", "clock"),
+]
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 
 

@@ -196,7 +196,7 @@ async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: St
             redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, heir))}"},
             tokens={"algorithm": "ES256", "max_sessions": 1000},
         ),
-    )  # fmt: skip
+    )
     both = replace(story, here=here, there=there)
     await both.all_is_well()
     await until(heir.is_in_step)

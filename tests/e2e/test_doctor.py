@@ -61,8 +61,20 @@ async def test_every_check_is_a_line_that_says_what_to_do(command: Command, embe
 @pytest.mark.usefixtures("served")
 async def test_a_deployment_in_order_is_all_ok(command: Command, embedded: Stores) -> None:
     found = await findings(command, status=1, **DURABLE)
-    for check in ("postgres", "postgres.schema", "postgres.clock", "keys.active", "keys.next", "secret", "redis",
-                  "redis.policy", "redis.persistence", "redis.disk", "redis.clock", "redis.denylist"):  # fmt: skip
+    for check in (
+        "postgres",
+        "postgres.schema",
+        "postgres.clock",
+        "keys.active",
+        "keys.next",
+        "secret",
+        "redis",
+        "redis.policy",
+        "redis.persistence",
+        "redis.disk",
+        "redis.clock",
+        "redis.denylist",
+    ):
         assert found[check]["level"] == "ok", found[check]
     assert "appendfsync everysec" in found["redis.persistence"]["said"]
     assert found["secret"]["said"] == "opens what is sealed (2 signing keys and 1 API key looked at)"
@@ -89,9 +101,10 @@ async def test_it_changes_nothing(command: Command, redis: Redis, embedded: Stor
 @pytest.mark.usefixtures("served")
 async def test_a_store_that_is_down_is_named_and_the_others_are_looked_at(command: Command) -> None:
     status, said, _ = await command(
-        "doctor", TOKENHOUSE_DATABASE__URL=f"postgresql://me:hushhush@{NOWHERE}/none",
+        "doctor",
+        TOKENHOUSE_DATABASE__URL=f"postgresql://me:hushhush@{NOWHERE}/none",
         TOKENHOUSE_REDIS__URL=f"redis://me:hushhush@{NOWHERE}/0",
-    )  # fmt: skip
+    )
     assert status == 1
     for store, setting in (("postgres", "TOKENHOUSE_DATABASE__URL"), ("redis", "TOKENHOUSE_REDIS__URL")):
         assert re.search(
@@ -171,9 +184,11 @@ async def test_a_role_that_only_serves_is_told_from_one_that_may_change_the_sche
     await database.execute("CREATE ROLE serving LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO serving")
     try:
         found = await findings(
-            command, status=1, TOKENHOUSE_DATABASE__MIGRATE_ON_START="false",
+            command,
+            status=1,
+            TOKENHOUSE_DATABASE__MIGRATE_ON_START="false",
             TOKENHOUSE_DATABASE__URL=embedded.postgres.url.replace("tokenhouse@", "serving@"),
-        )  # fmt: skip
+        )
     finally:
         await database.execute("DROP OWNED BY serving; DROP ROLE serving")
     assert (found["postgres.role"]["level"], found["postgres.schema"]["level"]) == ("ok", "ok")

@@ -163,10 +163,12 @@ def test_a_server_that_cannot_start_says_why_in_one_line(
 @pytest.mark.parametrize(
     ("manager", "words"),
     [
-        ("brew", "brew install redis"), ("apt-get", "sudo apt-get install redis-server"),
-        ("dnf", "sudo dnf install valkey"), ("none", "install a redis-server or valkey-server that is on PATH"),
+        ("brew", "brew install redis"),
+        ("apt-get", "sudo apt-get install redis-server"),
+        ("dnf", "sudo dnf install valkey"),
+        ("none", "install a redis-server or valkey-server that is on PATH"),
     ],
-)  # fmt: skip
+)
 def test_without_any_redis_the_refusal_says_what_to_type_on_this_platform(
     manager: str, words: str, tmp_path: Path
 ) -> None:

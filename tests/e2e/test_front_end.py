@@ -59,9 +59,13 @@ async def test_the_client_of_the_page_logs_in_refreshes_and_logs_out(fakes: OnFa
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     assert json.loads(output) == {
-        "me": "ada@example.com", "refreshed": ["ada@example.com", 1], "wrong": ["invalid_credentials", 401],
-        "early": "not_logged_in", "out": "not_logged_in", "again": True,
-    }  # fmt: skip
+        "me": "ada@example.com",
+        "refreshed": ["ada@example.com", 1],
+        "wrong": ["invalid_credentials", 401],
+        "early": "not_logged_in",
+        "out": "not_logged_in",
+        "again": True,
+    }
 
 
 def test_the_page_tells_the_header_fields_and_times_of_the_code() -> None:
@@ -149,9 +153,12 @@ async def test_a_preflight_comes_through_a_gateway_and_nothing_else_does_without
     program = await asyncio.to_thread(program_of, kind)
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     asking = {
-        "Origin": ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization",
-        "X-Auth-User-Id": "root", "X-Auth-Email": "root",
-    }  # fmt: skip
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+        "X-Auth-User-Id": "root",
+        "X-Auth-Email": "root",
+    }
     heard: dict[bool, Any] = {}
     for lets_through in (False, True):
         port, home = free_port(), tmp_path / str(lets_through)

@@ -62,8 +62,10 @@ async def test_nothing_is_sent_but_what_verify_reads(gateway: Open) -> None:
         assert (await proxy.ask("/orders?x=y", "POST", "body", **sent, **credential))[0] == 200
     await runner.cleanup()
     assert [one - OF_THE_CLIENT_PROGRAM for one in asked] == [
-        {"x-forwarded-for"}, {"authorization", "x-forwarded-for"}, {"x-api-key", "x-forwarded-for"},
-    ]  # fmt: skip
+        {"x-forwarded-for"},
+        {"authorization", "x-forwarded-for"},
+        {"x-api-key", "x-forwarded-for"},
+    ]
 
 
 async def test_a_refusal_passes_through_as_itself(gateway: Open, instances: Instances, upstream: Upstream) -> None:

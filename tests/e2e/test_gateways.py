@@ -67,9 +67,11 @@ def snippet(language: str, port: int, tokenhouse: int, app: int) -> str:
     _, _, rest = GUIDE.read_text(encoding="utf-8").partition(f"```{language}\n")
     text = rest.partition("```")[0]
     for name, real in (
-        ("tokenhouse:8080", f"127.0.0.1:{tokenhouse}"), ("app:3000", f"127.0.0.1:{app}"),
-        ("listen 80;", f"listen 127.0.0.1:{port};"), (":80 {", f"http://127.0.0.1:{port} {{"),
-    ):  # fmt: skip
+        ("tokenhouse:8080", f"127.0.0.1:{tokenhouse}"),
+        ("app:3000", f"127.0.0.1:{app}"),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+        (":80 {", f"http://127.0.0.1:{port} {{"),
+    ):
         text = text.replace(name, real)
     return text
 

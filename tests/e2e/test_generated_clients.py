@@ -22,9 +22,13 @@ CONFIGURATION = {
 
 async def run(*command: str | Path, at: Path, **environment: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=at, env=os.environ | environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        *command,
+        cwd=at,
+        env=os.environ | environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    )
     try:
         async with asyncio.timeout(PATIENCE):
             output, _ = await process.communicate()
@@ -61,9 +65,14 @@ async def test_a_generated_typescript_client_compiles_and_works(
     await run(tools / "tsc", "--project", "tsconfig.json", at=tmp_path)
     got: dict[str, Any] = json.loads(await run("node", "built/client.js", await served(on_fakes), at=tmp_path))
     assert got == {
-        "isSame": True, "sessions": [True], "hasNewToken": True, "wrong": "wrong", "blank": "password blank", "logout": 200,
+        "isSame": True,
+        "sessions": [True],
+        "hasNewToken": True,
+        "wrong": "wrong",
+        "blank": "password blank",
+        "logout": 200,
         "after": "invalid_token",
-    }  # fmt: skip
+    }
 
 
 async def test_a_generated_python_client_passes_its_type_check_and_works(
@@ -79,6 +88,11 @@ async def test_a_generated_python_client_passes_its_type_check_and_works(
     await run(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py", at=tmp_path)
     got: dict[str, Any] = json.loads(await run(sys.executable, "program.py", await served(on_fakes), at=tmp_path))
     assert got == {
-        "isSame": True, "sessions": [True], "hasNewToken": True, "wrong": "invalid_credentials", "blank": ["password blank"],
-        "logout": 200, "after": "invalid_token",
-    }  # fmt: skip
+        "isSame": True,
+        "sessions": [True],
+        "hasNewToken": True,
+        "wrong": "invalid_credentials",
+        "blank": ["password blank"],
+        "logout": 200,
+        "after": "invalid_token",
+    }

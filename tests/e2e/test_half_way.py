@@ -97,9 +97,14 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
     await fakes.redis.flushall()
     denylist = UndoneDenylist(fakes, snapshot.comes_back)
     endings = Endings(
-        fakes.revocations, denylist, RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()), fakes.application.settings.tokens, fakes.ambient,
-        keys=fakes.application.backends.signing_keys, events=builders.events(),
-    )  # fmt: skip
+        fakes.revocations,
+        denylist,
+        RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()),
+        fakes.application.settings.tokens,
+        fakes.ambient,
+        keys=fakes.application.backends.signing_keys,
+        events=builders.events(),
+    )
     await endings.restore()
     assert await denylist.is_whole()
     assert (await fakes.client.refresh(snapshot.tokens)).status == 401

@@ -140,9 +140,7 @@ async def test_an_emergency_works_while_redis_is_down(
     two: list[Client], command: Command, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     leaked = kid_of(await two[0].log_in(await two[0].sign_up()))
-    status, _, said = await command(
-        "keys", "retire", leaked, "--now", TOKENHOUSE_REDIS__URL="redis://127.0.0.1:1/0"
-    )  # fmt: skip
+    status, _, said = await command("keys", "retire", leaked, "--now", TOKENHOUSE_REDIS__URL="redis://127.0.0.1:1/0")
     assert status == 1
     assert "the key is revoked, but Redis does not answer" in said
     assert await database.fetchval("SELECT killed_at IS NOT NULL FROM signing_keys WHERE kid = $1", leaked)

@@ -106,9 +106,16 @@ async def test_an_option_of_postgres_url_that_cannot_work_is_named(
 
 @pytest.mark.parametrize(
     "option",
-    ["application_name=mine", "target_session_attrs=any", "options=-c%20search_path%3Dpublic", "timezone=Pacific/Apia",
-     "DateStyle=German", "IntervalStyle=sql_standard", "lc_messages=C"],
-)  # fmt: skip
+    [
+        "application_name=mine",
+        "target_session_attrs=any",
+        "options=-c%20search_path%3Dpublic",
+        "timezone=Pacific/Apia",
+        "DateStyle=German",
+        "IntervalStyle=sql_standard",
+        "lc_messages=C",
+    ],
+)
 async def test_a_harmless_option_of_postgres_url_changes_nothing(
     instances: Instances, embedded: Stores, option: str
 ) -> None:
@@ -192,9 +199,15 @@ async def test_a_role_that_may_make_no_tables_starts_on_a_schema_that_is_up_to_d
 
 
 @pytest.mark.parametrize(
-    ("table", "use"), [("users", "UPDATE"), ("signing_keys", "SELECT"), ("audit_events", "INSERT"),
-                       ("revocations", "DELETE"), ("schema_migrations", "SELECT")],
-)  # fmt: skip
+    ("table", "use"),
+    [
+        ("users", "UPDATE"),
+        ("signing_keys", "SELECT"),
+        ("audit_events", "INSERT"),
+        ("revocations", "DELETE"),
+        ("schema_migrations", "SELECT"),
+    ],
+)
 async def test_a_right_on_a_table_that_is_missing_is_named(
     command: Command, embedded: Stores, database: Database, table: str, use: str
 ) -> None:
@@ -266,9 +279,11 @@ async def test_a_right_that_redis_withholds_is_named(
     async with Redis.from_url(another_redis.url) as admin:
         acl: Any = admin
         for name, *rules in (
-            ("noinfo", "~th:*", "+@all", "-info"), ("nohset", "~th:*", "+@all", "-hset", "-hsetnx"),
-            ("nokeys", "~other:*", "+@all"), ("noscripts", "~th:*", "+@all", "-@scripting"),
-        ):  # fmt: skip
+            ("noinfo", "~th:*", "+@all", "-info"),
+            ("nohset", "~th:*", "+@all", "-hset", "-hsetnx"),
+            ("nokeys", "~other:*", "+@all"),
+            ("noscripts", "~th:*", "+@all", "-@scripting"),
+        ):
             await acl.execute_command("ACL", "SETUSER", name, "on", ">pw", *rules)
     url = another_redis.url.replace("redis://", f"redis://{user}@")
     status, _, complaint = await command("users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url)
@@ -289,8 +304,9 @@ async def test_a_password_that_redis_asks_for_is_told(
         )
         await admin.config_set("requirepass", "")
     assert (status, complaint) == (
-        78, f"tokenhouse: Redis asks for a password, and {REDIS_SETTING} has none: redis://user:password@host\n"
-    )  # fmt: skip
+        78,
+        f"tokenhouse: Redis asks for a password, and {REDIS_SETTING} has none: redis://user:password@host\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -147,9 +147,11 @@ async def test_an_option_that_pgbouncer_does_not_pass_on_is_told(
     url, serving = between
     async with serving():
         status, _, complaint = await command(
-            "keys", "list", TOKENHOUSE_DATABASE__URL=f"{url}?statement_timeout=5000",
+            "keys",
+            "list",
+            TOKENHOUSE_DATABASE__URL=f"{url}?statement_timeout=5000",
             TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE="0",
-        )  # fmt: skip
+        )
         assert (status, complaint.count("\n")) == (78, 1), complaint
         assert "PgBouncer refuses an option (statement_timeout)" in complaint
 

@@ -19,9 +19,10 @@ NO_SUCH_KEY = {
     "aws-jwt-verify": "refused: KidNotFoundInJwksError",
 }
 EXPIRED = {
-    "PyJWT": "refused: ExpiredSignatureError", "jose": "refused: ERR_JWT_EXPIRED",
+    "PyJWT": "refused: ExpiredSignatureError",
+    "jose": "refused: ERR_JWT_EXPIRED",
     "aws-jwt-verify": "refused: JwtExpiredError",
-}  # fmt: skip
+}
 FOR_SOMEONE_ELSE = {
     "PyJWT": "refused: InvalidAudienceError",
     "jose": "refused: ERR_JWT_CLAIM_VALIDATION_FAILED",

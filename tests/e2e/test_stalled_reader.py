@@ -33,10 +33,17 @@ def port() -> int:
 @pytest.fixture
 def process(embedded: Stores, database: object, redis: object, port: int) -> Iterator[subprocess.Popen[bytes]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
-    environment = kept | {"PYTHONPATH": str(ROOT)} | of(
-        embedded, port, TOKENHOUSE_METRICS__PORT="0", TOKENHOUSE_LOGGING__FORMAT="json",
-        TOKENHOUSE_LOGGING__REQUESTS_PER_SECOND="1000000",
-    )  # fmt: skip
+    environment = (
+        kept
+        | {"PYTHONPATH": str(ROOT)}
+        | of(
+            embedded,
+            port,
+            TOKENHOUSE_METRICS__PORT="0",
+            TOKENHOUSE_LOGGING__FORMAT="json",
+            TOKENHOUSE_LOGGING__REQUESTS_PER_SECOND="1000000",
+        )
+    )
     with subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, cwd="/") as process:
         yield process
         process.kill()

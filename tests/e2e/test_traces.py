@@ -31,15 +31,18 @@ def test_a_login_is_one_trace_of_its_caller_through_both_stores(told: dict[str, 
     assert server["name"] == "POST /auth/login"
     assert server["parent_id"] == "0x" + "b" * 16
     assert server["attributes"] == {
-        "http.request.method": "POST", "http.route": "/auth/login", "http.response.status_code": 200,
-    }  # fmt: skip
+        "http.request.method": "POST",
+        "http.route": "/auth/login",
+        "http.response.status_code": 200,
+    }
     systems = {span["attributes"].get("db.system") for span in of_login if span is not server}
     assert systems == {"postgresql", "redis"}
     ids = {span["context"]["span_id"] for span in of_login}
     assert all(span["parent_id"] in ids for span in of_login if span is not server)
     assert {line["event"] for line in told["log"] if line.get("trace_id") == "a" * 32} == {
-        "authn_login_success", "request",
-    }  # fmt: skip
+        "authn_login_success",
+        "request",
+    }
 
 
 def test_every_line_of_a_traced_request_names_its_trace(told: dict[str, Any]) -> None:

@@ -64,9 +64,15 @@ async def verifier(library: str, port: int) -> AsyncIterator[Verifier]:
         return
     home = await asyncio.to_thread(nodejs.home, "node", NODE_FILES.iterdir())
     process = await asyncio.create_subprocess_exec(
-        "node", home / "verify.mjs", library, jwks_uri, ISSUER, AUDIENCE, stdin=asyncio.subprocess.PIPE,
+        "node",
+        home / "verify.mjs",
+        library,
+        jwks_uri,
+        ISSUER,
+        AUDIENCE,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     try:
         yield OnNode(process)
     finally:

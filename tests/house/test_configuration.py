@@ -76,15 +76,21 @@ def test_a_short_or_sample_secret_stops_the_start(
 @pytest.mark.parametrize(
     ("name", "value", "word"),
     [
-        ("TOKENHOUSE_SERVER__PROT", "1", "server.prot"), ("TOKENHOUSE_NO_SUCH", "1", "TOKENHOUSE_NO_SUCH"),
-        ("TOKENHOUSE_SERVER", "1", "TOKENHOUSE_SERVER"), ("TOKENHOUSE_SERVER__PORT", "eighty", "server.port"),
-        ("TOKENHOUSE_SERVER__PORT", "70000", "server.port"), ("TOKENHOUSE_PASSWORDS__MAX_WAIT", "2", "passwords.max_wait"),
-        ("TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS", "3", "passwords.bcrypt_rounds"), ("TOKENHOUSE_LOGGING__LEVEL", "LOUD", "logging.level"),
-        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "many", "throttle.login_source"), ("TOKENHOUSE_TOKENS__LEEWAY", "5m", "tokens.leeway"),
-        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "10.0.0.0/99", "server.trusted_proxies"), ("PORT", "x", "server.port"),
+        ("TOKENHOUSE_SERVER__PROT", "1", "server.prot"),
+        ("TOKENHOUSE_NO_SUCH", "1", "TOKENHOUSE_NO_SUCH"),
+        ("TOKENHOUSE_SERVER", "1", "TOKENHOUSE_SERVER"),
+        ("TOKENHOUSE_SERVER__PORT", "eighty", "server.port"),
+        ("TOKENHOUSE_SERVER__PORT", "70000", "server.port"),
+        ("TOKENHOUSE_PASSWORDS__MAX_WAIT", "2", "passwords.max_wait"),
+        ("TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS", "3", "passwords.bcrypt_rounds"),
+        ("TOKENHOUSE_LOGGING__LEVEL", "LOUD", "logging.level"),
+        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "many", "throttle.login_source"),
+        ("TOKENHOUSE_TOKENS__LEEWAY", "5m", "tokens.leeway"),
+        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "10.0.0.0/99", "server.trusted_proxies"),
+        ("PORT", "x", "server.port"),
         ("TOKENHOUSE_CONFIG", "/no/such/file.yaml", "/no/such/file.yaml"),
     ],
-)  # fmt: skip
+)
 def test_a_setting_that_is_wrong_is_named(
     name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,18 +235,28 @@ def test_settings_that_are_written_as_variables_are_read_as_the_same(
     [
         ("TOKENHOUSE_INTROSPECTION__CLIENTS", "s3cret", "tokenhouse clients new"),
         ("TOKENHOUSE_INTROSPECTION__CLIENTS", "S3cret:00", "tokenhouse clients new"),
-        ("TOKENHOUSE_SERVER__PORT", "s3cret", "a whole number"), ("PORT", "70000", "at most 65535"),
-        ("TOKENHOUSE_SERVER__PORT", "-1", "at least 0"), ("TOKENHOUSE_METRICS__PORT", "1.5", "a whole number"),
-        ("TOKENHOUSE_TOKENS__ID_LIFETIME", "0s", "longer than 0s"), ("TOKENHOUSE_TOKENS__ID_LIFETIME", "Ps3cret", "30d"),
-        ("TOKENHOUSE_TOKENS__LEEWAY", "61s", "from 0s to 60s"), ("TOKENHOUSE_KEYS__PUBLISH_AHEAD", "1s", "6 minutes"),
-        ("TOKENHOUSE_TOKENS__ISSUER", " ", "the public address"), ("TOKENHOUSE_TOKENS__ISSUER", "http://s3 cret", "blanks"),
-        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "s3cret.example", "10.0.0.0/8"), ("TOKENHOUSE_LOGGING__PROBES", "s3cret", "true or false"),
-        ("TOKENHOUSE_AUDIT__KEEP", "9999999999999d", "at most 36500d"), ("TOKENHOUSE_AUDIT__KEEP", "9" * 400 + "d", "at most 36500d"),
-        ("TOKENHOUSE_AUDIT__KEEP", "P40000D", "at most 36500d"), ("TOKENHOUSE_AUDIT__KEEP", "P999999999999999D", "30d"),
-        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "5/9999999999999d", "at most 36500d"), ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "9" * 5000 + "/1m", "COUNT/DURATION"),
-        ("TOKENHOUSE_TOKENS__CLIENT_ID", "s3cret\udcff", "UTF-8"), ("DATABASE_URL", "s3cret\udcff", "UTF-8"),
+        ("TOKENHOUSE_SERVER__PORT", "s3cret", "a whole number"),
+        ("PORT", "70000", "at most 65535"),
+        ("TOKENHOUSE_SERVER__PORT", "-1", "at least 0"),
+        ("TOKENHOUSE_METRICS__PORT", "1.5", "a whole number"),
+        ("TOKENHOUSE_TOKENS__ID_LIFETIME", "0s", "longer than 0s"),
+        ("TOKENHOUSE_TOKENS__ID_LIFETIME", "Ps3cret", "30d"),
+        ("TOKENHOUSE_TOKENS__LEEWAY", "61s", "from 0s to 60s"),
+        ("TOKENHOUSE_KEYS__PUBLISH_AHEAD", "1s", "6 minutes"),
+        ("TOKENHOUSE_TOKENS__ISSUER", " ", "the public address"),
+        ("TOKENHOUSE_TOKENS__ISSUER", "http://s3 cret", "blanks"),
+        ("TOKENHOUSE_SERVER__TRUSTED_PROXIES", "s3cret.example", "10.0.0.0/8"),
+        ("TOKENHOUSE_LOGGING__PROBES", "s3cret", "true or false"),
+        ("TOKENHOUSE_AUDIT__KEEP", "9999999999999d", "at most 36500d"),
+        ("TOKENHOUSE_AUDIT__KEEP", "9" * 400 + "d", "at most 36500d"),
+        ("TOKENHOUSE_AUDIT__KEEP", "P40000D", "at most 36500d"),
+        ("TOKENHOUSE_AUDIT__KEEP", "P999999999999999D", "30d"),
+        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "5/9999999999999d", "at most 36500d"),
+        ("TOKENHOUSE_THROTTLE__LOGIN_SOURCE", "9" * 5000 + "/1m", "COUNT/DURATION"),
+        ("TOKENHOUSE_TOKENS__CLIENT_ID", "s3cret\udcff", "UTF-8"),
+        ("DATABASE_URL", "s3cret\udcff", "UTF-8"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_told_its_form_in_our_words_without_its_value(
     name: str, value: str, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,8 +153,13 @@ def test_the_proxy_refuses_in_the_words_of_the_contract() -> None:
     problems = {int(status): json.loads(body) for status, _, body in lines}
     assert {media_type for _, media_type, _ in lines} == {"application/problem+json"}
     assert {status: problem["code"] for status, problem in problems.items()} == {
-        400: "malformed_request", 408: "request_timeout", 500: "internal", 502: "unavailable", 503: "unavailable", 504: "unavailable",
-    }  # fmt: skip
+        400: "malformed_request",
+        408: "request_timeout",
+        500: "internal",
+        502: "unavailable",
+        503: "unavailable",
+        504: "unavailable",
+    }
     for status, problem in problems.items():
         assert problem["status"] == status
         assert problem.keys() == {"type", "title", "status", "detail", "code", "requestId"}

@@ -17,10 +17,16 @@ from tests.conftest import ROOT
 CLIENT = ROOT / "service" / "client"
 NODE = CLIENT / "node"
 DOCUMENTS = [
-    *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "service").rglob("*.md"),
-    *(path for path in (ROOT / "service").rglob("*.py")), *(path for path in (ROOT / "deploy").rglob("*") if path.is_file()),
-    ROOT / "Makefile", ROOT / "Dockerfile", ROOT / "config.yaml", ROOT / "pyproject.toml",
-]  # fmt: skip
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "service").rglob("*.md"),
+    *(path for path in (ROOT / "service").rglob("*.py")),
+    *(path for path in (ROOT / "deploy").rglob("*") if path.is_file()),
+    ROOT / "Makefile",
+    ROOT / "Dockerfile",
+    ROOT / "config.yaml",
+    ROOT / "pyproject.toml",
+]
 OF_OTHERS = {"pyjwt[crypto]", "jose", "uv"}  # what documents and commands install from a registry on purpose
 INSTALLS = re.compile(r"\b(?:pip|npm|uv pip) install ([^\n`;<&|)]+)")
 WITH_A_VALUE = {"-r", "-c", "--requirement", "--constraint", "--python"}
@@ -60,10 +66,13 @@ def build(directory: Path, to: Path) -> zipfile.ZipFile:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("pip install 'tokenhouse[otel]'\n", {"tokenhouse[otel]"}), ("pip install ./service/client", set()),
-        ("npm install jose`, in", {"jose"}), ("pip install --quiet -r a.lock uv", {"uv"}), ("pip install '.[otel]'", set()),
+        ("pip install 'tokenhouse[otel]'\n", {"tokenhouse[otel]"}),
+        ("pip install ./service/client", set()),
+        ("npm install jose`, in", {"jose"}),
+        ("pip install --quiet -r a.lock uv", {"uv"}),
+        ("pip install '.[otel]'", set()),
     ],
-)  # fmt: skip
+)
 def test_what_a_command_installs_is_found(text: str, names: set[str]) -> None:
     assert installed_by(text) == names
 

@@ -9,7 +9,11 @@ from service.broken_fields import FieldCode
 from tests.conftest import ROOT
 from tests.errors_page import FILE, page
 
-CODE = [*(ROOT / "service" / "api").glob("*.py"), *(ROOT / "service" / "domain").rglob("*.py")]
+CODE = [
+    *(ROOT / "service" / "api").glob("*.py"),
+    *(ROOT / "service" / "http").glob("*.py"),
+    *(ROOT / "service" / "domain").rglob("*.py"),
+]
 
 
 def test_the_page_of_errors_is_what_the_command_writes() -> None:
@@ -24,9 +28,9 @@ def test_the_page_lists_every_code() -> None:
 def test_a_field_is_refused_with_a_code_of_the_list_alone_and_each_is_used() -> None:
     texts = {file.name: file.read_text(encoding="utf-8") for file in CODE}
     everything = "".join(texts.values())
-    assert texts["schemas.py"].count("PydanticCustomError(") == 1  # where a member of the list is its argument
+    assert texts["fields.py"].count("PydanticCustomError(") == 1  # where a member of the list is its argument
     # Parameters of a query are refused as a whole, without a code for each.
-    assert {name for name, text in texts.items() if "PydanticCustomError(" in text} == {"schemas.py", "queries.py"}
+    assert {name for name, text in texts.items() if "PydanticCustomError(" in text} == {"fields.py", "query.py"}
     assert not re.search(r'BrokenField\([^)]*"[a-z_]+",', everything)
     for code in FieldCode:
         assert f"FieldCode.{code.name}" in everything, code

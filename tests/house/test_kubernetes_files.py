@@ -20,8 +20,14 @@ ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.31", "1.37")  # the oldest that docs/deployment.md promises, and a new one
 KUSTOMIZATION = {
-    "apiVersion", "kind", "namespace", "resources", "configMapGenerator", "secretGenerator", "images",
-}  # fmt: skip
+    "apiVersion",
+    "kind",
+    "namespace",
+    "resources",
+    "configMapGenerator",
+    "secretGenerator",
+    "images",
+}
 KUBECTL = shutil.which("kubectl")
 
 Resource = dict[str, Any]

@@ -113,7 +113,20 @@ def test_every_ignore_gives_its_reason() -> None:
 
 def test_the_top_level_is_what_was_agreed() -> None:
     agreed = {
-        "service", "sql", "tests", "config.yaml", "pyproject.toml", "docker-compose.yml", "Makefile", "README.md",
-        "Dockerfile", "docs", "deploy", "LICENSE", "requirements.lock", "dist", "load-report.html",
-    }  # fmt: skip
+        "service",
+        "sql",
+        "tests",
+        "config.yaml",
+        "pyproject.toml",
+        "docker-compose.yml",
+        "Makefile",
+        "README.md",
+        "Dockerfile",
+        "docs",
+        "deploy",
+        "LICENSE",
+        "requirements.lock",
+        "dist",
+        "load-report.html",
+    }
     assert {entry.name for entry in ROOT.iterdir() if not entry.name.startswith(".")} <= agreed | {"__pycache__"}

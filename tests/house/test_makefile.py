@@ -123,8 +123,10 @@ def test_what_people_read_is_said_in_plain_words() -> None:
     """Words that only the authors understood, in help, findings and pages."""
     riddles = ("arrows between the rooms", '"vouched for', "until it is mended", " is dead:", "kid` is the heir")
     pages = [
-        ROOT / "Makefile", *(ROOT / "docs").glob("*.md"), *(ROOT / "service" / "commands").glob("*.py"),
+        ROOT / "Makefile",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "service" / "commands").glob("*.py"),
         *(ROOT / "service" / "domain" / "checkup").glob("*.py"),
-    ]  # fmt: skip
+    ]
     found = {(page.name, one) for page in pages for one in riddles if one in page.read_text(encoding="utf-8")}
     assert found == set()

@@ -18,8 +18,10 @@ PROMETHEUS = ROOT / "deploy" / "prometheus"
 GRAFANA = ROOT / "deploy" / "grafana"
 NAMES = {measure.name: measure for measure in ALL}
 NOT_OURS = {  # of Prometheus and its client, with the labels that they may be asked by
-    "up": {"job"}, "process_cpu_seconds_total": {"job"}, "process_resident_memory_bytes": {"job"},
-}  # fmt: skip
+    "up": {"job"},
+    "process_cpu_seconds_total": {"job"},
+    "process_resident_memory_bytes": {"job"},
+}
 OF_PROMETHEUS = {"instance", "job", "le"}
 SERIES = re.compile(r"\b((?:tokenhouse|process|python)_\w+|up)\b(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\b(?:by|on|ignoring) \(([^)]*)\)")

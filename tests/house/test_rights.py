@@ -9,9 +9,11 @@ from tests.conftest import ROOT
 
 STORES = ROOT / "service" / "stores"
 USES = {
-    "SELECT": r"(?:FROM|JOIN) (\w+)", "INSERT": r"INSERT INTO (\w+)", "UPDATE": r"UPDATE (\w+)\s+SET",
+    "SELECT": r"(?:FROM|JOIN) (\w+)",
+    "INSERT": r"INSERT INTO (\w+)",
+    "UPDATE": r"UPDATE (\w+)\s+SET",
     "DELETE": r"DELETE FROM (\w+)",
-}  # fmt: skip
+}
 LOCKS = r"FROM (\w+)\b[^\"']*?FOR UPDATE"
 UPSERTS = r'INSERT INTO (\w+)\b[^"]*?DO UPDATE'  # within one statement, which may quote
 

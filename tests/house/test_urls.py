@@ -123,10 +123,14 @@ async def test_a_client_of_every_kind_is_made_before_its_servers_are_up(url: str
 @pytest.mark.parametrize(
     ("host", "url"),
     [
-        ("127.0.0.1", "http://127.0.0.1:8080"), ("localhost", "http://localhost:8080"), (EVERYWHERE, "http://127.0.0.1:8080"),
-        ("::", "http://[::1]:8080"), ("::1", "http://[::1]:8080"), ("2001:db8::7", "http://[2001:db8::7]:8080"),
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("localhost", "http://localhost:8080"),
+        (EVERYWHERE, "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("2001:db8::7", "http://[2001:db8::7]:8080"),
     ],
-)  # fmt: skip
+)
 def test_a_url_of_this_machine_can_be_opened(host: str, url: str) -> None:
     assert url_here(host, 8080) == url
     assert urlsplit(url).port == 8080

@@ -23,8 +23,15 @@ from tests.load.weigh import COUNT, Weight
 PAGE = Path(__file__).parents[2] / "docs" / "capacity.md"
 MARK = "<!-- figures: written by `make capacity`, not by hand -->"
 TERMINATED = 128 + signal.SIGTERM
-COLUMNS = {"service": "service", "postgres": "postgres", "redis": "redis", "redis_commands": "commands",
-           "redis_bytes": "redis bytes", "wal_bytes": "wal", "client_bytes": "client"}  # fmt: skip
+COLUMNS = {
+    "service": "service",
+    "postgres": "postgres",
+    "redis": "redis",
+    "redis_commands": "commands",
+    "redis_bytes": "redis bytes",
+    "wal_bytes": "wal",
+    "client_bytes": "client",
+}
 
 
 class Kind(NamedTuple):
@@ -68,10 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = report.load_average()
     with stage() as place:
         described, weights, spent = asyncio.run(_measure(place, load))
-    measured = "\n\n".join((
-        "\n".join(described), f"### What is kept: bytes, of {COUNT} each", _weights(weights),
-        "### What a call spends", _calls(spent),
-    ))  # fmt: skip
+    measured = "\n\n".join(
+        (
+            "\n".join(described),
+            f"### What is kept: bytes, of {COUNT} each",
+            _weights(weights),
+            "### What a call spends",
+            _calls(spent),
+        )
+    )
     costs = parse(measured)
     text = "\n\n".join((measured, "### What a site needs", model.table([Site(users) for users in model.SIZES], costs)))
     report.write(text, PAGE, MARK)
@@ -86,9 +98,7 @@ def parse(page: str) -> Costs:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
     numbers = {row[0].strip("`"): row[1:] for row in rows}
     weights = {symbol: _number(numbers[symbol][0]) for symbol in KINDS}
-    calls = {
-        call: dict(zip(COLUMNS.values(), map(_number, numbers[call]), strict=True)) for call in model.CALLS
-    }  # fmt: skip
+    calls = {call: dict(zip(COLUMNS.values(), map(_number, numbers[call]), strict=True)) for call in model.CALLS}
     return Costs(weights, calls)
 
 

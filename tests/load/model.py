@@ -81,7 +81,10 @@ def lines(site: Site, costs: Costs) -> list[Line]:
     for_logins = peak["login"] * costs.calls["login"]["service"] / 1000
     instances = max(ceil(cores / (site.cores * site.busy)), 2)
     return [
-        *(Line(f"{call}/s at the peak", f"users·daily·{CALLS[call]} / 86400 · peak", rate) for call, rate in peak.items()),
+        *(
+            Line(f"{call}/s at the peak", f"users·daily·{CALLS[call]} / 86400 · peak", rate)
+            for call, rate in peak.items()
+        ),
         Line("cores for the service", "Σ rate·service / 1000", cores),
         Line("... of these for logins", "login/s · login.service / 1000", for_logins),
         Line("instances", "cores / (cores·busy), at least 2", instances),
@@ -99,7 +102,7 @@ def lines(site: Site, costs: Costs) -> list[Line]:
         Line("to and from clients at the peak", "Σ rate·client·8", at_peak("client") * 8, "bit/s"),
         Line("to and from Redis at the peak", "Σ rate·redis bytes·8", at_peak("redis bytes") * 8, "bit/s"),
         Line("entries to restore when Redis forgets", "logout/s·denied", denied),
-    ]  # fmt: skip
+    ]
 
 
 def table(sites: Sequence[Site], costs: Costs) -> str:

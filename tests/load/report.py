@@ -46,9 +46,16 @@ def page(described: Sequence[str], bars: Sequence[Row], limits: Sequence[Row], r
     missed = [row.name for row in bars if row.verdict is Verdict.MISSED]
     held = sum(row.verdict in {Verdict.HOLDS, Verdict.TARGET} for row in bars)
     summary = f"{held} bars hold, {len(missed)} missed, over {rounds} interleaved rounds."
-    return "\n\n".join((
-        "\n".join(described), summary, "### The service", table(bars), "### The raw limits of the same run", table(limits),
-    ))  # fmt: skip
+    return "\n\n".join(
+        (
+            "\n".join(described),
+            summary,
+            "### The service",
+            table(bars),
+            "### The raw limits of the same run",
+            table(limits),
+        )
+    )
 
 
 def write(text: str, file: Path, mark: str = BEGIN) -> None:

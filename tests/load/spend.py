@@ -123,10 +123,15 @@ async def _cheap(till: Till, say: Callable[[str], None]) -> dict[str, Spent]:
     for name, path in (("me", "/auth/me"), ("verify", "/auth/verify")):
         asks = [request("GET", path, authorization=f"Bearer {pair['idToken']}") for pair in pairs]
         await ring_up(name, [asks[n % LOGINS] for n in range(CALLS)])
-    await ring_up("logout", [
-        request("POST", "/auth/logout", {"accessToken": pair["accessToken"]}, authorization=f"Bearer {pair['idToken']}")
-        for pair in pairs
-    ])  # fmt: skip
+    await ring_up(
+        "logout",
+        [
+            request(
+                "POST", "/auth/logout", {"accessToken": pair["accessToken"]}, authorization=f"Bearer {pair['idToken']}"
+            )
+            for pair in pairs
+        ],
+    )
     return spent
 
 

@@ -58,10 +58,15 @@ class FakeVerifier(Verifier):
         """A token as the service makes one. `claims` are added to its own, or replace them: `aud="another"`."""
         now = int(self.clock.now())
         own: dict[str, Any] = {
-            "iss": self._issuer, "sub": user_id or str(uuid4()), "iat": now, "exp": now + lifetime, "auth_time": now,
-            "jti": secrets.token_urlsafe(18), "origin_jti": session_id or secrets.token_urlsafe(18),
+            "iss": self._issuer,
+            "sub": user_id or str(uuid4()),
+            "iat": now,
+            "exp": now + lifetime,
+            "auth_time": now,
+            "jti": secrets.token_urlsafe(18),
+            "origin_jti": session_id or secrets.token_urlsafe(18),
             "token_use": self._use,
-        }  # fmt: skip
+        }
         if self._use == "id":
             own |= {"aud": self._client_id, "email": "ada@example.com", "given_name": "Ada", "family_name": "Lovelace"}
         else:
@@ -99,10 +104,19 @@ class FakeVerifier(Verifier):
 
     def _piece(self) -> str:
         now = int(self.clock.now())
-        return self._sign(KIND, {
-            "iss": self._issuer, "iat": now, "exp": now + PIECE_LIVES, "since": "", "next": "", "more": False,
-            "sessions": self._ended, "keys": {},
-        })  # fmt: skip
+        return self._sign(
+            KIND,
+            {
+                "iss": self._issuer,
+                "iat": now,
+                "exp": now + PIECE_LIVES,
+                "since": "",
+                "next": "",
+                "more": False,
+                "sessions": self._ended,
+                "keys": {},
+            },
+        )
 
     def _sign(self, kind: str, said: dict[str, Any]) -> str:
         header = {"alg": "EdDSA", "kid": KEY_ID, "typ": kind}

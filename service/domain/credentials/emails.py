@@ -23,9 +23,14 @@ def canonical(typed: str) -> str:
         raise InvalidEmailError
     try:
         found = validate_email(
-            text, check_deliverability=False, globally_deliverable=False, allow_smtputf8=False, strict=True,
-            allow_quoted_local=False, allow_domain_literal=False,
-        )  # fmt: skip
+            text,
+            check_deliverability=False,
+            globally_deliverable=False,
+            allow_smtputf8=False,
+            strict=True,
+            allow_quoted_local=False,
+            allow_domain_literal=False,
+        )
     except (EmailNotValidError, UnicodeError) as error:
         raise InvalidEmailError from error
     address = f"{found.local_part}@{found.ascii_domain}".lower()

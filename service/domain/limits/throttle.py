@@ -39,7 +39,7 @@ LOOK_UPS, SHARE = 8, 15  # a source looks up a 15th of its quota of refresh toke
 LOOK_UP_WAIT = timedelta(seconds=2)
 Policy = Literal[
     "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
-]  # fmt: skip
+]
 POLICIES: tuple[str, ...] = get_args(Policy)
 
 

@@ -71,13 +71,17 @@ LINES_DROPPED = _counter("log_lines_dropped", "Log lines lost because their read
 
 # --- the front door
 REQUESTS = _histogram(
-    "http_request_duration_seconds", "Requests, by the route's template; 499: the caller went away.",
-    "method", "route", "status",
-)  # fmt: skip
-REFUSED_UNREAD = _counter(
-    "http_unread", "What was refused before it was a request: malformed, too slow, or (503) one connection too many.",
+    "http_request_duration_seconds",
+    "Requests, by the route's template; 499: the caller went away.",
+    "method",
+    "route",
     "status",
-)  # fmt: skip
+)
+REFUSED_UNREAD = _counter(
+    "http_unread",
+    "What was refused before it was a request: malformed, too slow, or (503) one connection too many.",
+    "status",
+)
 CONNECTIONS = _gauge("connections_open", "Open connections of clients.")
 CONNECTIONS_LIMIT = _gauge("connections_limit", "How many may be open at once.")
 

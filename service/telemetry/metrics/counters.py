@@ -18,7 +18,10 @@ Story = tuple[Name, Outcome, str]
 STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
-        Reason.UNKNOWN_EMAIL, Reason.WRONG_PASSWORD, Reason.DISABLED, Reason.CHANGED_MEANWHILE,
+        Reason.UNKNOWN_EMAIL,
+        Reason.WRONG_PASSWORD,
+        Reason.DISABLED,
+        Reason.CHANGED_MEANWHILE,
         Reason.WRONG_CONFIRMATION,
     ],
     (Name.PASSWORD_CHANGED, Outcome.SUCCESS): [Reason.NONE],
@@ -26,11 +29,23 @@ STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.TOKEN_REUSED, Outcome.FAILURE): [Reason.TOKEN_BEFORE, Reason.OLDER_TOKEN],
     (Name.RENEWED, Outcome.SUCCESS): [Reason.NONE],
     (Name.RENEWED, Outcome.FAILURE): [
-        Reason.MALFORMED, Reason.UNKNOWN, Reason.SESSION_ENDED, Reason.DISABLED, Reason.REUSED,
+        Reason.MALFORMED,
+        Reason.UNKNOWN,
+        Reason.SESSION_ENDED,
+        Reason.DISABLED,
+        Reason.REUSED,
     ],
     (Name.ENDED, Outcome.SUCCESS): [
-        Reason.LOGOUT, Reason.BY_USER, Reason.OVER_THE_CAP, Reason.PASSWORD_CHANGED, Reason.ACCOUNT_CLOSED,
-        Reason.ACCOUNT_DISABLED, Reason.CHANGED_MEANWHILE, Reason.REUSE, Reason.REVOKED, Reason.BY_OPERATOR,
+        Reason.LOGOUT,
+        Reason.BY_USER,
+        Reason.OVER_THE_CAP,
+        Reason.PASSWORD_CHANGED,
+        Reason.ACCOUNT_CLOSED,
+        Reason.ACCOUNT_DISABLED,
+        Reason.CHANGED_MEANWHILE,
+        Reason.REUSE,
+        Reason.REVOKED,
+        Reason.BY_OPERATOR,
         Reason.EVERYBODY,
     ],
     (Name.REFUSED, Outcome.FAILURE): [Reason.UNKNOWN_API_KEY, Reason.DISABLED, Reason.UNKNOWN_CLIENT],
@@ -44,11 +59,14 @@ STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.SECRET_ROTATED, Outcome.SUCCESS): [Reason.NONE],
     (Name.FORGOTTEN, Outcome.FAILURE): [Reason.NONE],
     (Name.RESTORED, Outcome.SUCCESS): [Reason.NONE],
-}  # fmt: skip
+}
 OWN = {  # events with a metric of their own
-    Name.LOGGED_IN: catalog.LOGINS, Name.LOGIN_FAILED: catalog.LOGINS, Name.USER_CREATED: catalog.SIGNUPS,
-    Name.RENEWED: catalog.REFRESHES, Name.ENDED: catalog.ENDED,
-}  # fmt: skip
+    Name.LOGGED_IN: catalog.LOGINS,
+    Name.LOGIN_FAILED: catalog.LOGINS,
+    Name.USER_CREATED: catalog.SIGNUPS,
+    Name.RENEWED: catalog.REFRESHES,
+    Name.ENDED: catalog.ENDED,
+}
 
 
 class Requests:

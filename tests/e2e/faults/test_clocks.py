@@ -75,9 +75,13 @@ async def test_an_instance_with_a_wrong_clock_is_not_ready_and_says_which_clock(
     person = await here.sign_up()
     tokens = await here.log_in(person)
     for answer in (
-        await there.post("/auth/login", {"email": person["email"], "password": person["password"]}), await there.me(tokens), await there.refresh(tokens), await there.log_out(tokens),
-        await there.get("/auth/verify", **bearer(tokens)), await there.get("/auth/revocations"),
-    ):  # fmt: skip
+        await there.post("/auth/login", {"email": person["email"], "password": person["password"]}),
+        await there.me(tokens),
+        await there.refresh(tokens),
+        await there.log_out(tokens),
+        await there.get("/auth/verify", **bearer(tokens)),
+        await there.get("/auth/revocations"),
+    ):
         assert (answer.status, "Retry-After" in answer.headers) == (503, True)
     assert (await there.get("/healthz")).status == (await there.get("/.well-known/jwks.json")).status == 200
     assert (await here.me(tokens)).status == 200

@@ -67,9 +67,15 @@ async def on_one_redis(
                 ]
                 fleet = await closing.enter_async_context(Fleet(urls, history, **settings).serving())
                 yield Ground(
-                    fleet=fleet, history=history, dice=_dice(seed), postgres=postgres,
-                    redis=redis, clocked=redis, to_postgres=to_postgres, to_redis=to_redis,
-                )  # fmt: skip
+                    fleet=fleet,
+                    history=history,
+                    dice=_dice(seed),
+                    postgres=postgres,
+                    redis=redis,
+                    clocked=redis,
+                    to_postgres=to_postgres,
+                    to_redis=to_redis,
+                )
         finally:
             redis.kill()
 
@@ -124,8 +130,11 @@ async def on_two_postgres(
 
 
 GROUNDS = {
-    "one redis": on_one_redis, "sentinels": on_sentinels, "cluster": on_a_cluster, "two postgres": on_two_postgres,
-}  # fmt: skip
+    "one redis": on_one_redis,
+    "sentinels": on_sentinels,
+    "cluster": on_a_cluster,
+    "two postgres": on_two_postgres,
+}
 
 
 async def _wire(closing: AsyncExitStack, target: Path | int) -> Relay:

@@ -106,9 +106,15 @@ class Person:
 
     def _habits(self) -> dict[Any, int]:
         return {
-            self._me: 4, self._verify: 4, self.refresh: 5, self._log_out: 6, self._log_out_among_refreshes: 1,
-            self._end_others: 2, self._change_password: 1, self._be_stolen_from: 1,
-        }  # fmt: skip
+            self._me: 4,
+            self._verify: 4,
+            self.refresh: 5,
+            self._log_out: 6,
+            self._log_out_among_refreshes: 1,
+            self._end_others: 2,
+            self._change_password: 1,
+            self._be_stolen_from: 1,
+        }
 
     async def _ask(self, kind: str, method: str, path: str, **noted: Any) -> tuple[int, dict[str, Any]]:
         """`body` and `tokens` are sent; the rest is noted."""
@@ -202,9 +208,15 @@ class Person:
         new, old = self._new_password(), self._passwords[0]
         body = {"currentPassword": old, "newPassword": new}
         status = await self._end(
-            "password", "/auth/password", self._others(one),
-            body=body, tokens=one.tokens, session=one.id, password=old, new_password=new,
-        )  # fmt: skip
+            "password",
+            "/auth/password",
+            self._others(one),
+            body=body,
+            tokens=one.tokens,
+            session=one.id,
+            password=old,
+            new_password=new,
+        )
         if status in TAKEN:
             self._passwords = [new]
         elif status in UNKNOWN:
@@ -217,9 +229,14 @@ class Person:
         token, spent_at = one.spent[0]
         self.held.remove(one)
         await self._ask(
-            "refresh spent", "POST", "/auth/refresh",
-            body={"refreshToken": token}, session=one.id, ends=(), spent_at=spent_at,
-        )  # fmt: skip
+            "refresh spent",
+            "POST",
+            "/auth/refresh",
+            body={"refreshToken": token},
+            session=one.id,
+            ends=(),
+            spent_at=spent_at,
+        )
 
 
 class Guesser:

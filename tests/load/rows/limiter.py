@@ -39,10 +39,14 @@ async def refusals(place: Stage, plan: Plan, number: int) -> list[Row]:
     return [
         Row(name="429 p99 on the idle machine", values=[percentile(times, 0.99)], unit=" ms", side=Bar.AT_MOST, bar=20),
         Row(
-            name="CPU time of one 429", values=[each], unit=" ms", side=Bar.AT_MOST, bar=hash_time / 10,
+            name="CPU time of one 429",
+            values=[each],
+            unit=" ms",
+            side=Bar.AT_MOST,
+            bar=hash_time / 10,
             note=f"no hash is computed: one takes {hash_time:.0f} ms at cost {COST}",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def parallel_guesses(place: Stage, number: int) -> list[Row]:
@@ -54,28 +58,36 @@ async def parallel_guesses(place: Stage, number: int) -> list[Row]:
     return [
         Row(
             name=f"{GUESSES} parallel guesses at one account from one source, {INSTANCES} instances: judged",
-            values=[one], side=Bar.AT_MOST, bar=limits.login_account_source.quota + allowed,
+            values=[one],
+            side=Bar.AT_MOST,
+            bar=limits.login_account_source.quota + allowed,
             note=f"limit {limits.login_account_source.quota} + {INSTANCES} x {IN_FLIGHT} in flight",
         ),
         Row(
-            name="… each from a source of its own: judged", values=[many], side=Bar.AT_MOST,
+            name="… each from a source of its own: judged",
+            values=[many],
+            side=Bar.AT_MOST,
             bar=limits.login_account.quota + allowed,
             note=f"limit {limits.login_account.quota} + {INSTANCES} x {IN_FLIGHT} in flight",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def _judged(place: Stage, number: int, *, many_sources: bool) -> int:
     settings = {**PATIENT, **TRUSTING}
     with place.service(settings) as one, place.service(settings) as two, place.service(settings) as three:
         instances: list[Instance] = [one, two, three]
-        answers = await asyncio.gather(*(
-            once(
-                instances[guess % INSTANCES].port,
-                login(number, f"{WRONG}{guess}", x_forwarded_for=f"198.51.100.{guess if many_sources else GUESSES}"),
+        answers = await asyncio.gather(
+            *(
+                once(
+                    instances[guess % INSTANCES].port,
+                    login(
+                        number, f"{WRONG}{guess}", x_forwarded_for=f"198.51.100.{guess if many_sources else GUESSES}"
+                    ),
+                )
+                for guess in range(GUESSES)
             )
-            for guess in range(GUESSES)
-        ))  # fmt: skip
+        )
     statuses = [answer.status for answer in answers]
     if strange := set(statuses) - {401, 429, 503}:  # 503: no turn came in time, so the guess was not judged either
         raise RuntimeError(f"guesses were answered with {strange}")

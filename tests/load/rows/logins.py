@@ -36,34 +36,48 @@ async def rates(service: Instance, plan: Plan) -> list[Row]:
         Row(
             name="login/s at 16 clients to the raw bcrypt rate of all cores",
             values=[ratio(rate, limit) for rate, limit in zip(calm, raw, strict=True)],
-            bar=0.95, target=1.0, note=f"median {median(calm):.2f}/s",
+            bar=0.95,
+            target=1.0,
+            note=f"median {median(calm):.2f}/s",
         ),
         Row(
             name="overload, 64 clients that honour Retry-After: login rate kept",
-            values=_kept(loads["64"], calm), bar=0.9, target=0.9, note="of the rate at 16 clients",
+            values=_kept(loads["64"], calm),
+            bar=0.9,
+            target=0.9,
+            note="of the rate at 16 clients",
         ),
         Row(
             name="… p99 of the accepted to max_wait + 3 hash times",
             values=[ratio(*pair) for pair in zip(accepted, promised, strict=True)],
-            side=Bar.AT_MOST, bar=1.0, target=1.0,
+            side=Bar.AT_MOST,
+            bar=1.0,
+            target=1.0,
             note=f"median {median(accepted):.2f} s; hash time with all cores busy {ratio(threads, median(raw)):.3f} s",
         ),
         Row(
             name="overload, 256 clients that ignore it: login rate kept",
-            values=_kept(loads["256"], calm), bar=0.8, target=0.9,
+            values=_kept(loads["256"], calm),
+            bar=0.8,
+            target=0.9,
             note=f"each comes back after {ms(IMPATIENCE):.0f} ms; {median(load.rate(503) for load in loads['256']):.0f}"
             " refusals/s",
         ),
         Row(
-            name="… p99 of the refusals", values=[ms(percentile(load.times(503), 0.99)) for load in loads["256"]],
-            unit=" ms", side=Bar.AT_MOST, bar=100, target=50,
+            name="… p99 of the refusals",
+            values=[ms(percentile(load.times(503), 0.99)) for load in loads["256"]],
+            unit=" ms",
+            side=Bar.AT_MOST,
+            bar=100,
+            target=50,
         ),
         Row(
-            name="flood, 256 clients that come back at once: login rate kept", values=_kept([flood], calm[-1:]),
+            name="flood, 256 clients that come back at once: login rate kept",
+            values=_kept([flood], calm[-1:]),
             note=f"{flood.rate(503):.0f} refusals/s, p99 {ms(percentile(flood.times(503), 0.99)):.0f} ms; the flood's "
             f"own sender took {flood.generator:.0%} of a core",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def latency(service: Instance, plan: Plan) -> list[Row]:
@@ -88,10 +102,14 @@ async def latency(service: Instance, plan: Plan) -> list[Row]:
     return [
         Row(name="one bcrypt check alone", values=raw, unit=" ms", side=Bar.AT_MOST, note="cost 12", is_yardstick=True),
         Row(
-            name="login p50, one client, to one raw hash", values=ratios, side=Bar.AT_MOST, bar=1.05, target=1.02,
+            name="login p50, one client, to one raw hash",
+            values=ratios,
+            side=Bar.AT_MOST,
+            bar=1.05,
+            target=1.02,
             note="in turn, one after the other",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def neighbours(service: Instance, plan: Plan, bearer: list[str]) -> list[Row]:
@@ -113,10 +131,12 @@ async def neighbours(service: Instance, plan: Plan, bearer: list[str]) -> list[R
         Row(name="`me` p99 alone, 100/s", values=idle, unit=" ms", side=Bar.AT_MOST, note="open loop"),
         Row(name="`me` p99 under 64 logins", values=busy, unit=" ms", side=Bar.AT_MOST, bar=15, target=7),
         Row(
-            name="… to its p99 alone", values=[ratio(*pair) for pair in zip(busy, idle, strict=True)],
-            side=Bar.AT_MOST, bar=5,
+            name="… to its p99 alone",
+            values=[ratio(*pair) for pair in zip(busy, idle, strict=True)],
+            side=Bar.AT_MOST,
+            bar=5,
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def settle(service: Instance) -> None:
@@ -131,9 +151,13 @@ async def settle(service: Instance) -> None:
 
 async def _load(service: Instance, plan: Plan, clients: int, patience: Patience, pause: float = 0.0) -> Load:
     load = await closed_loop(
-        service.port, [login(number) for number in range(clients)], plan.seconds(8),
-        warm_up=WARM_UP, patience=patience, pause=pause,
-    )  # fmt: skip
+        service.port,
+        [login(number) for number in range(clients)],
+        plan.seconds(8),
+        warm_up=WARM_UP,
+        patience=patience,
+        pause=pause,
+    )
     await settle(service)
     if strange := load.seen.keys() - {200, 503}:
         raise RuntimeError(f"logins were answered with {strange}")

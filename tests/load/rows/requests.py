@@ -71,14 +71,17 @@ async def refreshes(service: Instance, plan: Plan, refresh_tokens: Sequence[str]
         Row(
             name="refresh/s at 64 clients, RS256, to raw signatures/s ÷ 2",
             values=[ratio(run.rate, half) for run, half in zip(runs, halves, strict=True)],
-            bar=0.6, target=0.75, note=_details(runs),
+            bar=0.6,
+            target=0.75,
+            note=_details(runs),
         ),
         Row(name=BY_CPU, values=[ratio(pair, run.cpu) for run, pair in zip(runs, pairs, strict=True)]),
         Row(
-            name="… when the process may use all cores", values=[ratio(*pair) for pair in zip(free, halves, strict=True)],
+            name="… when the process may use all cores",
+            values=[ratio(*pair) for pair in zip(free, halves, strict=True)],
             note="the signatures run beside the event loop",
         ),
-    ]  # fmt: skip
+    ]
 
 
 async def run_of(server: Instance, asked: Sequence[bytes], seconds: float) -> Run:

@@ -50,14 +50,21 @@ def _compare(name: str, times: list[float], known: list[float]) -> list[Row]:
     pairs = f"{len(known)} interleaved pairs"
     return [
         Row(
-            name=f"… the medians' difference for {name}", values=[abs(median(times) - median(known))], unit=" ms",
-            side=Bar.AT_MOST, bar=min(10, 0.05 * median(known)), note=pairs,
+            name=f"… the medians' difference for {name}",
+            values=[abs(median(times) - median(known))],
+            unit=" ms",
+            side=Bar.AT_MOST,
+            bar=min(10, 0.05 * median(known)),
+            note=pairs,
         ),
         Row(
-            name="… and how well one time tells the two apart (AUC)", values=[_auc(times, known)],
-            side=Bar.AT_MOST, bar=0.6, note="0.5: not at all",
+            name="… and how well one time tells the two apart (AUC)",
+            values=[_auc(times, known)],
+            side=Bar.AT_MOST,
+            bar=0.6,
+            note="0.5: not at all",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _auc(some: list[float], others: list[float]) -> float:

@@ -28,7 +28,9 @@ async def overhead(place: Stage, plan: Plan, bearer: Sequence[str]) -> list[Row]
     middle, least = (median(run.cpu for run in runs) * 1_000_000 for runs in (seen, unseen))
     return [
         Row(
-            name="`me`, CPU time with metrics and logs to that without", side=Bar.AT_MOST, bar=BAR,
+            name="`me`, CPU time with metrics and logs to that without",
+            side=Bar.AT_MOST,
+            bar=BAR,
             values=[ratio(one.cpu, other.cpu) for one, other in both],
             note=f"medians {middle:.0f} and {least:.0f} µs for each request",
         ),
@@ -36,4 +38,4 @@ async def overhead(place: Stage, plan: Plan, bearer: Sequence[str]) -> list[Row]
             name="… throughput at 64 clients without to that with them",
             values=[ratio(other.rate, one.rate) for one, other in both],
         ),
-    ]  # fmt: skip
+    ]
