@@ -113,4 +113,4 @@ async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
         await until(went_on, within=60)
         counted = await failures(settings)
     assert counted["tidy-revocations"] > 2
-    assert (counted["tidy-audit_trail"], counted["tidy"]) == (0, 0)
+    assert (counted["tidy-audit"], counted["tidy"]) == (0, 0)
