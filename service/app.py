@@ -16,17 +16,17 @@ from service.http.cors import cors
 from service.http.middleware import identify, render_errors
 from service.http.request_body import MAX_BYTES
 from service.http.tls import promise_tls
-from service.request_log import Line, say
-from service.settings import Server
+from service.request_log import RequestRecord, print_request
+from service.settings import ServerSettings
 
 Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
 def make_app(
     application: Application,
-    settings: Server,
+    settings: ServerSettings,
     *lifespans: Lifespan,
-    log_request: Callable[[Line], None] = say,
+    log_request: Callable[[RequestRecord], None] = print_request,
     middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """`lifespans` run around the serving; production prepares its stores in them, tests need none."""

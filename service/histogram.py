@@ -6,7 +6,7 @@ from collections.abc import Sequence
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Tally:
+class Histogram:
     """How many values lay within each of the bounds (the last count: above all of them), and their sum."""
 
     __slots__ = ("bounds", "counts", "sum")

@@ -48,7 +48,7 @@ class Refusal(NamedTuple):
         return {name: value for name, value in self._asdict().items() if value}
 
 
-class Line(NamedTuple):
+class RequestRecord(NamedTuple):
     """Nothing in it is free text: a known method, a route's template, numbers, ids of checked shapes, our own words."""
 
     request_id: str
@@ -67,7 +67,7 @@ class Sampled:
     """
 
     def __init__(
-        self, write: Callable[[Line], object], ambient: Ambient, *, per_second: int, probes: bool = False
+        self, write: Callable[[RequestRecord], object], ambient: Ambient, *, per_second: int, probes: bool = False
     ) -> None:
         self.write = write
         self._ambient = ambient
@@ -79,7 +79,7 @@ class Sampled:
         self._total = 0
         self._held_back: Counter[tuple[str, int, str]] = Counter()
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, line: RequestRecord) -> None:
         if line.route in PROBES and line.status < BAD and not self._probes:
             return
         second = int(self._ambient.monotonic())
@@ -109,10 +109,10 @@ class RequestLog:
     def __init__(self, write: Callable[[bytes], object], ambient: Ambient) -> None:
         self._write = write
         self._ambient = ambient
-        self._lines: list[tuple[Line, str]] = []  # with the trace each belongs to
+        self._lines: list[tuple[RequestRecord, str]] = []  # with the trace each belongs to
         self._time = ""  # when the first of them came; the others came within EVERY seconds
 
-    def __call__(self, line: Line) -> None:
+    def __call__(self, line: RequestRecord) -> None:
         if not self._lines:
             asyncio.get_running_loop().call_later(EVERY, self.flush)
             self._time = self._ambient.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -125,7 +125,7 @@ class RequestLog:
         self._write("".join([_json(line, trace_id, self._time) for line, trace_id in lines]).encode())
 
 
-def _json(line: Line, trace_id: str, time: str) -> str:
+def _json(line: RequestRecord, trace_id: str, time: str) -> str:
     trace = f',"trace_id":"{trace_id}"' if trace_id else ""
     more = "".join([f',"{name}":"{value}"' for name, value in line.refusal.facts.items()]) if line.refusal else ""
     if line.held_back:
@@ -136,7 +136,7 @@ def _json(line: Line, trace_id: str, time: str) -> str:
     )
 
 
-def say(line: Line) -> None:
+def print_request(line: RequestRecord) -> None:
     """The same line through structlog: for people who read along, and for tests."""
     structlog.get_logger("service.request").info(
         "request",

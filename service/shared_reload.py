@@ -7,7 +7,7 @@ from typing import Any
 from service.ambient import Ambient
 
 
-class SharedLook:
+class SharedReload:
     """What strangers can cause at any rate costs the store one question in so many seconds."""
 
     def __init__(

@@ -23,17 +23,24 @@ from service.assembly.application import Application, build, build_on
 from service.assembly.backends import Backends
 from service.domain.seals import Seals
 from service.domain.signing.keyring import KeyRing
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
 from service.embedded import Stores, stores
-from service.http.server import FrontDoor, listen
+from service.http.server import HttpServer, listen
 from service.settings import Settings
 from service.stores.migrations import migrate
-from service.stores.redis import Server
-from tests import builders
-from tests.builders import FakeAmbient
-from tests.fakes import FakeAuditTrail, FakeLives, FakePendingEndings, FakeRevocations, FakeSigningKeys, FakeUsers
-from tests.patience import unhurried
+from service.stores.redis import RedisServer
+from tests.support import builders
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import (
+    FakeAuditTrail,
+    FakeLifetimes,
+    FakePendingRevocations,
+    FakeRevocations,
+    FakeSigningKeys,
+    FakeUsers,
+)
+from tests.support.waiting import unhurried
 
 LONG = 16
 
@@ -111,7 +118,7 @@ async def serve() -> AsyncIterator[Serve]:
 
         async def start(application: Application) -> Client:
             app = make_app(application, application.settings.server)
-            runner = FrontDoor(app, application.settings.server, application.ambient)
+            runner = HttpServer(app, application.settings.server, application.ambient)
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
             port = await listen(runner, application.settings.server)
@@ -134,8 +141,8 @@ def ambient(monkeypatch: pytest.MonkeyPatch) -> FakeAmbient:
 def signing_key() -> StoredKey:
     """One RSA key for all tests on fakes: making one takes a tenth of a second."""
     tokens = builders.settings().tokens
-    lives = LongestLives(FakeLives(Ambient()), tokens, Ambient())
-    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), tokens, lives)
+    lifetimes = LongestLifetimes(FakeLifetimes(Ambient()), tokens, Ambient())
+    ring = KeyRing(FakeSigningKeys(), Seals([builders.SECRET], Ambient()), Ambient(), tokens, lifetimes)
     new_year = datetime(2026, 1, 1, tzinfo=UTC)
     return replace(ring.make(), created_at=new_year, activates_at=new_year)
 
@@ -149,13 +156,13 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
     async with AsyncExitStack() as closing:
 
         async def build(**sections: dict[str, Any]) -> OnFakes:
-            lives, pending = FakeLives(ambient), FakePendingEndings(ambient)
-            users, revocations = FakeUsers(pending), FakeRevocations(ambient, lives)
+            lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
+            users, revocations = FakeUsers(pending), FakeRevocations(ambient, lifetimes)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
-            server = Server(b"the only.run")
+            server = RedisServer(b"the only.run")
             ground = Backends(
-                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lives, pending, redis, server
+                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lifetimes, pending, redis, server
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -33,8 +33,8 @@ def build(
 ) -> AccountsRoom:
     accounts = Accounts(
         users=backends.users,
-        endings=room.endings,
-        user_endings=room.user_endings,
+        revocation=room.revocation,
+        user_revocation=room.user_revocation,
         passwords=credentials.passwords,
         throttle=room.throttle,
         api_keys=credentials.api_keys,
@@ -46,7 +46,7 @@ def build(
     introspection = Introspection(
         users=backends.users,
         sessions=room.stored,
-        endings=room.endings,
+        revocation=room.revocation,
         tokens=signing.tokens,
         throttle=room.throttle,
         settings=settings.tokens,

@@ -13,15 +13,15 @@ from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
+from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
-from service.domain.operations.revoke_everything import MassEnding
 from service.domain.operations.store_watch import StoreWatch
 from service.domain.services import Services
 from service.domain.sessions.ports import RefreshSessions
-from service.domain.sessions.refresh_rotation import Rotation
-from service.domain.sessions.revocation import Endings
-from service.domain.sessions.user_revocation import UserEndings
-from service.domain.signing.key_rotation import KeyLife
+from service.domain.sessions.refresh_rotation import RefreshRotation
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.user_revocation import UserRevocation
+from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError
 from service.settings import Settings
@@ -41,17 +41,17 @@ class Application(Services):
     audit: Audit
     stored: RefreshSessions
     throttle: Throttle
-    endings: Endings
-    rotation: Rotation
-    user_endings: UserEndings
+    revocation: SessionRevocation
+    rotation: RefreshRotation
+    user_revocation: UserRevocation
     denylist: RedisDenylist
     redis_health: RedisHealth
     postgres_health: PostgresHealth | None
     store_watch: StoreWatch
     tokens: Tokens
-    key_life: KeyLife
+    key_rotation: KeyRotation
     key_compromise: KeyCompromise
-    mass_ending: MassEnding
+    mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
     outages: tuple[type[Exception], ...] = OUTAGES
@@ -61,8 +61,8 @@ class Application(Services):
         await self.open_postgres()
         try:
             await self._require_good_redis()
-            await self.endings.restore()
-            await self.user_endings.finish_overdue()
+            await self.revocation.restore()
+            await self.user_revocation.finish_overdue()
             if self.postgres_health:
                 await self.postgres_health.word()  # compares the clocks: nothing is served before
         except redis.OUTAGES as error:
@@ -126,13 +126,13 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         audit=known.audit,
         keys=signed.keys,
         tokens=signed.tokens,
-        key_life=signed.key_life,
+        key_rotation=signed.key_rotation,
         stored=room.stored,
         denylist=room.denylist,
         throttle=room.throttle,
-        endings=room.endings,
+        revocation=room.revocation,
         rotation=room.rotation,
-        user_endings=room.user_endings,
+        user_revocation=room.user_revocation,
         sessions=room.sessions,
         accounts=account.accounts,
         introspection=account.introspection,
@@ -144,7 +144,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         redis_health=running.redis_health,
         postgres_health=running.postgres_health,
         key_compromise=running.key_compromise,
-        mass_ending=running.mass_ending,
+        mass_revocation=running.mass_revocation,
         resealer=running.resealer,
         background=running.background,
     )

@@ -7,16 +7,16 @@ from redis.asyncio import Redis
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.resource_servers.ports import RevocationStore
-from service.domain.sessions.ports import PendingEndings
-from service.domain.signing.ports import Lives, SigningKeys
+from service.domain.sessions.ports import PendingRevocations
+from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
 from service.stores import postgres, redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
-from service.stores.longest_lifetimes import PostgresLives
-from service.stores.pending_revocations import PostgresPendingEndings
+from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
-from service.stores.redis import Servers
+from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
@@ -30,10 +30,10 @@ class Backends:
     signing_keys: SigningKeys
     revocations: RevocationStore
     audit: AuditTrail
-    lives: Lives
-    pending_endings: PendingEndings
+    lifetimes: Lifetimes
+    pending_revocations: PendingRevocations
     redis: Redis
-    servers: Servers
+    servers: RedisTopology
     postgres: Postgres | None = None
 
 
@@ -46,8 +46,8 @@ def of_settings(settings: Settings) -> Backends:
         PostgresSigningKeys(pg),
         PostgresRevocations(pg),
         PostgresAuditTrail(pg),
-        PostgresLives(pg),
-        PostgresPendingEndings(pg),
+        PostgresLifetimes(pg),
+        PostgresPendingRevocations(pg),
         client,
         servers,
         pg,

@@ -11,9 +11,9 @@ from service.assembly.signing import Signing
 from service.domain.operations.background import Background
 from service.domain.operations.clock_watch import ClockWatch
 from service.domain.operations.key_compromise import KeyCompromise
+from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.readiness import Readiness
 from service.domain.operations.resealing import Resealer
-from service.domain.operations.revoke_everything import MassEnding
 from service.domain.operations.store_watch import StoreWatch
 from service.errors import UnknownSecretError
 from service.settings import Settings
@@ -32,7 +32,7 @@ class Operations:
     redis_health: RedisHealth
     postgres_health: PostgresHealth | None
     key_compromise: KeyCompromise
-    mass_ending: MassEnding
+    mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
 
@@ -49,7 +49,7 @@ def build(
     clock, redis_health = ClockWatch(), RedisHealth(backends.redis, backends.servers, ambient)
     postgres_health = _postgres_health(settings, ambient, backends, redis_health, clock)
     readiness = _readiness(ambient, signing, room, redis_health, postgres_health)
-    key_compromise = KeyCompromise(signing.key_life, room.endings)
+    key_compromise = KeyCompromise(signing.key_rotation, room.revocation)
     return Operations(
         readiness=readiness,
         store_watch=StoreWatch(readiness, ambient, failures.store_of),
@@ -57,11 +57,11 @@ def build(
         redis_health=redis_health,
         postgres_health=postgres_health,
         key_compromise=key_compromise,
-        mass_ending=MassEnding(
+        mass_revocation=MassRevocation(
             everywhere=RedisAllSessions(backends.redis, backends.servers),
             memory=backends.revocations,
             sessions=room.stored,
-            key_life=signing.key_life,
+            key_rotation=signing.key_rotation,
             compromise=key_compromise,
             settings=settings.tokens,
             events=credentials.events,
@@ -100,7 +100,7 @@ def _readiness(
 
     async def redis() -> str:
         word = await redis_health.word()
-        await room.endings.must_be_known()
+        await room.revocation.require_complete()
         return word
 
     return Readiness(postgres, redis, ambient)

@@ -8,10 +8,10 @@ from service.assembly.credentials import Credentials
 from service.assembly.signing import Signing
 from service.domain.limits.throttle import Throttle
 from service.domain.sessions.ports import RefreshSessions
-from service.domain.sessions.refresh_rotation import Rotation
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.refresh_rotation import RefreshRotation
+from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sessions import Sessions
-from service.domain.sessions.user_revocation import UserEndings
+from service.domain.sessions.user_revocation import UserRevocation
 from service.settings import Settings
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
@@ -24,9 +24,9 @@ class SessionsRoom:
     stored: RefreshSessions
     denylist: RedisDenylist
     throttle: Throttle
-    endings: Endings
-    rotation: Rotation
-    user_endings: UserEndings
+    revocation: SessionRevocation
+    rotation: RefreshRotation
+    user_revocation: UserRevocation
     sessions: Sessions
 
 
@@ -43,15 +43,15 @@ def build(
         settings.passwords.max_wait,
         events=events,
     )
-    endings = Endings(
+    revocation = SessionRevocation(
         backends.revocations, denylist, stored, settings.tokens, ambient, keys=backends.signing_keys, events=events
     )
-    rotation = Rotation(stored, endings, credentials.seals, settings.tokens, ambient, events=events)
+    rotation = RefreshRotation(stored, revocation, credentials.seals, settings.tokens, ambient, events=events)
     sessions = Sessions(
         users=backends.users,
         stored=stored,
         rotation=rotation,
-        endings=endings,
+        revocation=revocation,
         passwords=credentials.passwords,
         throttle=throttle,
         tokens=signing.tokens,
@@ -64,8 +64,8 @@ def build(
         stored=stored,
         denylist=denylist,
         throttle=throttle,
-        endings=endings,
+        revocation=revocation,
         rotation=rotation,
-        user_endings=UserEndings(backends.pending_endings, stored, endings, ambient, OUTAGES),
+        user_revocation=UserRevocation(backends.pending_revocations, stored, revocation, ambient, OUTAGES),
         sessions=sessions,
     )

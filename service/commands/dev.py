@@ -10,7 +10,7 @@ from service.commands import dev_instance
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import Metrics, Settings, Tokens, load, url_here
+from service.settings import MetricsSettings, Settings, TokenSettings, load, url_here
 from service.telemetry import logs
 
 SECRET_BYTES = 48
@@ -63,9 +63,9 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         pinned["secret_key"] = _secret(directory / "secret")
     if not settings.throttle.exempt:
         pinned["throttle"] = {"exempt": LOOPBACK}
-    if settings.metrics.port == Metrics().port:
+    if settings.metrics.port == MetricsSettings().port:
         pinned["metrics"] = {"port": 0}
-    if settings.tokens.issuer == Tokens().issuer:
+    if settings.tokens.issuer == TokenSettings().issuer:
         pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
     return pinned
 

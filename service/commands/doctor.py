@@ -19,7 +19,7 @@ from service.doctor.finding import Finding, Level, counted, ok, problem, silent,
 from service.domain.seals import Seals
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
-from service.settings import Server, Settings, load
+from service.settings import ServerSettings, Settings, load
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
@@ -120,13 +120,13 @@ async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> li
 
 async def _denylist(backends: Backends, ambient: Ambient) -> list[Finding]:
     try:
-        is_whole = await RedisDenylist(backends.redis, backends.servers, ambient).is_whole()
+        is_complete = await RedisDenylist(backends.redis, backends.servers, ambient).is_complete()
     except REDIS_OUTAGES as error:
         return [warning("redis.denylist", f"not looked at ({type(error).__name__})", "see the lines about redis")]
-    return [redis.judge_marker(is_whole=is_whole)]
+    return [redis.judge_marker(is_complete=is_complete)]
 
 
-def _certificate(server: Server) -> list[Finding]:
+def _certificate(server: ServerSettings) -> list[Finding]:
     if server.tls_certificate is None:
         return []
     try:

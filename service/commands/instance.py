@@ -14,8 +14,8 @@ from service.commands import opening
 from service.commands.reload import LogWriters, reload_when_told
 from service.domain.operations.background import Task
 from service.errors import ConfigurationError
-from service.http.server import FrontDoor, listen
-from service.settings import Server, Settings
+from service.http.server import HttpServer, listen
+from service.settings import ServerSettings, Settings
 
 if TYPE_CHECKING:
     from service.telemetry.metrics import Listener
@@ -31,7 +31,7 @@ class Instance:
     def __init__(
         self,
         application: Application,
-        server: Server,
+        server: ServerSettings,
         writers: LogWriters,
         reload: Callable[[], Settings] | None = None,
     ) -> None:
@@ -49,7 +49,7 @@ class Instance:
             log_request=self._metrics.before(writers.request) if self._metrics else writers.request,
             middlewares=[self._tracing.middleware] if self._tracing else [],
         )
-        self._runner = FrontDoor(app, server, application.ambient)
+        self._runner = HttpServer(app, server, application.ambient)
 
     async def listen(self) -> int:
         """The port. Until the stores are prepared, every call that needs them is 503."""
@@ -104,11 +104,11 @@ class Instance:
     def _background_tasks(self) -> dict[Task, Callable[[], Awaitable[None]]]:
         application = self._application
         tasks: dict[Task, Callable[[], Awaitable[None]]] = {
-            "keys": application.key_life.follow,
-            "endings": application.user_endings.follow,
-            "audit": application.audit.follow,
-            "denylist": application.endings.follow,
-            "clock": application.readiness.look_forever,
+            "keys": application.key_rotation.run_forever,
+            "endings": application.user_revocation.run_forever,
+            "audit": application.audit.run_forever,
+            "denylist": application.revocation.run_forever,
+            "clock": application.readiness.run_forever,
             "tidy": lambda: delete_expired_forever(application),
         }
         if reload := self._reload:
@@ -120,8 +120,8 @@ async def delete_expired_forever(application: Application) -> None:
     """Keep the tables of revocations and of audit events no larger than what may still matter."""
     while True:
         await asyncio.sleep(DELETE_EVERY)
-        await application.background.attempt("tidy-revocations", application.endings.forget)
-        await application.background.attempt("tidy-audit", application.audit.tidy)
+        await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
+        await application.background.attempt("tidy-audit", application.audit.delete_expired)
 
 
 def _spare_the_collector() -> None:

@@ -7,7 +7,7 @@ from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.operations.key_compromise import NotDeniedYetError
 from service.domain.signing.key_rotation import NoSuchKeyError
-from service.domain.signing.key_states import State
+from service.domain.signing.key_states import KeyState
 
 UNKNOWN = "no key has this KID; `tokenhouse keys list` shows them all"
 NOT_DENIED_YET = (
@@ -36,14 +36,14 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 async def list_all(application: Application, _: argparse.Namespace) -> int:
     say(f"{'KID':43}  {'STATE':7}  {'ALG':5}  {'CREATED':20}  {'ACTIVE FROM':20}  RETIRED FROM")
-    for key, state in await application.key_life.all():
+    for key, state in await application.key_rotation.all():
         times = f"{_utc(key.created_at):20}  {_utc(key.activates_at):20}  {_utc(key.killed_at or key.retires_at)}"
         say(f"{key.kid:43}  {state:7}  {key.algorithm:5}  {times}")
     return DONE
 
 
 async def rotate(application: Application, asked: argparse.Namespace) -> int:
-    key = await application.key_life.rotate(at_once=asked.now)
+    key = await application.key_rotation.rotate(at_once=asked.now)
     say(f"{key.kid} signs from {_utc(key.activates_at)}; the key before it verifies until its tokens are over")
     return DONE
 
@@ -65,10 +65,10 @@ async def _revoke(application: Application, kid: str) -> int:
 
 
 async def _retire(application: Application, kid: str) -> int:
-    match await application.key_life.retire(kid):
-        case State.ACTIVE:
+    match await application.key_rotation.retire(kid):
+        case KeyState.ACTIVE:
             say(f"{kid} retires when the next key takes over; `tokenhouse keys list` shows when")
-        case State.NEXT:
+        case KeyState.NEXT:
             complain(f"{kid} does not sign yet; with --now it never will")
             return FAILED
         case state:

@@ -8,7 +8,7 @@ from service.commands.frame import DONE, complain, say
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions
 from service.errors import ConfigurationError
-from service.settings import Database, load
+from service.settings import DatabaseSettings, load
 from service.stores import inspection
 from service.stores.migrations import migrate
 from service.stores.postgres import OUTAGES
@@ -25,7 +25,7 @@ def run(asked: argparse.Namespace) -> int:
     return DONE
 
 
-async def _migrate(database: Database) -> list[str]:
+async def _migrate(database: DatabaseSettings) -> list[str]:
     """Waits for a Postgres that is not up yet: it often starts at the same time."""
     url = database.url.get_secret_value()
     for left in reversed(range(TRIES)):

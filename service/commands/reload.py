@@ -10,10 +10,10 @@ from service.ambient import Ambient
 from service.assembly.application import Application
 from service.domain.events.security_events import Event
 from service.errors import ConfigurationError
-from service.http.server import FrontDoor
+from service.http.server import HttpServer
 from service.output import OUTPUT
-from service.request_log import Line, Sampled
-from service.settings import Logging, Settings
+from service.request_log import RequestRecord, Sampled
+from service.settings import LoggingSettings, Settings
 from service.telemetry import logs
 
 RELOADED = frozenset({"logging", "keys"})  # sections
@@ -23,22 +23,22 @@ log = structlog.get_logger(__name__)
 class LogWriters:
     """Writes the lines of requests and of security events, as the settings say at the moment."""
 
-    def __init__(self, settings: Logging, ambient: Ambient) -> None:
+    def __init__(self, settings: LoggingSettings, ambient: Ambient) -> None:
         self._ambient = ambient
         self._log_request = logs.for_requests(settings, ambient)
         self._log_event = logs.for_events(settings, ambient)
 
-    def change(self, settings: Logging) -> None:
+    def change(self, settings: LoggingSettings) -> None:
         self.flush()
         logs.configure(settings)
         self._log_request = logs.for_requests(settings, self._ambient)
         self._log_event = logs.for_events(settings, self._ambient)
 
-    def answer(self, settings: Logging, event: str, level: str, **facts: object) -> None:
+    def answer(self, settings: LoggingSettings, event: str, level: str, **facts: object) -> None:
         """What an operator asked for is answered at every level."""
         OUTPUT.write(logs.composed(settings, self._ambient, event, level, **facts))
 
-    def request(self, line: Line) -> None:
+    def request(self, line: RequestRecord) -> None:
         self._log_request(line)
 
     def event(self, event: Event) -> None:
@@ -50,7 +50,7 @@ class LogWriters:
 
 
 async def reload_when_told(
-    application: Application, server: FrontDoor, writers: LogWriters, read: Callable[[], Settings]
+    application: Application, server: HttpServer, writers: LogWriters, read: Callable[[], Settings]
 ) -> None:
     """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
     told = asyncio.Event()
@@ -66,11 +66,11 @@ async def reload_when_told(
             log.error("configuration refused", reason=str(error))
             continue
         writers.change(settings.logging)
-        application.key_life.settings = settings.keys
+        application.key_rotation.settings = settings.keys
         left = _other_changes(application.settings, settings)
         level = "warning" if left else "info"
         writers.answer(settings.logging, "configuration read again", level, needs_restart=left)
-        await application.key_life.try_to_tend()
+        await application.key_rotation.try_to_maintain()
 
 
 def _other_changes(old: Settings, new: Settings) -> list[str]:

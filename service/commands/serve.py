@@ -15,7 +15,7 @@ from service.commands.instance import Instance
 from service.commands.reload import LogWriters
 from service.doctor.settings import OTHER_FILES
 from service.errors import ConfigurationError
-from service.settings import Server, Settings, load
+from service.settings import ServerSettings, Settings, load
 from service.telemetry import logs
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ def _stop_when_told() -> asyncio.Event:
     return stop
 
 
-def _fit_connections(server: Server) -> Server:
+def _fit_connections(server: ServerSettings) -> ServerSettings:
     """Allow ourselves as many descriptors as the system lets us, and no more connections than they suffice for.
 
     Without a descriptor asyncio could not even turn a client away, and would take none at all for a second.

@@ -43,7 +43,7 @@ def _ask() -> int:
 
 
 async def _end_all(application: Application, _: argparse.Namespace) -> int:
-    ended = await application.mass_ending.run()
+    ended = await application.mass_revocation.run()
     keys = "every token that they have signed is refused, and everybody logs in again"
     say(f"ended: {ended.sessions} live sessions and {ended.keys} signing keys: {keys}")
     return DONE

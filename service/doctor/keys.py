@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from service.doctor.finding import Finding, counted, ok, problem, warning
 from service.domain.operations.models import SealedApiKey
 from service.domain.seals import Purpose, Seals
-from service.domain.signing.key_states import State, in_state, is_standby
+from service.domain.signing.key_states import KeyState, in_state, is_standby
 from service.domain.signing.models import StoredKey
 from service.errors import DamagedDataError
-from service.settings import Keys as KeySettings
+from service.settings import KeySettings
 
 OVERDUE = timedelta(hours=1)  # instances look once a minute
 OLD = timedelta(days=365)
@@ -18,7 +18,7 @@ OLD = timedelta(days=365)
 def judge(keys: Sequence[StoredKey], settings: KeySettings, longest: timedelta, now: datetime) -> list[Finding]:
     if not keys:
         return [warning("keys.active", "there are none yet", "the first start makes them")]
-    active = in_state(keys, State.ACTIVE, now, longest)
+    active = in_state(keys, KeyState.ACTIVE, now, longest)
     if not active:
         return [problem("keys.active", "no key signs", "start an instance, or run `tokenhouse keys rotate --now`")]
     findings = [_active(active[0], settings, now)]

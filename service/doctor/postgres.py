@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.doctor.finding import Finding, of_clock, ok, problem, warning
-from service.settings import Database
+from service.settings import DatabaseSettings
 from service.stores.facts import PostgresFacts
 
 OLDEST = 130000  # Postgres 13, which has `xid8`
@@ -12,7 +12,7 @@ ISOLATION = "read committed"
 ROLES = "deploy/postgres/roles.sql shows how"
 
 
-def judge(facts: PostgresFacts, settings: Database) -> list[Finding]:
+def judge(facts: PostgresFacts, settings: DatabaseSettings) -> list[Finding]:
     return [
         *judge_preconditions(facts),
         _writable(facts),
@@ -111,7 +111,7 @@ def _durable(facts: PostgresFacts) -> Finding:
     )
 
 
-def _role(facts: PostgresFacts, settings: Database) -> Finding:
+def _role(facts: PostgresFacts, settings: DatabaseSettings) -> Finding:
     advice = "migrate as an owner and serve as a role of its own: deploy/postgres/roles.sql shows how"
     if facts.is_superuser:
         return warning("postgres.role", "the service is a superuser", advice)
@@ -127,7 +127,7 @@ def _role(facts: PostgresFacts, settings: Database) -> Finding:
     return ok("postgres.role", may)
 
 
-def _room(facts: PostgresFacts, settings: Database) -> Finding:
+def _room(facts: PostgresFacts, settings: DatabaseSettings) -> Finding:
     instances = facts.room // settings.pool_max
     said = f"{facts.room} connections, {facts.in_use} in use: room for {instances} instances of {settings.pool_max}"
     advice = "raise max_connections, lower database.pool_max, or put PgBouncer in between (docs/deployment.md)"

@@ -31,8 +31,8 @@ def judge_preconditions(facts: RedisFacts, where: str = "") -> list[Finding]:
     return [_version(facts, f"{name}.version"), _rights(facts, f"{name}.rights")]
 
 
-def judge_marker(*, is_whole: bool) -> Finding:
-    if is_whole:
+def judge_marker(*, is_complete: bool) -> Finding:
+    if is_complete:
         return ok("redis.denylist", "complete: it holds every revocation")
     return warning(
         "redis.denylist",

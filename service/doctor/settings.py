@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from service.doctor.finding import Finding, ok, problem, warning
-from service.settings import Networks, Server, Settings
+from service.settings import Networks, ServerSettings, Settings
 
 LEAST_ROUNDS = 10  # OWASP's least for bcrypt
 WIDE = {4: 16, 6: 48}  # prefixes shorter than these are more than one organisation's
@@ -36,7 +36,7 @@ def _issuer(settings: Settings) -> Finding:
     return ok("issuer", issuer)
 
 
-def _proxies(server: Server) -> Finding:
+def _proxies(server: ServerSettings) -> Finding:
     everyone = [str(network) for network in server.trusted_proxies if network.prefixlen == 0]
     if everyone:
         return problem(
@@ -81,7 +81,7 @@ def _passwords(settings: Settings) -> Finding:
     return ok("passwords", f"bcrypt with {rounds} rounds")
 
 
-def _files(server: Server, open_files: int | None) -> Finding:
+def _files(server: ServerSettings, open_files: int | None) -> Finding:
     if open_files is None or open_files >= server.max_connections + OTHER_FILES:
         return ok("open files", f"enough for server.max_connections ({server.max_connections})")
     return warning(

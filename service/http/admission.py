@@ -13,7 +13,7 @@ from service.ambient import Ambient
 from service.http.problems import INTERNAL, PROBLEM, document, spread_retry_after
 from service.http.responses import ALWAYS, UNLESS_SAID
 from service.networks import Address, parse, prefix_of, spelled
-from service.settings import Server
+from service.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +42,10 @@ def address_of(peer: object) -> Address | None:
     return parse(peer[0]) if isinstance(peer, tuple) else None
 
 
-class Turnstile:
+class ConnectionLimiter:
     """Counts open connections, in all and by source. A trusted proxy is not a source: many callers stand behind it."""
 
-    def __init__(self, settings: Server) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self.most = settings.max_connections
         self.open = 0
@@ -76,7 +76,7 @@ class Turnstile:
         return spelled(address)
 
 
-class Refusals:
+class RawErrors:
     """Whole answers as bytes. Each is logged under a fixed event, so that the log can hold a flood of them back."""
 
     def __init__(self, ambient: Ambient, more: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -12,7 +12,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
 from service.http import method_words
-from service.http.admission import FIELD_LIMIT, Refusals, Turnstile, address_of, status_of
+from service.http.admission import FIELD_LIMIT, ConnectionLimiter, RawErrors, address_of, status_of
 from service.http.closing import ClosingConnection
 from service.http.responses import FinalResponse
 
@@ -32,21 +32,21 @@ class Connection(ClosingConnection):
         "_head_due",
         "_head_timer",
         "_header_timeout",
+        "_limiter",
         "_refusals",
         "_source",
-        "_turnstile",
     )
 
     def __init__(
         self,
         server: web.Server,
-        turnstile: Turnstile,
-        refusals: Refusals,
+        limiter: ConnectionLimiter,
+        refusals: RawErrors,
         header_timeout: float,
         **arguments: Any,  # noqa: ANN401 - aiohttp's own
     ) -> None:
         super().__init__(server, **arguments)
-        self._turnstile = turnstile
+        self._limiter = limiter
         self._refusals = refusals
         self._header_timeout = header_timeout
         self._source: str | None = None
@@ -58,7 +58,7 @@ class Connection(ClosingConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._address = address_of(transport.get_extra_info("peername"))
-        self._source = self._turnstile.admit(self._address)
+        self._source = self._limiter.admit(self._address)
         if self._source is None:
             self._over = True
             stream = cast("asyncio.Transport", transport)
@@ -78,7 +78,7 @@ class Connection(ClosingConnection):
         if self._head_timer is not None:
             self._head_timer.cancel()
         if self._source is not None:
-            self._turnstile.leave(self._source)
+            self._limiter.leave(self._source)
             self._source = None
 
     def data_received(self, data: bytes) -> None:
@@ -168,7 +168,7 @@ class Connection(ClosingConnection):
             self._keepalive_handle = None
 
     def _make_error_handler(self, err_info: _ErrInfo) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        return lambda _: self.last_word(status_of(err_info.exc), type(err_info.exc).__name__)
+        return lambda _: self.final_response(status_of(err_info.exc), type(err_info.exc).__name__)
 
     def handle_error(
         self,
@@ -183,7 +183,7 @@ class Connection(ClosingConnection):
         answer = HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.INTERNAL_SERVER_ERROR
         return self._answer_with(answer, type(exc or TimeoutError()).__name__)
 
-    async def last_word(self, status: HTTPStatus, why: str) -> web.StreamResponse:
+    async def final_response(self, status: HTTPStatus, why: str) -> web.StreamResponse:
         return self._answer_with(status, why)
 
     def _answer_with(self, status: HTTPStatus, why: str) -> web.StreamResponse:

@@ -11,7 +11,7 @@ from service.domain.models import Visitor
 from service.domain.operations.store_watch import StoreWatch
 from service.errors import AuthError
 from service.http.client_address import ClientAddresses
-from service.request_log import Line, Refusal
+from service.request_log import Refusal, RequestRecord
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
 
@@ -22,7 +22,7 @@ class HttpContext:
 
     addresses: ClientAddresses
     body_timeout: timedelta
-    log_request: Callable[[Line], None]
+    log_request: Callable[[RequestRecord], None]
     ambient: Ambient
     store_watch: StoreWatch
     outages: tuple[type[Exception], ...]

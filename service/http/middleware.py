@@ -14,7 +14,7 @@ from service.http.context import HTTP, LOGGED_STATUS, REFUSAL, REQUEST_ID, has_h
 from service.http.errors import MethodNotAllowedError, NotFoundError
 from service.http.responses import Response, complete
 from service.networks import prefix_of
-from service.request_log import Line, Refusal, note_trace
+from service.request_log import Refusal, RequestRecord, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 ID, TRACEPARENT = istr("X-Request-Id"), istr("traceparent")
@@ -47,10 +47,10 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         http.log_request(_line(request, status, (ambient.monotonic() - started) * 1000))
 
 
-def _line(request: web.Request, status: int, milliseconds: float) -> Line:
+def _line(request: web.Request, status: int, milliseconds: float) -> RequestRecord:
     resource = request.match_info.route.resource
     refusal = request.get(REFUSAL)
-    return Line(
+    return RequestRecord(
         request[REQUEST_ID],
         request.method if request.method in hdrs.METH_ALL else "other",
         resource.canonical if resource else "none",

@@ -16,11 +16,11 @@ from aiohttp.web_protocol import _RequestHandler
 
 from service.ambient import Ambient
 from service.errors import ConfigurationError
-from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, Refusals, Turnstile
+from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
-from service.http.tls import HSTS, Certificate, Inside, Sealed, SealedConnection
-from service.settings import Server
+from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
+from service.settings import ServerSettings
 
 BACKLOG = 1024
 LAST_LOOK_SECONDS = 1.0  # for what waits in the kernel when the service stops: more may come without end
@@ -28,13 +28,13 @@ TURNS_TO_ACCEPT = 5  # of the loop, until a connection that was accepted awaits 
 AT_ONCE = 32  # connections taken in one turn of the loop: each has a descriptor before it can be turned away
 
 
-class FrontDoor(web.AppRunner):
+class HttpServer(web.AppRunner):
     """Runs an application behind the caps and deadlines of the `server` settings.
 
     Raises ConfigurationError for a certificate that cannot be used.
     """
 
-    def __init__(self, app: web.Application, settings: Server, ambient: Ambient | None = None) -> None:
+    def __init__(self, app: web.Application, settings: ServerSettings, ambient: Ambient | None = None) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -48,13 +48,13 @@ class FrontDoor(web.AppRunner):
         )
         self._settings = settings
         self.certificate = Certificate(settings) if settings.tls_certificate else None
-        self.turnstile = Turnstile(settings)
-        self.refusals = Refusals(ambient or Ambient(), HSTS if self.certificate else {})
+        self.limiter = ConnectionLimiter(settings)
+        self.refusals = RawErrors(ambient or Ambient(), HSTS if self.certificate else {})
         app.on_response_prepare.append(_without_banner)
 
     def wind_down(self) -> None:
         """Go on serving, but end each connection with its next answer."""
-        if isinstance(self.server, _Door):
+        if isinstance(self.server, _ConnectionFactory):
             self.server.is_winding_down = True
 
     async def cleanup(self) -> None:
@@ -81,14 +81,14 @@ class FrontDoor(web.AppRunner):
                 yield held
 
     async def _make_server(self) -> web.Server:
-        return _Door(
-            await super()._make_server(), self._settings, self.turnstile, self.refusals, certificate=self.certificate
+        return _ConnectionFactory(
+            await super()._make_server(), self._settings, self.limiter, self.refusals, certificate=self.certificate
         )
 
 
 async def listen(
-    runner: FrontDoor,
-    settings: Server,
+    runner: HttpServer,
+    settings: ServerSettings,
     *,
     host_setting: str = "TOKENHOUSE_SERVER__HOST",
     port_setting: str = "TOKENHOUSE_SERVER__PORT (or PORT)",
@@ -123,47 +123,47 @@ async def _without_banner(_request: web.Request, response: web.StreamResponse) -
 Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class _Door(web.Server):
+class _ConnectionFactory(web.Server):
     """Makes the connections and holds what they share."""
 
     def __init__(
         self,
         plain: web.Server,
-        settings: Server,
-        turnstile: Turnstile,
-        refusals: Refusals,
+        settings: ServerSettings,
+        limiter: ConnectionLimiter,
+        refusals: RawErrors,
         *,
         certificate: Certificate | None = None,
     ) -> None:
         # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
         arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
         super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
-        self.turnstile = turnstile
+        self.limiter = limiter
         self._refusals = refusals
         self._header_timeout = settings.header_timeout.total_seconds()
         self._certificate = certificate
-        self._inside = Inside(settings)
+        self._inside = NullLimiter(settings)
         self.is_winding_down = False
 
     def __call__(self) -> web.RequestHandler:
         if self._certificate is None:
-            return self._connection(Connection, self.turnstile)
-        make_connection = partial(self._connection, SealedConnection, self._inside)
+            return self._connection(Connection, self.limiter)
+        make_connection = partial(self._connection, TlsConnection, self._inside)
         # The loop asks for a protocol, and aiohttp's signature for its own.
         return cast(
             "web.RequestHandler",
-            Sealed(
+            TlsProtocol(
                 make_connection,
                 self._certificate,
-                turnstile=self.turnstile,
+                limiter=self.limiter,
                 refusals=self._refusals,
                 patience=self._header_timeout,
                 loop=self._loop,
             ),
         )
 
-    def _connection(self, kind: type[Connection], turnstile: Turnstile) -> Connection:
-        return kind(self, turnstile, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
+    def _connection(self, kind: type[Connection], limiter: ConnectionLimiter) -> Connection:
+        return kind(self, limiter, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
 
     def _unless_unfit(self, answer: _RequestHandler) -> Answering:
         """Refuse what the parser lets through: HTTP/0.9, odd codings, and expectations, which aiohttp quotes."""
@@ -172,11 +172,11 @@ class _Door(web.Server):
             connection = request.protocol
             assert isinstance(connection, Connection)  # noqa: S101 - its server makes no other
             if request.version not in (HttpVersion11, HttpVersion10):
-                return connection.last_word(HTTPStatus.BAD_REQUEST, "HttpVersion")
+                return connection.final_response(HTTPStatus.BAD_REQUEST, "HttpVersion")
             if request.headers.get(hdrs.EXPECT, "100-continue").lower() != "100-continue":
-                return connection.last_word(HTTPStatus.EXPECTATION_FAILED, "Expect")
+                return connection.final_response(HTTPStatus.EXPECTATION_FAILED, "Expect")
             if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
-                return connection.last_word(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
+                return connection.final_response(HTTPStatus.NOT_IMPLEMENTED, "TransferEncoding")
             if request.version == HttpVersion10 and hdrs.TRANSFER_ENCODING in request.headers:  # RFC 9112 section 6.1
                 return _for_the_last_time(answer, request)
             return _unless_more_waits(answer, request) if self.is_winding_down else answer(request)

@@ -11,10 +11,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from service.errors import ConfigurationError
-from service.http.admission import Refusals, Turnstile, address_of
+from service.http.admission import ConnectionLimiter, RawErrors, address_of
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
-from service.settings import Server, require_private
+from service.settings import ServerSettings, require_private
 
 HANDSHAKE_SECONDS = 5.0
 BUFFER = 16 * 1024  # bytes; a TLS record holds as many (RFC 8446 section 5.1)
@@ -24,7 +24,7 @@ HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # a year, as RFC 6797 
 class Certificate:
     """The certificate and its key, for connections from now on."""
 
-    def __init__(self, settings: Server) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self.context = self._load()
 
@@ -63,7 +63,7 @@ async def promise_tls(request: web.Request, handler: Handler) -> web.StreamRespo
 NOBODY = asyncio.Protocol()  # receives nothing: its place is taken when the handshake is done
 
 
-class Sealed(SSLProtocol):
+class TlsProtocol(SSLProtocol):
     """TLS around one connection, which takes its place before the handshake: who never ends it is counted as well.
 
     What it holds is bounded: BUFFER for reading, and again for what is received while the connection reads nothing.
@@ -77,8 +77,8 @@ class Sealed(SSLProtocol):
         make_connection: Callable[[], Connection],
         certificate: Certificate,
         *,
-        turnstile: Turnstile,
-        refusals: Refusals,
+        limiter: ConnectionLimiter,
+        refusals: RawErrors,
         patience: float,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -93,13 +93,13 @@ class Sealed(SSLProtocol):
         )
         self._set_read_buffer_limits(BUFFER)  # type: ignore[attr-defined] # its stubs leave it out
         self._make_connection = make_connection
-        self._turnstile = turnstile
+        self._limiter = limiter
         self._refusals = refusals
         self._source: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = address_of(transport.get_extra_info("peername"))
-        self._source = self._turnstile.admit(address)
+        self._source = self._limiter.admit(address)
         if self._source is None:  # in the clear there is nothing to say
             self._refusals.note(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", address)
             cast("asyncio.Transport", transport).abort()
@@ -116,21 +116,21 @@ class Sealed(SSLProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         if self._source is not None:
-            self._turnstile.leave(self._source)
+            self._limiter.leave(self._source)
             self._source = None
 
 
-class Inside(Turnstile):
+class NullLimiter(ConnectionLimiter):
     """For connections within TLS: they have been counted."""
 
-    def admit(self, address: object) -> str:  # noqa: ARG002 - the turnstile's signature
+    def admit(self, address: object) -> str:  # noqa: ARG002 - as in ConnectionLimiter
         return ""
 
     def leave(self, source: str) -> None:
         """There is nothing to count out."""
 
 
-class SealedConnection(Connection):
+class TlsConnection(Connection):
     """TLS has no closing of one half."""
 
     __slots__ = ()

@@ -22,19 +22,19 @@ from service.errors import ConfigurationError
 from service.settings.complaints import OTHERWISE, complaint_of
 from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in
 from service.settings.sections import (
-    ApiKeys,
-    Audit,
-    Database,
-    Introspection,
-    Keys,
-    Logging,
-    Metrics,
-    Passwords,
-    Redis,
-    Server,
-    Throttle,
-    Tokens,
-    Tracing,
+    ApiKeySettings,
+    AuditSettings,
+    DatabaseSettings,
+    IntrospectionSettings,
+    KeySettings,
+    LoggingSettings,
+    MetricsSettings,
+    PasswordSettings,
+    RedisSettings,
+    ServerSettings,
+    ThrottleSettings,
+    TokenSettings,
+    TracingSettings,
 )
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
 from service.settings.urls import POSTGRES, REDIS, require_good_url, split_url
@@ -69,19 +69,19 @@ class Settings(BaseSettings):
 
     secret_key: SecretStr = SecretStr("")
     secret_keys_previous: Annotated[tuple[SecretStr, ...], BeforeValidator(split_commas), NoDecode] = ()
-    server: Server = Server()
-    database: Database = Database()
-    redis: Redis = Redis()
-    tokens: Tokens = Tokens()
-    keys: Keys = Keys()
-    api_keys: ApiKeys = ApiKeys()
-    passwords: Passwords = Passwords()
-    throttle: Throttle = Throttle()
-    introspection: Introspection = Introspection()
-    audit: Audit = Audit()
-    metrics: Metrics = Metrics()
-    tracing: Tracing = Tracing()
-    logging: Logging = Logging()
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    tokens: TokenSettings = TokenSettings()
+    keys: KeySettings = KeySettings()
+    api_keys: ApiKeySettings = ApiKeySettings()
+    passwords: PasswordSettings = PasswordSettings()
+    throttle: ThrottleSettings = ThrottleSettings()
+    introspection: IntrospectionSettings = IntrospectionSettings()
+    audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
+    logging: LoggingSettings = LoggingSettings()
 
     @property
     def secrets(self) -> list[str]:

@@ -23,7 +23,7 @@ from service.settings.values import (
 )
 
 
-class Server(Section):
+class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     trusted_proxies: Networks = ()
@@ -45,7 +45,7 @@ class Server(Section):
         return self
 
 
-class Database(Section):
+class DatabaseSettings(Section):
     url: SecretStr = SecretStr("")
     migrate_on_start: bool = True
     pool_max: int = Field(10, ge=2)  # restoring the denylist reads over one while it holds a lock over another
@@ -54,7 +54,7 @@ class Database(Section):
     statement_cache_size: int = Field(100, ge=0)
 
 
-class Redis(Section):
+class RedisSettings(Section):
     url: SecretStr = SecretStr("")
     max_connections: int = Field(64, ge=1)
     acquire_timeout: Duration = timedelta(milliseconds=100)
@@ -62,7 +62,7 @@ class Redis(Section):
     connect_timeout: Duration = timedelta(milliseconds=250)
 
 
-class Tokens(Section):
+class TokenSettings(Section):
     issuer: Issuer = "http://127.0.0.1:8080"
     client_id: str = Field("tokenhouse", min_length=1)
     algorithm: Literal["RS256", "RS256-3072", "ES256", "Ed25519"] = "RS256"
@@ -81,23 +81,23 @@ class Tokens(Section):
         return max(self.id_lifetime, self.access_lifetime) + self.leeway
 
 
-class Keys(Section):
+class KeySettings(Section):
     publish_ahead: Duration = Field(timedelta(minutes=6), ge=timedelta(minutes=6))  # a verifier's cache, and a minute
     rotate_after: OptionalDuration = None
 
 
-class ApiKeys(Section):
+class ApiKeySettings(Section):
     overlap: Span = timedelta(0)
 
 
-class Passwords(Section):
+class PasswordSettings(Section):
     bcrypt_rounds: int = Field(12, ge=4, le=15)
     max_wait: Duration = timedelta(seconds=2)
     workers: int | None = Field(None, ge=1)
     refuse_common: bool = False
 
 
-class Throttle(Section):
+class ThrottleSettings(Section):
     enabled: bool = True
     login_source: RateSetting = Rate(quota=20, window=timedelta(minutes=5))
     login_account_source: RateSetting = Rate(quota=5, window=timedelta(minutes=5))
@@ -120,26 +120,26 @@ class Throttle(Section):
     exempt: Networks = ()
 
 
-class Introspection(Section):
+class IntrospectionSettings(Section):
     clients: Clients = Field(default_factory=dict)
 
 
-class Audit(Section):
+class AuditSettings(Section):
     enabled: bool = True
     keep: Duration = timedelta(days=90)
 
 
-class Tracing(Section):
+class TracingSettings(Section):
     enabled: bool = False
 
 
-class Metrics(Section):
+class MetricsSettings(Section):
     enabled: bool = True
     host: str = "127.0.0.1"
     port: int = Field(9090, ge=0, le=65535)
 
 
-class Logging(Section):
+class LoggingSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     format: Literal["auto", "json", "console"] = "auto"
     probes: bool = False

@@ -7,13 +7,13 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from service.stores import redis_keys
-from service.stores.redis import Servers
+from service.stores.redis import RedisTopology
 
 AT_ONCE = 1000  # keys that one step looks at
 
 
 class RedisAllSessions:
-    def __init__(self, redis: Redis, servers: Servers) -> None:
+    def __init__(self, redis: Redis, servers: RedisTopology) -> None:
         self._redis = redis
         self._servers = servers
 

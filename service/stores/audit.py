@@ -71,7 +71,7 @@ class PostgresAuditTrail:
     async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
         return [_entry(row) for row in await self._postgres.fetch(OF_USER, user_id, account, since, limit)]
 
-    async def forget(self, before: datetime) -> None:
+    async def delete_expired(self, before: datetime) -> None:
         while True:
             row = await self._postgres.fetchrow(FORGET, before, AT_ONCE)
             if row is None or row["count"] < AT_ONCE:

@@ -16,10 +16,10 @@ from redis.exceptions import AskError, ClusterDownError, ClusterError, MovedErro
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores.cluster_map import Address, Claim, Term, claims_of
-from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, Server, client, connections_of
-from service.stores.timings import Connections, Trips
+from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, RedisServer, client, connections_of
+from service.stores.timings import Connections, Timings
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
 PARTITION_SLOTS = tuple(key_slot(partition.encode()) for partition in PARTITIONS)
@@ -34,10 +34,10 @@ Command = tuple[Sequence[Any], Mapping[str, Any]]
 class Node:
     address: Address
     redis: Redis
-    server: Server
+    server: RedisServer
 
 
-class Answer(NamedTuple):
+class NodeReply(NamedTuple):
     """What came back, an error too, and the run id of the server that said it."""
 
     said: Any
@@ -61,7 +61,7 @@ class Cluster(Redis):
         self._answered_at = float("-inf")  # when the last look began that most primaries answered
         self._terms: dict[int, Term] = {}  # of the slots of partitions
         self._trouble: Exception | None = None  # the latest that kept a node from showing its map
-        self.trips = Trips()
+        self.timings = Timings()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
 
     async def execute_command(self, *args: object, **options: object) -> Any:  # noqa: ANN401 - each command has its own
@@ -71,7 +71,7 @@ class Cluster(Redis):
         return answer.said
 
     def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> Pipeline:  # noqa: ARG002, FBT001, FBT002 - redis-py's own signature
-        return Turn(self)
+        return ClusterPipeline(self)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002, FBT001 - redis-py's own signature
         if self._looking is not None:
@@ -84,22 +84,22 @@ class Cluster(Redis):
         return f"{node.address}" if node else ""
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
-        return pipe.runs if isinstance(pipe, Turn) else [b""] * count
+        return pipe.runs if isinstance(pipe, ClusterPipeline) else [b""] * count
 
-    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, Server]]:  # noqa: ARG002 - one server needs it
+    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, RedisServer]]:  # noqa: ARG002 - one server needs it
         await self._know_the_map()
         return [(node.redis, node.server) for node in dict.fromkeys(self._slots) if node]
 
     def connections(self, redis: Redis) -> Connections:  # noqa: ARG002 - one server needs it
         return connections_of(node.redis for node in self._nodes.values())
 
-    async def send(self, commands: Sequence[Command]) -> list[Answer]:
+    async def send(self, commands: Sequence[Command]) -> list[NodeReply]:
         """Commands to their primaries, all at once; those of one slot keep their order. No outage is raised."""
         try:
             await self._know_the_map()
         except RedisConnectionError as error:
-            return [Answer(error)] * len(commands)
-        answers = [Answer(ClusterDownError("nobody serves this slot"))] * len(commands)
+            return [NodeReply(error)] * len(commands)
+        answers = [NodeReply(ClusterDownError("nobody serves this slot"))] * len(commands)
         loads: dict[Node, list[int]] = {}
         for place, (args, _) in enumerate(commands):
             if node := self._slots[_slot(args)]:
@@ -114,7 +114,7 @@ class Cluster(Redis):
         if any(isinstance(answer.said, ASTRAY) for answer in answers):
             self._look_again()
         if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may be primaries no more
-            return [answer if answer.run_id == MOVING else Answer(answer.said) for answer in answers]
+            return [answer if answer.run_id == MOVING else NodeReply(answer.said) for answer in answers]
         return answers
 
     async def settle(self) -> None:
@@ -127,9 +127,9 @@ class Cluster(Redis):
     def terms(self) -> object:
         return {slot: (term.address, term.epoch) for slot, term in self._terms.items()}
 
-    async def _follow(self, redirection: AskError, command: Command) -> Answer:
+    async def _follow(self, redirection: AskError, command: Command) -> NodeReply:
         """A redirected command was not executed, so this is no second try."""
-        answer = Answer(redirection)
+        answer = NodeReply(redirection)
         for _ in range(HOPS):
             node = self._node((redirection.host, redirection.port))
             if isinstance(redirection, MovedError):
@@ -138,7 +138,7 @@ class Cluster(Redis):
                 answers = await _deliver(node, [command])
             else:
                 answers = await _deliver(node, [(("ASKING",), {}), command])
-                answers = [Answer(one.said, MOVING) for one in answers]
+                answers = [NodeReply(one.said, MOVING) for one in answers]
             answer = answers[-1]
             if not isinstance(answer.said, AskError):
                 break
@@ -147,7 +147,7 @@ class Cluster(Redis):
 
     def _node(self, address: Address) -> Node:
         if address not in self._nodes:
-            server = Server(trips=self.trips)
+            server = RedisServer(timings=self.timings)
             host, port = address
             redis = client(self._settings, server, {**self._options, "host": host, "port": port})
             self._nodes[address] = Node(address, redis, server)
@@ -212,7 +212,7 @@ class Cluster(Redis):
         return list(claims_of(answer.said, node.address[0]))
 
 
-class Turn(Pipeline):
+class ClusterPipeline(Pipeline):
     """A pipeline whose commands part company. An outage of one primary leaves the others' answers as they are."""
 
     def __init__(self, cluster: Cluster) -> None:
@@ -230,7 +230,7 @@ class Turn(Pipeline):
         return said
 
 
-async def _deliver(node: Node, commands: Sequence[Command]) -> list[Answer]:
+async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
     """What a node answers; its outage is the answer to every command."""
     try:
         async with node.redis.pipeline(transaction=False) as pipe:
@@ -239,8 +239,8 @@ async def _deliver(node: Node, commands: Sequence[Command]) -> list[Answer]:
             said = await pipe.execute(raise_on_error=False)
             runs = node.server.runs_of(pipe, len(said))
     except OUTAGES as error:
-        return [Answer(error)] * len(commands)
-    return [Answer(*one) for one in zip(said, runs, strict=True)]
+        return [NodeReply(error)] * len(commands)
+    return [NodeReply(*one) for one in zip(said, runs, strict=True)]
 
 
 def _slot(args: Sequence[Any]) -> int:

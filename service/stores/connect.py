@@ -8,10 +8,9 @@ from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import RedisError
 
 from service.errors import ConfigurationError
-from service.settings import Redis as RedisSettings
-from service.settings import hosts_of, split_url
+from service.settings import RedisSettings, hosts_of, split_url
 from service.stores.cluster import Cluster
-from service.stores.redis import Server, Servers, client
+from service.stores.redis import RedisServer, RedisTopology, client
 from service.stores.sentinel import Primary, watched
 
 SENTINEL_PORT, CLUSTER_PORT = 26379, 6379
@@ -19,7 +18,7 @@ NAMED = re.compile(r"'(\w+)'", re.ASCII)  # in redis-py's words for a value that
 NOT_A_CONNECTIONS = ("connection_class", "max_connections", "timeout", "sentinel_username", "sentinel_password")
 
 
-def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
+def connect(settings: RedisSettings) -> tuple[Redis, RedisTopology]:
     """A client that connects when first used, and what is known about the servers behind it."""
     url = settings.url.get_secret_value()
     try:
@@ -30,7 +29,7 @@ def connect(settings: RedisSettings) -> tuple[Redis, Servers]:
         raise ConfigurationError(f"TOKENHOUSE_REDIS__URL has {what}") from None
 
 
-def _connect(settings: RedisSettings, url: str) -> tuple[Redis, Servers]:
+def _connect(settings: RedisSettings, url: str) -> tuple[Redis, RedisTopology]:
     transport, _, engine = split_url(url).scheme.partition("+")
     if engine == "cluster":
         cluster = Cluster(settings, hosts_of(url, CLUSTER_PORT), _options(url, transport))
@@ -40,7 +39,7 @@ def _connect(settings: RedisSettings, url: str) -> tuple[Redis, Servers]:
         options = {"db": int(db or 0)} | _options(url, transport)
         primary = Primary()
         return watched(settings, primary, hosts_of(url, SENTINEL_PORT), service, options), primary
-    server = Server()
+    server = RedisServer()
     return client(settings, server, _tried({**parse_url(url)})), server
 
 

@@ -6,8 +6,8 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from service.domain.limits.charges import Charge, Refusal, Reservation, Suspect, Verdict
-from service.settings import Rate, Throttle
+from service.domain.limits.charges import Charge, LimitExceeded, Reservation, Suspect, Verdict
+from service.settings import Rate, ThrottleSettings
 from service.stores import redis_keys
 from service.stores.scripts import Scripts
 
@@ -25,7 +25,7 @@ class RedisCounters:
         self._reserve = scripts.script("gcra", "login_row", "reserve")
         self._settle = scripts.script("gcra", "login_row", "settle")
 
-    async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
+    async def take(self, decision: str, charges: Sequence[Charge]) -> LimitExceeded | None:
         rows = [redis_keys.limit(decision, charge.row, charge.who) for charge in charges]
         wait, left, more = await self._take(rows, _numbers(*(charge.rate for charge in charges)))
         return _refusal(wait, left, more) if int(wait) else None
@@ -36,7 +36,7 @@ class RedisCounters:
     async def knows(self, suspect: Suspect) -> bool:
         return bool(await self._redis.exists(_login_keys(suspect)[4]))
 
-    async def reserve(self, suspect: Suspect, settings: Throttle) -> tuple[Reservation | Refusal, bool]:
+    async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | LimitExceeded, bool]:
         rates = _numbers(
             settings.login_global,
             settings.login_source,
@@ -50,7 +50,7 @@ class RedisCounters:
             return _refusal(wait, left, more), bool(warn)
         return Reservation(suspect, tuple(int(charge) for charge in charges)), bool(warn)
 
-    async def settle(self, reservation: Reservation, verdict: Verdict, settings: Throttle) -> None:
+    async def settle(self, reservation: Reservation, verdict: Verdict, settings: ThrottleSettings) -> None:
         lifetimes = (settings.known_source_lifetime // MILLISECOND, IN_A_ROW_LIFETIME // MILLISECOND)
         await self._settle(_login_keys(reservation.suspect), [verdict.value, *reservation.charges, *lifetimes])
 
@@ -70,9 +70,9 @@ def _numbers(*rates: Rate) -> list[int]:
     return [number for rate in rates for number in (rate.quota, rate.window // MICROSECOND)]
 
 
-def _refusal(wait: bytes, left: int, more: bytes) -> Refusal:
+def _refusal(wait: bytes, left: int, more: bytes) -> LimitExceeded:
     """Times in whole seconds, rounded up: who waits as long as told is judged."""
-    return Refusal(_seconds(wait), left, _seconds(more))
+    return LimitExceeded(_seconds(wait), left, _seconds(more))
 
 
 def _seconds(microseconds: bytes) -> timedelta:

@@ -12,9 +12,9 @@ from redis.asyncio.client import Pipeline
 from service.ambient import Ambient
 from service.coalescing import Batch
 from service.domain.sessions.ports import ForgottenError
-from service.histogram import Tally
+from service.histogram import Histogram
 from service.stores import redis_keys as room
-from service.stores.redis import MOVING, OUTAGES, Servers, script
+from service.stores.redis import MOVING, OUTAGES, RedisTopology, script
 
 VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline
@@ -40,14 +40,14 @@ class RedisDenylist:
     and restored alone. A slot that moved forgot as well: its marker names the server that it came from.
     """
 
-    def __init__(self, redis: Redis, servers: Servers, ambient: Ambient) -> None:
+    def __init__(self, redis: Redis, servers: RedisTopology, ambient: Ambient) -> None:
         self._redis = redis
         self._servers = servers
         self._partitions = servers.partitions
         self._markers = {partition: room.epoch(partition) for partition in servers.partitions}
         self._ambient = ambient
         self._questions: dict[str, Batch[Question, Verdict]] = {}
-        self.batches = Tally(SIZES)  # questions that travelled together
+        self.batches = Histogram(SIZES)  # questions that travelled together
         self.denied = 0  # questions whose answer was yes
         self._kept_at = -KEEP_EVERY
 
@@ -79,7 +79,7 @@ class RedisDenylist:
             if not _is_current(epoch, run_id):
                 raise ForgottenError
 
-    async def is_whole(self) -> bool:
+    async def is_complete(self) -> bool:
         lost, unknown = await self._doubtful()
         if lost or unknown:
             return False

@@ -15,7 +15,7 @@ from service.errors import ConfigurationError
 DATABASE_URL, REDIS_URL = "TOKENHOUSE_DATABASE__URL", "TOKENHOUSE_REDIS__URL"
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     WAIT = "wait"
     NEVER = "never"
     RIGHTS = "rights"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 class Failure(NamedTuple):
     """`advice`: which setting, and what to do; empty for what passes by itself. It quotes no value of a setting."""
 
-    kind: Kind
+    kind: FailureKind
     advice: str = ""
 
 
@@ -32,60 +32,60 @@ class Rule(NamedTuple):
     """Errors of these classes that say this. In the advice, `({})` stands for its first group, if any."""
 
     classes: type[Exception] | tuple[type[Exception], ...]
-    kind: Kind
+    kind: FailureKind
     advice: str
     says: str = ""
 
 
-PASSES = Failure(Kind.WAIT)
+PASSES = Failure(FailureKind.WAIT)
 OPTION = r'(?:.*?"([A-Za-z_][\w.]*)")?'  # Postgres names it, in most languages between these marks
 CONNECTING = (  # what Postgres, PgBouncer or asyncpg says when a connection is to be opened
-    Rule(asyncpg.InvalidPasswordError, Kind.NEVER, f"Postgres refuses the password in {DATABASE_URL}"),
+    Rule(asyncpg.InvalidPasswordError, FailureKind.NEVER, f"Postgres refuses the password in {DATABASE_URL}"),
     Rule(
         asyncpg.InvalidAuthorizationSpecificationError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"Postgres lets the user of {DATABASE_URL} not in: there is none of this name, or pg_hba.conf has no line for"
         " it, the database, this address and TLS",
     ),
     Rule(
         asyncpg.InvalidCatalogNameError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"the database that {DATABASE_URL} names does not exist: create it, in UTF8",
     ),
     Rule(
         asyncpg.InsufficientPrivilegeError,
-        Kind.RIGHTS,
+        FailureKind.RIGHTS,
         f"the user of {DATABASE_URL} may not connect to its database: GRANT CONNECT ON DATABASE",
     ),
     Rule(
         (asyncpg.SyntaxOrAccessError, asyncpg.DataError, asyncpg.CantChangeRuntimeParamError),
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"Postgres refuses an option ({{}}) of {DATABASE_URL}: leave it out, or set it right",
         OPTION,
     ),
     Rule(
         asyncpg.PostgresConnectionError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"PgBouncer refuses an option ({{}}) of {DATABASE_URL}: leave it out, or see its ignore_startup_parameters",
         r"unsupported startup parameter:? ?(?:in options: )?([A-Za-z_][\w.]*)?",
     ),
     Rule(
         (asyncpg.ClientConfigurationError, asyncpg.UnsupportedClientFeatureError, ValueError),
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"asyncpg refuses {DATABASE_URL}: look at its options, and at PG* environment variables",
     ),
 )
 QUERYING = (  # what Postgres says of a query of ours
     Rule(
         asyncpg.InsufficientPrivilegeError,
-        Kind.RIGHTS,
+        FailureKind.RIGHTS,
         f"the user of {DATABASE_URL} lacks a right ({{}}): grant it (deploy/postgres/roles.sql), or run `tokenhouse"
         " migrate` as the owner and set TOKENHOUSE_DATABASE__MIGRATE_ON_START=false",
         r"(?:.*((?:schema|table|sequence|function|relation) [A-Za-z_]\w*))?",
     ),
     Rule(
         asyncpg.InvalidSchemaNameError,
-        Kind.RIGHTS,
+        FailureKind.RIGHTS,
         f"the user of {DATABASE_URL} may use no schema of its search_path: GRANT USAGE ON SCHEMA, and CREATE to"
         " migrate",
     ),
@@ -93,38 +93,38 @@ QUERYING = (  # what Postgres says of a query of ours
 ANSWERING = (  # what Redis says
     Rule(
         redis.NoPermissionError,
-        Kind.RIGHTS,
+        FailureKind.RIGHTS,
         f"the user of {REDIS_URL} may not do what it must ({{}}): give it the commands and the keys of"
         " deploy/redis/users.acl",
         r"(?:.*the '([a-z|]+)' command)?",
     ),
     Rule(
         redis.AuthenticationError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"Redis asks for a password, and {REDIS_URL} has none: redis://user:password@host",
         ".*(?:already authenticated|Authentication required)",
     ),
     Rule(
         (redis.AuthenticationError, redis.AuthenticationWrongNumberOfArgsError),
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"Redis refuses the user or the password in {REDIS_URL}",
     ),
     Rule(
         redis.ResponseError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"the database that {REDIS_URL} names does not exist there: name a lower one, such as /0",
         "DB index is out of range|SELECT is not allowed",
     ),
     Rule(
         redis.ResponseError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"no cluster stands at {REDIS_URL}, but a single server: say redis:// or rediss://",
         ".*cluster support disabled",
     ),
-    Rule(redis.ResponseError, Kind.NEVER, f"Redis refuses client_name in {REDIS_URL}", "Client names cannot"),
+    Rule(redis.ResponseError, FailureKind.NEVER, f"Redis refuses client_name in {REDIS_URL}", "Client names cannot"),
     Rule(
         redis.ResponseError,
-        Kind.NEVER,
+        FailureKind.NEVER,
         f"the server at {REDIS_URL} lacks a command: it must be Redis 6.0 or newer",
         "unknown command",
     ),
@@ -149,7 +149,7 @@ def of_redis(error: BaseException) -> Failure:
     for one in causes:
         if asked_sentinels and isinstance(one, redis.AuthenticationError):
             return Failure(
-                Kind.NEVER, f"the Sentinels of {REDIS_URL} ask for a password, or refuse it: ?sentinel_password="
+                FailureKind.NEVER, f"the Sentinels of {REDIS_URL} ask for a password, or refuse it: ?sentinel_password="
             )
         if failure := _of_tls(one, REDIS_URL) or _by(ANSWERING, one):
             return failure
@@ -158,7 +158,7 @@ def of_redis(error: BaseException) -> Failure:
 
 def as_refusal(failure: Failure) -> ConfigurationError | None:
     """For what does not pass."""
-    return None if failure.kind is Kind.WAIT else ConfigurationError(failure.advice)
+    return None if failure.kind is FailureKind.WAIT else ConfigurationError(failure.advice)
 
 
 def store_of(error: BaseException) -> str:
@@ -185,7 +185,7 @@ def _of_tls(error: BaseException, setting: str) -> Failure | None:
             said = f"{setting} asks for TLS, and the server has none: turn it on there, or say sslmode=disable"
         case _:
             return None
-    return Failure(Kind.NEVER, said)
+    return Failure(FailureKind.NEVER, said)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

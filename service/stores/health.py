@@ -10,7 +10,7 @@ from service.ambient import Ambient
 from service.domain.operations.clock_watch import ClockWatch
 from service.stores import rights
 from service.stores.postgres import Postgres
-from service.stores.redis import Server, Servers
+from service.stores.redis import RedisServer, RedisTopology
 
 STATE = f"""
     SELECT
@@ -75,7 +75,7 @@ def _ahead(there: datetime, before: datetime, after: datetime) -> timedelta:
 
 
 class RedisHealth:
-    def __init__(self, redis: Redis, servers: Servers, ambient: Ambient) -> None:
+    def __init__(self, redis: Redis, servers: RedisTopology, ambient: Ambient) -> None:
         self._redis = redis
         self._servers = servers
         self._ambient = ambient
@@ -98,7 +98,7 @@ class RedisHealth:
         return next((one.word for one in said if one.word != "ok"), "ok")
 
 
-async def _ask(redis: Redis, server: Server, ambient: Ambient) -> Said:
+async def _ask(redis: Redis, server: RedisServer, ambient: Ambient) -> Said:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
     before = ambient.now()
     said = await redis.info()

@@ -10,10 +10,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError, ResponseError
 
 from service.ambient import Ambient
-from service.settings import Database, authority, split_url
+from service.settings import DatabaseSettings, authority, split_url
 from service.stores import pooler, postgres, rights
 from service.stores.facts import PostgresFacts, RedisFacts
-from service.stores.redis import Servers
+from service.stores.redis import RedisTopology
 
 POSTGRES = """
     SELECT
@@ -38,7 +38,7 @@ POWERS = (("FLUSHALL",), ("CONFIG", "SET", "maxmemory-policy", "noeviction"))
 BEGUN, QUEUED = b"OK", b"QUEUED"
 
 
-async def of_postgres(settings: Database, ambient: Ambient) -> PostgresFacts:
+async def of_postgres(settings: DatabaseSettings, ambient: Ambient) -> PostgresFacts:
     """Raises Postgres' outages, or ConfigurationError when nobody is let in."""
     url = settings.url.get_secret_value()
     connection = await postgres.connect(url, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
@@ -55,14 +55,16 @@ async def of_postgres(settings: Database, ambient: Ambient) -> PostgresFacts:
     return PostgresFacts(ahead=ahead, lacking=lacking, forgets_statements=forgets, **row)
 
 
-async def of_redis(redis: Redis, servers: Servers, url: str, ambient: Ambient) -> Sequence[tuple[str, RedisFacts]]:
+async def of_redis(
+    redis: Redis, servers: RedisTopology, url: str, ambient: Ambient
+) -> Sequence[tuple[str, RedisFacts]]:
     """Of each primary, with its address. Raises Redis' outages."""
     scheme = split_url(url).scheme
     told = {"is_encrypted": scheme.startswith("rediss"), "is_watched": scheme.endswith("+sentinel")}
     return [(_address(one), await _of_one(one, ambient, **told)) for one, _ in await servers.primaries(redis)]
 
 
-async def lacks_a_log(redis: Redis, servers: Servers) -> bool:
+async def lacks_a_log(redis: Redis, servers: RedisTopology) -> bool:
     """Whether a primary keeps no append-only file. Raises Redis' outages."""
     said = [await one.info("persistence") for one, _ in await servers.primaries(redis)]
     return not all(one["aof_enabled"] for one in said)

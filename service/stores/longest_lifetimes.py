@@ -25,7 +25,7 @@ USE = """
 """
 
 
-class PostgresLives:
+class PostgresLifetimes:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 

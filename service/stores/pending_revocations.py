@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.models import PendingRevocation
 from service.stores.postgres import Postgres
 
 AT_ONCE = 20  # endings that one instance takes over
@@ -29,20 +29,20 @@ TAKE_OVER = """
 """
 
 
-def entered(ending: PendingEnding) -> tuple[object, ...]:
+def entered(ending: PendingRevocation) -> tuple[object, ...]:
     """The first five arguments of a statement that has ENTER in it: the second is the user, the fifth the change."""
     return ending.id, ending.user_id, ending.kept_session, ending.reason, ending.password_changed_at
 
 
-class PostgresPendingEndings:
+class PostgresPendingRevocations:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
-    async def add(self, ending: PendingEnding) -> None:
+    async def add(self, ending: PendingRevocation) -> None:
         await self._postgres.execute(ENTER, *entered(ending))
 
     async def remove(self, ending_id: UUID) -> None:
         await self._postgres.execute(REMOVE, ending_id)
 
-    async def take_over(self) -> Sequence[PendingEnding]:
-        return [PendingEnding(**row) for row in await self._postgres.fetch(TAKE_OVER, AT_ONCE)]
+    async def take_over(self) -> Sequence[PendingRevocation]:
+        return [PendingRevocation(**row) for row in await self._postgres.fetch(TAKE_OVER, AT_ONCE)]

@@ -10,9 +10,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from service.errors import ConfigurationError
-from service.settings import Database, hosts_of
+from service.settings import DatabaseSettings, hosts_of
 from service.stores import failures
-from service.stores.timings import Connections, Trips
+from service.stores.timings import Connections, Timings
 
 PORT = 5432
 
@@ -76,7 +76,7 @@ async def _connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Reco
 
 
 def _passes(error: Exception) -> bool:
-    return failures.of_connecting(error).kind is failures.Kind.WAIT
+    return failures.of_connecting(error).kind is failures.FailureKind.WAIT
 
 
 def _discard(attempt: "asyncio.Task[asyncpg.Connection[asyncpg.Record]]") -> None:
@@ -91,10 +91,10 @@ async def _no_reset(_: object) -> None:
 class Postgres:
     """A pool that opens lazily, so that the service can be built before the database is up."""
 
-    def __init__(self, settings: Database) -> None:
+    def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self.trips = Trips()
+        self.timings = Timings()
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(
@@ -145,7 +145,7 @@ class Postgres:
         """
         if self._pool is None:
             raise OSError("the pool is not open")
-        with self.trips.one((*OUTAGES, ConfigurationError)):
+        with self.timings.one((*OUTAGES, ConfigurationError)):
             connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
             try:
                 yield connection

@@ -17,9 +17,9 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.timings import Connections, Trips
+from service.stores.timings import Connections, Timings
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
@@ -31,7 +31,7 @@ LEASE = 1.25  # seconds after a look began until no answer counts that rests on 
 Greeting = Callable[[AbstractConnection], Awaitable[None]]
 
 
-class Servers(Protocol):
+class RedisTopology(Protocol):
     """The servers behind a client: one, or as many as a cluster has primaries."""
 
     @property
@@ -53,39 +53,39 @@ class Servers(Protocol):
     def terms(self) -> object:
         """Another one after each failover that is known of."""
 
-    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
+    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, RedisServer]]":
         """Each server with a client of its own."""
 
     @property
-    def trips(self) -> Trips:
+    def timings(self) -> Timings:
         """To all of them."""
 
     def connections(self, redis: Redis) -> Connections:
         """To all of them."""
 
 
-class Client(Redis):
+class TimedRedis(Redis):
     """A client that keeps count of its round trips."""
 
-    def __init__(self, pool: ConnectionPool, trips: Trips) -> None:
+    def __init__(self, pool: ConnectionPool, timings: Timings) -> None:
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True  # as `from_pool` has it: nobody else holds the pool
-        self.trips = trips
+        self.timings = timings
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
-        with self.trips.one(OUTAGES):
+        with self.timings.one(OUTAGES):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # it has no types
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own signature
-        return Journey(self, transaction, shard_hint)
+        return TimedPipeline(self, transaction, shard_hint)
 
 
-class Journey(Pipeline):
+class TimedPipeline(Pipeline):
     """A pipeline that remembers which connection took it there."""
 
-    def __init__(self, client: Client, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
+    def __init__(self, client: TimedRedis, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
         super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._trips = client.trips
+        self._timings = client.timings
         self.carrier: AbstractConnection | None = None
 
     async def _execute_pipeline(
@@ -98,16 +98,16 @@ class Journey(Pipeline):
         return await super()._execute_pipeline(connection, commands, raise_on_error)
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
-        with self._trips.one(OUTAGES):
+        with self._timings.one(OUTAGES):
             said = await super().execute(raise_on_error)
         for answer in said:
             if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
-                self._trips.fail(answer)
+                self._timings.fail(answer)
         return said
 
 
 @dataclass(slots=True)
-class Server:
+class RedisServer:
     """The server at the other end, by its run and the history of its data (`master_replid`).
 
     Another run means a restart, another history a failover, also there and back: it may have forgotten something. A
@@ -116,7 +116,7 @@ class Server:
 
     partitions: ClassVar[Sequence[str]] = ("",)
     run_id: bytes = b""
-    trips: Trips = field(default_factory=Trips)
+    timings: Timings = field(default_factory=Timings)
     greeted: WeakKeyDictionary[AbstractConnection, bytes] = field(default_factory=WeakKeyDictionary)
     greeted_at: WeakKeyDictionary[AbstractConnection, float] = field(default_factory=WeakKeyDictionary)
 
@@ -160,11 +160,11 @@ class Server:
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
         """Nobody, when the connection's own word is not the latest: greetings of two servers may cross each other."""
-        carrier = pipe.carrier if isinstance(pipe, Journey) else None
+        carrier = pipe.carrier if isinstance(pipe, TimedPipeline) else None
         told = self.run_id if carrier is None else self.greeted.get(carrier, b"")
         return [told if told == self.run_id else b""] * count
 
-    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, Server]]":
+    async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, RedisServer]]":
         return [(redis, self)]
 
     def connections(self, redis: Redis) -> Connections:
@@ -194,7 +194,7 @@ def believed(said: Mapping[str, str]) -> bytes:
     return f"{said['run_id']}.{said['master_replid']}".encode() if said["role"] == "master" else b""
 
 
-def patience(settings: RedisSettings, server: Server) -> dict[str, Any]:
+def patience(settings: RedisSettings, server: RedisServer) -> dict[str, Any]:
     """What a pool is told, whatever it connects to; a URL's query has the last word."""
     return {
         **pooled(settings),
@@ -225,19 +225,19 @@ def pooled(settings: RedisSettings) -> dict[str, Any]:
 def _in_time(seconds: float, greet: Greeting) -> Greeting:
     """The greeting takes several questions, and a slow server may take nearly `command_timeout` for each of them."""
 
-    async def greet_in_time(connection: AbstractConnection) -> None:
+    async def handshake_in_time(connection: AbstractConnection) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await greet(connection)
         except TimeoutError:  # in redis-py's own words, or it would keep the connection
             raise RedisTimeoutError("the server takes too long to greet") from None
 
-    return greet_in_time
+    return handshake_in_time
 
 
-def client(settings: RedisSettings, server: Server, address: Mapping[str, Any]) -> Redis:
+def client(settings: RedisSettings, server: RedisServer, address: Mapping[str, Any]) -> Redis:
     """A client of one server, which connects when first used."""
-    return Client(CheckedPool(**{**patience(settings, server), **address}), server.trips)
+    return TimedRedis(CheckedPool(**{**patience(settings, server), **address}), server.timings)
 
 
 def script(name: str) -> str:

@@ -12,8 +12,8 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from service.coalescing import Batch
-from service.domain.resource_servers.models import Passage, Place
-from service.domain.sessions.models import Ended, Revocation
+from service.domain.resource_servers.models import FeedPage, FeedPosition
+from service.domain.sessions.models import EndedSession, Revocation
 from service.stores.postgres import Postgres
 
 LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
@@ -104,7 +104,7 @@ class PostgresRevocations:
         self._postgres = postgres
         self._questions = Batch(self._which)
 
-    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+    async def add(self, sessions: Sequence[EndedSession], token_life: timedelta, session_life: timedelta) -> timedelta:
         row = await self._postgres.fetchrow(
             INSERT,
             [one.session_id for one in sessions],
@@ -118,7 +118,7 @@ class PostgresRevocations:
     async def has(self, session_id: str) -> bool:
         return await self._questions.ask(session_id)
 
-    async def forget(self) -> None:
+    async def delete_expired(self) -> None:
         while True:
             row = await self._postgres.fetchrow(FORGET, AT_ONCE)
             if row is None or row["count"] < AT_ONCE:
@@ -127,8 +127,8 @@ class PostgresRevocations:
     async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
         return [Revocation(**row) for row in await self._postgres.fetch(OF_USER, user_id, after, limit)]
 
-    async def after(self, place: Place, limit: int) -> Passage:
-        entries: list[tuple[Place, datetime]] = []
+    async def after(self, place: FeedPosition, limit: int) -> FeedPage:
+        entries: list[tuple[FeedPosition, datetime]] = []
         first: asyncpg.Record | None = None
         while True:
             rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
@@ -143,8 +143,8 @@ class PostgresRevocations:
                 row = await self._postgres.fetchrow(IN_FORCE, str(place.transaction))
                 if row is None or row["place"] is None:
                     break
-                place = max(place, Place(int(row["place"])))
-        return Passage(entries[:limit], Place(int(first["settled"])), first["era"])
+                place = max(place, FeedPosition(int(row["place"])))
+        return FeedPage(entries[:limit], FeedPosition(int(first["settled"])), first["era"])
 
     @asynccontextmanager
     async def recall(self) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
@@ -162,8 +162,8 @@ class PostgresRevocations:
         return [session_id in ended for session_id in session_ids]
 
 
-def _place(row: asyncpg.Record) -> Place:
-    return Place(int(row["place"]), row["session_id"])
+def _place(row: asyncpg.Record) -> FeedPosition:
+    return FeedPosition(int(row["place"]), row["session_id"])
 
 
 async def _denied(connection: "PoolConnectionProxy[asyncpg.Record]") -> dict[str, timedelta]:

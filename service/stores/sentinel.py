@@ -17,16 +17,16 @@ from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnec
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, Client, Server, patience, pooled
+from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, RedisServer, TimedRedis, patience, pooled
 
 Address = tuple[str, int]
 CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
 @dataclass(slots=True)
-class Primary(Server):
+class Primary(RedisServer):
     """The server that most Sentinels name. A replica is refused: they name another one by now, or will soon.
 
     What it answers counts for as long as the look that named it is recent: it may have been replaced since. The number
@@ -44,7 +44,7 @@ class Primary(Server):
         self.looked_at = began
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
-        runs = Server.runs_of(self, pipe, count)
+        runs = RedisServer.runs_of(self, pipe, count)
         if asyncio.get_running_loop().time() - self.looked_at > LEASE:
             return [b""] * count
         return [run and b"%s@%d" % (run, self.failover) for run in runs]
@@ -58,7 +58,7 @@ class Primary(Server):
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
-        Server.note(self, connection, run_id)
+        RedisServer.note(self, connection, run_id)
 
 
 class OneSentinel:
@@ -157,4 +157,4 @@ def watched(
     seconds = (settings.connect_timeout + settings.command_timeout).total_seconds()
     sentinels = Sentinels(hosts, asked, seconds)
     told = {**patience(settings, primary), **options, "ssl": transport is SSLConnection}
-    return Client(WatchedPool(name, sentinels, **told), primary.trips)
+    return TimedRedis(WatchedPool(name, sentinels, **told), primary.timings)

@@ -9,8 +9,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from service.domain.models import Session
-from service.domain.sessions.models import Ended, Swap, Swapped, SwapState
-from service.settings import Tokens as TokenSettings
+from service.domain.sessions.models import EndedSession, Swap, Swapped, SwapState
+from service.settings import TokenSettings
 from service.stores import redis_keys, user_agents
 from service.stores.scripts import Scripts
 
@@ -132,7 +132,7 @@ class RedisSessions:
             user_agent=user_agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
 
-    async def remove(self, sessions: Sequence[Ended]) -> None:
+    async def remove(self, sessions: Sequence[EndedSession]) -> None:
         for start in range(0, len(sessions), AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for one in sessions[start : start + AT_ONCE]:

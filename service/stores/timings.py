@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from service.errors import ConfigurationError
-from service.histogram import Tally
+from service.histogram import Histogram
 
 
 class Connections(NamedTuple):
@@ -18,11 +18,11 @@ class Connections(NamedTuple):
     most: int
 
 
-class Trips:
+class Timings:
     """Round trips to one store, with the waiting for a connection."""
 
     def __init__(self) -> None:
-        self.seconds = Tally()
+        self.seconds = Histogram()
         self.errors: Counter[str] = Counter()  # by the exception's class
 
     @contextmanager

@@ -9,7 +9,7 @@ import asyncpg
 from service.coalescing import Batch
 from service.domain.models import User
 from service.domain.operations.models import Resealing, SealedApiKey
-from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
 from service.stores import pending_revocations
 from service.stores.pending_revocations import entered
@@ -104,17 +104,17 @@ class PostgresUsers:
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
 
-    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+    async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
         row = await self._postgres.fetchrow(SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash)
         return row is not None
 
-    async def remove(self, ending: PendingEnding) -> None:
+    async def remove(self, ending: PendingRevocation) -> None:
         await self._postgres.execute(REMOVE, *entered(ending))
 
     async def upgrade_password(self, user_id: UUID, old_hash: str, new_hash: str) -> None:
         await self._postgres.execute(UPGRADE_PASSWORD, user_id, old_hash, new_hash)
 
-    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+    async def disable(self, at: datetime, ending: PendingRevocation) -> None:
         await self._postgres.execute(DISABLE, *entered(ending), at)
 
     async def enable(self, user_id: UUID) -> None:

@@ -12,8 +12,8 @@ import structlog
 from service.ambient import Ambient
 from service.domain.events import security_events
 from service.output import DROPPED, OUTPUT
-from service.request_log import Line, RequestLog, Sampled, noted_trace, say
-from service.settings import Logging
+from service.request_log import RequestLog, RequestRecord, Sampled, noted_trace, print_request
+from service.settings import LoggingSettings
 
 SECRET_FIELDS = frozenset(
     {"password", "idToken", "accessToken", "refreshToken", "apiKey", "authorization", "x-api-key", "url"}
@@ -25,7 +25,7 @@ ONE_BY_ONE = frozenset(
 )
 
 
-def configure(settings: Logging, ambient: Ambient | None = None) -> None:
+def configure(settings: LoggingSettings, ambient: Ambient | None = None) -> None:
     """Our own lines go straight to the output; those of libraries come in through `logging`, whole but dearer."""
     console, ambient = _is_console(settings), ambient or Ambient()
     sampling = Sampling(ambient)
@@ -60,7 +60,7 @@ def configure(settings: Logging, ambient: Ambient | None = None) -> None:
     OUTPUT.compose = lambda missing: composed(settings, ambient, DROPPED, "warning", lines=missing)
 
 
-def composed(settings: Logging, ambient: Ambient, event: str, level: str, **facts: object) -> bytes:
+def composed(settings: LoggingSettings, ambient: Ambient, event: str, level: str, **facts: object) -> bytes:
     """A line past level and sampling: the answer to something that an operator did, or what nothing may hide."""
     line: dict[str, Any] = {"event": event, "level": level, **facts}
     line["time"] = ambient.now().isoformat().replace("+00:00", "Z")
@@ -76,15 +76,15 @@ def for_commands() -> None:
     )
 
 
-def for_requests(settings: Logging, ambient: Ambient) -> Callable[[Line], None]:
+def for_requests(settings: LoggingSettings, ambient: Ambient) -> Callable[[RequestRecord], None]:
     """How request lines are written: by the batch in JSON, one by one for people, not at all above level INFO."""
     if settings.level in ("WARNING", "ERROR"):
         return lambda _: None
-    write = say if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
+    write = print_request if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
     return Sampled(write, ambient, per_second=settings.requests_per_second, probes=settings.probes)
 
 
-def for_events(settings: Logging, ambient: Ambient) -> security_events.Sink:
+def for_events(settings: LoggingSettings, ambient: Ambient) -> security_events.Sink:
     """How security events are written: in JSON by hand, for a login or a refresh should not pay structlog's 25 us."""
     return security_events.write if _is_console(settings) else EventLog(settings, ambient)
 
@@ -92,7 +92,7 @@ def for_events(settings: Logging, ambient: Ambient) -> security_events.Sink:
 class EventLog:
     """Writes the lines that `events.write` would."""
 
-    def __init__(self, settings: Logging, ambient: Ambient) -> None:
+    def __init__(self, settings: LoggingSettings, ambient: Ambient) -> None:
         self._ambient = ambient
         self._sampling = Sampling(ambient)
         self._least = logging.getLevelNamesMapping()[settings.level]
@@ -155,11 +155,11 @@ class Sampling:
         return True
 
 
-def _renderer(settings: Logging) -> structlog.typing.Processor:
+def _renderer(settings: LoggingSettings) -> structlog.typing.Processor:
     return structlog.dev.ConsoleRenderer() if _is_console(settings) else structlog.processors.JSONRenderer(orjson.dumps)
 
 
-def _is_console(settings: Logging) -> bool:
+def _is_console(settings: LoggingSettings) -> bool:
     return settings.format == "console" or (settings.format == "auto" and sys.stdout.isatty())
 
 

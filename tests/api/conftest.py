@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.both_verifiers import KINDS, AnyVerifier, verifier
 from tests.conftest import Client, OnFakes
-from tests.verifiers import SharedClock
+from tests.support.both_verifiers import KINDS, AnyVerifier, verifier
+from tests.support.verifiers import SharedClock
 
 MakeVerifier = Callable[..., AbstractAsyncContextManager[AnyVerifier]]
 

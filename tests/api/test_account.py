@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests import builders
-from tests.builders import PASSWORD
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support import builders
+from tests.support.builders import PASSWORD
 
 NEW = "EvenMoreSecure2?"
 

@@ -9,15 +9,15 @@ from structlog.testing import capture_logs
 
 from service.ambient import Ambient
 from service.errors import ConfigurationError
-from service.http.admission import Refusals, Turnstile, address_of
+from service.http.admission import ConnectionLimiter, RawErrors, address_of
 from service.http.server import listen
-from service.settings import Server
-from tests.api.front_door import CREDENTIAL, GOOD, HEAD, MARK, POST, House, ms, opened, until
+from service.settings import ServerSettings
+from tests.support.http_server import CREDENTIAL, GOOD, HEAD, MARK, POST, House, ms, opened, until
 
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with opened(House(Server(port=0))) as house:
+    async with opened(House(ServerSettings(port=0))) as house:
         yield house
 
 
@@ -25,13 +25,13 @@ async def house() -> AsyncIterator[House]:
 
 
 async def test_a_silent_connection_is_closed_silently() -> None:
-    async with opened(House(Server(port=0, header_timeout=ms(50)))) as house:
+    async with opened(House(ServerSettings(port=0, header_timeout=ms(50)))) as house:
         client = await house.connect()
         assert await client.closed() == b""
 
 
 async def test_half_a_head_is_answered_with_408() -> None:
-    async with opened(House(Server(port=0, header_timeout=ms(1000)))) as house:
+    async with opened(House(ServerSettings(port=0, header_timeout=ms(1000)))) as house:
         with capture_logs() as logged:
             answer = await house.ask(b"GET / HTTP/1.1\r\n" + CREDENTIAL)
         assert (answer.status, answer.problem()["code"]) == (408, "malformed_request")
@@ -40,7 +40,7 @@ async def test_half_a_head_is_answered_with_408() -> None:
 
 
 async def test_half_a_head_is_answered_with_408_also_after_a_whole_one() -> None:
-    async with opened(House(Server(port=0, header_timeout=ms(1000)))) as house:
+    async with opened(House(ServerSettings(port=0, header_timeout=ms(1000)))) as house:
         client = await house.connect()
         await client.send(GOOD)
         assert (await client.answer()).status == 200
@@ -59,7 +59,7 @@ async def test_the_head_s_deadline_does_not_bind_the_handler(house: House) -> No
 
 
 async def test_an_idle_connection_is_closed_silently() -> None:
-    async with opened(House(Server(port=0, keepalive_timeout=ms(50)))) as house:
+    async with opened(House(ServerSettings(port=0, keepalive_timeout=ms(50)))) as house:
         client = await house.connect()
         await client.send(GOOD)
         assert (await client.answer()).status == 200
@@ -83,7 +83,7 @@ async def test_a_head_that_has_begun_is_not_taken_for_idleness(house: House) -> 
 
 
 async def test_connections_over_the_total_are_turned_away_until_one_ends() -> None:
-    async with opened(House(Server(port=0, max_connections=2, trusted_proxies=("127.0.0.0/8",)))) as house:
+    async with opened(House(ServerSettings(port=0, max_connections=2, trusted_proxies=("127.0.0.0/8",)))) as house:
         first, second, third = [await house.connect() for _ in range(3)]
         refused = await third.answer()
         assert (refused.status, refused.problem()["code"]) == (503, "overloaded")
@@ -97,7 +97,7 @@ async def test_connections_over_the_total_are_turned_away_until_one_ends() -> No
 
 
 async def test_one_source_cannot_take_all_connections() -> None:
-    async with opened(House(Server(port=0, max_connections_per_source=1))) as house:
+    async with opened(House(ServerSettings(port=0, max_connections_per_source=1))) as house:
         first = await house.connect()
         assert (await (await house.connect()).answer()).status == 503
         await first.send(GOOD)
@@ -105,21 +105,21 @@ async def test_one_source_cannot_take_all_connections() -> None:
 
 
 async def test_a_trusted_proxy_is_not_one_source() -> None:
-    settings = Server(port=0, max_connections_per_source=1, trusted_proxies=("10.0.0.0/8", "127.0.0.1"))
+    settings = ServerSettings(port=0, max_connections_per_source=1, trusted_proxies=("10.0.0.0/8", "127.0.0.1"))
     async with opened(House(settings)) as house:
         await house.connect()
         assert (await house.ask(GOOD)).status == 200
 
 
 async def test_every_connection_that_ends_is_counted_out(house: House) -> None:
-    turnstile = house.door.turnstile
+    limiter = house.door.limiter
     for request in (b"", GOOD, GOOD[:20], b"\x16\x03\x01", POST + b"Content-Length: 9\r\n\r\nabc"):
         await (await house.connect()).send(request)
-    await until(lambda: turnstile.open == len(house.clients))
+    await until(lambda: limiter.open == len(house.clients))
     for client in house.clients:
         client.writer.close()
-    await until(lambda: turnstile.open == 0)
-    assert not turnstile._open_by_source
+    await until(lambda: limiter.open == 0)
+    assert not limiter._open_by_source
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ async def test_every_connection_that_ends_is_counted_out(house: House) -> None:
     ],
 )
 def test_an_ipv6_network_is_one_source(first: str, second: str, same: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    turnstile = Turnstile(Server(max_connections_per_source=1))
-    assert turnstile.admit(address_of((first, 1))) is not None
-    assert (turnstile.admit(address_of((second, 1))) is None) is same
+    limiter = ConnectionLimiter(ServerSettings(max_connections_per_source=1))
+    assert limiter.admit(address_of((first, 1))) is not None
+    assert (limiter.admit(address_of((second, 1))) is None) is same
 
 
 def test_a_unix_socket_is_no_source() -> None:
-    turnstile = Turnstile(Server(max_connections_per_source=1))
-    assert [turnstile.admit(address_of("")) for _ in range(3)] == ["", "", ""]
+    limiter = ConnectionLimiter(ServerSettings(max_connections_per_source=1))
+    assert [limiter.admit(address_of("")) for _ in range(3)] == ["", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_unix_socket_is_no_source() -> None:
 )
 def test_a_refusal_is_logged_with_as_little_of_the_address_as_serves(peer: str, shown: str) -> None:
     with capture_logs() as logged:
-        Refusals(Ambient()).speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", address_of((peer, 1)))
+        RawErrors(Ambient()).speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", address_of((peer, 1)))
     assert [line["source"] for line in logged] == [shown]
 
 
@@ -191,7 +191,7 @@ async def test_stopping_waits_for_a_body_that_is_still_arriving(house: House) ->
 
 
 async def test_stopping_does_not_wait_for_ever() -> None:
-    async with opened(House(Server(port=0, shutdown_timeout=ms(50)))) as house:
+    async with opened(House(ServerSettings(port=0, shutdown_timeout=ms(50)))) as house:
         client = await house.connect()
         await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
         await house.entered.wait()
@@ -200,7 +200,7 @@ async def test_stopping_does_not_wait_for_ever() -> None:
 
 
 async def test_a_busy_port_is_a_configuration_error_that_names_the_setting(house: House) -> None:
-    other = House(Server(port=house.port))
+    other = House(ServerSettings(port=house.port))
     await other.runner.setup()
     with pytest.raises(ConfigurationError, match=f"port {house.port} is in use.*_SERVER__PORT") as refused:
         await listen(other.runner, other.settings)
@@ -209,7 +209,7 @@ async def test_a_busy_port_is_a_configuration_error_that_names_the_setting(house
 
 
 async def test_an_address_of_another_machine_is_a_configuration_error() -> None:
-    other = House(Server(port=0, host="192.0.2.1"))
+    other = House(ServerSettings(port=0, host="192.0.2.1"))
     await other.runner.setup()
     with pytest.raises(ConfigurationError, match="TOKENHOUSE_SERVER__HOST"):
         await listen(other.runner, other.settings)

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import ClientResponse
 from pydantic import ValidationError
 
-from service.settings import Server
+from service.settings import ServerSettings
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer
 
 APP = "https://app.example.com"
@@ -130,9 +130,9 @@ async def test_without_a_list_nothing_speaks_of_origins(fakes: OnFakes) -> None:
 )
 def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
     with pytest.raises(ValidationError):
-        Server(cors_origins=[origin])
+        ServerSettings(cors_origins=[origin])
 
 
 def test_origins_may_be_written_in_one_line() -> None:
-    listed = Server.model_validate({"cors_origins": f"{APP}, {LOCAL},http://[::1]:3000,capacitor://localhost"})
+    listed = ServerSettings.model_validate({"cors_origins": f"{APP}, {LOCAL},http://[::1]:3000,capacitor://localhost"})
     assert listed.cors_origins == (APP, LOCAL, "http://[::1]:3000", "capacitor://localhost")

@@ -14,8 +14,8 @@ from service.api.routes import OPERATIONS
 from service.domain.sessions.models import Revocation
 from service.domain.sessions.revocation import PAGE
 from service.errors import RateLimitedError
-from tests.builders import NOON
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support.builders import NOON
 
 ONCE = "1/1h"
 LIMITED = [

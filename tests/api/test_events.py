@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.events.security_events import Event, Name, Outcome
 from tests.conftest import MakeOnFakes, OnFakes, bearer
-from tests.resource_servers import claims
+from tests.support.resource_servers import claims
 
 FACTS = ("name", "outcome", "reason")
 
@@ -161,7 +161,7 @@ async def test_what_an_operator_does_is_told(fakes: OnFakes, heard: Heard) -> No
 
 async def test_a_rotated_and_a_killed_key_are_told_by_their_kid(fakes: OnFakes, heard: Heard) -> None:
     before = fakes.application.keys.signing.kid
-    after = await fakes.application.key_life.rotate(at_once=True)
+    after = await fakes.application.key_rotation.rotate(at_once=True)
     await fakes.application.key_compromise.revoke(before)
     await fakes.application.resealer.run()
     told = [(one.name, one.reason, one.key_id) for one in heard.taken()]

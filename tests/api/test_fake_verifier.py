@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from joserfc.jwk import OKPKey
 
 from tests.conftest import ROOT
-from tests.verifiers import refuses
+from tests.support.verifiers import refuses
 from tokenhouse_verify import CLAIMS, StaleError, protect
 from tokenhouse_verify.testing import FakeVerifier
 

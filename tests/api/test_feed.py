@@ -10,11 +10,11 @@ import pytest
 from joserfc import jwt as joserfc_jwt
 
 from service.domain.resource_servers.revocation_feed import LIMIT, MOST, Cursor, RevocationFeed
-from service.domain.sessions.models import Ended
-from tests.builders import FakeAmbient
+from service.domain.sessions.models import EndedSession
 from tests.conftest import Client, OnFakes, bearer, signing_key
-from tests.fakes import FakeRevocations, FakeSigningKeys
-from tests.resource_servers import claims
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeRevocations, FakeSigningKeys
+from tests.support.resource_servers import claims
 
 HOUR = timedelta(hours=1)
 
@@ -84,7 +84,7 @@ async def test_after_postgres_went_back_nothing_is_missed_though_its_numbers_hav
         await ended(fakes)
     cursor = (await read(fakes.client))["next"]
     memory = fakes.revocations
-    memory.rows, memory.transactions, memory.era = {}, 2, 2  # an older state, on a server that was started since
+    memory.rows, memory.transactions, memory.timeline = {}, 2, 2  # an older state, on a server that was started since
     below = await ended(fakes)
     memory.transactions = 100
     above = await ended(fakes)
@@ -156,7 +156,7 @@ async def test_invented_cursors_are_the_beginning_and_cost_nothing_more(fakes: O
 async def test_cursors_of_many_moments_cannot_make_more_than_so_many_queries_a_second(fakes: OnFakes) -> None:
     memory = CountingRevocations(fakes.ambient)
     feed = feed_of(fakes, memory)
-    cursors = [feed._sealed(Cursor(number, era=memory.era)) for number in range(1, 1000)]
+    cursors = [feed._sealed(Cursor(number, timeline=memory.timeline)) for number in range(1, 1000)]
     pieces = await asyncio.gather(*(feed.piece(cursor) for cursor in cursors))
     assert memory.asked <= 2 * (MOST + 1)
     assert claims(pieces[-1])["since"] == ""
@@ -223,5 +223,5 @@ def feed_of(fakes: OnFakes, memory: FakeRevocations, **fields: int) -> Revocatio
     )
 
 
-def ending(ambient: FakeAmbient) -> Ended:
-    return Ended(ambient.new_id(), ambient.new_uuid())
+def ending(ambient: FakeAmbient) -> EndedSession:
+    return EndedSession(ambient.new_id(), ambient.new_uuid())

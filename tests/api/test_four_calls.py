@@ -7,8 +7,8 @@ import pytest
 
 from service.ambient import Ambient
 from service.domain.credentials.api_keys import ApiKey
-from tests.builders import PASSWORD, part, sign_up_body
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support.builders import PASSWORD, part, sign_up_body
 
 
 async def test_sign_up_answers_with_an_id_and_a_key_and_nothing_else(client: Client) -> None:

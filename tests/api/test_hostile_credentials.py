@@ -9,8 +9,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.builders import part
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support.builders import part
 
 
 def b64(data: bytes | dict[str, Any] | str) -> str:

@@ -7,11 +7,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.__main__ import main
 from service.domain.events.security_events import Reason
-from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.models import PendingRevocation
 from service.errors import ConfigurationError
 from service.settings import load
 from tests.conftest import MakeOnFakes, OnFakes, problem
-from tests.resource_servers import CLIENT_SECRET, KNOWN, ask, basic, claims, introspect
+from tests.support.resource_servers import CLIENT_SECRET, KNOWN, ask, basic, claims, introspect
 
 PATH = "/auth/introspect"
 INACTIVE = {"active": False}
@@ -67,7 +67,7 @@ async def test_a_token_of_a_disabled_account_is_inactive(fakes: OnFakes, name: s
     person = await fakes.client.sign_up()
     tokens = await fakes.client.log_in(person)
     user_id = UUID(person["userId"])
-    pending = PendingEnding(fakes.ambient.new_uuid(), user_id, Reason.ACCOUNT_DISABLED)
+    pending = PendingRevocation(fakes.ambient.new_uuid(), user_id, Reason.ACCOUNT_DISABLED)
     await fakes.users.disable(fakes.ambient.now(), pending)  # its sessions not ended yet
     assert await introspect(fakes.client, tokens[name]) == INACTIVE
     await fakes.users.enable(user_id)

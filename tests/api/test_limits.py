@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.builders import PASSWORD, sign_up_body
 from tests.conftest import Client, MakeOnFakes, OnFakes, problem
+from tests.support.builders import PASSWORD, sign_up_body
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 

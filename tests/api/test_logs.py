@@ -15,19 +15,19 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import capture_logs
 
 from service.domain.events.security_events import Event, Name, Outcome, write
-from service.domain.operations.readiness import State
+from service.domain.operations.readiness import ReadinessReport
 from service.domain.operations.store_watch import StoreWatch
 from service.errors import ConfigurationError
-from service.http.admission import Refusals
+from service.http.admission import RawErrors
 from service.output import OUTPUT, Output, notice
-from service.request_log import Line, RequestLog, note_trace
-from service.settings import Logging
+from service.request_log import RequestLog, RequestRecord, note_trace
+from service.settings import LoggingSettings
 from service.stores.failures import store_of
 from service.telemetry import logs
-from tests.builders import FakeAmbient
+from tests.support.builders import FakeAmbient
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-JSON = Logging(format="json")
+JSON = LoggingSettings(format="json")
 
 
 class Pipe:
@@ -143,7 +143,7 @@ def test_no_level_and_no_sampling_withholds_how_many_lines_are_missing(
     printed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OUTPUT, "_most", 10)
-    logs.configure(Logging(format="json", level="ERROR"), FakeAmbient())
+    logs.configure(LoggingSettings(format="json", level="ERROR"), FakeAmbient())
     for _ in range(logs.LINES_PER_SECOND + 1):
         OUTPUT.write(b"as good as any other line\n")
         assert OUTPUT.settle(patience=20)
@@ -186,22 +186,22 @@ def test_security_events_are_the_same_lines_by_hand_and_through_structlog(printe
 
 
 def test_above_level_info_failures_alone_are_told(printed: Any) -> None:
-    tell = logs.for_events(Logging(format="json", level="WARNING"), FakeAmbient())
-    tell(Event(Name.LOGGED_IN))
-    tell(Event(Name.TOKEN_REUSED, Outcome.FAILURE))
+    emit = logs.for_events(LoggingSettings(format="json", level="WARNING"), FakeAmbient())
+    emit(Event(Name.LOGGED_IN))
+    emit(Event(Name.TOKEN_REUSED, Outcome.FAILURE))
     assert [line["event"] for line in printed()] == ["authn_token_reuse"]
 
 
 def test_what_strangers_can_repeat_is_sampled_and_what_they_cannot_is_not(printed: Any) -> None:
     ambient = FakeAmbient()
-    tell = logs.for_events(JSON, ambient)
+    emit = logs.for_events(JSON, ambient)
     for _ in range(30):
-        tell(Event(Name.LIMITED, Outcome.FAILURE, "login"))
-        tell(Event(Name.RENEWED, Outcome.FAILURE, "unknown"))
-        tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, "unknown_email"))
-        tell(Event(Name.RENEWED))
+        emit(Event(Name.LIMITED, Outcome.FAILURE, "login"))
+        emit(Event(Name.RENEWED, Outcome.FAILURE, "unknown"))
+        emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, "unknown_email"))
+        emit(Event(Name.RENEWED))
     ambient.advance(seconds=1)
-    tell(Event(Name.LIMITED, Outcome.FAILURE, "login"))
+    emit(Event(Name.LIMITED, Outcome.FAILURE, "login"))
     lines = printed()
     assert sum(line["event"] == Name.LIMITED for line in lines) == logs.LINES_PER_SECOND + 1
     assert sum(line["event"] == Name.LOGIN_FAILED for line in lines) == 30
@@ -213,7 +213,7 @@ def test_what_strangers_can_repeat_is_sampled_and_what_they_cannot_is_not(printe
 def test_of_a_flood_of_refusals_ten_lines_a_second_are_told_and_then_how_many_more_there_were(printed: Any) -> None:
     ambient = FakeAmbient()
     configure(ambient)
-    refusals = Refusals(ambient)
+    refusals = RawErrors(ambient)
     for _ in range(100):
         refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
     ambient.advance(seconds=1)
@@ -258,7 +258,7 @@ async def test_a_request_s_line_names_the_trace_of_a_good_traceparent(sent: str,
     written: list[bytes] = []
     log_request = RequestLog(written.append, FakeAmbient())
     note_trace(sent)
-    log_request(Line("r-1", "GET", "/auth/me", 200, 1.25))
+    log_request(RequestRecord("r-1", "GET", "/auth/me", 200, 1.25))
     log_request.flush()
     line = json.loads(written[0])
     assert line.get("trace_id") == trace_id
@@ -271,8 +271,8 @@ class Down:
     def __init__(self, *words: str) -> None:
         self.words = list(words)
 
-    async def state(self) -> State:
-        return State("ok", self.words.pop(0))
+    async def state(self) -> ReadinessReport:
+        return ReadinessReport("ok", self.words.pop(0))
 
     def doubt(self) -> None:
         """It says what it is told to, whatever failed."""

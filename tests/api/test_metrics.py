@@ -16,16 +16,16 @@ from service.app import make_app
 from service.domain.events.security_events import Event, Name
 from service.domain.models import Visitor
 from service.errors import ConfigurationError
-from service.histogram import Tally
-from service.http.server import FrontDoor, listen
+from service.histogram import Histogram
+from service.http.server import HttpServer, listen
 from service.output import OUTPUT
-from service.request_log import say
-from service.settings import Metrics
+from service.request_log import print_request
+from service.settings import MetricsSettings
 from service.telemetry.metrics import Listener
-from service.telemetry.metrics.catalog import ALL, Kind
+from service.telemetry.metrics.catalog import ALL, MetricKind
 from service.telemetry.metrics.loop_lag import LoopLag
-from tests import builders
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer
+from tests.support import builders
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 OTHERS = ("process_", "python_gc_")
@@ -60,9 +60,10 @@ class Watched:
 
 async def watch(fakes: OnFakes, closing: AsyncExitStack) -> Watched:
     application = fakes.application
-    metrics = Listener(application, Metrics(port=0))
-    door = FrontDoor(
-        make_app(application, application.settings.server, log_request=metrics.before(say)), application.settings.server
+    metrics = Listener(application, MetricsSettings(port=0))
+    door = HttpServer(
+        make_app(application, application.settings.server, log_request=metrics.before(print_request)),
+        application.settings.server,
     )
     await door.setup()
     closing.push_async_callback(door.cleanup)
@@ -92,7 +93,7 @@ async def test_every_metric_of_the_catalogue_is_there_and_no_other(watched: Watc
     }
     for measure in ALL:
         for sample in families[measure.name.removesuffix("_total")].samples:
-            beside = {"le"} if measure.kind is Kind.HISTOGRAM and sample.name.endswith("_bucket") else set()
+            beside = {"le"} if measure.kind is MetricKind.HISTOGRAM and sample.name.endswith("_bucket") else set()
             assert sample.labels.keys() == set(measure.labels) | beside, sample
 
 
@@ -146,7 +147,7 @@ async def test_a_life_of_a_session_is_counted_from_sign_up_to_logout(watched: Wa
 
 async def test_an_event_without_a_metric_of_its_own_is_counted_by_name_and_reason(watched: Watched) -> None:
     before = await watched.series()
-    watched.fakes.application.events.tell(Event(Name.KEY_ROTATED, reason="at_once"))
+    watched.fakes.application.events.emit(Event(Name.KEY_ROTATED, reason="at_once"))
     assert await watched.grown(before, "security_events_total") == {"sys_key_rotated success at_once": 1}
 
 
@@ -267,8 +268,8 @@ async def test_when_the_port_is_taken_any_other_does_and_the_log_names_both(fake
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        metrics = Listener(fakes.application, Metrics(port=other.getsockname()[1]))
-        door = FrontDoor(
+        metrics = Listener(fakes.application, MetricsSettings(port=other.getsockname()[1]))
+        door = HttpServer(
             make_app(fakes.application, fakes.application.settings.server), fakes.application.settings.server
         )
         with capture_logs() as lines:
@@ -282,8 +283,8 @@ async def test_when_the_port_is_taken_any_other_does_and_the_log_names_both(fake
 
 
 async def test_a_host_that_is_not_this_machine_s_is_named_with_its_setting(fakes: OnFakes) -> None:
-    metrics = Listener(fakes.application, Metrics(host="192.0.2.1", port=0))
-    door = FrontDoor(make_app(fakes.application, fakes.application.settings.server), fakes.application.settings.server)
+    metrics = Listener(fakes.application, MetricsSettings(host="192.0.2.1", port=0))
+    door = HttpServer(make_app(fakes.application, fakes.application.settings.server), fakes.application.settings.server)
     with pytest.raises(ConfigurationError, match="set TOKENHOUSE_METRICS__HOST to an address of this machine"):
         await metrics.open(door)
     await metrics.close()
@@ -298,7 +299,7 @@ def test_the_worst_lag_is_forgotten_once_it_was_told() -> None:
 
 
 def test_a_value_on_a_bound_lies_within_it() -> None:
-    tally = Tally((1.0, 2.0))
+    tally = Histogram((1.0, 2.0))
     for value in (0.5, 1.0, 1.5, 2.0, 2.5):
         tally.add(value)
     assert tally.counts == [2, 2, 1]

@@ -15,10 +15,10 @@ from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
 from service.broken_fields import FieldCode
-from service.domain.operations.readiness import State
+from service.domain.operations.readiness import ReadinessReport
 from service.http.schema import Schema
 from tests.conftest import ROOT, Client, MakeOnFakes, bearer
-from tests.resource_servers import KNOWN, basic
+from tests.support.resource_servers import KNOWN, basic
 
 DOCUMENT: dict[str, Any] = json.loads(document(OPERATIONS))
 SHOWN = [(path, method, said) for path, item in DOCUMENT["paths"].items() for method, said in item.items()]
@@ -127,8 +127,8 @@ class Tryer:
         )
 
 
-async def ready() -> State:
-    return State("ok", "ok")
+async def ready() -> ReadinessReport:
+    return ReadinessReport("ok", "ok")
 
 
 @pytest.mark.parametrize(("path", "method", "said"), SHOWN, ids=lambda value: value if isinstance(value, str) else "")

@@ -8,7 +8,7 @@ from openapi_spec_validator import validate
 from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
-from tests.resource_servers import KNOWN, basic
+from tests.support.resource_servers import KNOWN, basic
 
 CHANGING = [one for one in OPERATIONS if one.method != "GET"]
 GUARDED = [one for one in CHANGING if one.access is not Access.OPEN]

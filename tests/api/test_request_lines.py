@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from service.domain.seals import Purpose, Seals
 from service.errors import Fault
-from service.request_log import Line, Refusal, RequestLog, Sampled, say
-from service.settings import Logging
+from service.request_log import Refusal, RequestLog, RequestRecord, Sampled, print_request
+from service.settings import LoggingSettings
 from service.telemetry import logs
-from tests.builders import FakeAmbient, part
 from tests.conftest import ROOT, Client, OnFakes, bearer, problem
+from tests.support.builders import FakeAmbient, part
 
 Log = list[MutableMapping[str, Any]]
 UNKNOWN_KEY = "x" * 43
@@ -173,10 +173,10 @@ async def test_a_line_by_hand_has_the_fields_that_structlog_writes(log: Log) -> 
     written: list[bytes] = []
     by_hand = RequestLog(written.append, FakeAmbient())
     refusal = Refusal("invalid_token", Fault.REVOKED, "a-user", "a-session", "192.0.2.0/24")
-    line = Line("r-1", "GET", "/auth/me", 401, 1.25, refusal, 7)
+    line = RequestRecord("r-1", "GET", "/auth/me", 401, 1.25, refusal, 7)
     by_hand(line)
     by_hand.flush()
-    say(line)
+    print_request(line)
     said = json.loads(written[0])
     del said["time"]
     assert said.pop("level") == log[0].pop("log_level")
@@ -187,17 +187,17 @@ async def test_a_line_by_hand_has_the_fields_that_structlog_writes(log: Log) -> 
 # --- which requests leave a line
 
 
-def sampled(lines: list[Line], ambient: FakeAmbient, **more: Any) -> Sampled:
+def sampled(lines: list[RequestRecord], ambient: FakeAmbient, **more: Any) -> Sampled:
     return Sampled(lines.append, ambient, **{"per_second": 40} | more)
 
 
 def test_probes_leave_a_line_only_when_they_fail_or_the_settings_ask_for_it() -> None:
-    lines: list[Line] = []
-    by_default = logs.for_requests(Logging(format="json"), FakeAmbient())
+    lines: list[RequestRecord] = []
+    by_default = logs.for_requests(LoggingSettings(format="json"), FakeAmbient())
     assert isinstance(by_default, Sampled)
     by_default.write = lines.append
-    good = [Line("r-1", "GET", route, 200, 0.1) for route in ("/healthz", "/readyz")]
-    bad = Line("r-1", "GET", "/readyz", 503, 0.1, Refusal("unavailable", "not_ready"))
+    good = [RequestRecord("r-1", "GET", route, 200, 0.1) for route in ("/healthz", "/readyz")]
+    bad = RequestRecord("r-1", "GET", "/readyz", 503, 0.1, Refusal("unavailable", "not_ready"))
     for line in (*good, bad):
         by_default(line)
     assert lines == [bad]
@@ -215,10 +215,10 @@ async def test_an_instance_that_is_not_ready_says_so_in_the_line_of_the_probe(fa
 
 
 def test_a_flood_of_one_kind_hides_no_other_and_how_much_was_held_back_is_told() -> None:
-    ambient, lines = FakeAmbient(), list[Line]()
+    ambient, lines = FakeAmbient(), list[RequestRecord]()
     write = sampled(lines, ambient)
-    forged = Line("r-1", "GET", "/auth/me", 401, 0.1, Refusal("invalid_token", Fault.FORGED))
-    expired = Line("r-2", "GET", "/auth/me", 401, 0.1, Refusal("invalid_token", Fault.EXPIRED, "a-user"))
+    forged = RequestRecord("r-1", "GET", "/auth/me", 401, 0.1, Refusal("invalid_token", Fault.FORGED))
+    expired = RequestRecord("r-2", "GET", "/auth/me", 401, 0.1, Refusal("invalid_token", Fault.EXPIRED, "a-user"))
     for _ in range(1000):
         write(forged)
     write(expired)
@@ -230,16 +230,16 @@ def test_a_flood_of_one_kind_hides_no_other_and_how_much_was_held_back_is_told()
 
 
 def test_floods_of_many_kinds_write_no_more_lines_than_the_settings_allow() -> None:
-    ambient, lines = FakeAmbient(), list[Line]()
+    ambient, lines = FakeAmbient(), list[RequestRecord]()
     write = sampled(lines, ambient)
     for number in range(5000):
-        write(Line("r-1", "GET", f"/{number % 50}", 200, 0.1))
+        write(RequestRecord("r-1", "GET", f"/{number % 50}", 200, 0.1))
     assert len(lines) == 40
     for _ in range(10):
         ambient.advance(seconds=1)
         for number in range(5000):
-            write(Line("r-1", "GET", f"/{number % 50}", 200, 0.1))
+            write(RequestRecord("r-1", "GET", f"/{number % 50}", 200, 0.1))
     assert len(lines) == 11 * 40
     lines.clear()
-    sampled(lines, ambient, per_second=0)(Line("r-1", "GET", "/auth/me", 200, 0.1))
+    sampled(lines, ambient, per_second=0)(RequestRecord("r-1", "GET", "/auth/me", 200, 0.1))
     assert lines == []

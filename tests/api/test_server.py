@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from service.settings import Server
-from tests.api.front_door import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, House, opened, until
+from service.settings import ServerSettings
+from tests.support.http_server import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, House, opened, until
 
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with opened(House(Server(port=0))) as house:
+    async with opened(House(ServerSettings(port=0))) as house:
         yield house
 
 
@@ -228,7 +228,7 @@ async def test_a_client_that_closed_its_own_half_gets_its_answer(house: House) -
 
 
 async def test_a_body_nobody_reads_does_not_hold_the_connection() -> None:
-    house = House(Server(port=0))
+    house = House(ServerSettings(port=0))
     house.runner._kwargs["lingering_time"] = 0.05
     async with opened(house):
         client = await house.connect()

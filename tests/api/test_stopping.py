@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from service.settings import Server
-from tests.api.front_door import GOOD, HEAD, Client, House, opened, until
-from tests.patience import PATIENCE
+from service.settings import ServerSettings
+from tests.support.http_server import GOOD, HEAD, Client, House, opened, until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    async with opened(House(Server(port=0))) as house:
+    async with opened(House(ServerSettings(port=0))) as house:
         yield house
 
 
@@ -67,7 +67,7 @@ async def test_stopping_answers_requests_that_wait_behind_another(house: House) 
 
 
 async def test_stopping_is_not_held_up_by_who_says_nothing_or_half_of_it() -> None:
-    async with opened(House(Server(port=0, shutdown_timeout=10 * timedelta(seconds=PATIENCE)))) as house:
+    async with opened(House(ServerSettings(port=0, shutdown_timeout=10 * timedelta(seconds=PATIENCE)))) as house:
         for said in (b"", GOOD[:20]):
             for caller in knock(house, 10, said):
                 house.clients.append(Client(*await asyncio.open_connection(sock=caller)))

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.builders import sign_up_body
 from tests.conftest import Client, problem
+from tests.support.builders import sign_up_body
 
 SECRET = "Marker-9f3a-Secret1!"
 JSON = {"Content-Type": "application/json"}

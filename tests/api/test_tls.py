@@ -12,17 +12,17 @@ from structlog.testing import capture_logs
 
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
-from service.settings import Server
-from tests.api.front_door import GOOD, HEAD, MARK, Client, House, ms, opened, until
-from tests.certificates import make_certificate
+from service.settings import ServerSettings
 from tests.conftest import MakeOnFakes, OnFakes
+from tests.support.certificates import make_certificate
+from tests.support.http_server import GOOD, HEAD, MARK, Client, House, ms, opened, until
 
 HSTS = "max-age=31536000"
 
 
-def settings(directory: Path, **more: object) -> Server:
+def settings(directory: Path, **more: object) -> ServerSettings:
     chain, key = make_certificate(directory)
-    return Server.model_validate({"port": 0, "tls_certificate": chain, "tls_key": key, **more})
+    return ServerSettings.model_validate({"port": 0, "tls_certificate": chain, "tls_key": key, **more})
 
 
 @pytest.fixture
@@ -112,19 +112,19 @@ async def test_a_handshake_has_its_deadline(tmp_path: Path, caplog: pytest.LogCa
 async def test_whoever_has_not_ended_the_handshake_takes_a_place_too(tmp_path: Path) -> None:
     async with opened(House(settings(tmp_path, max_connections=1))) as house:
         silent = await house.connect()
-        turnstile = house.door.turnstile
-        await until(lambda: turnstile.open == 1)
+        limiter = house.door.limiter
+        await until(lambda: limiter.open == 1)
         with capture_logs() as logged, pytest.raises(OSError):  # noqa: PT011 - reset or end of file, as it comes
             await connect(house, trusting(tmp_path))
         assert [(line["event"], line["error"]) for line in logged] == [("connection turned away", "TooManyConnections")]
         silent.writer.close()
-        await until(lambda: turnstile.open == 0)
+        await until(lambda: limiter.open == 0)
         client = await connect(house, trusting(tmp_path))
         await client.send(GOOD)
         assert (await client.answer()).status == 200
-        assert turnstile.open == 1
+        assert limiter.open == 1
         client.writer.transport.abort()
-        await until(lambda: turnstile.open == 0)
+        await until(lambda: limiter.open == 0)
 
 
 async def test_stopping_lets_the_request_in_flight_finish(house: House, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def _unsuspecting() -> ssl.SSLContext:
 # --- files that cannot be used
 
 
-def refusal_of(server: Server) -> str:
+def refusal_of(server: ServerSettings) -> str:
     with pytest.raises(ConfigurationError) as refused:
         Certificate(server)
     said = str(refused.value)
@@ -203,4 +203,4 @@ def test_certificate_and_key_belong_together(tmp_path: Path) -> None:
     chain, key = make_certificate(tmp_path)
     for half in ({"tls_certificate": chain}, {"tls_key": key}):
         with pytest.raises(ValueError, match="tls_certificate and tls_key"):
-            Server.model_validate(half)
+            ServerSettings.model_validate(half)

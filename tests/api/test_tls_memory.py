@@ -10,9 +10,9 @@ from weakref import ref
 
 import pytest
 
-from service.http.tls import BUFFER, Sealed
-from tests.api.front_door import GOOD, HEAD, House, ms, opened, until
+from service.http.tls import BUFFER, TlsProtocol
 from tests.api.test_tls import connect, settings, trusting
+from tests.support.http_server import GOOD, HEAD, House, ms, opened, until
 
 
 @pytest.fixture
@@ -22,16 +22,16 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[ref[Sealed]]:
+def made(monkeypatch: pytest.MonkeyPatch) -> list[ref[TlsProtocol]]:
     """Every TLS layer that the server makes, as long as it is there."""
-    seen: list[ref[Sealed]] = []
+    seen: list[ref[TlsProtocol]] = []
 
-    class Watched(Sealed):
+    class Watched(TlsProtocol):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
             seen.append(ref(self))
 
-    monkeypatch.setattr("service.http.server.Sealed", Watched)
+    monkeypatch.setattr("service.http.server.TlsProtocol", Watched)
     return seen
 
 
@@ -56,7 +56,7 @@ async def test_a_connection_takes_little_memory_from_its_first_byte_on(house: Ho
 
 
 async def test_what_is_received_while_nothing_is_read_is_bounded(
-    house: House, tmp_path: Path, made: list[ref[Sealed]]
+    house: House, tmp_path: Path, made: list[ref[TlsProtocol]]
 ) -> None:
     client = await connect(house, trusting(tmp_path))
     await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
@@ -78,7 +78,7 @@ HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 @pytest.mark.parametrize("leaves", [True, False], ids=["who leaves", "who stays"])
 async def test_a_handshake_that_fails_leaves_nothing_behind(
     tmp_path: Path,
-    made: list[ref[Sealed]],
+    made: list[ref[TlsProtocol]],
     sent: bytes,
     leaves: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -95,7 +95,7 @@ async def test_a_handshake_that_fails_leaves_nothing_behind(
 
 @pytest.mark.usefixtures("no_collector")
 async def test_a_certificate_that_the_client_refuses_leaves_nothing_behind(
-    house: House, made: list[ref[Sealed]]
+    house: House, made: list[ref[TlsProtocol]]
 ) -> None:
     for _ in range(3):
         with pytest.raises(ssl.SSLError):

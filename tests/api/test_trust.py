@@ -6,10 +6,10 @@ import jwt as pyjwt
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from service.domain.signing.longest_lifetimes import LongestLives
-from service.settings import Tokens as TokenSettings
-from tests.builders import part
+from service.domain.signing.longest_lifetimes import LongestLifetimes
+from service.settings import TokenSettings
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support.builders import part
 
 DOCUMENTS = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -36,7 +36,7 @@ async def test_a_verifier_that_has_the_document_is_told_so(client: Client, path:
 
 async def test_the_tag_changes_with_the_keys(fakes: OnFakes) -> None:
     tag = (await fakes.client.get(DOCUMENTS[0])).headers["ETag"]
-    await fakes.application.key_life.rotate()
+    await fakes.application.key_rotation.rotate()
     answer = await fakes.client.get(DOCUMENTS[0], **{"If-None-Match": tag})
     assert answer.status == 200
     assert answer.headers["ETag"] != tag
@@ -74,7 +74,7 @@ async def test_tokens_of_every_algorithm_verify_here_and_with_another_library(
     fakes = await on_fakes(tokens={"algorithm": setting})
     person = await fakes.client.sign_up()
     before = await fakes.client.log_in(person)
-    await fakes.application.key_life.rotate(at_once=True)
+    await fakes.application.key_rotation.rotate(at_once=True)
     tokens = await fakes.client.log_in(person)
     published = await (await fakes.client.get(DOCUMENTS[0])).json()
     assert all(PRIVATE.isdisjoint(key) for key in published["keys"])
@@ -103,7 +103,7 @@ async def test_a_token_of_another_instance_s_new_key_is_let_in_at_once(fakes: On
         fakes.application.keys._seals,
         fakes.ambient,
         TokenSettings(),
-        LongestLives(fakes.application.backends.lives, TokenSettings(), fakes.ambient),
+        LongestLifetimes(fakes.application.backends.lifetimes, TokenSettings(), fakes.ambient),
     )
     await fakes.client.sign_up()
     await other.load()
@@ -159,7 +159,7 @@ async def test_a_killed_key_stays_denied_when_redis_forgets(fakes: OnFakes) -> N
     kid = kid_of(tokens["idToken"])
     await fakes.application.key_compromise.revoke(kid)
     await fakes.redis.flushall()
-    await fakes.application.endings.restore()
-    assert await fakes.application.endings.is_over(key_id=kid)
+    await fakes.application.revocation.restore()
+    assert await fakes.application.revocation.is_revoked(key_id=kid)
     left = await fakes.redis.pttl(f"th:denied:key:{kid}")
     assert 29 < left / 86_400_000 <= 30

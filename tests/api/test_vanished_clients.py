@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from service.domain.passwords.hash_queue import HashQueue
 from tests.api.test_metrics import Watched, watch
 from tests.conftest import MakeOnFakes
-from tests.domain.hall import Clock, GatedEngine
-from tests.patience import until
+from tests.support.hash_queues import Clock, GatedEngine
+from tests.support.waiting import until
 
 REQUESTS = "http_request_duration_seconds_count"
 

@@ -8,14 +8,14 @@ from typing import Any, NoReturn
 import pytest
 from aiohttp import ClientSession
 
-from service.domain.sessions.models import Ended
+from service.domain.sessions.models import EndedSession
 from service.errors import UnavailableError
 from tests.api.conftest import MakeVerifier
-from tests.both_verifiers import AnyVerifier
 from tests.conftest import OnFakes, bearer
-from tests.patience import until
-from tests.resource_servers import claims
-from tests.verifiers import SharedClock
+from tests.support.both_verifiers import AnyVerifier
+from tests.support.resource_servers import claims
+from tests.support.verifiers import SharedClock
+from tests.support.waiting import until
 from tokenhouse_verify import InvalidTokenError, StaleError
 from tokenhouse_verify import verifier as module
 
@@ -70,7 +70,7 @@ async def test_a_session_that_ended_is_refused_after_the_next_poll(fakes: OnFake
 async def test_a_session_of_many_that_ended_is_found_over_several_pieces(
     fakes: OnFakes, verifier_of: MakeVerifier
 ) -> None:
-    ended = [Ended(fakes.ambient.new_id(), fakes.ambient.new_uuid()) for _ in range(5_000)]
+    ended = [EndedSession(fakes.ambient.new_id(), fakes.ambient.new_uuid()) for _ in range(5_000)]
     await fakes.revocations.add(ended, timedelta(hours=1), timedelta(days=30))
     tokens = await signed_in(fakes)
     assert (await fakes.client.log_out(tokens)).status == 200

@@ -12,11 +12,11 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from tests.api.conftest import MakeVerifier
-from tests.both_verifiers import verifier
 from tests.conftest import OnFakes
-from tests.fakes import FakeSigningKeys
-from tests.resource_servers import claims
-from tests.verifiers import ISSUER, SharedClock
+from tests.support.both_verifiers import verifier
+from tests.support.fakes import FakeSigningKeys
+from tests.support.resource_servers import claims
+from tests.support.verifiers import ISSUER, SharedClock
 from tokenhouse_verify import InvalidTokenError, StaleError
 
 ALIEN = RSAKey.generate_key(2048)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.settings import Tokens
+from service.settings import TokenSettings
 from tests.conftest import OnFakes
-from tests.verifiers import ISSUER, SharedClock
+from tests.support.verifiers import ISSUER, SharedClock
 from tokenhouse_verify import StaleError, Verifier, WrongIssuerError
 
 
@@ -28,7 +28,7 @@ async def test_a_stale_verifier_says_what_its_last_question_failed_by(
     base_url = f"http://127.0.0.1:{fakes.client.port}"
     clock = SharedClock(fakes.ambient)
     async with Verifier(ISSUER, "tokenhouse", base_url=base_url, clock=clock, max_staleness=30.0) as verifier:
-        object.__setattr__(fakes.application.feed, "_settings", Tokens(issuer="https://moved.example"))
+        object.__setattr__(fakes.application.feed, "_settings", TokenSettings(issuer="https://moved.example"))
         fakes.ambient.advance(seconds=31)
         assert not await verifier._try_refresh()
         with pytest.raises(StaleError, match=r" s: this verifier was told .*127.* signs as 'https://moved\.example'"):

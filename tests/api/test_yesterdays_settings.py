@@ -11,10 +11,10 @@ from service.domain.models import Visitor
 from service.domain.signing.models import StoredKey
 from service.errors import UnavailableError
 from service.stores.redis_keys import EPOCH
-from tests import builders
-from tests.builders import PASSWORD
 from tests.conftest import Client, MakeOnFakes, OnFakes, Serve, bearer
-from tests.resource_servers import claims
+from tests.support import builders
+from tests.support.builders import PASSWORD
+from tests.support.resource_servers import claims
 
 NEW = "EvenMoreSecure2?"
 Today = Callable[..., Awaitable[tuple[Application, Client]]]
@@ -136,9 +136,9 @@ async def test_a_key_verifies_the_tokens_of_a_longer_setting_to_their_end(on_fak
     fakes = await on_fakes(tokens={"id_lifetime": "24h"})
     old = await fakes.client.log_in(await fakes.client.sign_up())
     application, client = await today(fakes, id_lifetime="1h")
-    await application.key_life.rotate(at_once=True)
+    await application.key_rotation.rotate(at_once=True)
     fakes.ambient.advance(hours=23)
-    await application.key_life.tend()
+    await application.key_rotation.maintain()
     assert (await client.get("/auth/verify", **bearer(old))).status == 204
 
 
@@ -146,7 +146,7 @@ async def test_tokens_of_an_earlier_algorithm_verify_and_end(fakes: OnFakes, tod
     old = await fakes.client.log_in(await fakes.client.sign_up())
     application, client = await today(fakes, algorithm="ES256")
     for _ in range(2):  # the key that was ready before the change, then one of the new kind
-        await application.key_life.rotate(at_once=True)
+        await application.key_rotation.rotate(at_once=True)
     new = await client.log_in(await client.sign_up())
     assert len(new["idToken"].split(".")[2]) < len(old["idToken"].split(".")[2])
     assert (await client.get("/auth/verify", **bearer(old))).status == 204
@@ -196,7 +196,7 @@ async def test_an_account_is_closed_with_the_session_that_closes_it_also_when_re
 ) -> None:
     mine = await fakes.client.log_in(await fakes.client.sign_up())
     await fakes.redis.flushall()
-    await fakes.application.endings.restore()
+    await fakes.application.revocation.restore()
     answer = await fakes.client.http.delete("/auth/me", headers=bearer(mine), json={"password": PASSWORD})
     assert answer.status == 204
     assert (await fakes.client.get("/auth/verify", **bearer(mine))).status == 401
@@ -208,7 +208,7 @@ async def test_a_password_stays_as_it_is_while_nobody_can_tell_what_was_ended(fa
     await fakes.redis.delete(EPOCH)
     with pytest.raises(UnavailableError):
         await fakes.application.accounts.change_password(caller, PASSWORD, NEW, Visitor("127.0.0.1"))
-    await fakes.application.endings.restore()
+    await fakes.application.revocation.restore()
     await fakes.client.log_in(person)
 
 

@@ -10,17 +10,17 @@ from redis.asyncio import Redis
 
 from service.domain.accounts.ports import Users
 from service.domain.resource_servers.ports import RevocationStore
-from service.domain.sessions.ports import PendingEndings
-from service.domain.signing.ports import Lives
+from service.domain.sessions.ports import PendingRevocations
+from service.domain.signing.ports import Lifetimes
 from service.stores.counters import RedisCounters
-from service.stores.longest_lifetimes import PostgresLives
-from service.stores.pending_revocations import PostgresPendingEndings
+from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.users import PostgresUsers
-from tests.builders import FakeAmbient
-from tests.contract.ground import open_postgres
-from tests.fakes import FakeLives, FakePendingEndings, FakeRevocations, FakeUsers
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeLifetimes, FakePendingRevocations, FakeRevocations, FakeUsers
+from tests.support.postgres import open_postgres
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -44,8 +44,8 @@ class Memory:
     """What Postgres keeps of endings, and its clock."""
 
     revocations: RevocationStore
-    lives: Lives
-    pending: PendingEndings
+    lifetimes: Lifetimes
+    pending: PendingRevocations
     users: Users
     advance: Callable[[timedelta], Awaitable[None]]
 
@@ -62,12 +62,12 @@ AGE = (
 async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
     if request.param == "fake":
         ambient = FakeAmbient()
-        lives, pending = FakeLives(ambient), FakePendingEndings(ambient)
+        lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
 
         async def wait(span: timedelta) -> None:
             ambient.advance(seconds=span.total_seconds())
 
-        yield Memory(FakeRevocations(ambient, lives), lives, pending, FakeUsers(pending), wait)
+        yield Memory(FakeRevocations(ambient, lifetimes), lifetimes, pending, FakeUsers(pending), wait)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
 
@@ -77,8 +77,8 @@ async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Memory]:
 
             yield Memory(
                 PostgresRevocations(postgres),
-                PostgresLives(postgres),
-                PostgresPendingEndings(postgres),
+                PostgresLifetimes(postgres),
+                PostgresPendingRevocations(postgres),
                 PostgresUsers(postgres),
                 age,
             )

@@ -9,12 +9,12 @@ from structlog.testing import capture_logs
 
 from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry
 from service.domain.events.security_events import Event, Name, Outcome, Reason
-from service.settings import Audit as AuditSettings
+from service.settings import AuditSettings
 from service.stores import audit as store
 from service.stores.audit import PostgresAuditTrail
-from tests.builders import NOON, FakeAmbient
-from tests.contract.ground import open_postgres
-from tests.fakes import FakeAuditTrail
+from tests.support.builders import NOON, FakeAmbient
+from tests.support.fakes import FakeAuditTrail
+from tests.support.postgres import open_postgres
 
 HOUR = timedelta(hours=1)
 ADA, GRACE = UUID(int=1), UUID(int=2)
@@ -79,7 +79,7 @@ async def test_what_is_older_is_forgotten_however_much_it_is(
 ) -> None:
     monkeypatch.setattr(store, "AT_ONCE", 2)
     await trail.add([entry(number) for number in range(1, 8)])
-    await trail.forget(NOON + 6 * HOUR)
+    await trail.delete_expired(NOON + 6 * HOUR)
     assert list(await trail.latest(NOON, 10)) == [entry(7), entry(6)]
 
 
@@ -133,5 +133,5 @@ async def test_the_trail_keeps_as_long_as_the_settings_say() -> None:
     audit = Audit(trail, AuditSettings(keep=2 * HOUR), ambient)
     await trail.add([entry(1), entry(3)])
     ambient.advance(hours=4)
-    await audit.tidy()
+    await audit.delete_expired()
     assert list(trail.rows.values()) == [entry(3)]

@@ -6,10 +6,10 @@ from math import ceil
 from redis.asyncio import Redis
 
 from service.domain.limits.charges import Charge, Verdict
-from service.settings import Rate, Throttle
+from service.settings import Rate, ThrottleSettings
 from service.stores import redis_keys
 from service.stores.counters import HELD, RedisCounters
-from tests.contract.login_limits import (
+from tests.support.login_limits import (
     ANN,
     ANN_ELSEWHERE,
     BOB,
@@ -116,7 +116,7 @@ async def test_a_failure_is_never_given_back_twice(counters: RedisCounters) -> N
 
 
 async def test_every_key_lapses_by_itself(counters: RedisCounters, redis_client: Redis) -> None:
-    limits = Throttle(login_global=Rate(quota=2, window=5 * MINUTE))
+    limits = ThrottleSettings(login_global=Rate(quota=2, window=5 * MINUTE))
     await login(counters, Verdict.FAILED, ANN, limits, times=2)
     await login(counters, Verdict.SUCCEEDED, BOB, limits)
     await reserve(counters, ANN_ELSEWHERE, limits)

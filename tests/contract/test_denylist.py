@@ -14,21 +14,21 @@ from service.coalescing import MOST
 from service.domain.sessions.ports import ForgottenError
 from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
-from service.stores.redis import Client, Journey, Server
-from tests.builders import FakeAmbient, remembering
-from tests.patience import until
+from service.stores.redis import RedisServer, TimedPipeline, TimedRedis
+from tests.support.builders import FakeAmbient, remembering
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 SLACK = timedelta(minutes=1)  # between writing a lifetime and reading what is left of it
 
 
 @pytest.fixture
-def server() -> Server:
-    return Server(b"this run")
+def server() -> RedisServer:
+    return RedisServer(b"this run")
 
 
 @pytest.fixture
-async def denylist(redis_client: Redis, server: Server, ambient: FakeAmbient) -> RedisDenylist:
+async def denylist(redis_client: Redis, server: RedisServer, ambient: FakeAmbient) -> RedisDenylist:
     """Whole and empty."""
     denylist = RedisDenylist(redis_client, server, ambient)
     await denylist.restore(remembering({}))
@@ -40,7 +40,7 @@ async def refuses_to_answer(denylist: RedisDenylist) -> bool:
         await denylist.has("token", "session")
     with pytest.raises(ForgottenError):
         await denylist.add({"token": HOUR}, {"session": HOUR})
-    return not await denylist.is_whole()
+    return not await denylist.is_complete()
 
 
 async def test_a_revoked_token_is_denied_and_its_session_is_not(denylist: RedisDenylist) -> None:
@@ -77,12 +77,12 @@ async def test_restored_entries_live_for_as_long_as_was_asked(denylist: RedisDen
         assert HOUR - SLACK < left <= HOUR
 
 
-async def test_an_empty_store_is_not_trusted(redis_client: Redis, server: Server, ambient: FakeAmbient) -> None:
+async def test_an_empty_store_is_not_trusted(redis_client: Redis, server: RedisServer, ambient: FakeAmbient) -> None:
     assert await refuses_to_answer(RedisDenylist(redis_client, server, ambient))
 
 
 async def test_a_client_that_does_not_know_its_server_trusts_nothing(redis_client: Redis, ambient: FakeAmbient) -> None:
-    unknown = RedisDenylist(redis_client, Server(), ambient)
+    unknown = RedisDenylist(redis_client, RedisServer(), ambient)
     assert await refuses_to_answer(unknown)
     await redis_client.set(redis_keys.EPOCH, b"another run")
     assert await refuses_to_answer(unknown)
@@ -95,31 +95,31 @@ async def test_a_flushed_store_is_found_out_and_restoring_heals_it(
     await redis_client.flushall()
     assert await refuses_to_answer(denylist)
     await denylist.restore(remembering({"session": HOUR}))
-    assert await denylist.is_whole()
+    assert await denylist.is_complete()
     assert await denylist.has("other token", "session")
     assert not await denylist.has("other token", "other session")
 
 
 async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
-    denylist: RedisDenylist, server: Server
+    denylist: RedisDenylist, server: RedisServer
 ) -> None:
     server.run_id = b"the next run"
     assert await refuses_to_answer(denylist)
     await denylist.restore(remembering({"session": HOUR}))
-    assert await denylist.is_whole()
+    assert await denylist.is_complete()
     assert await denylist.has("token", "session")
 
 
 async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_the_other() -> None:
     """Behind Sentinel: a promoted replica still holds the marker that names the server before it."""
-    server, before, after = Server(), Connection(), Connection()
-    client = Client(BlockingConnectionPool(), server.trips)
+    server, before, after = RedisServer(), Connection(), Connection()
+    client = TimedRedis(BlockingConnectionPool(), server.timings)
     server.note(after, b"the promoted.one")
     server.note(before, b"the one before")
     said = {}
     for connection in (before, after):
         pipe = client.pipeline()
-        assert isinstance(pipe, Journey)
+        assert isinstance(pipe, TimedPipeline)
         pipe.carrier = connection
         said[connection] = server.runs_of(pipe, 1)
     assert said == {before: [b"the one before"], after: [b""]}
@@ -128,10 +128,10 @@ async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_t
 
 
 async def test_what_one_instance_restores_all_trust(
-    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+    denylist: RedisDenylist, redis_client: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     other = RedisDenylist(redis_client, server, ambient)
-    assert await other.is_whole()
+    assert await other.is_complete()
     await redis_client.flushall()
     await denylist.restore(remembering({"session": HOUR}))
     assert await other.has("token", "session")
@@ -151,7 +151,7 @@ def interrupted(redis: Redis, *command: str | bytes) -> Redis:
 
 
 async def test_a_store_flushed_half_way_through_restoring_is_found_out(
-    redis_client: Redis, server: Server, ambient: FakeAmbient
+    redis_client: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     denylist = RedisDenylist(interrupted(redis_client, "FLUSHALL"), server, ambient)
     with pytest.raises(ForgottenError):
@@ -160,7 +160,7 @@ async def test_a_store_flushed_half_way_through_restoring_is_found_out(
 
 
 async def test_two_restorings_at_once_never_vouch_for_each_other(
-    redis_client: Redis, server: Server, ambient: FakeAmbient
+    redis_client: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     denylist = RedisDenylist(interrupted(redis_client, "SET", redis_keys.EPOCH, b"restoring other"), server, ambient)
     with pytest.raises(ForgottenError):
@@ -174,7 +174,7 @@ async def is_restored(redis: Redis) -> bool:
 
 
 async def test_nobody_trusts_a_store_while_it_is_restored(
-    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+    denylist: RedisDenylist, redis_client: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     slow = RedisDenylist(interrupted(redis_client, "PING"), server, ambient)
     server.run_id = b"the next run"
@@ -194,19 +194,19 @@ async def test_questions_asked_at_once_are_answered_each_for_itself(denylist: Re
 
 
 async def test_questions_of_one_loop_turn_cost_one_round_trip(
-    redis: Redis, server: Server, ambient: FakeAmbient
+    redis: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     denylist = RedisDenylist(redis, server, ambient)
     await denylist.restore(remembering({}))
-    for questions, trips in ((1, 1), (300, 1), (MOST + 1, 2)):
+    for questions, timings in ((1, 1), (300, 1), (MOST + 1, 2)):
         await redis.config_resetstat()
         await asyncio.gather(*(denylist.has(f"token {number}", "session") for number in range(questions)))
         spent = await redis.info("commandstats")
-        assert spent["cmdstat_mget"]["calls"] == trips
+        assert spent["cmdstat_mget"]["calls"] == timings
         assert "cmdstat_get" not in spent
 
 
-async def test_everyone_in_a_round_trip_that_fails_is_told(server: Server, ambient: FakeAmbient) -> None:
+async def test_everyone_in_a_round_trip_that_fails_is_told(server: RedisServer, ambient: FakeAmbient) -> None:
     async with Redis(unix_socket_path="/nowhere/redis.sock", retry=Retry(NoBackoff(), 0)) as nobody:
         denylist = RedisDenylist(nobody, server, ambient)
         asked = [denylist.has("token", f"session {number}") for number in range(10)]
@@ -239,7 +239,7 @@ async def test_a_clock_of_redis_that_is_put_forward_is_found_out_before_a_denial
     await put_forward(redis_client, HOUR)
     with pytest.raises(ForgottenError):
         await denylist.has("token", "over")
-    assert not await denylist.is_whole()
+    assert not await denylist.is_complete()
     await denylist.restore(remembering({"over": HOUR}))
     assert await denylist.has("token", "over")
 
@@ -250,7 +250,7 @@ async def test_a_look_at_the_denylist_prolongs_what_says_that_it_is_complete(
     for _ in range(10):
         await put_forward(redis_client, timedelta(seconds=30))
         ambient.advance(seconds=30)
-        assert await denylist.is_whole()
+        assert await denylist.is_complete()
 
 
 async def test_what_is_revoked_while_postgres_is_asked_is_not_acknowledged(
@@ -265,11 +265,11 @@ async def test_what_is_revoked_while_postgres_is_asked_is_not_acknowledged(
         return {}
 
     await denylist.restore(remembered)
-    assert await denylist.is_whole()
+    assert await denylist.is_complete()
 
 
 async def test_a_list_that_was_read_before_another_restoring_is_not_taken_for_complete(
-    denylist: RedisDenylist, redis_client: Redis, server: Server, ambient: FakeAmbient
+    denylist: RedisDenylist, redis_client: Redis, server: RedisServer, ambient: FakeAmbient
 ) -> None:
     """Meanwhile another instance restored, acknowledged an ending, and Redis was emptied again."""
     other = RedisDenylist(redis_client, server, ambient)
@@ -283,4 +283,4 @@ async def test_a_list_that_was_read_before_another_restoring_is_not_taken_for_co
 
     with pytest.raises(ForgottenError):
         await denylist.restore(remembered)
-    assert not await denylist.is_whole()
+    assert not await denylist.is_complete()

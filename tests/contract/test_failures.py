@@ -15,10 +15,10 @@ from service.ambient import Ambient
 from service.assembly.application import Application, build
 from service.assembly.backends import Backends
 from service.embedded import Stores
-from service.stores.failures import Kind, of_connecting, of_query, of_redis, store_of
+from service.stores.failures import FailureKind, of_connecting, of_query, of_redis, store_of
 from tests.conftest import real_settings
-from tests.patience import brisk
-from tests.relay import Mode, Relay
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import brisk
 
 WAYS = ["reset before", "reset after", "silent before", "silent after", "refused"]
 
@@ -74,7 +74,7 @@ async def test_an_error_tells_the_store_that_it_comes_from_and_passes(
             await application.close()
     assert store_of(told) == store
     sort = of_redis if store == "redis" else of_connecting
-    assert sort(told).kind is Kind.WAIT
+    assert sort(told).kind is FailureKind.WAIT
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ async def test_an_error_tells_the_store_that_it_comes_from_and_passes(
     ids=lambda error: type(error).__name__,
 )
 def test_what_a_postgres_says_that_starts_ends_or_is_full_passes(error: Exception) -> None:
-    assert of_connecting(error).kind is Kind.WAIT
+    assert of_connecting(error).kind is FailureKind.WAIT
 
 
 def test_what_a_redis_says_that_starts_or_was_demoted_passes() -> None:
     for error in (BusyLoadingError("loading"), ReadOnlyError("a replica"), TimeoutError()):
-        assert of_redis(error).kind is Kind.WAIT
+        assert of_redis(error).kind is FailureKind.WAIT
 
 
 def test_no_value_of_a_setting_is_in_what_is_said() -> None:
@@ -113,10 +113,10 @@ def test_no_value_of_a_setting_is_in_what_is_said() -> None:
 def test_a_single_redis_that_is_taken_for_a_cluster_is_told() -> None:
     error = RedisConnectionError("no node of the cluster answers")
     error.__cause__ = ResponseError("This instance has cluster support disabled")
-    assert (of_redis(error).kind, "no cluster stands" in of_redis(error).advice) == (Kind.NEVER, True)
+    assert (of_redis(error).kind, "no cluster stands" in of_redis(error).advice) == (FailureKind.NEVER, True)
 
 
 def test_a_password_that_sentinels_ask_for_is_told_apart_from_that_of_redis() -> None:
     error = MasterNotFoundError("no primary is named")
     error.__cause__ = AuthenticationError("Authentication required.")
-    assert (of_redis(error).kind, "?sentinel_password=" in of_redis(error).advice) == (Kind.NEVER, True)
+    assert (of_redis(error).kind, "?sentinel_password=" in of_redis(error).advice) == (FailureKind.NEVER, True)

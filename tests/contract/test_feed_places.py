@@ -4,18 +4,18 @@ from datetime import timedelta
 
 import asyncpg
 
-from service.domain.resource_servers.models import Place
+from service.domain.resource_servers.models import FeedPosition
 from service.domain.resource_servers.ports import RevocationStore
-from service.domain.sessions.models import Ended
+from service.domain.sessions.models import EndedSession
 from service.embedded import Stores
 from service.stores.revocations import PostgresRevocations
-from tests.builders import FakeAmbient
 from tests.contract.conftest import Memory
-from tests.contract.ground import open_postgres
+from tests.support.builders import FakeAmbient
+from tests.support.postgres import open_postgres
 
 HOUR = timedelta(hours=1)
 SLACK = timedelta(minutes=5)
-START = Place(0)
+START = FeedPosition(0)
 MANY = 1000
 INSERT = """
     INSERT INTO revocations (session_id, user_id, denied_until, forget_at)
@@ -24,30 +24,32 @@ INSERT = """
 
 
 async def end(revocations: RevocationStore, *names: str, denied_for: timedelta = HOUR) -> None:
-    await revocations.add([Ended(name, FakeAmbient().new_uuid()) for name in names], denied_for, 24 * HOUR)
+    await revocations.add([EndedSession(name, FakeAmbient().new_uuid()) for name in names], denied_for, 24 * HOUR)
 
 
-async def names_after(revocations: RevocationStore, place: Place, limit: int = MANY) -> tuple[list[str], Place]:
+async def names_after(
+    revocations: RevocationStore, place: FeedPosition, limit: int = MANY
+) -> tuple[list[str], FeedPosition]:
     passage = await revocations.after(place, limit)
-    return [here.session_id for here, _ in passage.entries], passage.settled
+    return [here.session_id for here, _ in passage.entries], passage.watermark
 
 
 async def test_an_empty_memory_has_a_place_to_go_on_from(revocations: RevocationStore) -> None:
-    found, settled = await names_after(revocations, START)
+    found, watermark = await names_after(revocations, START)
     assert found == []
-    assert settled > START
+    assert watermark > START
     await end(revocations, "one")
-    assert (await names_after(revocations, settled))[0] == ["one"]
+    assert (await names_after(revocations, watermark))[0] == ["one"]
 
 
 async def test_what_was_seen_is_not_told_again_once_it_is_settled(revocations: RevocationStore) -> None:
     await end(revocations, "one", "two")
-    found, settled = await names_after(revocations, START)
+    found, watermark = await names_after(revocations, START)
     assert found == ["one", "two"]
     await end(revocations, "three")
-    found, settled = await names_after(revocations, settled)
+    found, watermark = await names_after(revocations, watermark)
     assert found == ["three"]
-    assert (await names_after(revocations, settled))[0] == []
+    assert (await names_after(revocations, watermark))[0] == []
 
 
 async def test_an_ending_is_told_with_its_time_until_no_token_can_be_alive(memory: Memory) -> None:
@@ -101,11 +103,11 @@ async def test_a_row_that_is_committed_late_is_never_passed_by(
         await slow.start()
         await database.execute(INSERT, "late")
         await end(revocations, "quick")  # begins later, commits earlier
-        found, settled = await names_after(revocations, START)
+        found, watermark = await names_after(revocations, START)
         assert found == ["quick"]
-        found, settled = await names_after(revocations, settled)
+        found, watermark = await names_after(revocations, watermark)
         assert found == ["quick"]  # told again: while the slow one is open, nothing behind it is settled
         await slow.commit()
-        found, settled = await names_after(revocations, settled)
+        found, watermark = await names_after(revocations, watermark)
         assert found == ["late", "quick"]
-        assert (await names_after(revocations, settled))[0] == []
+        assert (await names_after(revocations, watermark))[0] == []

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.stores.health import RedisHealth, wrong_clock
-from service.stores.redis import Server
+from service.stores.redis import RedisServer
 
 LIMIT = 1 << 30
 
@@ -22,14 +22,14 @@ async def limited(redis: Redis) -> AsyncIterator[Redis]:
 
 
 async def test_a_redis_with_a_limit_says_how_much_of_it_is_used(limited: Redis) -> None:
-    health = RedisHealth(limited, Server(), Ambient())
+    health = RedisHealth(limited, RedisServer(), Ambient())
     assert await health.word() == "ok"
     used = (await limited.info("memory"))["used_memory"]
     assert health.fullness == pytest.approx(used / LIMIT, rel=0.5)
 
 
 async def test_without_a_limit_there_is_no_ratio_any_more(limited: Redis) -> None:
-    health = RedisHealth(limited, Server(), Ambient())
+    health = RedisHealth(limited, RedisServer(), Ambient())
     await health.word()
     assert health.fullness
     await limited.config_set("maxmemory", 0)
@@ -59,15 +59,15 @@ class Told(Redis):
         return self._said
 
 
-class Several(Server):
+class Several(RedisServer):
     """Behind one client, as in a cluster."""
 
     def __init__(self, *told: Told) -> None:
         super().__init__()
         self.told = told
 
-    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, Server]]:  # noqa: ARG002 - one server needs it
-        return [(one, Server()) for one in self.told]
+    async def primaries(self, redis: Redis) -> Sequence[tuple[Redis, RedisServer]]:  # noqa: ARG002 - one server needs it
+        return [(one, RedisServer()) for one in self.told]
 
 
 async def test_of_several_the_fullest_primary_counts(redis: Redis) -> None:

@@ -16,10 +16,10 @@ from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
-from tests import builders
-from tests.builders import NOON, SECRET
-from tests.contract.ground import open_postgres
-from tests.fakes import FakeSigningKeys, FakeUsers
+from tests.support import builders
+from tests.support.builders import NOON, SECRET
+from tests.support.fakes import FakeSigningKeys, FakeUsers
+from tests.support.postgres import open_postgres
 
 NEW = SECRET[::-1]
 NOBODY = UUID(int=0)

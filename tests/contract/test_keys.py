@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from tests import builders
-from tests.builders import PASSWORD
 from tests.conftest import Client, Instances, bearer
+from tests.support import builders
+from tests.support.builders import PASSWORD
 
 EMAIL = "Augusta.Ada@Example.com"
 TIGHT = {

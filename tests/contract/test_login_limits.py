@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from service.domain.limits.charges import Refusal, Reservation, Suspect, Verdict
-from service.settings import Rate, Throttle
+from service.domain.limits.charges import LimitExceeded, Reservation, Suspect, Verdict
+from service.settings import Rate, ThrottleSettings
 from service.stores import redis_keys
 from service.stores.counters import RedisCounters
-from tests.contract.login_limits import (
+from tests.support.login_limits import (
     ANN,
     ANN_ELSEWHERE,
     BOB,
@@ -99,7 +99,7 @@ async def test_failures_in_a_row_close_the_account_to_strangers_for_a_day(counte
 
 async def test_a_flood_halves_the_others_and_is_told_once(counters: RedisCounters, redis_client: Redis) -> None:
     four = Rate(quota=4, window=5 * MINUTE)
-    limits = Throttle(login_global=four, login_known_source=four)
+    limits = ThrottleSettings(login_global=four, login_known_source=four)
     await login(counters, Verdict.SUCCEEDED, BOB, limits)
     for number in range(4):
         await login(counters, Verdict.FAILED, Suspect(f"192.0.2.{number}", f"{number}", f"{number}"), limits)
@@ -110,7 +110,7 @@ async def test_a_flood_halves_the_others_and_is_told_once(counters: RedisCounter
         flags.append(flag)
         if isinstance(outcome, Reservation):
             await counters.settle(outcome, Verdict.FAILED, limits)
-    assert isinstance(outcome, Refusal)  # the third of five
+    assert isinstance(outcome, LimitExceeded)  # the third of five
     assert flags == [True, False, False]
     await login(counters, Verdict.FAILED, BOB, limits, times=4)  # a known source keeps all it has
     assert await tat_of(redis_client, redis_keys.limit("login", "global")) == full  # it does not outlast the flood

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.domain.models import User
-from service.domain.sessions.models import PendingEnding
-from tests import builders
-from tests.builders import FakeAmbient
+from service.domain.sessions.models import PendingRevocation
 from tests.contract.conftest import Memory
+from tests.support import builders
+from tests.support.builders import FakeAmbient
 
 SOON = timedelta(seconds=3)
 
@@ -24,11 +24,11 @@ async def grace(memory: Memory, ambient: FakeAmbient) -> User:
 
 def ending_of(
     user: User, reason: str = "password_changed", kept_session: str = "", changed_at: datetime | None = None
-) -> PendingEnding:
-    return PendingEnding(FakeAmbient().new_uuid(), user.id, reason, kept_session, changed_at)
+) -> PendingRevocation:
+    return PendingRevocation(FakeAmbient().new_uuid(), user.id, reason, kept_session, changed_at)
 
 
-async def left(memory: Memory) -> Sequence[PendingEnding]:
+async def left(memory: Memory) -> Sequence[PendingRevocation]:
     """What another instance would take over."""
     await memory.advance(SOON)
     return await memory.pending.take_over()

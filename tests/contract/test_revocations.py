@@ -7,15 +7,15 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from service.domain.sessions.models import Ended
+from service.domain.sessions.models import EndedSession
 from service.domain.sessions.ports import Revocations
 from service.embedded import Stores
 from service.stores import revocations as store
 from service.stores.revocations import PostgresRevocations
-from tests.builders import FakeAmbient
 from tests.contract.conftest import Memory
-from tests.contract.ground import open_postgres
-from tests.patience import until
+from tests.support.builders import FakeAmbient
+from tests.support.postgres import open_postgres
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -23,12 +23,12 @@ SLACK = timedelta(minutes=5)  # between two looks at a clock that nobody can sto
 TURNED_AWAY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tokenhouse' AND query = 'COMMIT;'"
 
 
-def ended(name: str) -> Ended:
-    return Ended(name, FakeAmbient().new_uuid())
+def ended(name: str) -> EndedSession:
+    return EndedSession(name, FakeAmbient().new_uuid())
 
 
 async def end(
-    revocations: Revocations, *sessions: Ended, token_life: timedelta = HOUR, session_life: timedelta = DAY
+    revocations: Revocations, *sessions: EndedSession, token_life: timedelta = HOUR, session_life: timedelta = DAY
 ) -> timedelta:
     return await revocations.add(sessions, token_life, session_life)
 
@@ -65,10 +65,10 @@ async def test_what_may_be_forgotten_is_forgotten_and_nothing_else(memory: Memor
     await end(memory.revocations, ended("long"))
     await end(memory.revocations, ended("short"), session_life=2 * HOUR)
     await memory.advance(2 * HOUR - SLACK)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert await memory.revocations.has("short")
     await memory.advance(2 * SLACK)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert await memory.revocations.has("long")
     assert not await memory.revocations.has("short")
 
@@ -81,7 +81,7 @@ async def test_what_is_forgotten_or_recalled_in_portions_is_all_of_it(
     await end(memory.revocations, *(ended(f"long {number}") for number in range(9)), token_life=2 * HOUR)
     assert len(await recalled(memory.revocations)) == 19
     await memory.advance(HOUR)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert (await recalled(memory.revocations)).keys() == {f"long {number}" for number in range(9)}
     assert not await memory.revocations.has("short 9")
 
@@ -90,7 +90,7 @@ async def test_an_ending_is_remembered_for_as_long_as_the_session_might_come_bac
     """Long after its denial has lapsed: an old snapshot of Redis may hold the session for its whole life."""
     await end(memory.revocations, ended("one"), session_life=30 * DAY)
     await memory.advance(30 * DAY - SLACK)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert await memory.revocations.has("one")
     assert await recalled(memory.revocations) == {}
 
@@ -98,12 +98,12 @@ async def test_an_ending_is_remembered_for_as_long_as_the_session_might_come_bac
 async def test_a_denial_is_remembered_however_short_a_session_lives(memory: Memory) -> None:
     await end(memory.revocations, ended("one"), token_life=DAY, session_life=HOUR)
     await memory.advance(DAY - SLACK)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert (await recalled(memory.revocations)).keys() == {"one"}
 
 
 async def test_sessions_whose_tokens_are_denied_otherwise_are_remembered_but_not_recalled(memory: Memory) -> None:
-    await memory.lives.use(DAY, 30 * DAY)
+    await memory.lifetimes.use(DAY, 30 * DAY)
     one = ended("one")
     assert await end(memory.revocations, one, token_life=timedelta(0)) == timedelta(0)
     assert await recalled(memory.revocations) == {}
@@ -112,36 +112,36 @@ async def test_sessions_whose_tokens_are_denied_otherwise_are_remembered_but_not
 
 
 async def test_a_token_of_longer_settings_is_denied_to_its_very_end(memory: Memory) -> None:
-    await memory.lives.use(DAY, 30 * DAY)  # by an instance with yesterday's settings
+    await memory.lifetimes.use(DAY, 30 * DAY)  # by an instance with yesterday's settings
     await memory.advance(HOUR)
     assert 23 * HOUR < await end(memory.revocations, ended("one")) <= DAY + SLACK
     assert (await recalled(memory.revocations))["one"] > 23 * HOUR
 
 
 async def test_a_session_of_longer_settings_is_remembered_to_its_very_end(memory: Memory) -> None:
-    await memory.lives.use(HOUR, 30 * DAY)
+    await memory.lifetimes.use(HOUR, 30 * DAY)
     await end(memory.revocations, ended("one"), session_life=timedelta(seconds=3))
     await memory.advance(29 * DAY)
-    await memory.revocations.forget()
+    await memory.revocations.delete_expired()
     assert await memory.revocations.has("one")
 
 
 async def test_longer_settings_count_until_nothing_of_theirs_can_be_alive(memory: Memory) -> None:
-    await memory.lives.use(DAY, 2 * DAY)
+    await memory.lifetimes.use(DAY, 2 * DAY)
     await memory.advance(20 * HOUR)
-    assert await memory.lives.use(HOUR, DAY) == DAY
+    assert await memory.lifetimes.use(HOUR, DAY) == DAY
     await memory.advance(6 * HOUR)  # a day after the hour that the first instance spoke for
-    assert await memory.lives.use(HOUR, DAY) == HOUR
+    assert await memory.lifetimes.use(HOUR, DAY) == HOUR
     assert await end(memory.revocations, ended("one")) <= HOUR + SLACK
     await memory.advance(3 * DAY)
-    assert await memory.lives.use(2 * HOUR, DAY) == 2 * HOUR
+    assert await memory.lifetimes.use(2 * HOUR, DAY) == 2 * HOUR
 
 
 async def test_an_instance_that_goes_on_issuing_long_tokens_says_so_again(memory: Memory) -> None:
-    await memory.lives.use(DAY, 2 * DAY)
+    await memory.lifetimes.use(DAY, 2 * DAY)
     await memory.advance(3 * DAY)
-    await memory.lives.use(DAY, 2 * DAY)
-    assert await memory.lives.use(HOUR, DAY) == DAY
+    await memory.lifetimes.use(DAY, 2 * DAY)
+    assert await memory.lifetimes.use(HOUR, DAY) == DAY
 
 
 async def test_while_one_recalls_every_other_waits(
@@ -167,13 +167,13 @@ async def test_a_recall_that_fails_lets_the_next_one_in(revocations: Revocations
 async def test_what_is_remembered_of_a_user_is_theirs_alone(revocations: Revocations) -> None:
     one, other = ended("one"), ended("other")
     await end(revocations, one, other)
-    await end(revocations, Ended("two", one.user_id))
+    await end(revocations, EndedSession("two", one.user_id))
     assert sorted(held.session_id for held in await revocations.of_user(one.user_id, "", 9)) == ["one", "two"]
     assert list(await revocations.of_user(FakeAmbient().new_uuid(), "", 9)) == []
 
 
 async def test_a_user_s_endings_come_page_by_page(revocations: Revocations) -> None:
     user = FakeAmbient().new_uuid()
-    await end(revocations, *(Ended(name, user) for name in "edcba"), ended("other"))
+    await end(revocations, *(EndedSession(name, user) for name in "edcba"), ended("other"))
     for after, names in (("", ["a", "b"]), ("b", ["c", "d"]), ("d", ["e"])):
         assert [one.session_id for one in await revocations.of_user(user, after, 2)] == names

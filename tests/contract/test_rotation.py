@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 
 from service.domain.models import Session
 from service.domain.sessions.models import Swap, SwapState
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 from service.stores import redis_keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
-from tests import builders
-from tests.builders import FakeAmbient
+from tests.support import builders
+from tests.support.builders import FakeAmbient
 
 FIRST, SECOND, THIRD = b"first digest\0\r\n", b"second digest\xff", b"third digest"
 IDLE = timedelta(days=7)

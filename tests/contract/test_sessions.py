@@ -10,13 +10,13 @@ import pytest
 from redis.asyncio import Redis
 
 from service.domain.models import Session
-from service.domain.sessions.models import Ended
-from service.settings import Tokens
+from service.domain.sessions.models import EndedSession
+from service.settings import TokenSettings
 from service.stores import redis_keys
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
-from tests import builders
-from tests.builders import FakeAmbient
+from tests.support import builders
+from tests.support.builders import FakeAmbient
 
 CAP = 20
 DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ DIGEST = b"d\0\r\n\xff" * 6
 
 def made(redis: Redis, **settings: object) -> RedisSessions:
     """The store of an instance with these settings of `tokens`."""
-    return RedisSessions(redis, Scripts(redis), Tokens.model_validate({"idle_lifetime": IDLE} | settings))
+    return RedisSessions(redis, Scripts(redis), TokenSettings.model_validate({"idle_lifetime": IDLE} | settings))
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ async def left_of(redis: Redis, key: str) -> timedelta:
     return timedelta(milliseconds=await redis.pttl(key))
 
 
-def ended(sessions: Sequence[Session]) -> list[Ended]:
-    return [Ended(one.id, one.user_id) for one in sessions]
+def ended(sessions: Sequence[Session]) -> list[EndedSession]:
+    return [EndedSession(one.id, one.user_id) for one in sessions]
 
 
 async def test_a_session_is_used_as_often_as_one_likes(sessions: RedisSessions, ambient: FakeAmbient) -> None:

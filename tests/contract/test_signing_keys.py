@@ -10,9 +10,9 @@ import pytest
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.stores.signing_keys import PostgresSigningKeys
-from tests.builders import NOON
-from tests.contract.ground import open_postgres
-from tests.fakes import FakeSigningKeys
+from tests.support.builders import NOON
+from tests.support.fakes import FakeSigningKeys
+from tests.support.postgres import open_postgres
 
 HOUR = timedelta(hours=1)
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.domain.accounts.ports import Users
-from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
 from service.stores.users import PostgresUsers
-from tests import builders
-from tests.builders import FakeAmbient
-from tests.contract.ground import open_postgres
-from tests.fakes import FakeUsers
+from tests.support import builders
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeUsers
+from tests.support.postgres import open_postgres
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -111,7 +111,7 @@ async def test_an_account_is_disabled_and_enabled(users: Users, ambient: FakeAmb
     grace, ada = builders.user(ambient), builders.user(ambient)
     await users.add(grace, b"one")
     await users.add(ada, b"two")
-    await users.disable(ambient.now(), PendingEnding(ambient.new_uuid(), grace.id, "account_disabled"))
+    await users.disable(ambient.now(), PendingRevocation(ambient.new_uuid(), grace.id, "account_disabled"))
     disabled = await users.by_api_key([b"one"], ambient.now())
     assert disabled
     assert disabled.disabled_at == ambient.now()

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from service.domain.operations import background
 from service.domain.operations.background import TASKS, Background
-from tests.builders import FakeAmbient
+from tests.support.builders import FakeAmbient
 
 
 class Dying:
@@ -16,11 +16,11 @@ class Dying:
 
     def __init__(self, *deaths: BaseException | None) -> None:
         self.deaths = list(deaths)
-        self.lives = asyncio.Event()
+        self.lifetimes = asyncio.Event()
 
     async def run(self) -> None:
         if not self.deaths:
-            self.lives.set()
+            self.lifetimes.set()
             await asyncio.Event().wait()
         elif death := self.deaths.pop(0):
             raise death
@@ -35,7 +35,7 @@ async def test_a_task_that_dies_is_started_again_and_told(ambient: FakeAmbient) 
     tasks, dying = Background(ambient), Dying(ValueError("a secret"), None, asyncio.CancelledError(), OSError())
     with capture_logs() as logged:
         running = asyncio.create_task(tasks.run_forever("audit", dying.run))
-        await asyncio.wait_for(dying.lives.wait(), 30)
+        await asyncio.wait_for(dying.lifetimes.wait(), 30)
     assert [(line["log_level"], line["event"], line["task"], line["error"]) for line in logged] == [
         ("error", "background task failed", "audit", error)
         for error in ("ValueError", "it ended", "CancelledError", "OSError")

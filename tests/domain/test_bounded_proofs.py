@@ -5,7 +5,7 @@ import pytest
 from service.domain.resource_servers import clients
 from service.domain.sessions import refresh_rotation
 from tests.conftest import MakeOnFakes
-from tests.resource_servers import KNOWN, ask, basic
+from tests.support.resource_servers import KNOWN, ask, basic
 
 
 async def used_so_often(on_fakes: MakeOnFakes, times: int) -> tuple[int, int]:

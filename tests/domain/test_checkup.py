@@ -12,10 +12,10 @@ from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.models import StoredKey
 from service.errors import ConfigurationError
-from service.settings import Database, Keys
+from service.settings import DatabaseSettings, KeySettings
 from service.stores.facts import PostgresFacts, RedisFacts
-from tests import builders
-from tests.builders import NOON
+from tests.support import builders
+from tests.support.builders import NOON
 
 GOOD_REDIS = RedisFacts(
     version="8.0",
@@ -54,7 +54,7 @@ GOOD_POSTGRES = PostgresFacts(
     forgets_statements=False,
     ahead=timedelta(0),
 )
-SERVE_ONLY = Database(migrate_on_start=False)
+SERVE_ONLY = DatabaseSettings(migrate_on_start=False)
 DAY = timedelta(days=1)
 
 
@@ -135,14 +135,14 @@ def test_a_problem_with_a_precondition_stops_the_start_in_one_line_and_no_other_
 
 
 def test_a_role_that_cannot_migrate_though_it_should_is_named() -> None:
-    assert worst(postgres.judge(GOOD_POSTGRES, Database())) == ("postgres.role", Level.WARNING)
+    assert worst(postgres.judge(GOOD_POSTGRES, DatabaseSettings())) == ("postgres.role", Level.WARNING)
     able = replace(GOOD_POSTGRES, may_make_tables=True)
-    assert worst(postgres.judge(able, Database()))[1] is Level.OK
+    assert worst(postgres.judge(able, DatabaseSettings()))[1] is Level.OK
 
 
 def test_behind_pgbouncer_the_connections_are_not_ours_to_count() -> None:
     few = replace(GOOD_POSTGRES, room=5)
-    assert worst(postgres.judge(few, Database(migrate_on_start=False, statement_cache_size=0)))[1] is Level.OK
+    assert worst(postgres.judge(few, DatabaseSettings(migrate_on_start=False, statement_cache_size=0)))[1] is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def key(name: str, age: timedelta, *, is_active: bool) -> StoredKey:
 def test_signing_keys_that_nobody_tends_are_named(
     held: list[StoredKey], rotate_after: timedelta | None, check: str, level: Level
 ) -> None:
-    settings = Keys(rotate_after=rotate_after)
+    settings = KeySettings(rotate_after=rotate_after)
     assert worst(keys.judge(held, settings, timedelta(hours=1), NOON)) == (check, level)
 
 
@@ -233,4 +233,4 @@ def test_one_key_that_was_looked_at_is_told_as_one() -> None:
         "opens what is sealed (1 signing key and 0 API keys looked at)",
         "1 value sealed with an earlier secret (1 signing key and 0 API keys looked at)",
     ]
-    assert keys.judge([held], Keys(), timedelta(hours=1), NOON)[0].said == "RS256, signs for 1 day"
+    assert keys.judge([held], KeySettings(), timedelta(hours=1), NOON)[0].said == "RS256, signs for 1 day"

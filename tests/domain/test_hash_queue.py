@@ -12,7 +12,7 @@ import pytest_asyncio
 from service.domain.models import Visitor
 from service.domain.passwords.engine import Job, Match
 from service.errors import OverloadedError, UnavailableError
-from tests.domain.hall import ANN, BOB, EVE, SECOND, Hall
+from tests.support.hash_queues import ANN, BOB, EVE, SECOND, Hall
 
 
 @pytest_asyncio.fixture

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from service.domain.signing.key_states import State
+from service.domain.signing.key_states import KeyState
 from service.domain.signing.keyring import KeyRing
-from tests.builders import FakeAmbient
-from tests.domain.key_ground import Instances
-from tests.patience import until
+from tests.support.builders import FakeAmbient
+from tests.support.key_rings import Instances
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ async def test_ten_instances_rotate_an_old_key_once(instances: Instances, ambien
     await asyncio.gather(*(ring.load() for ring, _ in everyone))
     first = everyone[0][0].signing.kid
     ambient.advance(days=90, seconds=-1)
-    await asyncio.gather(*(life.tend() for _, life in everyone))
+    await asyncio.gather(*(life.maintain() for _, life in everyone))
     assert {ring.signing.kid for ring, _ in everyone} == {first}
     ambient.advance(seconds=1)
-    await asyncio.gather(*(life.tend() for _, life in everyone))
-    await asyncio.gather(*(life.tend() for _, life in everyone))
+    await asyncio.gather(*(life.maintain() for _, life in everyone))
+    await asyncio.gather(*(life.maintain() for _, life in everyone))
     assert len({ring.signing.kid for ring, _ in everyone} - {first}) == 1
-    assert sorted(instances.states().values()) == [State.ACTIVE, State.NEXT, State.RETIRED]
+    assert sorted(instances.states().values()) == [KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED]
 
 
 async def test_keys_never_grow_too_old_unless_the_settings_say_so(instances: Instances, ambient: FakeAmbient) -> None:
@@ -35,7 +35,7 @@ async def test_keys_never_grow_too_old_unless_the_settings_say_so(instances: Ins
     await ring.load()
     first = ring.signing.kid
     ambient.advance(days=4000)
-    await life.tend()
+    await life.maintain()
     assert ring.signing.kid == first
 
 
@@ -90,7 +90,7 @@ async def test_an_instance_goes_on_following_after_its_store_was_down(instances:
     await ring.load()
     first = ring.signing.kid
     instances.stored.is_down = True
-    following = asyncio.create_task(life.follow(0, 0))
+    following = asyncio.create_task(life.run_forever(0, 0))
     await until(lambda: has_read(instances, 3))
     instances.stored.is_down = False
     await other.rotate()

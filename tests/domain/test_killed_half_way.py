@@ -16,13 +16,13 @@ from service.assembly.application import Application, build_on
 from service.assembly.backends import Backends
 from service.domain.events.security_events import Reason
 from service.domain.models import Visitor
-from service.domain.sessions.models import PendingEnding
-from service.domain.sessions.user_revocation import UserEndings
+from service.domain.sessions.models import PendingRevocation
+from service.domain.sessions.user_revocation import UserRevocation
 from service.errors import UnavailableError
-from tests import builders
-from tests.builders import PASSWORD
 from tests.conftest import OnFakes, bearer
-from tests.patience import PATIENCE
+from tests.support import builders
+from tests.support.builders import PASSWORD
+from tests.support.waiting import PATIENCE
 
 NEW = "EvenMoreSecure2?"
 VISITOR = Visitor("127.0.0.1")
@@ -93,7 +93,7 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
     ground = fakes.application.backends
     redis = MortalRedis(connection_pool=fakes.redis.connection_pool)
     redis.mortal = mortal
-    stores: Any = {name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_endings")}
+    stores: Any = {name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_revocations")}
     mortal_ground: Backends = replace(ground, redis=redis, **stores)
     return build_on(mortal_ground, builders.settings(), fakes.ambient)
 
@@ -115,7 +115,7 @@ class Story:
 
     async def another_instance_goes_on(self) -> None:
         self.fakes.ambient.advance(seconds=3)
-        await self.fakes.application.user_endings.finish_overdue()
+        await self.fakes.application.user_revocation.finish_overdue()
 
 
 Change = Callable[[Application, Story], Coroutine[Any, Any, None]]
@@ -146,7 +146,7 @@ async def end_others(application: Application, story: Story) -> None:
 
 
 async def end_everybody(application: Application, story: Story) -> None:
-    await application.mass_ending.run()
+    await application.mass_revocation.run()
 
 
 async def rotate_api_key(application: Application, story: Story) -> None:
@@ -201,7 +201,7 @@ async def test_a_changed_account_has_no_session_left_wherever_the_instance_died(
         if not story.survived:
             await story.another_instance_goes_on()
         assert await story.thief_is_in() is not await is_changed(story)
-        assert not fakes.application.backends.pending_endings.rows  # type: ignore[attr-defined] # the fake's own
+        assert not fakes.application.backends.pending_revocations.rows  # type: ignore[attr-defined] # the fake's own
 
     assert await die_at_each_step(fakes, change, judge, after=after) > 5
 
@@ -245,12 +245,12 @@ async def test_an_account_has_one_api_key_wherever_its_rotation_died(fakes: OnFa
 async def test_a_session_opened_after_a_change_is_not_ended_with_those_before_it(fakes: OnFakes) -> None:
     person = await fakes.client.sign_up()
     old = await fakes.client.log_in(person)
-    user_endings = fakes.application.user_endings
-    pending = user_endings.of(next(iter(fakes.users.rows)), Reason.PASSWORD_CHANGED)
-    await fakes.application.backends.pending_endings.add(pending)
+    user_revocation = fakes.application.user_revocation
+    pending = user_revocation.of(next(iter(fakes.users.rows)), Reason.PASSWORD_CHANGED)
+    await fakes.application.backends.pending_revocations.add(pending)
     fakes.ambient.advance(seconds=10)
     new = await fakes.client.log_in(person)
-    await user_endings.finish_overdue()
+    await user_revocation.finish_overdue()
     assert (await fakes.client.me(old)).status == 401
     assert (await fakes.client.me(new)).status == 200
 
@@ -261,31 +261,31 @@ async def test_a_change_of_password_that_is_finished_late_ends_no_session_of_the
     thief = await fakes.client.log_in(person)
     mine = await fakes.client.log_in(person)
     caller = await fakes.application.sessions.authenticate(mine["idToken"])
-    user_endings = Interrupted(fakes)
-    accounts = replace(fakes.application.accounts, user_endings=user_endings)
+    user_revocation = Interrupted(fakes)
+    accounts = replace(fakes.application.accounts, user_revocation=user_revocation)
     with pytest.raises(UnavailableError):
         await accounts.change_password(caller, PASSWORD, NEW, VISITOR)
     new = await fakes.client.log_in(person | {"password": NEW})
     fakes.ambient.advance(seconds=3)
-    await fakes.application.user_endings.finish_overdue()
+    await fakes.application.user_revocation.finish_overdue()
     assert [(await fakes.client.me(one)).status for one in (thief, mine, new)] == [401, 200, 200]
     assert (await fakes.client.refresh(new)).status == 200
 
 
-class Interrupted(UserEndings):
+class Interrupted(UserRevocation):
     """Redis does not answer once the change is made."""
 
     def __init__(self, fakes: OnFakes) -> None:
         application = fakes.application
         super().__init__(
-            application.backends.pending_endings,
+            application.backends.pending_revocations,
             application.sessions.stored,
-            application.endings,
+            application.revocation,
             fakes.ambient,
             application.outages,
         )
 
-    async def finish(self, ending: PendingEnding, named: str = "") -> int:  # noqa: ARG002 - as the real one
+    async def finish(self, ending: PendingRevocation, named: str = "") -> int:  # noqa: ARG002 - as the real one
         raise UnavailableError
 
 
@@ -294,12 +294,12 @@ class Answers:
 
     def __init__(self, *errors: Exception) -> None:
         self._errors = list(errors)
-        self.is_over = asyncio.Event()
+        self.is_revoked = asyncio.Event()
 
-    async def take_over(self) -> list[PendingEnding]:
+    async def take_over(self) -> list[PendingRevocation]:
         if self._errors:
             raise self._errors.pop(0)
-        self.is_over.set()
+        self.is_revoked.set()
         return []
 
 
@@ -310,12 +310,12 @@ async def test_stores_that_are_away_are_no_error_of_what_waits_for_them(
     looks = Answers(
         ConnectionRefusedError(), TimeoutError(), UnavailableError(), ZeroDivisionError(), ConnectionError()
     )
-    user_endings = fakes.application.user_endings
-    monkeypatch.setattr(user_endings, "_pending", looks)
+    user_revocation = fakes.application.user_revocation
+    monkeypatch.setattr(user_revocation, "_pending", looks)
     with capture_logs() as logged:
-        following = asyncio.create_task(user_endings.follow())
+        following = asyncio.create_task(user_revocation.run_forever())
         async with asyncio.timeout(PATIENCE):
-            await looks.is_over.wait()
+            await looks.is_revoked.wait()
         following.cancel()
         await asyncio.wait([following])
     assert [(line["log_level"], line["event"], line["error"]) for line in logged] == [

@@ -9,11 +9,11 @@ import pytest
 
 from service.domain.models import Session, Visitor
 from service.errors import InvalidCredentialsError
-from service.settings import Tokens
+from service.settings import TokenSettings
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
-from tests.builders import PASSWORD
 from tests.conftest import OnFakes, bearer
+from tests.support.builders import PASSWORD
 
 VISITOR = Visitor("127.0.0.1")
 Event = Callable[[OnFakes, dict[str, Any]], Awaitable[object]]
@@ -23,7 +23,7 @@ class InterruptedSessions(RedisSessions):
     """Something happens right before or right after a session is opened."""
 
     def __init__(self, fakes: OnFakes, event: Callable[[], Awaitable[object]], *, after: bool) -> None:
-        super().__init__(fakes.redis, Scripts(fakes.redis), Tokens())
+        super().__init__(fakes.redis, Scripts(fakes.redis), TokenSettings())
         self._event, self._after = event, after
 
     async def open(self, session: Session, digest: bytes) -> Any:
@@ -72,11 +72,11 @@ async def test_a_session_that_was_ended_is_remembered_until_no_snapshot_can_brin
     assert copy
     assert (await fakes.client.log_out(tokens)).status == 200
     fakes.ambient.advance(days=29, hours=23)
-    await fakes.application.endings.forget()
+    await fakes.application.revocation.delete_expired()
     await fakes.redis.restore(key, 0, copy)
     assert (await fakes.client.refresh(tokens)).status == 401
     assert fakes.revocations.rows
     fakes.ambient.advance(hours=1)
-    await fakes.application.endings.forget()
+    await fakes.application.revocation.delete_expired()
     assert not fakes.revocations.rows
     assert (await fakes.client.refresh(tokens)).status == 401  # over by its own age

@@ -10,20 +10,8 @@ import pytest
 from service.domain.limits.throttle import LOOK_UPS, Throttle
 from service.domain.models import Visitor
 from service.errors import InvalidCredentialsError, InvalidRefreshTokenError, RateLimitedError, UnavailableError
-from service.settings import Rate
-from service.settings import Throttle as ThrottleSettings
-from tests.domain.logins import (
-    ANN,
-    BOB,
-    HOME,
-    MANY,
-    MINUTE,
-    guess,
-    log_in,
-    outcomes,
-    strangers,
-    throttle,
-)
+from service.settings import Rate, ThrottleSettings
+from tests.support.logins import ANN, BOB, HOME, MANY, MINUTE, guess, log_in, outcomes, strangers, throttle
 
 
 async def look_up(limits: Throttle, token: str, error: Exception | None = None, visitor: Visitor = HOME) -> None:

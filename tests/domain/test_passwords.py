@@ -37,7 +37,7 @@ class CountingEngine(BcryptEngine):
 class Room:
     def __init__(self, rounds: int = ROUNDS) -> None:
         self.engine = CountingEngine(rounds)
-        self.passwords = Passwords(settings.Passwords(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine)
+        self.passwords = Passwords(settings.PasswordSettings(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine)
 
     async def hash(self, password: str) -> str:
         with self.passwords.reserve(ANN) as place:
@@ -217,8 +217,8 @@ async def test_an_operation_gives_its_place_back(room: Room) -> None:
 
 
 async def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
-    assert Passwords(settings.Passwords(bcrypt_rounds=4), Ambient()).queue.workers == usable_cores() >= 1
-    assert Passwords(settings.Passwords(bcrypt_rounds=4, workers=3), Ambient()).queue.workers == 3
+    assert Passwords(settings.PasswordSettings(bcrypt_rounds=4), Ambient()).queue.workers == usable_cores() >= 1
+    assert Passwords(settings.PasswordSettings(bcrypt_rounds=4, workers=3), Ambient()).queue.workers == 3
 
 
 def test_neither_a_job_nor_its_answer_shows_a_password_or_a_hash() -> None:

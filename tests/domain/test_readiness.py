@@ -6,10 +6,10 @@ import pytest
 from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
-from service.domain.operations.readiness import Readiness, State
+from service.domain.operations.readiness import Readiness, ReadinessReport
 from service.domain.operations.store_watch import StoreWatch
-from tests.builders import FakeAmbient
-from tests.patience import until
+from tests.support.builders import FakeAmbient
+from tests.support.waiting import until
 
 
 class Store:
@@ -116,7 +116,7 @@ async def test_what_is_told_of_a_store_is_not_laid_at_the_request_that_met_the_o
     seen: list[dict[str, object]] = []
     state = readiness.state
 
-    async def noted() -> State:
+    async def noted() -> ReadinessReport:
         seen.append(get_contextvars())
         return await state()
 

@@ -17,18 +17,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from service.domain.events.security_events import Reason
 from service.domain.models import Session
 from service.domain.seals import Seals
-from service.domain.sessions.refresh_rotation import Rotation, StrangeTokenError
+from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
 from service.domain.sessions.refresh_tokens import RefreshToken
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.errors import InvalidRefreshTokenError
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 from service.stores.denylist import RedisDenylist
-from service.stores.redis import Server
+from service.stores.redis import RedisServer
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
-from tests import builders
-from tests.builders import FakeAmbient
-from tests.fakes import FakeRevocations, FakeSigningKeys
+from tests.support import builders
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeRevocations, FakeSigningKeys
 
 GRACE = timedelta(seconds=10)
 instances = st.integers(0, 1)
@@ -52,16 +52,18 @@ class Life(RuleBasedStateMachine):
         for _ in range(2):
             redis = fakeredis.FakeAsyncRedis(server=server)
             live = RedisSessions(redis, Scripts(redis), config)
-            denylist = RedisDenylist(redis, Server(b"run"), self.ambient)
-            endings = Endings(
+            denylist = RedisDenylist(redis, RedisServer(b"run"), self.ambient)
+            revocation = SessionRevocation(
                 memory, denylist, live, config, self.ambient, keys=FakeSigningKeys(), events=builders.events()
             )
-            await endings.restore()
+            await revocation.restore()
             seals = Seals([builders.SECRET], self.ambient)
-            self.rotations.append(Rotation(live, endings, seals, config, self.ambient, events=builders.events()))
+            self.rotations.append(
+                RefreshRotation(live, revocation, seals, config, self.ambient, events=builders.events())
+            )
             self.clients.append(redis)
         self.session = builders.session(self.ambient)
-        self.endings = endings
+        self.revocation = revocation
         self.honest = RefreshToken.make(self.session.id, self.ambient)
         self.lost_at = self.ambient.now()
         self.waits_for_answer = False
@@ -96,8 +98,8 @@ class Life(RuleBasedStateMachine):
     async def _use(self, shown: RefreshToken, instance: int) -> tuple[Session, RefreshToken]:
         try:
             return await self.rotations[instance].use(shown)
-        except StrangeTokenError as strange:
-            await self.rotations[instance].look_into(strange)
+        except UnrecognisedTokenError as strange:
+            await self.rotations[instance].check_for_reuse(strange)
             raise
 
     def _still_allowed(self, successor: RefreshToken | None) -> None:
@@ -153,7 +155,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def the_user_logs_out(self) -> None:
-        self.loop.run(self.endings.end(self.session.user_id, [self.session.id], why=Reason.LOGOUT))
+        self.loop.run(self.revocation.end(self.session.user_id, [self.session.id], why=Reason.LOGOUT))
         self.over = True
 
     @invariant()

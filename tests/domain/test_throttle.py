@@ -13,9 +13,8 @@ from service.domain.limits.throttle import IN_FLIGHT
 from service.domain.limits.turns import Turns
 from service.domain.models import Visitor
 from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
-from service.settings import Rate
-from service.settings import Throttle as ThrottleSettings
-from tests.domain.logins import (
+from service.settings import Rate, ThrottleSettings
+from tests.support.logins import (
     ANN,
     BOB,
     HOME,
@@ -195,14 +194,14 @@ async def test_nothing_is_remembered_of_turns_that_are_over() -> None:
 async def test_a_login_that_waits_for_nobody_asks_redis_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     redis = fakeredis.FakeAsyncRedis()
     limits = throttle(redis)
-    trips: list[Pipeline] = []
+    timings: list[Pipeline] = []
     await log_in(limits)
     depart = redis.pipeline
 
     def note(transaction: bool = True) -> Pipeline:  # noqa: FBT001, FBT002 - as redis-py spells it
-        trips.append(depart(transaction=transaction))
-        return trips[-1]
+        timings.append(depart(transaction=transaction))
+        return timings[-1]
 
     monkeypatch.setattr(redis, "pipeline", note)
     await log_in(limits)
-    assert len(trips) == 2
+    assert len(timings) == 2

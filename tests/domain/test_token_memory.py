@@ -11,13 +11,13 @@ from service.domain.models import Session
 from service.domain.seals import Seals
 from service.domain.signing import tokens as module
 from service.domain.signing.keyring import KeyRing
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.token_claims import Use
 from service.domain.signing.tokens import Tokens
-from tests import builders
-from tests.builders import FakeAmbient
 from tests.conftest import ROOT, signing_key
-from tests.fakes import FakeLives, FakeSigningKeys
+from tests.support import builders
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeLifetimes, FakeSigningKeys
 from tokenhouse_verify import Verifier
 from tokenhouse_verify import verifier as client
 from tokenhouse_verify.tokens import keys_of
@@ -54,10 +54,10 @@ def bytes_each(verify: Callable[[str], object], tokens: Sequence[str]) -> float:
 
 
 async def made(ambient: FakeAmbient) -> tuple[Tokens, KeyRing, dict[Use, list[str]]]:
-    lives = LongestLives(FakeLives(ambient), SETTINGS, ambient)
-    ring = KeyRing(FakeSigningKeys(signing_key()), Seals([builders.SECRET], ambient), ambient, SETTINGS, lives)
+    lifetimes = LongestLifetimes(FakeLifetimes(ambient), SETTINGS, ambient)
+    ring = KeyRing(FakeSigningKeys(signing_key()), Seals([builders.SECRET], ambient), ambient, SETTINGS, lifetimes)
     await ring.load()
-    tokens, now = Tokens(ring, SETTINGS, ambient, lives), ambient.now()
+    tokens, now = Tokens(ring, SETTINGS, ambient, lifetimes), ambient.now()
     texts: dict[Use, list[str]] = {use: [] for use in Use}
     for _ in range(COUNT):
         user = builders.user(ambient)

@@ -6,8 +6,8 @@ import pytest
 
 from service.__main__ import main
 from service.embedded import Stores
-from tests.builders import SECRET
-from tests.e2e.ground import Command
+from tests.support.builders import SECRET
+from tests.support.databases import Command
 
 
 @pytest.fixture

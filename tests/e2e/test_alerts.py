@@ -10,10 +10,10 @@ import yaml
 
 from service.embedded import Stores
 from tests.conftest import ROOT
-from tests.e2e.processes import answers, of, running, stop, wait_for
-from tests.e2e.programs import find
 from tests.e2e.test_metrics import scrape
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.processes import answers, of, running, stop, wait_for
+from tests.support.programs import find
 
 RULES = ROOT / "deploy/prometheus/alerts.yml"
 MONITORING = ROOT / "deploy/kubernetes/monitoring"

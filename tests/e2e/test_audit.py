@@ -14,7 +14,7 @@ from service.commands.operator import operator
 from service.domain.events.security_events import Name
 from service.embedded import Stores
 from tests.conftest import Client, Serve, real_settings
-from tests.e2e.ground import Command
+from tests.support.databases import Command
 
 
 @pytest.fixture

@@ -14,25 +14,25 @@ from service.domain.events import audit_trail
 from service.domain.operations import background
 from service.domain.operations.readiness import Readiness
 from service.domain.sessions import user_revocation
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing import key_rotation
 from service.embedded import Stores
 from service.settings import Settings
 from service.stores.audit import PostgresAuditTrail
 from service.telemetry.metrics.loop_lag import LoopLag
 from tests.conftest import real_settings
-from tests.patience import until
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 LOOPS = [
-    (audit_trail.Audit, "follow", "audit"),
-    (key_rotation.KeyLife, "follow", "keys"),
-    (user_revocation.UserEndings, "follow", "endings"),
-    (Endings, "follow", "denylist"),
-    (LoopLag, "follow", "loop-lag"),
+    (audit_trail.Audit, "run_forever", "audit"),
+    (key_rotation.KeyRotation, "run_forever", "keys"),
+    (user_revocation.UserRevocation, "run_forever", "endings"),
+    (SessionRevocation, "run_forever", "denylist"),
+    (LoopLag, "run_forever", "loop-lag"),
     (instance, "delete_expired_forever", "tidy"),
     (instance, "reload_when_told", "reload"),
-    (Readiness, "look_forever", "clock"),
+    (Readiness, "run_forever", "clock"),
 ]
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 
@@ -96,15 +96,15 @@ async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
 ) -> None:
     tidied = []
 
-    async def broken(_: Endings) -> None:
+    async def broken(_: SessionRevocation) -> None:
         raise LookupError
 
-    async def forget(_: PostgresAuditTrail, before: datetime) -> None:
+    async def delete_expired(_: PostgresAuditTrail, before: datetime) -> None:
         tidied.append(before)
 
     monkeypatch.setattr(instance, "DELETE_EVERY", 0.01)
-    monkeypatch.setattr(Endings, "forget", broken)
-    monkeypatch.setattr(PostgresAuditTrail, "forget", forget)
+    monkeypatch.setattr(SessionRevocation, "delete_expired", broken)
+    monkeypatch.setattr(PostgresAuditTrail, "forget", delete_expired)
 
     async def went_on() -> bool:
         return len(tidied) > 2

@@ -15,10 +15,10 @@ import pytest
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, socket_directory
 from service.embedded.server import EmbeddedServer
 from tests.conftest import ROOT, Client, Instances, bearer
-from tests.e2e.ground import Command
-from tests.patience import until
-from tests.resource_servers import claims
-from tests.verifiers import refuses, verifier_of
+from tests.support.databases import Command
+from tests.support.resource_servers import claims
+from tests.support.verifiers import refuses, verifier_of
+from tests.support.waiting import until
 
 QUIET = {"audit": {"enabled": False}}  # instances whose Postgres is gone must not try to write to it as they end
 LEDGER = "SELECT entered_by::text::bigint FROM revocations WHERE session_id = $1"

@@ -14,16 +14,16 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from service.ambient import Ambient
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores import redis_keys
 from service.stores.cluster import PARTITIONS
 from service.stores.connect import connect
 from service.stores.denylist import RedisDenylist
-from tests.builders import remembering
 from tests.conftest import Client, Instances
-from tests.e2e.stands import SLOTS, Clustered, clustered, part
 from tests.e2e.test_memory_loss import settles
-from tests.patience import brisk, shipped, until
+from tests.support.builders import remembering
+from tests.support.deployments import SLOTS, Clustered, clustered, part
+from tests.support.waiting import brisk, shipped, until
 
 TIGHT = {"exempt": [], "login_source": "100/1h", "login_account_source": "5/1h"}
 PATIENT = {"command_timeout": "5s", "connect_timeout": "5s"}  # a login that timed out may have been counted
@@ -125,7 +125,7 @@ async def test_a_leaked_key_is_denied_in_every_partition(stand: Clustered) -> No
         assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
         assert not any(await asyncio.gather(*(denylist.has("token", session, "good") for session in sessions)))
         await stand.primaries[1].ask("FLUSHALL")
-        assert not await denylist.is_whole()
+        assert not await denylist.is_complete()
         await denylist.restore(remembering(dict.fromkeys(sessions[::2], hour)), {"leaked": hour, "another": hour})
         assert all(await asyncio.gather(*(denylist.has("token", session, "leaked") for session in sessions)))
         on_the_flushed = [
@@ -152,7 +152,7 @@ async def test_each_primary_must_not_evict(story: Story) -> None:
 
 async def test_a_primary_restarted_empty_is_healed_and_the_others_go_on(story: Story) -> None:
     lost = story.stand.primaries[1]
-    lost.forget()
+    lost.delete_expired()
     await story.unavailable(1)
     await story.all_is_well(but=1)
     lost.start()
@@ -162,18 +162,18 @@ async def test_a_primary_restarted_empty_is_healed_and_the_others_go_on(story: S
 
 
 async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) -> None:
-    heir, lost = story.stand.heir, story.stand.primaries[0]
+    successor, lost = story.stand.successor, story.stand.primaries[0]
     session = story.live[0]
     slot = key_slot(marker_of(id_of(session)).encode())
-    await until(heir.is_in_step)
-    await part(lost, heir)
+    await until(successor.is_in_step)
+    await part(lost, successor)
     assert (await story.here.log_out(session)).status == 200
-    assert await heir.ask("CLUSTER COUNTKEYSINSLOT", slot) < await lost.ask("CLUSTER COUNTKEYSINSLOT", slot)
+    assert await successor.ask("CLUSTER COUNTKEYSINSLOT", slot) < await lost.ask("CLUSTER COUNTKEYSINSLOT", slot)
     lost.kill()
     await story.unavailable(0)
     await story.all_is_well(but=0)
     assert (await story.here.get("/readyz")).status == 200  # the others are worth coming for
-    await until(lambda: story.stand.is_served(heir))
+    await until(lambda: story.stand.is_served(successor))
     for client in (story.here, story.there):
         await settles(401, client.me, session)
         await settles(401, client.me, story.over[0])
@@ -186,25 +186,25 @@ async def test_a_replica_that_takes_over_is_told_what_it_missed(story: Story) ->
 async def test_a_takeover_is_over_in_seconds_when_every_node_is_listed(story: Story, instances: Instances) -> None:
     """The instances have spoken to the replica as well, and ask it for its slots over connections from that time."""
     stand = story.stand
-    heir, lost = stand.heir, stand.primaries[0]
+    successor, lost = stand.successor, stand.primaries[0]
     healthy = [
         redis_keys.epoch(one) for one in PARTITIONS if key_slot(redis_keys.epoch(one).encode()) * 3 // SLOTS != 0
     ]
     here, there = await instances(
         2,
         **brisk(
-            redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, heir))}"},
+            redis={"url": f"redis+cluster://{','.join(one.address for one in (*stand.primaries, successor))}"},
             tokens={"algorithm": "ES256", "max_sessions": 1000},
         ),
     )
     both = replace(story, here=here, there=there)
     await both.all_is_well()
-    await until(heir.is_in_step)
+    await until(successor.is_in_step)
     async with connected(stand.url) as redis:
         markers = [await redis.get(marker) for marker in healthy]
         lost.kill()
         await both.unavailable(0)
-        await until(lambda: stand.is_served(heir))
+        await until(lambda: stand.is_served(successor))
         await both.is_healed(0)
         for _ in range(20):
             await both.all_is_well()

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
-from tests.builders import SECRET
-from tests.e2e.processes import answers, of, running, stop, wait_for
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from tests.support.builders import SECRET
+from tests.support.ports import free_port
+from tests.support.processes import answers, of, running, stop, wait_for
+from tests.support.waiting import PATIENCE
 
 
 def test_an_instance_started_before_its_stores_waits_for_them(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from service.commands import dev
 from service.embedded import Stores
-from service.settings import Database, Passwords, Redis, load
-from tests.e2e.processes import running, stop, wait_for
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from service.settings import DatabaseSettings, PasswordSettings, RedisSettings, load
+from tests.support.ports import free_port
+from tests.support.processes import running, stop, wait_for
+from tests.support.waiting import PATIENCE
 
 
 def ran(*words: str, **environment: str) -> tuple[int, str]:
@@ -77,11 +77,11 @@ def test_development_waits_for_stores_and_passwords_that_are_late(
     settings = load()
     settings = load(pinned=dev._pinned(settings, embedded, tmp_path))
     for patience, usual in (
-        (settings.database.acquire_timeout, Database().acquire_timeout),
-        (settings.database.command_timeout, Database().command_timeout),
-        (settings.redis.acquire_timeout, Redis().acquire_timeout),
-        (settings.redis.connect_timeout, Redis().connect_timeout),
-        (settings.passwords.max_wait, Passwords().max_wait),
+        (settings.database.acquire_timeout, DatabaseSettings().acquire_timeout),
+        (settings.database.command_timeout, DatabaseSettings().command_timeout),
+        (settings.redis.acquire_timeout, RedisSettings().acquire_timeout),
+        (settings.redis.connect_timeout, RedisSettings().connect_timeout),
+        (settings.passwords.max_wait, PasswordSettings().max_wait),
     ):
         assert patience >= 10 * usual
     assert settings.redis.command_timeout.total_seconds() == 0.125  # who sets one gets it

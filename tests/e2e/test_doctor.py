@@ -12,12 +12,12 @@ from redis.asyncio import Redis
 
 from service.doctor.finding import counted
 from service.embedded import EmbeddedRedis, Stores, socket_directory
-from tests.builders import SECRET
 from tests.conftest import ROOT, Instances
-from tests.e2e.ground import Command, empty_database
-from tests.e2e.processes import of, running, stop, wait_for
-from tests.e2e.stands import clustered, watched
-from tests.ports import free_port
+from tests.support.builders import SECRET
+from tests.support.databases import Command, empty_database
+from tests.support.deployments import clustered, watched
+from tests.support.ports import free_port
+from tests.support.processes import of, running, stop, wait_for
 
 NOWHERE = "127.0.0.1:1"
 DURABLE = {"TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "12"}

@@ -17,8 +17,8 @@ import redis.asyncio as redis
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, redis_package, socket_directory, stores
 from service.errors import ConfigurationError
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a death signal")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.conftest import Client, Instances
-from tests.e2e.ground import Command
+from tests.support.databases import Command
 
 ALL = ("sessions", "end", "--all")
 

@@ -13,11 +13,11 @@ import pytest
 from aiohttp import ClientSession, web
 
 from service.http.cors import MAY_READ, MAY_SEND, REMEMBERED
-from service.settings import Server
+from service.settings import ServerSettings
 from tests.conftest import ROOT, MakeOnFakes, OnFakes, bearer
-from tests.e2e import programs
 from tests.e2e.test_gateways import CADDY, NGINX, program_of, snippet
-from tests.ports import free_port
+from tests.support import programs
+from tests.support.ports import free_port
 
 PAGE = (ROOT / "docs" / "front-end.md").read_text(encoding="utf-8")
 ORIGIN = "https://app.example.com"
@@ -76,7 +76,7 @@ def test_the_page_tells_the_header_fields_and_times_of_the_code() -> None:
     assert listed["header fields that a page may send"] == MAY_SEND
     assert listed["header fields that a page may read"] == MAY_READ
     assert told["a preflight is remembered for"] == f"{REMEMBERED} s"
-    seconds = Server().keepalive_timeout.total_seconds()
+    seconds = ServerSettings().keepalive_timeout.total_seconds()
     assert f"`server.keepalive_timeout`, {seconds:.0f} s by default" in PAGE.replace("\n", " ")
     for waits in re.findall(r"(?:keepalive_timeout|keepalive|idleConnTimeout:|idle_timeout:) (\d+)s\b", PAGE):
         assert int(waits) < seconds
@@ -86,7 +86,9 @@ def test_each_time_that_the_page_sets_is_one_that_the_service_takes() -> None:
     rows = re.findall(r"\| (\d+) s[^|]*\| `TOKENHOUSE_SERVER__KEEPALIVE_TIMEOUT=(\w+)` \|", PAGE)
     assert rows
     for balancer, ours in rows:
-        assert Server.model_validate({"keepalive_timeout": ours}).keepalive_timeout.total_seconds() > int(balancer)
+        assert ServerSettings.model_validate({"keepalive_timeout": ours}).keepalive_timeout.total_seconds() > int(
+            balancer
+        )
 
 
 async def test_the_service_offers_no_credentials_and_no_authorization_endpoint(on_fakes: MakeOnFakes) -> None:

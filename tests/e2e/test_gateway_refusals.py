@@ -13,7 +13,7 @@ from service.assembly.application import build
 from service.embedded import Stores
 from tests.conftest import Instances, Serve, bearer, problem, real_settings
 from tests.e2e.test_gateways import GUIDE, Gateway, Open, Upstream, gateway, upstream
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 __all__ = ["gateway", "upstream"]  # fixtures of this file as well
 VERIFY = {"authorization", "x-api-key", "x-forwarded-for"}

@@ -15,8 +15,8 @@ from service.ambient import Ambient
 from service.assembly.application import build
 from service.embedded import Stores
 from tests.conftest import ROOT, Instances, Serve, bearer, real_settings
-from tests.e2e import programs
-from tests.ports import free_port
+from tests.support import programs
+from tests.support.ports import free_port
 
 GUIDE = ROOT / "docs" / "gateways.md"
 CLAIMS = [f"X{a}Auth{b}User{c}Id" for a in "-_" for b in "-_" for c in "-_"] + [

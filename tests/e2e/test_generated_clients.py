@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests import nodejs
 from tests.conftest import ROOT, MakeOnFakes, OnFakes
+from tests.support import nodejs
 
 PROGRAMS = ROOT / "tests" / "e2e" / "generated"
 PATIENCE = 300.0  # seconds for a compiler on a busy machine

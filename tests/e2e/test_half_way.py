@@ -13,17 +13,17 @@ from redis.asyncio import Redis
 
 from service.domain.models import Session, User, Visitor
 from service.domain.sessions.models import Refreshed
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.errors import InvalidRefreshTokenError, UnavailableError
-from service.settings import Tokens
+from service.settings import TokenSettings
 from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
-from tests import builders
-from tests.builders import part
 from tests.conftest import OnFakes
-from tests.fakes import FakeUsers
+from tests.support import builders
+from tests.support.builders import part
+from tests.support.fakes import FakeUsers
 
 VISITOR = Visitor("127.0.0.1")
 
@@ -60,7 +60,7 @@ class EventfulSessions(RedisSessions):
     """Something happens right after each use."""
 
     def __init__(self, redis: Redis, event: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(redis, Scripts(redis), Tokens())
+        super().__init__(redis, Scripts(redis), TokenSettings())
         self._event = event
 
     async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
@@ -85,7 +85,7 @@ async def test_a_refresh_that_saw_an_old_snapshot_gets_nothing_when_another_inst
     fakes: OnFakes, snapshot: Snapshot
 ) -> None:
     await snapshot.comes_back()
-    healed = EventfulSessions(fakes.redis, fakes.application.endings.restore)
+    healed = EventfulSessions(fakes.redis, fakes.application.revocation.restore)
     sessions = replace(fakes.application.sessions, stored=healed)
     with pytest.raises((InvalidRefreshTokenError, UnavailableError)):
         await sessions.refresh(snapshot.tokens["refreshToken"], VISITOR)
@@ -96,17 +96,17 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
 ) -> None:
     await fakes.redis.flushall()
     denylist = UndoneDenylist(fakes, snapshot.comes_back)
-    endings = Endings(
+    revocation = SessionRevocation(
         fakes.revocations,
         denylist,
-        RedisSessions(fakes.redis, Scripts(fakes.redis), Tokens()),
+        RedisSessions(fakes.redis, Scripts(fakes.redis), TokenSettings()),
         fakes.application.settings.tokens,
         fakes.ambient,
         keys=fakes.application.backends.signing_keys,
         events=builders.events(),
     )
-    await endings.restore()
-    assert await denylist.is_whole()
+    await revocation.restore()
+    assert await denylist.is_complete()
     assert (await fakes.client.refresh(snapshot.tokens)).status == 401
 
 

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import ClientSession, ServerDisconnectedError, web
 
 from tests.conftest import ROOT
-from tests.e2e import programs
-from tests.patience import until
-from tests.ports import free_port
+from tests.support import programs
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 LIBRARIES = ["liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"]
 PATIENCE = 40.0

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.assembly.application import build
 from service.embedded import Stores
-from tests.builders import SECRET, part
 from tests.conftest import Client, Instances, Serve, bearer, real_settings
-from tests.e2e.ground import Command
-from tests.patience import until
+from tests.support.builders import SECRET, part
+from tests.support.databases import Command
+from tests.support.waiting import until
 
 NEW_SECRET = SECRET[::-1]
 JWKS = "/.well-known/jwks.json"

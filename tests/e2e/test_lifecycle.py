@@ -17,12 +17,12 @@ import pytest
 from redis.asyncio import Redis
 
 from service.embedded import Stores
-from tests.builders import SECRET
-from tests.certificates import make_certificate
-from tests.e2e.ground import Command
-from tests.e2e.processes import answers, of, running, stop, wait_for
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from tests.support.builders import SECRET
+from tests.support.certificates import make_certificate
+from tests.support.databases import Command
+from tests.support.ports import free_port
+from tests.support.processes import answers, of, running, stop, wait_for
+from tests.support.waiting import PATIENCE
 
 DRAIN = "10s"  # long enough to be seen
 LONG = "600s"  # nobody waits for it

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from service.embedded import EmbeddedRedis, socket_directory
 from service.stores import redis_keys
 from tests.conftest import Client, Instances
-from tests.patience import brisk, until
+from tests.support.waiting import brisk, until
 
 ENDINGS = """
     INSERT INTO revocations (session_id, user_id, denied_until, forget_at)

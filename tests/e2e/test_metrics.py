@@ -12,12 +12,12 @@ import yaml
 
 from service.commands import dev
 from service.embedded import Stores
-from service.settings import Metrics, load
+from service.settings import MetricsSettings, load
 from tests.conftest import ROOT
-from tests.e2e.processes import of, running, stop, wait_for
-from tests.e2e.programs import find
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.processes import of, running, stop, wait_for
+from tests.support.programs import find
+from tests.support.waiting import PATIENCE
 
 
 def scrape(port: int) -> str:
@@ -72,7 +72,7 @@ def test_the_library_is_loaded_only_where_metrics_are_on() -> None:
 
 
 def test_instances_of_dev_get_along_unless_a_port_is_asked_for(embedded: Stores, tmp_path: Path) -> None:
-    chosen = load().model_copy(update={"metrics": Metrics(port=9191)})
+    chosen = load().model_copy(update={"metrics": MetricsSettings(port=9191)})
     assert dev._pinned(load(), embedded, tmp_path)["metrics"] == {"port": 0}
     assert "metrics" not in dev._pinned(chosen, embedded, tmp_path)
 

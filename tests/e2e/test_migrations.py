@@ -16,8 +16,8 @@ from service.stores.migrations import DIRECTORY, migrate
 from service.stores.postgres import OUTAGES
 from tests import schema
 from tests.conftest import real_settings
-from tests.e2e.ground import empty_database, operator
-from tests.patience import until
+from tests.support.databases import empty_database, operator
+from tests.support.waiting import until
 
 ALL = sorted(path.name for path in DIRECTORY.glob("*.sql"))
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, Instances
-from tests.patience import until
-from tests.resource_servers import KNOWN, introspect
-from tests.verifiers import refuses, verifier_of
+from tests.support.resource_servers import KNOWN, introspect
+from tests.support.verifiers import refuses, verifier_of
+from tests.support.waiting import until
 from tokenhouse_verify import Verifier
 
 

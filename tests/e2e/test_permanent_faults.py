@@ -15,12 +15,12 @@ from redis.asyncio import Redis
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
 from service.stores.migrations import migrate
-from tests.certificates import make_certificate
 from tests.conftest import Instances
-from tests.e2e.ground import Command, empty_database
-from tests.e2e.processes import of, running
-from tests.patience import PATIENCE
-from tests.ports import free_port
+from tests.support.certificates import make_certificate
+from tests.support.databases import Command, empty_database
+from tests.support.ports import free_port
+from tests.support.processes import of, running
+from tests.support.waiting import PATIENCE
 
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SETTING, REDIS_SETTING = "TOKENHOUSE_DATABASE__URL", "TOKENHOUSE_REDIS__URL"

@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 from service.embedded import EmbeddedPostgres, socket_directory
 from service.embedded.identity import choose
 from tests.conftest import Client, Instances
-from tests.e2e import programs
-from tests.e2e.ground import Command
-from tests.e2e.outages import Scene, all_unavailable, recovers
 from tests.e2e.test_memory_loss import settles
-from tests.ports import free_port
+from tests.support import programs
+from tests.support.databases import Command
+from tests.support.outages import Scene, all_unavailable, recovers
+from tests.support.ports import free_port
 
 # Three connections for two instances of up to ten each: whoever needs more than a transaction would be found out.
 CONFIGURATION = """

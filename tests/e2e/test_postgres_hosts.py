@@ -10,9 +10,9 @@ import pytest
 from service.embedded import EmbeddedPostgres, binaries, socket_directory
 from service.embedded.identity import Identity
 from tests.conftest import Instances
-from tests.e2e.outages import Scene, all_unavailable, recovers
-from tests.patience import brisk, until
-from tests.ports import free_port
+from tests.support.outages import Scene, all_unavailable, recovers
+from tests.support.ports import free_port
+from tests.support.waiting import brisk, until
 
 
 class Standby(EmbeddedPostgres):

@@ -25,8 +25,8 @@ from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
 from service.stores import audit, pending_revocations, revocations, rights
-from tests.e2e.ground import empty_database
-from tests.e2e.million import BIG, ROWS, fill
+from tests.support.databases import empty_database
+from tests.support.million_rows import BIG, ROWS, fill
 
 QUERY = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}

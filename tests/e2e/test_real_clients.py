@@ -9,9 +9,9 @@ import pytest
 
 from service.assembly.application import Application, build
 from service.embedded import Stores
-from tests.builders import FakeAmbient, part
 from tests.conftest import Client, Serve, real_settings
-from tests.e2e.verifiers import LIBRARIES, Verifier, verifier
+from tests.support.builders import FakeAmbient, part
+from tests.support.offline_verifiers import LIBRARIES, Verifier, verifier
 
 NO_SUCH_KEY = {
     "PyJWT": "refused: PyJWKClientError",
@@ -96,16 +96,16 @@ async def test_verifiers_go_on_through_rotations_with_the_keys_they_hold(town: T
     verify = await town.verifier(client)
     held = [await client.log_in(person)]
     assert await verify.user_of(held[0]["idToken"]) == person["userId"]
-    await application.key_life.rotate()
+    await application.key_rotation.rotate()
     held.append(await client.log_in(person))
     assert key_of(held[1]) != key_of(held[0])
-    await application.key_life.rotate()  # its heir was published a moment ago: nobody signs with it yet
+    await application.key_rotation.rotate()  # its heir was published a moment ago: nobody signs with it yet
     held.append(await client.log_in(person))
     assert key_of(held[2]) == key_of(held[1])
     for tokens in held:
         assert await verify.user_of(tokens["idToken"]) == person["userId"]
     ambient.advance(minutes=20)
-    await application.key_life.tend()
+    await application.key_rotation.maintain()
     held.append(await client.log_in(person))
     assert key_of(held[3]) not in (key_of(held[0]), key_of(held[1]))
     later = await town.verifier(client)
@@ -118,7 +118,7 @@ async def test_a_token_of_a_key_that_is_retired_for_good_is_refused(town: Town) 
     application, client, _ = await town.instance(10 * MINUTE)
     person = await client.sign_up()
     old = await client.log_in(person)
-    await application.key_life.rotate()
+    await application.key_rotation.rotate()
     new = await client.log_in(person)
     assert application.backends.postgres
     await application.backends.postgres.execute("DELETE FROM longest_lives")  # as after the last token of a longer life

@@ -10,14 +10,14 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores import pool, redis_keys
 from service.stores.connect import connect
-from service.stores.redis import Server
+from service.stores.redis import RedisServer
 from tests.conftest import Instances
-from tests.e2e.stands import Member, clustered, running, watched
-from tests.patience import until
-from tests.relay import Mode, Relay
+from tests.support.deployments import Member, clustered, running, watched
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import until
 
 PEAK = 40
 NAMED = "ours"
@@ -149,7 +149,7 @@ async def test_connections_that_a_network_dropped_are_replaced(tmp_path: Path, m
 def forget_when_they_were_heard(redis: Redis) -> None:
     """As if a while had passed."""
     peer = getattr(redis.connection_pool, "_peer", None)
-    assert isinstance(peer, Server)
+    assert isinstance(peer, RedisServer)
     peer.greeted_at.clear()
 
 

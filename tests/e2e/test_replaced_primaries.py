@@ -10,17 +10,17 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.domain.sessions.ports import ForgottenError
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores import redis_keys
 from service.stores.cluster import Cluster
 from service.stores.connect import connect
 from service.stores.denylist import RedisDenylist
-from service.stores.redis import Server, Servers
+from service.stores.redis import RedisServer, RedisTopology
 from service.stores.sentinel import WatchedPool
-from tests.builders import remembering
-from tests.e2e.stands import HOST, NAME, Member, clustered, id_of, running, watched
-from tests.patience import until
-from tests.relay import Mode, Relay
+from tests.support.builders import remembering
+from tests.support.deployments import HOST, NAME, Member, clustered, id_of, running, watched
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import until
 
 HOUR = timedelta(hours=1)
 PATIENT = {"command_timeout": "5s", "connect_timeout": "10s", "acquire_timeout": "5s"}
@@ -28,7 +28,7 @@ LONG_AGO = float("-inf")
 
 
 @asynccontextmanager
-async def connected(url: str, **more: str) -> AsyncIterator[tuple[Redis, Servers]]:
+async def connected(url: str, **more: str) -> AsyncIterator[tuple[Redis, RedisTopology]]:
     redis, servers = connect(RedisSettings.model_validate({"url": url} | PATIENT | more))
     try:
         yield redis, servers
@@ -36,7 +36,7 @@ async def connected(url: str, **more: str) -> AsyncIterator[tuple[Redis, Servers
         await redis.aclose()
 
 
-def let_time_pass(redis: Redis, *servers: Server) -> None:
+def let_time_pass(redis: Redis, *servers: RedisServer) -> None:
     """As if nothing had been asked for a while."""
     for one in (redis, redis.connection_pool):
         if isinstance(one, Cluster | WatchedPool):
@@ -76,17 +76,17 @@ async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_clu
     async with clustered(tmp_path) as stand, connected(stand.url) as (redis, _):
         old, *others = stand.primaries
         await redis.set("word{06S}", "old", px=60_000)  # in slot 0
-        await until(stand.heir.is_in_step)
-        for one in (*others, stand.heir):
+        await until(stand.successor.is_in_step)
+        for one in (*others, stand.successor):
             await old.ask("CLUSTER FORGET", await id_of(one))
-        await stand.heir.ask("CLUSTER FAILOVER", "TAKEOVER")
+        await stand.successor.ask("CLUSTER FAILOVER", "TAKEOVER")
 
         async def is_known() -> bool:
-            views = [await one.ask("CLUSTER NODES") for one in (*others, stand.heir)]
-            return all(view[stand.heir.address]["slots"] for view in views)
+            views = [await one.ask("CLUSTER NODES") for one in (*others, stand.successor)]
+            return all(view[stand.successor.address]["slots"] for view in views)
 
         await until(is_known)
-        await stand.heir.ask("SET", "word{06S}", "new")
+        await stand.successor.ask("SET", "word{06S}", "new")
         let_time_pass(redis)
         assert await redis.get("word{06S}") == b"new"
         assert await old.ask("GET", "word{06S}") == b"old"
@@ -104,14 +104,14 @@ async def test_after_a_pause_a_server_that_was_demoted_meanwhile_is_found_out(pa
     server, other = pair
     async with connected(f"redis://{server.address}/0") as (redis, servers):
         denylist = RedisDenylist(redis, servers, Ambient())
-        assert isinstance(servers, Server)
+        assert isinstance(servers, RedisServer)
         await denylist.restore(remembering({"over": HOUR}))
         assert not await denylist.has("token", "live")
         await server.ask("REPLICAOF", HOST, other.port)
         let_time_pass(redis, servers)
         with pytest.raises(ForgottenError):
             await denylist.has("token", "live")
-        assert not await denylist.is_whole()
+        assert not await denylist.is_complete()
 
 
 async def test_a_connection_opened_to_a_replica_serves_when_it_has_become_the_primary(pair: Sequence[Member]) -> None:
@@ -119,11 +119,11 @@ async def test_a_connection_opened_to_a_replica_serves_when_it_has_become_the_pr
     await server.ask("REPLICAOF", HOST, other.port)
     async with connected(f"redis://{server.address}/0") as (redis, servers):
         denylist = RedisDenylist(redis, servers, Ambient())
-        assert not await denylist.is_whole()
+        assert not await denylist.is_complete()
         await server.ask("REPLICAOF", "NO", "ONE")
         await denylist.restore(remembering({"over": HOUR}))
         for _ in range(3):
-            assert await denylist.is_whole()
+            assert await denylist.is_complete()
             assert await denylist.has("token", "over")
             assert not await denylist.has("token", "live")
 
@@ -134,9 +134,9 @@ async def test_a_restoring_writes_nothing_to_a_server_that_it_does_not_know(pair
     async with connected(f"redis://{server.address}/0") as (redis, servers):
         await RedisDenylist(redis, servers, Ambient()).restore(remembering({"over": HOUR}))
         marker = await server.ask("GET", redis_keys.EPOCH)
-        stranger = RedisDenylist(Redis(host=HOST, port=server.port), Server(), Ambient())
+        stranger = RedisDenylist(Redis(host=HOST, port=server.port), RedisServer(), Ambient())
         with pytest.raises(ForgottenError):
             await stranger.restore(remembering({"over": HOUR}))
         await stranger._redis.aclose()
         assert await server.ask("GET", redis_keys.EPOCH) == marker
-        assert await RedisDenylist(redis, servers, Ambient()).is_whole()
+        assert await RedisDenylist(redis, servers, Ambient()).is_complete()

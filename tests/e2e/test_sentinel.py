@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisError
 
-from service.settings import Redis as RedisSettings
+from service.settings import RedisSettings
 from service.stores import redis_keys
 from service.stores.connect import connect
 from tests.conftest import Client, Instances
-from tests.e2e.outages import CALLS, Scene, all_unavailable
-from tests.e2e.stands import HOST, NAME, Member, Watched, part, running, watched
 from tests.e2e.test_memory_loss import settles
-from tests.patience import brisk, until
+from tests.support.deployments import HOST, NAME, Member, Watched, part, running, watched
+from tests.support.outages import CALLS, Scene, all_unavailable
+from tests.support.waiting import brisk, until
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ async def test_sentinels_and_servers_have_passwords_of_their_own(tmp_path: Path)
         try:
             await redis.set("word", "kept", px=60_000)
             assert await redis.get("word") == b"kept"
-            assert (await redis.info("keyspace"))["db2"]["redis_keys"] == 1
+            assert (await redis.info("keyspace"))["db2"]["keys"] == 1
         finally:
             await redis.aclose()
 

@@ -13,9 +13,9 @@ from aiohttp import ClientSession
 
 from service.embedded import Stores
 from tests.conftest import ROOT
-from tests.e2e.processes import of
-from tests.patience import PATIENCE, until
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.processes import of
+from tests.support.waiting import PATIENCE, until
 
 ROOM = 300_000  # bytes that the service may hold back; as much as a pipe holds comes on top
 PROGRAM = f"from service import output, __main__; output.OUTPUT._most = {ROOM}; __main__.main(['serve'])"

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from service.embedded import Stores
-from tests.builders import SECRET
 from tests.conftest import ROOT
-from tests.e2e.processes import of
+from tests.support.builders import SECRET
+from tests.support.processes import of
 
 
 @pytest.fixture(scope="module")
 def told(embedded: Stores) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
     environment = kept | {"PYTHONPATH": str(ROOT)} | of(embedded, 0, TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS="4")
-    program = [sys.executable, "-W", "error", "-m", "tests.e2e.traced"]
+    program = [sys.executable, "-W", "error", "-m", "tests.support.traced"]
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stderr)

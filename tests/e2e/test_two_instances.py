@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.assembly.application import build
 from service.embedded import Stores
-from tests import builders
 from tests.conftest import Client, Instances, Serve, bearer, problem, real_settings
-from tests.e2e.ground import empty_database, operator
+from tests.support import builders
+from tests.support.databases import empty_database, operator
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import shtab
 
 from service.__main__ import _parser, main
-from tests.builders import SECRET
+from tests.support.builders import SECRET
 
 CONFIG = Path("/etc/tokenhouse.yaml")
 

@@ -10,7 +10,7 @@ from service.__main__ import main
 from service.errors import ConfigurationError
 from service.settings import as_variables, is_about_settings, load
 from service.settings.files import secrets_in
-from tests.builders import SECRET
+from tests.support.builders import SECRET
 
 NOBODY = 65534
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Metrics
-from service.telemetry.metrics.catalog import ALL, Kind, Measure
-from service.telemetry.metrics.counters import STORIES
+from service.settings import MetricsSettings
+from service.telemetry.metrics.catalog import ALL, Measure, MetricKind
+from service.telemetry.metrics.counters import LABEL_SETS
 from tests import rules
 from tests.conftest import ROOT
 
@@ -26,7 +26,7 @@ OF_PROMETHEUS = {"instance", "job", "le"}
 SERIES = re.compile(r"\b((?:tokenhouse|process|python)_\w+|up)\b(?:\{([^}]*)\})?")
 GROUPING = re.compile(r"\b(?:by|on|ignoring) \(([^)]*)\)")
 RUNBOOKS = "{{ with $externalLabels.tokenhouse_runbooks }}{{ . }}{{ else }}docs/operations.md{{ end }}"
-PARTS = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
+PARTS = {MetricKind.HISTOGRAM: ("_bucket", "_sum", "_count")}
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -75,13 +75,15 @@ def test_every_event_of_the_page_is_counted_from_zero() -> None:
         event = row[0].strip("`") or event
         outcome, _, reasons = row[1].partition(":")
         told.setdefault((event, outcome), set()).update(re.findall(r"`([^`]+)`", reasons) or {""})
-    assert told == {(name.value, how.value): {str(one) for one in reasons} for (name, how), reasons in STORIES.items()}
+    assert told == {
+        (name.value, how.value): {str(one) for one in reasons} for (name, how), reasons in LABEL_SETS.items()
+    }
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
     for measure in ALL:
         assert re.fullmatch(r"tokenhouse_[a-z_]+", measure.name)
-        assert measure.name.endswith("_total") == (measure.kind is Kind.COUNTER), measure.name
+        assert measure.name.endswith("_total") == (measure.kind is MetricKind.COUNTER), measure.name
         assert not re.search(r"_(ms|milliseconds|minutes|kb|mb)\b", measure.name), measure.name
         assert not {"user", "email", "address", "source", "session"} & set(measure.labels), measure.name
 
@@ -129,7 +131,7 @@ def test_prometheus_asks_the_port_where_metrics_are() -> None:
     settings = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
     [job] = settings["scrape_configs"]
     [found] = job["dns_sd_configs"]
-    assert (job["job_name"], found["names"], found["port"]) == ("tokenhouse", ["api"], Metrics().port)
+    assert (job["job_name"], found["names"], found["port"]) == ("tokenhouse", ["api"], MetricsSettings().port)
     assert [(PROMETHEUS / name).is_file() for name in settings["rule_files"]] == [True]
 
 

@@ -7,7 +7,7 @@ import pytest
 from service.errors import ConfigurationError
 from service.settings import split_url
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
-from tests.certificates import make_certificate
+from tests.support.certificates import make_certificate
 
 HOST = "postgresql://u:p@one/tokenhouse"
 

@@ -9,8 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.errors import ConfigurationError
-from service.settings import Redis as RedisSettings
-from service.settings import authority, hosts_of, url_here
+from service.settings import RedisSettings, authority, hosts_of, url_here
 from service.settings.urls import POSTGRES, REDIS, require_good_url
 from service.stores import inspection
 from service.stores.connect import connect

@@ -14,9 +14,9 @@ from time import perf_counter
 
 from tests.load import report
 from tests.load.figures import Row, Verdict
+from tests.load.instances import NO_LIMITS, Stage, add_accounts, stage, tokens
 from tests.load.plan import Plan
 from tests.load.rows import limiter, logins, process, raw, requests, timing, watching
-from tests.load.stage import NO_LIMITS, Stage, add_accounts, stage, tokens
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 STORM = 256  # accounts that log in again and again: numbers 0 to 255

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.ambient import Ambient
-from tests.load import model, report, spend, weigh
+from tests.load import cpu_time, memory, model, report
+from tests.load.cpu_time import Spent
+from tests.load.instances import Stage, stage
+from tests.load.memory import COUNT, Weight
 from tests.load.model import Costs, Site
-from tests.load.spend import Spent
-from tests.load.stage import Stage, stage
-from tests.load.weigh import COUNT, Weight
 
 PAGE = Path(__file__).parents[2] / "docs" / "capacity.md"
 MARK = "<!-- figures: written by `make capacity`, not by hand -->"
@@ -105,11 +105,11 @@ def parse(page: str) -> Costs:
 async def _measure(place: Stage, load: float) -> tuple[list[str], dict[str, Weight], dict[str, Spent]]:
     described = await report.machine(place, load)
     ambient = Ambient()
-    spent = await spend.per_call(place, lambda name: print(f"spent by {name} ...", flush=True))
+    spent = await cpu_time.per_call(place, lambda name: print(f"spent by {name} ...", flush=True))
     print("kept in Redis ...", flush=True)
-    weights = await weigh.redis(place.redis, ambient)
+    weights = await memory.redis(place.redis, ambient)
     print("kept in Postgres ...", flush=True)
-    return described, weights | await weigh.postgres(place.postgres, ambient), spent
+    return described, weights | await memory.postgres(place.postgres, ambient), spent
 
 
 def _weights(weights: Mapping[str, Weight]) -> str:

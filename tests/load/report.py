@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from tests.load.figures import Row, Verdict
+from tests.load.instances import Stage
 from tests.load.limits import cores
-from tests.load.stage import Stage
 
 BEGIN = "<!-- figures: written by `make bench`, not by hand -->"
 END = "<!-- end of figures -->"

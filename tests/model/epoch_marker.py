@@ -190,12 +190,12 @@ class Model:
                     yield f"{state.lock} loses the lock", spent._replace(lock=NOBODY)
 
     def _fail_over(self, state: State) -> Iterator[Step]:
-        heir = (state.named + 1) % len(state.servers)
-        moved = state._replace(named=heir, term=state.term + 1)
-        if not state.servers[heir].primary:
-            yield f"{heir} takes over", moved.with_server(heir, primary=True, history=state.given)
+        successor = (state.named + 1) % len(state.servers)
+        moved = state._replace(named=successor, term=state.term + 1)
+        if not state.servers[successor].primary:
+            yield f"{successor} takes over", moved.with_server(successor, primary=True, history=state.given)
         elif not self._demotes_first:
-            yield f"{heir} takes over", moved
+            yield f"{successor} takes over", moved
 
 
 def _restart(state: State) -> Iterator[Step]:

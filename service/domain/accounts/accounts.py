@@ -12,11 +12,11 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
-from service.domain.sessions.revocation import Endings
-from service.domain.sessions.user_revocation import UserEndings
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
 from service.errors import EmailTakenError, Fault, InvalidTokenError, WrongPasswordError
-from service.settings import ApiKeys as ApiKeySettings
+from service.settings import ApiKeySettings
 
 RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
 
@@ -34,8 +34,8 @@ class NewAccount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
-    endings: Endings
-    user_endings: UserEndings
+    revocation: SessionRevocation
+    user_revocation: UserRevocation
     passwords: Passwords
     throttle: Throttle
     api_keys: ApiKeys
@@ -53,7 +53,7 @@ class Accounts:
         self.passwords.refuse_common("password", new.password, address)
         with self.passwords.reserve(visitor, address) as place:
             await self.throttle.sign_up(visitor)
-            await self.endings.must_be_known()  # no Redis, no session to follow: one rule for all
+            await self.revocation.require_complete()  # no Redis, no session to follow: one rule for all
             password_hash = await self.passwords.hash(new.password, place)
         user_id = self.ambient.new_uuid()
         key, sealed, digest = self.api_keys.make(user_id)
@@ -73,9 +73,9 @@ class Accounts:
             await self.users.add(user, digest)
         except EmailTakenError:
             account = self.events.account(address)
-            self.events.tell(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
+            self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
-        self.events.tell(Event(Name.USER_CREATED, user_id=user_id))
+        self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
@@ -86,7 +86,7 @@ class Accounts:
             await self.keys.require_known_secret()  # with another one the key would be found
         if user is None or user.disabled_at:
             why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
-            self.events.tell(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
+            self.events.emit(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
             await self.throttle.unknown_api_key(visitor)
             raise InvalidTokenError(why, user_id=user_id)
         return Member(user.id, user.email, user)
@@ -113,27 +113,27 @@ class Accounts:
                 raise
             await self._confirmed(caller, new, visitor)
             changed = user.password_changed_at
-            await self.user_endings.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
+            await self.user_revocation.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
             return
         self.passwords.refuse_common("newPassword", new, user.canonical_email)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
-        await self.endings.must_be_known()  # or the change would be made, and its answer be an outage
+        await self.revocation.require_complete()  # or the change would be made, and its answer be an outage
         at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later, by any clock
-        ending = self.user_endings.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
+        ending = self.user_revocation.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
             raise WrongPasswordError  # changed meanwhile: what was confirmed is the password no more
         self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
-        await self.user_endings.finish(ending)
+        await self.user_revocation.finish(ending)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
         """Remove the account with its sessions and its key. Raises as `change_password` does."""
         user = await self._confirmed(caller, password, visitor)
-        await self.endings.must_be_known()
-        ending = self.user_endings.of(user.id, Reason.ACCOUNT_CLOSED)
+        await self.revocation.require_complete()
+        ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
         self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
-        await self.user_endings.finish(ending, caller.session_id)
+        await self.user_revocation.finish(ending, caller.session_id)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
         """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
@@ -150,10 +150,10 @@ class Accounts:
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return False
-        ending = self.user_endings.of(user.id, Reason.ACCOUNT_DISABLED)
+        ending = self.user_revocation.of(user.id, Reason.ACCOUNT_DISABLED)
         await self.users.disable(self.ambient.now(), ending)
         self._tell(Name.USER_UPDATED, user.id, Reason.DISABLED)
-        await self.user_endings.finish(ending)
+        await self.user_revocation.finish(ending)
         return True
 
     async def end_sessions(self, email: str) -> int | None:
@@ -161,7 +161,7 @@ class Accounts:
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return None
-        return await self.user_endings.end(user.id, Reason.BY_OPERATOR)
+        return await self.user_revocation.end(user.id, Reason.BY_OPERATOR)
 
     async def enable(self, email: str) -> bool:
         user = await self.users.by_email(emails.for_look_up(email))
@@ -177,10 +177,10 @@ class Accounts:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:
                     why = Reason.WRONG_CONFIRMATION
-                    self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
+                    self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
                     raise WrongPasswordError(why, user_id=user.id, session_id=caller.session_id)
                 attempt.succeeded()
         return user
 
     def _tell(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
-        self.events.tell(Event(name, reason=reason, user_id=user_id, session_id=session_id))
+        self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))

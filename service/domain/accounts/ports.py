@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.domain.models import User
 from service.domain.operations.ports import ApiKeySeals
-from service.domain.sessions.models import PendingEnding
+from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import UserLookup
 
 
@@ -24,13 +24,13 @@ class Users(UserLookup, ApiKeySeals, Protocol):
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
         """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
 
-    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+    async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
         """Replace the password at the ending's time and enter the ending; neither if it was changed since `before`."""
 
-    async def remove(self, ending: PendingEnding) -> None:
+    async def remove(self, ending: PendingRevocation) -> None:
         """Remove its user and enter the ending."""
 
-    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+    async def disable(self, at: datetime, ending: PendingRevocation) -> None:
         """Close the account of its user to them, and enter the ending."""
 
     async def enable(self, user_id: UUID) -> None: ...

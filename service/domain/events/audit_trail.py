@@ -12,7 +12,7 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import UNBOUNDED, Event, Name, Outcome
-from service.settings import Audit as AuditSettings
+from service.settings import AuditSettings
 
 MOST = 10_000  # entries that wait for Postgres; some 5 MB
 BATCH = 500
@@ -39,7 +39,7 @@ class AuditTrail(Protocol):
     async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
         """What happened to a user, and to whoever tried their address (`account`), the newest first."""
 
-    async def forget(self, before: datetime) -> None:
+    async def delete_expired(self, before: datetime) -> None:
         """Drop what is older."""
 
 
@@ -72,7 +72,7 @@ class Audit:
         request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
         self._waiting.append(Entry(self._ambient.new_uuid(), self._ambient.now(), event, request_id))
 
-    async def follow(self) -> None:
+    async def run_forever(self) -> None:
         """Write what waits, once a second, for as long as the service runs."""
         while True:
             await asyncio.sleep(EVERY)
@@ -101,5 +101,5 @@ class Audit:
         if self._waiting:
             log.error("audit trail incomplete", lost=len(self._waiting))
 
-    async def tidy(self) -> None:
-        await self.trail.forget(self._ambient.now() - self._settings.keep)
+    async def delete_expired(self) -> None:
+        await self.trail.delete_expired(self._ambient.now() - self._settings.keep)

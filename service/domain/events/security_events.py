@@ -154,7 +154,7 @@ class Events:
         """What stands for an e-mail address in events: the same for the same address, and no way back from it."""
         return self._pseudonym(address)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         for sink in self._sinks:
             try:
                 sink(event)

@@ -6,8 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from service.settings import Rate
-from service.settings import Throttle as ThrottleSettings
+from service.settings import Rate, ThrottleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LimitExceeded:
     retry_after: timedelta
     left: int  # of the source's own row
     more_in: timedelta  # until that is one more
@@ -48,7 +47,7 @@ class Verdict(StrEnum):
 
 
 class Counters(Protocol):
-    async def take(self, decision: str, charges: Sequence[Charge]) -> Refusal | None:
+    async def take(self, decision: str, charges: Sequence[Charge]) -> LimitExceeded | None:
         """Charge every row, or none when one is full. The first row is the source's own."""
 
     async def refund(self, decision: str, charge: Charge) -> None:
@@ -57,7 +56,7 @@ class Counters(Protocol):
     async def knows(self, suspect: Suspect) -> bool:
         """Whether the source has logged this account in before."""
 
-    async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | Refusal, bool]:
+    async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | LimitExceeded, bool]:
         """Reserve in all rows, or in none when failures fill one.
 
         The flag comes once per flood over the global limit.

@@ -20,7 +20,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from service.domain.events.security_events import Event, Events, Name, Outcome
-from service.domain.limits.charges import Charge, Counters, Refusal, Reservation, Suspect, Verdict
+from service.domain.limits.charges import Charge, Counters, LimitExceeded, Reservation, Suspect, Verdict
 from service.domain.limits.turns import Turns
 from service.domain.models import Caller, Visitor
 from service.errors import (
@@ -30,8 +30,7 @@ from service.errors import (
     RateLimitedError,
     ShownPolicy,
 )
-from service.settings import Rate
-from service.settings import Throttle as ThrottleSettings
+from service.settings import Rate, ThrottleSettings
 
 IN_FLIGHT = 4
 CallPolicy = Literal["session-list", "session-end", "export"]
@@ -158,17 +157,17 @@ class Throttle:
         refusal = await self._counters.take(decision, (source, *others))
         self.decisions[decision, refusal is None] += 1
         if refusal:
-            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, decision))
+            self._events.emit(Event(Name.LIMITED, Outcome.FAILURE, decision))
             raise _limited(refusal, f"{decision}-{source.row}", source.rate)
 
     async def _reserve(self, suspect: Suspect, account: str) -> Reservation:
         outcome, over_the_global_limit = await self._counters.reserve(suspect, self._settings)
         self.decisions["login", isinstance(outcome, Reservation)] += 1
         if over_the_global_limit:
-            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login-global", source=""))
-        if isinstance(outcome, Refusal):
+            self._events.emit(Event(Name.LIMITED, Outcome.FAILURE, "login-global", source=""))
+        if isinstance(outcome, LimitExceeded):
             pseudonym = self._events.account(account)
-            self._events.tell(Event(Name.LIMITED, Outcome.FAILURE, "login", account=pseudonym))
+            self._events.emit(Event(Name.LIMITED, Outcome.FAILURE, "login", account=pseudonym))
             raise _limited(outcome, "login-source", self._settings.login_source)
         return outcome
 
@@ -194,7 +193,7 @@ class Throttle:
         return any(source.overlaps(network) for network in self._settings.exempt)
 
 
-def _limited(refusal: Refusal, name: str, rate: Rate) -> RateLimitedError:
+def _limited(refusal: LimitExceeded, name: str, rate: Rate) -> RateLimitedError:
     # Retry-After may not name an earlier time than the policy's own reset (RateLimit draft, section on Retry-After).
     resets_in = min(refusal.more_in, refusal.retry_after)
     return RateLimitedError(refusal.retry_after, ShownPolicy(name, rate.quota, rate.window, refusal.left, resets_in))

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.domain.sessions.revocation import Endings
-from service.domain.signing.key_rotation import KeyLife
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.signing.key_rotation import KeyRotation
 
 
 class NotDeniedYetError(Exception):
@@ -12,8 +12,8 @@ class NotDeniedYetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyCompromise:
-    rotation: KeyLife
-    endings: Endings
+    rotation: KeyRotation
+    revocation: SessionRevocation
 
     async def revoke(self, kid: str) -> None:
         """Every token of the key is refused from now on, by every instance.
@@ -24,7 +24,7 @@ class KeyCompromise:
         await self.rotation.replace_revoked(kid)
         failed: Exception | None = None
         try:
-            await self.endings.deny_killed_keys()
+            await self.revocation.deny_killed_keys()
         except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is revoked in Postgres: finish first
             failed = error
         await self.rotation.ensure_keys()

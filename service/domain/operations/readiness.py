@@ -18,7 +18,7 @@ PACE = timedelta(seconds=0.1)  # between two rounds of checks, however many requ
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ReadinessReport:
     """`ok`, or in a few words what is wrong."""
 
     postgres: str
@@ -38,20 +38,20 @@ class Readiness:
         self._checks: Mapping[str, Callable[[], Awaitable[str]]] = {"postgres": postgres, "redis": redis}
         self._ambient = ambient
         self._asked_at = -FRESH.total_seconds()
-        self._asking: asyncio.Task[State] | None = None
+        self._asking: asyncio.Task[ReadinessReport] | None = None
         self._is_doubted = False  # a request met an outage since the last round of checks began
         self.is_open = False  # true once the service has prepared its stores
         self.is_closing = False
 
-    async def state(self) -> State:
+    async def state(self) -> ReadinessReport:
         if self.is_closing:
-            return State("shutting down", "shutting down")
+            return ReadinessReport("shutting down", "shutting down")
         if not self.is_open:
-            return State("starting", "starting")
+            return ReadinessReport("starting", "starting")
         state = await self._latest()
         return await self._latest() if self._is_refuted(state) else state  # an outage was met during the round
 
-    async def look_forever(self) -> None:
+    async def run_forever(self) -> None:
         """Also where no balancer asks: what is found out, as a wrong clock, decides what is served."""
         while True:
             await asyncio.sleep(LOOKS_EVERY.total_seconds())
@@ -61,25 +61,25 @@ class Readiness:
         """A store failed a request: that all was well holds no longer."""
         self._is_doubted = True
 
-    async def _latest(self) -> State:
+    async def _latest(self) -> ReadinessReport:
         if self._asking is None or (self._asking.done() and not self._is_good(self._asking.result())):
             self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(self._asking)
 
-    def _is_good(self, state: State) -> bool:
+    def _is_good(self, state: ReadinessReport) -> bool:
         return self._age() < FRESH.total_seconds() and not self._is_refuted(state)
 
-    def _is_refuted(self, state: State) -> bool:
+    def _is_refuted(self, state: ReadinessReport) -> bool:
         return state.is_ready and self._is_doubted
 
     def _age(self) -> float:
         return self._ambient.monotonic() - self._asked_at
 
-    async def _ask(self) -> State:
+    async def _ask(self) -> ReadinessReport:
         await asyncio.sleep(PACE.total_seconds() - self._age())
         self._asked_at, self._is_doubted = self._ambient.monotonic(), False
         postgres, redis = await asyncio.gather(*(_word(check) for check in self._checks.values()))
-        return State(postgres, redis)
+        return ReadinessReport(postgres, redis)
 
 
 async def _word(check: Callable[[], Awaitable[str]]) -> str:

@@ -40,7 +40,7 @@ class Resealer:
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
         while resealed := await self._pass(done):
             done.api_keys += resealed
-        self._events.tell(Event(Name.SECRET_ROTATED))
+        self._events.emit(Event(Name.SECRET_ROTATED))
         return done
 
     def _signing_keys(self, keys: Sequence[StoredKey], done: Resealed) -> list[StoredKey]:

@@ -15,14 +15,14 @@ from service.domain.models import Visitor
 from service.domain.passwords.engine import HashEngine, Job, Match
 from service.domain.passwords.fair_share import FairShare, Waiting
 from service.errors import AuthError, OverloadedError, UnavailableError
-from service.histogram import Tally
+from service.histogram import Histogram
 
 NICENESS = 10  # hashes give way to the event loop: other requests keep their latency, the hash rate stays
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 NEWEST_WEIGHT = 0.2  # of one measurement in the running average of a hash's time
 
 
-class Place(Waiting):
+class Slot(Waiting):
     """A place in the queue, good for one job. Use it as a context manager: leaving gives back what was not used."""
 
     def __init__(self, queue: "HashQueue", visitor: Visitor, account: str | None, since: float) -> None:
@@ -70,14 +70,14 @@ class HashQueue:
         self.running = 0
         self.refused = 0
         self.abandoned = 0  # places whose visitors had gone when their turn came, or when they had to give way
-        self.waits = Tally(WAITS)  # seconds from the reservation of a place to the start of its hash
-        self.hashes = Tally()  # seconds of one hash; of several at once, their share
+        self.waits = Histogram(WAITS)  # seconds from the reservation of a place to the start of its hash
+        self.hashes = Histogram()  # seconds of one hash; of several at once, their share
         self.hash_seconds = first_guess.total_seconds()
         self._measured = False
         self._engine = engine
         self._ambient = ambient
         self._max_wait = max_wait.total_seconds()
-        self._places: FairShare[Place] = FairShare()
+        self._places: FairShare[Slot] = FairShare()
         self._idle = workers
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -99,18 +99,18 @@ class HashQueue:
         with self._changed:
             self._admit(visitor.source, None)
 
-    def reserve(self, visitor: Visitor, account: str | None = None) -> Place:
+    def reserve(self, visitor: Visitor, account: str | None = None) -> Slot:
         """Take a place. Raises OverloadedError at once when there is none."""
         with self._changed:
             loser = self._admit(visitor.source, account)
             if loser is not None:
                 self._places.remove(loser)
                 self._turn_away(loser, self._refusal_of(loser))
-            place = Place(self, visitor, account, self._ambient.monotonic())
+            place = Slot(self, visitor, account, self._ambient.monotonic())
             self._places.add(place)
         return place
 
-    def submit(self, place: Place, job: Job) -> asyncio.Future[Match]:
+    def submit(self, place: Slot, job: Job) -> asyncio.Future[Match]:
         """For `Place.run`."""
         with self._changed:
             if place.refusal is not None:
@@ -125,7 +125,7 @@ class HashQueue:
             self._changed.notify()
         return done
 
-    def release(self, place: Place) -> None:
+    def release(self, place: Slot) -> None:
         """For `Place`: give back what is not begun. A running job runs to its end."""
         with self._changed:
             if place in self._places:
@@ -144,7 +144,7 @@ class HashQueue:
 
     # --- under the lock
 
-    def _admit(self, source: str, account: str | None) -> Place | None:
+    def _admit(self, source: str, account: str | None) -> Slot | None:
         """None when there is room, or else the place that must give way."""
         if self._closed:
             raise UnavailableError
@@ -161,22 +161,22 @@ class HashQueue:
         too_many = max(1, self.waiting + self.running - self.capacity + 1)
         return OverloadedError(timedelta(seconds=too_many * self.hash_seconds / self.workers))
 
-    def _refusal_of(self, place: Place) -> OverloadedError:
+    def _refusal_of(self, place: Slot) -> OverloadedError:
         has_gone = place.visitor.is_gone() or place.visitor.has_hung_up()
         self.abandoned += has_gone
         return OverloadedError(timedelta(0)) if has_gone else self._overloaded()
 
-    def _turn_away(self, place: Place, refusal: AuthError) -> None:
+    def _turn_away(self, place: Slot, refusal: AuthError) -> None:
         place.refusal = refusal
         if place.work is not None:
             _on_loop(done := place.work[1], _settle, done, refusal)
 
-    def _next_batch(self) -> list[Place]:
+    def _next_batch(self) -> list[Slot]:
         """The idle workers divide what is ready; none takes more than the engine's lanes."""
         share = min(self._engine.lanes, math.ceil(self._places.ready / self._idle))
         # No answer comes later than the longest wait, one batch ahead and its own: few clients would be there still.
         too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
-        batch: list[Place] = []
+        batch: list[Slot] = []
         while len(batch) < share and (place := self._places.take()) is not None:
             if place.visitor.is_gone() or place.since < too_old:
                 self._turn_away(place, self._refusal_of(place))
@@ -203,7 +203,7 @@ class HashQueue:
         while batch := self._take():
             self._hash(batch)
 
-    def _take(self) -> list[Place]:
+    def _take(self) -> list[Slot]:
         """Wait for jobs; none means that the queue is closed."""
         with self._changed:
             while not (batch := self._next_batch()) and not self._closed:
@@ -212,7 +212,7 @@ class HashQueue:
             self.running += len(batch)
         return batch
 
-    def _hash(self, batch: list[Place]) -> None:
+    def _hash(self, batch: list[Slot]) -> None:
         work = [place.work for place in batch if place.work is not None]
         started = self._ambient.monotonic()
         try:

@@ -14,7 +14,7 @@ from service.broken_fields import BrokenField, FieldCode
 from service.domain.models import Visitor
 from service.domain.passwords.common import is_common
 from service.domain.passwords.engine import HashEngine, Job, Match
-from service.domain.passwords.hash_queue import HashQueue, Place
+from service.domain.passwords.hash_queue import HashQueue, Slot
 from service.domain.passwords.policy import MAX_TYPED
 from service.errors import InvalidFieldsError
 
@@ -106,7 +106,7 @@ class Passwords:
 
     def __init__(
         self,
-        config: settings.Passwords,
+        config: settings.PasswordSettings,
         ambient: Ambient,
         *,
         engine: HashEngine | None = None,
@@ -132,21 +132,21 @@ class Passwords:
         if self._refuses_common and is_common(password, SERVICE, canonical_email.partition("@")[0]):
             raise InvalidFieldsError([BrokenField(field, FieldCode.COMMON, "Use a password that is harder to guess.")])
 
-    def reserve(self, visitor: Visitor, account: str | None = None) -> Place:
+    def reserve(self, visitor: Visitor, account: str | None = None) -> Slot:
         """Take a place in the queue, for one operation; `account` is the canonical e-mail address, when one is named.
 
         To be asked when the body is there, before any store is. Raises OverloadedError when there is no place.
         """
         return self.queue.reserve(visitor, account)
 
-    async def hash(self, password: str, place: Place) -> str:
+    async def hash(self, password: str, place: Slot) -> str:
         """A new hash of a password that keeps the rules of sign-up. Raises what `Place.run` raises."""
         match = await place.run(Job(_normal(password), None))
         if match.upgraded is None:
             raise RuntimeError("the hash engine made no hash")
         return match.upgraded
 
-    async def match(self, password: str, stored: str | None, place: Place) -> Match:
+    async def match(self, password: str, stored: str | None, place: Slot) -> Match:
         """Compare, spending the same time whether or not the account exists. Raises what `Place.run` raises.
 
         A stored hash dearer than the current cost alone takes longer, until its next right password.

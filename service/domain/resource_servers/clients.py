@@ -44,7 +44,7 @@ class Client(ClientMixin):
 
 
 @dataclass(slots=True)
-class Attempt:
+class BasicAuthRequest:
     """What Authlib reads of a request."""
 
     headers: Mapping[str, str]
@@ -69,7 +69,7 @@ class ResourceServers:
             raise InvalidClientError
         client = self._judge(authorization)
         if client is None:
-            self._events.tell(Event(Name.REFUSED, Outcome.FAILURE, Reason.UNKNOWN_CLIENT))
+            self._events.emit(Event(Name.REFUSED, Outcome.FAILURE, Reason.UNKNOWN_CLIENT))
             await self._throttle.unknown_api_key(visitor)
             raise InvalidClientError
         return ResourceServer(client.name)
@@ -77,7 +77,7 @@ class ResourceServers:
     def _judge(self, authorization: str) -> Client | None:
         if not BASIC.fullmatch(authorization):
             return None
-        request: Any = Attempt({"Authorization": authorization})
+        request: Any = BasicAuthRequest({"Authorization": authorization})
         try:
             client = self._authenticate(request, [METHOD], ENDPOINT)
         except (OAuth2Error, ValueError):  # a ValueError for what is no UTF-8

@@ -19,11 +19,11 @@ from service.domain.limits.throttle import Throttle
 from service.domain.models import Claims, Session, Visitor
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.token_claims import Use
 from service.domain.signing.tokens import SCOPE, Tokens
 from service.errors import InvalidRefreshTokenError, InvalidTokenError
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 Facts = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Shown:
         return self.over
 
 
-class Answer(IntrospectionEndpoint):
+class AuthlibIntrospection(IntrospectionEndpoint):
     def introspect_token(self, token: Shown) -> Facts:
         return token.facts
 
@@ -57,7 +57,7 @@ class Introspection:
 
     users: UserLookup
     sessions: RefreshSessions
-    endings: Endings
+    revocation: SessionRevocation
     tokens: Tokens
     throttle: Throttle
     settings: TokenSettings
@@ -73,7 +73,7 @@ class Introspection:
             user, over = await asyncio.gather(self.users.by_id(shown.user_id), self._is_over(shown))
             if over or user is None or user.disabled_at:
                 shown = None
-        facts: Facts = Answer(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # its stubs say nothing of it
+        facts: Facts = AuthlibIntrospection(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # its stubs say nothing of it
         return facts
 
     async def revoke(self, text: str, visitor: Visitor) -> None:
@@ -90,12 +90,14 @@ class Introspection:
         if shown is None:
             await self.throttle.unknown_refresh_token(visitor)
         elif not await self._is_over(shown):
-            await self.endings.end(shown.user_id, [shown.session_id], why=Reason.REVOKED)
+            await self.revocation.end(shown.user_id, [shown.session_id], why=Reason.REVOKED)
 
     async def _is_over(self, shown: Shown) -> bool:
         if not shown.token_id:  # a refresh token outlives the denial of its session
-            return await self.endings.was_ended(shown.session_id)
-        return await self.endings.is_over(session_id=shown.session_id, token_id=shown.token_id, key_id=shown.key_id)
+            return await self.revocation.was_revoked(shown.session_id)
+        return await self.revocation.is_revoked(
+            session_id=shown.session_id, token_id=shown.token_id, key_id=shown.key_id
+        )
 
     async def _find(self, text: str) -> Shown | None:
         try:

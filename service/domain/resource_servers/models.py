@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class FeedPosition(NamedTuple):
     """A place in the feed of revocations. Whatever is entered later stands at or behind the last `settled` place."""
 
     transaction: int
@@ -14,12 +14,14 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class FeedPage:
     """Revocations in the feed's order. What was entered before `settled` is all there: nothing can still join it."""
 
-    entries: Sequence[tuple[Place, datetime]]  # with the end of the denial
-    settled: Place
-    era: int  # another one after each restart, failover or restored backup: places of different eras do not compare
+    entries: Sequence[tuple[FeedPosition, datetime]]  # with the end of the denial
+    watermark: FeedPosition
+    timeline: (
+        int  # another one after each restart, failover or restored backup: places of different eras do not compare
+    )
 
 
 class ResourceServer(NamedTuple):

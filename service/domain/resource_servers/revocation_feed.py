@@ -11,13 +11,13 @@ from hmac import compare_digest
 from typing import NamedTuple, Self
 
 from service.ambient import Ambient
-from service.domain.resource_servers.models import Place
+from service.domain.resource_servers.models import FeedPosition
 from service.domain.resource_servers.ports import RevocationLog
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.key_states import killed_until
 from service.domain.signing.ports import SigningKeys
 from service.domain.signing.tokens import Tokens
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 KIND = "revocations+jwt"  # the `typ` of its header, which no token has (RFC 8725 section 3.11)
 SHARED = 1.0  # seconds in which all who ask get the same piece
@@ -34,9 +34,9 @@ class Cursor(NamedTuple):
     `era`: the history that these places are in.
     """
 
-    settled: int = 0
-    reached: Place | None = None
-    era: int = 0
+    watermark: int = 0
+    reached: FeedPosition | None = None
+    timeline: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -44,16 +44,16 @@ class Cursor(NamedTuple):
         match = CURSOR.fullmatch(text)
         if match is None:
             return cls()
-        era, settled, transaction, session_id = match.groups()
-        return cls(int(settled), Place(int(transaction), session_id) if transaction else None, int(era))
+        timeline, watermark, transaction, session_id = match.groups()
+        return cls(int(watermark), FeedPosition(int(transaction), session_id) if transaction else None, int(timeline))
 
     @property
     def text(self) -> str:
-        return ".".join(str(part) for part in (self.era, self.settled, *(self.reached or ())))
+        return ".".join(str(part) for part in (self.timeline, self.watermark, *(self.reached or ())))
 
     @property
-    def place(self) -> Place:
-        return self.reached or Place(self.settled)
+    def place(self) -> FeedPosition:
+        return self.reached or FeedPosition(self.watermark)
 
 
 class RevocationFeed:
@@ -94,12 +94,14 @@ class RevocationFeed:
         now = self._ambient.now()  # before the question: what is committed later is not in the answer
         async with self._readers:  # whoever makes up cursors must not take every connection
             passage, keys = await asyncio.gather(self._memory.after(cursor.place, self._limit), self._keys.all())
-        if cursor.settled and cursor.era != passage.era:  # Postgres may have gone back: to a backup, or to a replica
+        if (
+            cursor.watermark and cursor.timeline != passage.timeline
+        ):  # Postgres may have gone back: to a backup, or to a replica
             cursor = Cursor()
             passage = await self._memory.after(cursor.place, self._limit)
-        begins_next = cursor.settled if cursor.reached else passage.settled.transaction
+        begins_next = cursor.watermark if cursor.reached else passage.watermark.transaction
         more = len(passage.entries) == self._limit
-        onward = Cursor(begins_next, passage.entries[-1][0] if more else None, passage.era)
+        onward = Cursor(begins_next, passage.entries[-1][0] if more else None, passage.timeline)
         return await self._tokens.sign(
             KIND,
             {
@@ -116,7 +118,7 @@ class RevocationFeed:
 
     def _sealed(self, cursor: Cursor) -> str:
         """So that nobody makes up cursors, each of which would cost a query and a signature."""
-        return f"{cursor.text}.{self._seals.pseudonym(cursor.text, Purpose.FEED)}" if cursor.settled else ""
+        return f"{cursor.text}.{self._seals.pseudonym(cursor.text, Purpose.FEED)}" if cursor.watermark else ""
 
     def _opened(self, text: str) -> Cursor:
         """What is no cursor of ours means the beginning, which is never wrong."""

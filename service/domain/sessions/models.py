@@ -27,7 +27,7 @@ class SignedIn:
     api_key: str
 
 
-class Ended(NamedTuple):
+class EndedSession(NamedTuple):
     """A session that is to be over, and whose it is."""
 
     session_id: str
@@ -35,7 +35,7 @@ class Ended(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PendingEnding:
+class PendingRevocation:
     """Every session of a user, but one, is to end. It is kept in Postgres until that is done."""
 
     id: UUID

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.domain.models import Session, User
-from service.domain.sessions.models import Ended, PendingEnding, Revocation, Swap, Swapped
+from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation, Swap, Swapped
 
 
 class UserLookup(Protocol):
@@ -47,7 +47,7 @@ class RefreshSessions(Protocol):
         Those started `before` then; those that may have been opened with an earlier password than the one of then.
         """
 
-    async def remove(self, sessions: Sequence[Ended]) -> None: ...
+    async def remove(self, sessions: Sequence[EndedSession]) -> None: ...
 
 
 class Revocations(Protocol):
@@ -56,13 +56,13 @@ class Revocations(Protocol):
     async def has(self, session_id: str) -> bool:
         """Whether this session was ended: asked before it gives new tokens."""
 
-    async def forget(self) -> None:
+    async def delete_expired(self) -> None:
         """Drop what may be forgotten by now."""
 
     async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
         """What is remembered of a user's ended sessions: the first `limit` behind a session id, by their ids."""
 
-    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+    async def add(self, sessions: Sequence[EndedSession], token_life: timedelta, session_life: timedelta) -> timedelta:
         """Remember that sessions are over; for how long from now their tokens must be denied.
 
         The lives are those of today's settings; what was issued with longer ones counts with these. `token_life` 0:
@@ -73,14 +73,14 @@ class Revocations(Protocol):
         """Tells for how long each session must still be denied. While one instance is inside, every other waits."""
 
 
-class PendingEndings(Protocol):
+class PendingRevocations(Protocol):
     """What is entered here by a change of an account (see Users) stays until its sessions are over."""
 
-    async def add(self, ending: PendingEnding) -> None: ...
+    async def add(self, ending: PendingRevocation) -> None: ...
 
     async def remove(self, ending_id: UUID) -> None: ...
 
-    async def take_over(self) -> Sequence[PendingEnding]:
+    async def take_over(self) -> Sequence[PendingRevocation]:
         """Those that nobody has finished in time; no other instance is given them for some seconds."""
 
 
@@ -95,7 +95,7 @@ class Denylist(Protocol):
     ) -> None:
         """Deny token ids, session ids and signing keys for so long. Raises ForgottenError as `has` does."""
 
-    async def is_whole(self) -> bool:
+    async def is_complete(self) -> bool:
         """Whether the store is known to hold every entry."""
 
     async def settle(self) -> None:

@@ -17,18 +17,18 @@ from service.domain.seals import Purpose, Seals
 from service.domain.sessions.models import Swap, SwapState
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_tokens import RefreshToken
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.errors import InvalidRefreshTokenError
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 MAX_STEPS = 50_000  # of a walk along successors, some 3 microseconds each; a month of refreshes a minute
 
 
-class Rotation:
+class RefreshRotation:
     def __init__(
         self,
         stored: RefreshSessions,
-        endings: Endings,
+        revocation: SessionRevocation,
         seals: Seals,
         settings: TokenSettings,
         ambient: Ambient,
@@ -36,7 +36,7 @@ class Rotation:
         events: Events,
     ) -> None:
         self._stored = stored
-        self._endings = endings
+        self._revocation = revocation
         self._seals = seals
         self._settings = settings
         self._ambient = ambient
@@ -72,9 +72,9 @@ class Rotation:
             raise InvalidRefreshTokenError(
                 Reason.REUSED, user_id=swapped.session.user_id, session_id=swapped.session.id
             )
-        raise StrangeTokenError(token, swapped.session, swapped.current, swapped.swaps)
+        raise UnrecognisedTokenError(token, swapped.session, swapped.current, swapped.swaps)
 
-    async def look_into(self, strange: "StrangeTokenError") -> None:
+    async def check_for_reuse(self, strange: "UnrecognisedTokenError") -> None:
         """End the session of an older token of its own. The walk that proves it is long: charge for it first."""
         async with self._walking:
             is_genuine = await asyncio.to_thread(self._leads_to, strange)
@@ -82,14 +82,14 @@ class Rotation:
             await self._end(strange.session, Reason.OLDER_TOKEN)
 
     async def _end(self, session: Session, which: Reason) -> None:
-        self._events.tell(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))
-        await self._endings.end(session.user_id, [session.id], why=Reason.REUSE)
+        self._events.emit(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))
+        await self._revocation.end(session.user_id, [session.id], why=Reason.REUSE)
 
     def _successors(self, token: RefreshToken) -> list[RefreshToken]:
         """The one that the current secret makes, then those that earlier secrets made."""
         return [_successor(token, digest) for digest in self._seals.digesters(Purpose.ROTATION)]
 
-    def _leads_to(self, strange: "StrangeTokenError") -> bool:
+    def _leads_to(self, strange: "UnrecognisedTokenError") -> bool:
         for digest in self._seals.digesters(Purpose.ROTATION):
             step = strange.token
             for _ in range(min(strange.swaps, MAX_STEPS)):
@@ -99,7 +99,7 @@ class Rotation:
         return False
 
 
-class StrangeTokenError(InvalidRefreshTokenError):
+class UnrecognisedTokenError(InvalidRefreshTokenError):
     """A token of a live session that is not in place: an older one, or made up. `current`: the digest in place."""
 
     def __init__(self, token: RefreshToken, session: Session, current: bytes, swaps: int) -> None:

@@ -11,12 +11,12 @@ import structlog
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Claims
-from service.domain.sessions.models import Ended, Revocation
+from service.domain.sessions.models import EndedSession, Revocation
 from service.domain.sessions.ports import Denylist, ForgottenError, RefreshSessions, Revocations
 from service.domain.signing.key_states import killed_until
 from service.domain.signing.ports import SigningKeys
 from service.errors import UnavailableError
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 OVERTAKEN = timedelta(seconds=60)  # a refresh that was under way may sign its tokens this long after the ending
 PAGE = 500  # ended sessions read at once: two milliseconds of the event loop, and a fraction of a megabyte
@@ -24,7 +24,7 @@ LOOK_EVERY = 5.0  # seconds
 log = structlog.get_logger(__name__)
 
 
-class Endings:
+class SessionRevocation:
     """The one place where sessions end and where a token is asked whether its session has ended."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Endings:
         Postgres first, so that a Redis that dies in between is told again; only then may success be said. The tokens
         shown at a logout are denied by their own id besides. Raises UnavailableError: the ending may not hold yet.
         """
-        ended = [Ended(session_id, user_id) for session_id in sorted(session_ids)]
+        ended = [EndedSession(session_id, user_id) for session_id in sorted(session_ids)]
         if not ended:
             return
         token_life = self._settings.longest + OVERTAKEN
@@ -74,18 +74,18 @@ class Endings:
             raise UnavailableError from None
         await self._sessions.remove(ended)
         for one in ended:
-            self._events.tell(Event(Name.ENDED, reason=why, user_id=user_id, session_id=one.session_id))
+            self._events.emit(Event(Name.ENDED, reason=why, user_id=user_id, session_id=one.session_id))
 
-    async def was_ended(self, session_id: str) -> bool:
+    async def was_revoked(self, session_id: str) -> bool:
         """What Postgres remembers: the answer for whoever asks for new tokens.
 
         It holds for a session that an old snapshot of Redis brought back, long after its denial has lapsed.
         """
         return await self._memory.has(session_id)
 
-    async def forget(self) -> None:
+    async def delete_expired(self) -> None:
         """Drop the memory of sessions that nothing can bring back."""
-        await self._memory.forget()
+        await self._memory.delete_expired()
 
     async def of_user(self, user_id: UUID) -> AsyncIterator[Sequence[Revocation]]:
         """Page by page: a user may have ended any number of sessions."""
@@ -94,7 +94,7 @@ class Endings:
             yield page
             after = page[-1].session_id
 
-    async def is_over(self, *, session_id: str = "", token_id: str = "", key_id: str = "") -> bool:
+    async def is_revoked(self, *, session_id: str = "", token_id: str = "", key_id: str = "") -> bool:
         """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""
         try:
             return await self._denylist.has(token_id, session_id, key_id)
@@ -102,13 +102,13 @@ class Endings:
             self._start_restoring()
             raise UnavailableError from None
 
-    async def must_be_known(self) -> None:
+    async def require_complete(self) -> None:
         """Raises UnavailableError (or the store's own outage) unless the denylist answers and holds everything."""
-        if not await self._denylist.is_whole():
+        if not await self._denylist.is_complete():
             self._start_restoring()
             raise UnavailableError
 
-    async def follow(self) -> None:
+    async def run_forever(self) -> None:
         """Look every few seconds whether the denylist holds everything, for as long as the service runs.
 
         Also when nobody asks: what is known to be complete stays so for less than a minute without a look.
@@ -116,7 +116,7 @@ class Endings:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             with suppress(Exception):  # whoever needs the denylist meets the same outage, and is told
-                await self.must_be_known()
+                await self.require_complete()
 
     async def deny_killed_keys(self) -> None:
         """Deny every token of the keys that Postgres remembers as killed. Raises the store's outage."""
@@ -127,13 +127,13 @@ class Endings:
 
     async def restore(self) -> None:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
-        if not await self._denylist.is_whole():
+        if not await self._denylist.is_complete():
             await self._denylist.settle()  # or what another instance acknowledges elsewhere would be missing here
             async with self._memory.recall() as remembered:
-                another_was_quicker = await self._denylist.is_whole()
+                another_was_quicker = await self._denylist.is_complete()
                 if not another_was_quicker:
                     await self._denylist.restore(remembered, await self._killed_keys())
-                    self._events.tell(Event(Name.RESTORED, source=""))
+                    self._events.emit(Event(Name.RESTORED, source=""))
         self._is_told, self._failure = False, ""
 
     async def _killed_keys(self) -> dict[str, timedelta]:
@@ -144,7 +144,7 @@ class Endings:
         if self._restoring is None or self._restoring.done():
             if not self._is_told:
                 self._is_told = True
-                self._events.tell(Event(Name.FORGOTTEN, Outcome.FAILURE, source=""))
+                self._events.emit(Event(Name.FORGOTTEN, Outcome.FAILURE, source=""))
             self._restoring = asyncio.create_task(self._restore_or_log())
 
     async def _restore_or_log(self) -> None:

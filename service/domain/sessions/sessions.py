@@ -13,9 +13,9 @@ from service.domain.models import Caller, Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.sessions.models import Refreshed, Revocation, SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
-from service.domain.sessions.refresh_rotation import Rotation, StrangeTokenError
+from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
 from service.domain.sessions.refresh_tokens import RefreshToken
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.token_claims import Use
 from service.domain.signing.tokens import Tokens
 from service.errors import (
@@ -29,15 +29,15 @@ from service.errors import (
     UnavailableError,
 )
 from service.networks import prefix_of
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
     users: UserLookup
     stored: RefreshSessions
-    rotation: Rotation
-    endings: Endings
+    rotation: RefreshRotation
+    revocation: SessionRevocation
     passwords: Passwords
     throttle: Throttle
     tokens: Tokens
@@ -63,7 +63,7 @@ class Sessions:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 signed_in = await self._open(user, visitor)
                 attempt.succeeded()
-        self.events.tell(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
     async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
@@ -72,29 +72,31 @@ class Sessions:
             token = RefreshToken.parse(text)
             async with self.throttle.refresh(visitor, token.text):
                 # Before the token is spent: an outage must not make an honest retry look like a theft.
-                ended, _ = await asyncio.gather(self.endings.was_ended(token.session_id), self._key_must_be_good())
+                ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), self._key_must_be_good())
                 if ended:
                     raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
                 session, successor = await self._use(token)
         except InvalidRefreshTokenError as error:
             facts = error.why, error.user_id, error.session_id
-            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, *facts))
+            self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, *facts))
             await self.throttle.unknown_refresh_token(visitor)
-            if isinstance(error, StrangeTokenError):
-                await self.rotation.look_into(error)
+            if isinstance(error, UnrecognisedTokenError):
+                await self.rotation.check_for_reuse(error)
             raise InvalidRefreshTokenError(error.why, user_id=error.user_id, session_id=error.session_id) from None
         user = await self.users.by_id(session.user_id)
         if user is None or user.disabled_at:
-            self.events.tell(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
+            self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
             raise InvalidRefreshTokenError(Reason.DISABLED, user_id=session.user_id, session_id=session.id)
         renewed = Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
-        self.events.tell(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
+        self.events.emit(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
         return renewed
 
     async def authenticate(self, id_token: str) -> Caller:
         """Who shows this id token. Raises InvalidTokenError."""
         claims = await self.tokens.accept(id_token, Use.ID)
-        if await self.endings.is_over(session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id):
+        if await self.revocation.is_revoked(
+            session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id
+        ):
             raise InvalidTokenError(Fault.REVOKED, user_id=claims.user_id, session_id=claims.session_id)
         return Caller(claims)
 
@@ -106,30 +108,30 @@ class Sessions:
             raise InvalidAccessTokenError(error.why, user_id=caller.user_id, session_id=caller.session_id) from None
         if (access.session_id, access.user_id) != (caller.session_id, caller.user_id):
             raise TokenMismatchError(user_id=caller.user_id, session_id=caller.session_id)
-        await self.endings.end(caller.user_id, [caller.session_id], [caller.claims, access], why=Reason.LOGOUT)
+        await self.revocation.end(caller.user_id, [caller.session_id], [caller.claims, access], why=Reason.LOGOUT)
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
         held = await self.stored.all_of(caller.user_id, self.ambient.now())
-        ended = await asyncio.gather(*(self.endings.was_ended(one.id) for one in held))
-        return [one for one, is_over in zip(held, ended, strict=True) if not is_over]
+        ended = await asyncio.gather(*(self.revocation.was_revoked(one.id) for one in held))
+        return [one for one, is_revoked in zip(held, ended, strict=True) if not is_revoked]
 
     def ended(self, caller: Caller) -> AsyncIterator[Sequence[Revocation]]:
         """The caller's sessions that are over and not forgotten yet, page by page."""
-        return self.endings.of_user(caller.user_id)
+        return self.revocation.of_user(caller.user_id)
 
     async def end_one(self, caller: Caller, session_id: str) -> None:
         """End a session of the caller's, be it the current one. Raises SessionNotFoundError for any other."""
         if session_id not in await self._ids(caller):
             raise SessionNotFoundError
-        await self.endings.end(caller.user_id, [session_id], why=Reason.BY_USER)
+        await self.revocation.end(caller.user_id, [session_id], why=Reason.BY_USER)
 
     async def end_others(self, caller: Caller) -> None:
-        await self.endings.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
+        await self.revocation.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
 
     async def end_all(self, caller: Caller) -> None:
         """Log out everywhere, here too."""
-        await self.endings.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
+        await self.revocation.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
 
     async def _ids(self, caller: Caller) -> set[str]:
         """Whatever may have a living token: not only what can be refreshed, and the caller's own in any case."""
@@ -140,9 +142,9 @@ class Sessions:
 
         An instance may hear of a killed key from the denylist first; then it reads the keys before it signs.
         """
-        if await self.endings.is_over(key_id=self.tokens.key_id):
+        if await self.revocation.is_revoked(key_id=self.tokens.key_id):
             await self.tokens.read_keys()
-            if await self.endings.is_over(key_id=self.tokens.key_id):
+            if await self.revocation.is_revoked(key_id=self.tokens.key_id):
                 raise UnavailableError
 
     def _tell_failure(self, address: str, user: User | None, *, same: bool) -> Reason:
@@ -150,7 +152,7 @@ class Sessions:
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
         why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
         account = self.events.account(address)
-        self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
+        self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return why
 
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
@@ -179,10 +181,10 @@ class Sessions:
         # this one was not. One of the two always sees the other.
         still = await self.users.by_id(user.id)
         if still is None or not still.is_still(user):
-            self.events.tell(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
-            await self.endings.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
+            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
+            await self.revocation.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
             raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
-        await self.endings.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
+        await self.revocation.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
         return SignedIn(
             user=user,
             session_id=session.id,

@@ -8,9 +8,9 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Reason
-from service.domain.sessions.models import PendingEnding
-from service.domain.sessions.ports import PendingEndings, RefreshSessions
-from service.domain.sessions.revocation import Endings
+from service.domain.sessions.models import PendingRevocation
+from service.domain.sessions.ports import PendingRevocations, RefreshSessions
+from service.domain.sessions.revocation import SessionRevocation
 from service.errors import UnavailableError
 
 LOOK_EVERY = 1.0  # seconds between two looks for endings that nobody has finished
@@ -18,7 +18,7 @@ CLOCKS_DIFFER = timedelta(seconds=5)  # at most: that of Postgres from those of 
 log = structlog.get_logger(__name__)
 
 
-class UserEndings:
+class UserRevocation:
     """The change of an account enters its ending in Postgres in the same statement, so neither is there alone.
 
     The sessions are looked up after that: a login either is found by this look, or finds the account changed.
@@ -26,25 +26,25 @@ class UserEndings:
 
     def __init__(
         self,
-        pending: PendingEndings,
+        pending: PendingRevocations,
         sessions: RefreshSessions,
-        endings: Endings,
+        revocation: SessionRevocation,
         ambient: Ambient,
         outages: tuple[type[Exception], ...],
     ) -> None:
         """`outages`: what stores raise while they are away, which passes by itself."""
         self._pending = pending
         self._sessions = sessions
-        self._endings = endings
+        self._revocation = revocation
         self._ambient = ambient
         self._outages: tuple[type[Exception], ...] = (*outages, UnavailableError)
         self._failure = ""  # of the last look
 
     def of(
         self, user_id: UUID, why: Reason, kept_session: str = "", password_changed_at: datetime | None = None
-    ) -> PendingEnding:
+    ) -> PendingRevocation:
         """To be entered together with the change that it belongs to."""
-        return PendingEnding(self._ambient.new_uuid(), user_id, why, kept_session, password_changed_at)
+        return PendingRevocation(self._ambient.new_uuid(), user_id, why, kept_session, password_changed_at)
 
     async def end(
         self, user_id: UUID, why: Reason, kept_session: str = "", password_changed_at: datetime | None = None
@@ -54,7 +54,7 @@ class UserEndings:
         await self._pending.add(ending)
         return await self.finish(ending)
 
-    async def finish(self, ending: PendingEnding, named: str = "") -> int:
+    async def finish(self, ending: PendingRevocation, named: str = "") -> int:
         """End the sessions, one that is `named` in any case; how many. Those that were opened later are left alone.
 
         Raises UnavailableError or a store's outage: then an instance goes on with it within some seconds.
@@ -63,7 +63,7 @@ class UserEndings:
         before = ending.asked_at + CLOCKS_DIFFER if ending.asked_at and not changed else None
         found = await self._sessions.ids_of(ending.user_id, before, changed)
         ids = {*found, named} - {ending.kept_session, ""}
-        await self._endings.end(ending.user_id, ids, why=Reason(ending.reason))
+        await self._revocation.end(ending.user_id, ids, why=Reason(ending.reason))
         await self._pending.remove(ending.id)
         return len(ids)
 
@@ -73,7 +73,7 @@ class UserEndings:
             await self.finish(ending)
             log.warning("sessions ended that another instance had left", user_id=str(ending.user_id))
 
-    async def follow(self) -> None:
+    async def run_forever(self) -> None:
         """Look for what was left, for as long as the service runs."""
         while True:
             await asyncio.sleep(LOOK_EVERY)

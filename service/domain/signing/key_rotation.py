@@ -8,12 +8,12 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Reason
-from service.domain.signing.key_states import KILLED_FOR, State, gone_at, in_state, is_standby, state_of
+from service.domain.signing.key_states import KILLED_FOR, KeyState, gone_at, in_state, is_standby, state_of
 from service.domain.signing.keyring import KeyRing
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
-from service.settings import Keys as KeySettings
+from service.settings import KeySettings
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ class NoSuchKeyError(Exception):
     """No key has this `kid`."""
 
 
-class KeyLife:
+class KeyRotation:
     """At any time one key signs and another, published long before, is ready to follow it."""
 
     def __init__(
@@ -31,22 +31,22 @@ class KeyLife:
         stored: SigningKeys,
         *,
         settings: KeySettings,
-        lives: LongestLives,
+        lifetimes: LongestLifetimes,
         ambient: Ambient,
         events: Events,
     ) -> None:
         self._ring = ring
         self._stored = stored
         self.settings = settings  # another one may take its place while the service runs
-        self._lives = lives
+        self._lifetimes = lifetimes
         self._ambient = ambient
         self._events = events
 
-    async def all(self) -> list[tuple[StoredKey, State]]:
+    async def all(self) -> list[tuple[StoredKey, KeyState]]:
         """Every key with its state, the newest first."""
         await self._ring.load()
         now = self._ambient.now()
-        return [(key, state_of(key, now, self._lives.token)) for key in self._ring.rows]
+        return [(key, state_of(key, now, self._lifetimes.token)) for key in self._ring.rows]
 
     async def rotate(self, *, at_once: bool = False) -> StoredKey:
         """The next key takes over, as soon as every verifier has heard of it or `at_once`; the one that does.
@@ -55,13 +55,13 @@ class KeyLife:
         """
         await self.ensure_keys()
         await self._hand_over(lambda _: True, at_once=at_once)
-        return next((key for key in self._planned() if not at_once), self._ring.in_state(State.ACTIVE)[0])
+        return next((key for key in self._planned() if not at_once), self._ring.in_state(KeyState.ACTIVE)[0])
 
-    async def retire(self, kid: str) -> State:
+    async def retire(self, kid: str) -> KeyState:
         """Let the active key retire in its time; the state that the key was in. Raises NoSuchKeyError."""
         await self._ring.load()
-        state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._lives.token)
-        if state is State.ACTIVE:
+        state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._lifetimes.token)
+        if state is KeyState.ACTIVE:
             await self.rotate()
         return state
 
@@ -73,9 +73,9 @@ class KeyLife:
         await self.ensure_keys()
         _named(self._ring.rows, kid)
         await self._stored.change(lambda keys: self._revoked(keys, kid))
-        self._events.tell(Event(Name.KEY_KILLED, key_id=kid))
+        self._events.emit(Event(Name.KEY_KILLED, key_id=kid))
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """What every instance does once a minute: hear of changes, rotate by age, forget what is long gone."""
         before = self._ring.jwks
         await self.ensure_keys()
@@ -85,18 +85,18 @@ class KeyLife:
         if self._ring.jwks != before:
             log.info("signing keys changed", signing=self._ring.signing.kid)
 
-    async def follow(self, least: float = 45.0, more: float = 13.0) -> None:
+    async def run_forever(self, least: float = 45.0, more: float = 13.0) -> None:
         """Tend the keys for as long as the service runs.
 
         The pause is `least` seconds and as many of `more` as chance adds: instances that start together part ways.
         """
         while True:
             await asyncio.sleep(least + more * self._ambient.random_bytes(1)[0] / 256)
-            await self.try_to_tend()
+            await self.try_to_maintain()
 
-    async def try_to_tend(self) -> None:
+    async def try_to_maintain(self) -> None:
         try:
-            await self.tend()
+            await self.maintain()
         except Exception as error:  # noqa: BLE001 - a store that does not answer is asked again in a minute
             log.error("signing keys not read", error=type(error).__name__)
 
@@ -111,18 +111,18 @@ class KeyLife:
         await self._stored.change(plan)
         if planned:
             how = Reason.AT_ONCE if at_once else Reason.PLANNED
-            self._events.tell(Event(Name.KEY_ROTATED, reason=how, key_id=planned[0].kid, source=""))
+            self._events.emit(Event(Name.KEY_ROTATED, reason=how, key_id=planned[0].kid, source=""))
         await self.ensure_keys()
 
     def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
         """The successor, and whom it follows. A planned one comes first, or else the one published longest."""
         now = self._ambient.now()
-        following = self._in_state(keys, State.NEXT)
+        following = self._in_state(keys, KeyState.NEXT)
         successor = next((key for key in following if key.activates_at), next(iter(following), None))
         if successor is None:
             return []  # another command was quicker
         time = now if at_once else successor.activates_at or max(now, successor.ready_at or now)
-        followed = self._in_state(keys, State.ACTIVE)
+        followed = self._in_state(keys, KeyState.ACTIVE)
         return [replace(successor, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
 
     def _revoked(self, keys: Sequence[StoredKey], kid: str) -> list[StoredKey]:
@@ -131,25 +131,25 @@ class KeyLife:
         if victim.killed_at:
             return []
         changed = [replace(victim, killed_at=now)]
-        active = self._in_state(others, State.ACTIVE)
+        active = self._in_state(others, KeyState.ACTIVE)
         if not active:
             changed += self._succession(others, at_once=True)
-        elif state_of(victim, now, self._lives.token) is State.NEXT and victim.activates_at:
+        elif state_of(victim, now, self._lifetimes.token) is KeyState.NEXT and victim.activates_at:
             changed += [replace(key, retires_at=None) for key in active]  # it was to follow them
         return changed
 
-    def _in_state(self, keys: Sequence[StoredKey], state: State) -> list[StoredKey]:
-        return in_state(keys, state, self._ambient.now(), self._lives.token)
+    def _in_state(self, keys: Sequence[StoredKey], state: KeyState) -> list[StoredKey]:
+        return in_state(keys, state, self._ambient.now(), self._lifetimes.token)
 
     def _planned(self) -> list[StoredKey]:
-        return [key for key in self._ring.in_state(State.NEXT) if key.activates_at]
+        return [key for key in self._ring.in_state(KeyState.NEXT) if key.activates_at]
 
     def _is_due(self, keys: Sequence[StoredKey]) -> bool:
         """Whether the active key is older than the settings allow and nobody has planned its end yet."""
         oldest = self.settings.rotate_after
         return oldest is not None and any(
             key.activates_at and key.activates_at + oldest <= self._ambient.now() and not key.retires_at
-            for key in self._in_state(keys, State.ACTIVE)[:1]
+            for key in self._in_state(keys, KeyState.ACTIVE)[:1]
         )
 
     async def ensure_keys(self) -> None:
@@ -160,17 +160,17 @@ class KeyLife:
             spare = replace(spare, ready_at=spare.created_at + self.settings.publish_ahead)
             await self._stored.change(lambda keys: [] if self._standbys(keys) else [spare])
             await self._ring.load()
-        if not self._ring.in_state(State.ACTIVE):
-            await self._hand_over(lambda keys: not self._in_state(keys, State.ACTIVE), at_once=True)
+        if not self._ring.in_state(KeyState.ACTIVE):
+            await self._hand_over(lambda keys: not self._in_state(keys, KeyState.ACTIVE), at_once=True)
 
     def _standbys(self, keys: Sequence[StoredKey]) -> list[StoredKey]:
         now = self._ambient.now()
-        return [key for key in keys if is_standby(key, now, self._lives.token)]
+        return [key for key in keys if is_standby(key, now, self._lifetimes.token)]
 
     async def _forget(self) -> None:
         """Remove the keys that are gone and need not be denied by name any more."""
         now = self._ambient.now()
-        ends = {key.kid: gone_at(key, self._lives.token) for key in self._ring.rows}
+        ends = {key.kid: gone_at(key, self._lifetimes.token) for key in self._ring.rows}
         if over := [kid for kid, end in ends.items() if end and now >= end + KILLED_FOR]:
             await self._stored.remove(over)
             await self._ring.load()

@@ -16,7 +16,7 @@ OVERLAP = timedelta(minutes=2)  # an instance that has not heard of the successo
 KILLED_FOR = timedelta(days=30)  # how long a killed key stays denied: who holds a leaked key can date tokens at will
 
 
-class State(StrEnum):
+class KeyState(StrEnum):
     NEXT = "next"
     ACTIVE = "active"
     RETIRED = "retired"
@@ -30,25 +30,25 @@ def gone_at(key: StoredKey, longest: timedelta) -> datetime | None:
     return key.retires_at + longest + OVERLAP if key.retires_at else None
 
 
-def state_of(key: StoredKey, now: datetime, longest: timedelta) -> State:
+def state_of(key: StoredKey, now: datetime, longest: timedelta) -> KeyState:
     end = gone_at(key, longest)
     if end and now >= end:
-        return State.GONE
+        return KeyState.GONE
     if key.retires_at and now >= key.retires_at:
-        return State.RETIRED
-    return State.ACTIVE if key.activates_at and now >= key.activates_at else State.NEXT
+        return KeyState.RETIRED
+    return KeyState.ACTIVE if key.activates_at and now >= key.activates_at else KeyState.NEXT
 
 
-def in_state(keys: Iterable[StoredKey], state: State, now: datetime, longest: timedelta) -> list[StoredKey]:
+def in_state(keys: Iterable[StoredKey], state: KeyState, now: datetime, longest: timedelta) -> list[StoredKey]:
     """Those in this state; the one that was activated last comes first, then by age."""
     found = [key for key in keys if state_of(key, now, longest) is state]
     found.sort(key=lambda key: key.created_at)
-    return sorted(found, key=lambda key: key.activates_at or key.created_at, reverse=state is not State.NEXT)
+    return sorted(found, key=lambda key: key.activates_at or key.created_at, reverse=state is not KeyState.NEXT)
 
 
 def is_standby(key: StoredKey, now: datetime, longest: timedelta) -> bool:
     """Whether it waits to be chosen; a `next` key that is chosen has a time to activate at."""
-    return state_of(key, now, longest) is State.NEXT and key.activates_at is None
+    return state_of(key, now, longest) is KeyState.NEXT and key.activates_at is None
 
 
 def killed_until(keys: Sequence[StoredKey]) -> dict[str, datetime]:

@@ -11,13 +11,13 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from service.ambient import Ambient
 from service.domain.seals import LOCKED_OUT, Purpose, Seals
-from service.domain.signing.key_states import State, gone_at, in_state
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.key_states import KeyState, gone_at, in_state
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.errors import ConfigurationError, DamagedDataError, UnavailableError, UnknownSecretError
-from service.settings import Tokens as TokenSettings
-from service.shared_reload import SharedLook
+from service.settings import TokenSettings
+from service.shared_reload import SharedReload
 
 LOOK_EVERY = 10.0  # seconds between two looks for keys that tokens name and nobody knows
 LOOK_AFTER_FAILURE = 1.0
@@ -35,17 +35,17 @@ class KeyRing:
     """All keys that verify, and the one that signs. Empty until `load` has found them."""
 
     def __init__(
-        self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings, lives: LongestLives
+        self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings, lifetimes: LongestLifetimes
     ) -> None:
         self._stored = stored
-        self._lives = lives
+        self._lifetimes = lifetimes
         self._seals = seals
         self._ambient = ambient
         self._settings = settings
         self._pairs: dict[str, KeyPair] = {}
         self._turn = asyncio.Lock()  # so that an older reading never replaces a newer one
-        self._look = SharedLook(self.load, ambient, LOOK_EVERY, LOOK_AFTER_FAILURE)
-        self._seal_look = SharedLook(self._check_seals, ambient, SEALS_FRESH, 0.0)
+        self._look = SharedReload(self.load, ambient, LOOK_EVERY, LOOK_AFTER_FAILURE)
+        self._seal_look = SharedReload(self._check_seals, ambient, SEALS_FRESH, 0.0)
         self.rows: Sequence[StoredKey] = ()
         self.jwks = b'{"keys":[]}'
 
@@ -55,7 +55,7 @@ class KeyRing:
         Raises ConfigurationError when the secret does not open what is sealed in the database.
         """
         async with self._turn:
-            await self._lives.refresh()
+            await self._lifetimes.refresh()
             rows = await self._stored.all()
             if not rows:
                 await self._stored.add_first(*await asyncio.to_thread(self._first))
@@ -72,7 +72,7 @@ class KeyRing:
     @property
     def signing(self) -> KeyPair:
         """Raises UnavailableError until the keys are loaded."""
-        active = self.in_state(State.ACTIVE)
+        active = self.in_state(KeyState.ACTIVE)
         if not active:
             raise UnavailableError
         return self._pairs[active[0].kid]
@@ -82,8 +82,8 @@ class KeyRing:
         """Those of all keys that verify."""
         return sorted({pair.algorithm for pair in self._pairs.values()})
 
-    def in_state(self, state: State) -> list[StoredKey]:
-        return in_state(self.rows, state, self._ambient.now(), self._lives.token)
+    def in_state(self, state: KeyState) -> list[StoredKey]:
+        return in_state(self.rows, state, self._ambient.now(), self._lifetimes.token)
 
     def verifying(self, kid: object) -> KeyPair | None:
         """Raises UnavailableError until the keys are loaded."""
@@ -127,9 +127,11 @@ class KeyRing:
         return replace(self.make(), activates_at=self._ambient.now()), self.make()
 
     def _take(self, rows: Sequence[StoredKey]) -> None:
-        now, longest = self._ambient.now(), self._lives.token
+        now, longest = self._ambient.now(), self._lifetimes.token
         live = [
-            key for state in (State.ACTIVE, State.NEXT, State.RETIRED) for key in in_state(rows, state, now, longest)
+            key
+            for state in (KeyState.ACTIVE, KeyState.NEXT, KeyState.RETIRED)
+            for key in in_state(rows, state, now, longest)
         ]
         self._pairs = {key.kid: self._pair(key) for key in live}
         self.rows = rows
@@ -139,7 +141,7 @@ class KeyRing:
         """The `kid` is a digest of the key, so one that is held already need not be opened again."""
         held = self._pairs.get(row.kid)
         key = held.key if held else self._open(row)
-        return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._lives.token))
+        return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._lifetimes.token))
 
     def _open(self, row: StoredKey) -> Key:
         try:

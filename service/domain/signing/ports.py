@@ -23,7 +23,7 @@ class SigningKeys(Protocol):
     async def remove(self, kids: Sequence[str]) -> None: ...
 
 
-class Lives(Protocol):
+class Lifetimes(Protocol):
     """The longest lives that tokens and sessions were given, for as long as one of them may be left."""
 
     async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:

@@ -20,11 +20,11 @@ from service.coalescing import Batch
 from service.domain.models import Claims, Session, User
 from service.domain.signing import token_claims
 from service.domain.signing.keyring import KeyPair, KeyRing
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import TokenPair
 from service.domain.signing.token_claims import Use
 from service.errors import Fault, InvalidTokenError, UnavailableError
-from service.settings import Tokens as TokenSettings
+from service.settings import TokenSettings
 
 SCOPE = "aws.cognito.signin.user.admin"
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)  # RFC 7515 section 7.1
@@ -49,14 +49,14 @@ class UnknownKeyError(Exception):
         self.claims = claims
 
 
-class UnknownLifeError(UnknownKeyError):
+class UnknownLifetimeError(UnknownKeyError):
     """The token has a good signature and a longer life than any that this instance knows of."""
 
 
 class Tokens:
-    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient, lives: LongestLives) -> None:
+    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient, lifetimes: LongestLifetimes) -> None:
         self._keys = keys
-        self._lives = lives
+        self._lifetimes = lifetimes
         self._settings = settings
         self._ambient = ambient
         self._signer = ThreadPoolExecutor(1, "signer")  # one helper thread signs both tokens of a pair: measured best
@@ -116,8 +116,8 @@ class Tokens:
         """
         try:
             return self._verify(token, use, even_expired=even_expired)
-        except UnknownLifeError:
-            await self._lives.look_again()
+        except UnknownLifetimeError:
+            await self._lifetimes.look_again()
         except UnknownKeyError:
             await self._keys.look_again()
         return self.verify(token, use, even_expired=even_expired)
@@ -126,7 +126,7 @@ class Tokens:
         """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded."""
         try:
             return self._verify(token, use, even_expired=even_expired)
-        except UnknownLifeError as error:
+        except UnknownLifetimeError as error:
             raise _refused(Fault.IMPOSSIBLE_TIMES, error.claims) from None
         except UnknownKeyError as error:
             raise _refused(Fault.UNKNOWN_KEY, error.claims) from None
@@ -195,8 +195,8 @@ class Tokens:
             raise _refused(Fault.OTHER_CLIENT, claims)
         if issued > (now + self._settings.leeway).timestamp() or expires <= issued:
             raise _refused(Fault.IMPOSSIBLE_TIMES, claims)
-        if expires - issued > self._lives.token.total_seconds():  # by settings other than ours
-            raise UnknownLifeError(claims)
+        if expires - issued > self._lifetimes.token.total_seconds():  # by settings other than ours
+            raise UnknownLifetimeError(claims)
 
     def _remember(self, use: Use, memory: bytes, claims: Claims) -> None:
         verified = self._verified[use]

@@ -7,13 +7,13 @@ from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from service.histogram import Tally
+from service.histogram import Histogram
 
 Values = Mapping[tuple[str, ...], float]
-Tallies = Mapping[tuple[str, ...], Tally]
+Tallies = Mapping[tuple[str, ...], Histogram]
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    kind: Kind
+    kind: MetricKind
     name: str
     about: str
     labels: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Measure:
         return self.each({(): value})
 
     def each(self, values: Values) -> Metric:
-        make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
+        make = CounterMetricFamily if self.kind is MetricKind.COUNTER else GaugeMetricFamily
         family = make(self.name, self.about, labels=self.labels)
         for labels, value in values.items():
             family.add_metric(labels, value)
@@ -48,15 +48,15 @@ class Measure:
 
 
 def _counter(name: str, about: str, *labels: str) -> Measure:
-    return Measure(Kind.COUNTER, f"tokenhouse_{name}_total", about, labels)
+    return Measure(MetricKind.COUNTER, f"tokenhouse_{name}_total", about, labels)
 
 
 def _gauge(name: str, about: str, *labels: str) -> Measure:
-    return Measure(Kind.GAUGE, f"tokenhouse_{name}", about, labels)
+    return Measure(MetricKind.GAUGE, f"tokenhouse_{name}", about, labels)
 
 
 def _histogram(name: str, about: str, *labels: str) -> Measure:
-    return Measure(Kind.HISTOGRAM, f"tokenhouse_{name}", about, labels)
+    return Measure(MetricKind.HISTOGRAM, f"tokenhouse_{name}", about, labels)
 
 
 # --- the instance

@@ -10,22 +10,22 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from service.assembly.application import Application
-from service.domain.operations.readiness import State
-from service.http.server import FrontDoor
+from service.domain.operations.readiness import ReadinessReport
+from service.http.server import HttpServer
 from service.telemetry.metrics import catalog, readings
-from service.telemetry.metrics.counters import Happenings, Requests
+from service.telemetry.metrics.counters import EventCounters, Requests
 from service.telemetry.metrics.loop_lag import LoopLag
 
 
-class Meters(Collector):
+class MetricsCollector(Collector):
     """Hand every request to `requests.note`; events come by themselves, and the rest is read at each scrape."""
 
     def __init__(self, application: Application) -> None:
         self.requests = Requests()
         self.lag = LoopLag()
-        self.door: FrontDoor | None = None  # whose connections are counted, once it is open
+        self.door: HttpServer | None = None  # whose connections are counted, once it is open
         self._application = application
-        self._happenings = Happenings()
+        self._happenings = EventCounters()
         self._read: Sequence[Metric] = ()
         self._build = _version(), platform.python_version()
         self._registry = CollectorRegistry(auto_describe=False)
@@ -45,7 +45,7 @@ class Meters(Collector):
     def collect(self) -> Sequence[Metric]:
         return self._read
 
-    def _measures(self, state: State) -> Iterator[Metric]:
+    def _measures(self, state: ReadinessReport) -> Iterator[Metric]:
         application = self._application
         yield catalog.BUILD.each({self._build: 1})
         yield catalog.READY.one(state.is_ready)
@@ -62,7 +62,7 @@ class Meters(Collector):
         yield from readings.of_limits(application.throttle)
         yield from readings.of_denylist(application.denylist)
         yield from readings.of_stores(application.backends, application.redis_health, state)
-        yield from readings.of_keys(application.keys, application.key_life.settings, application.ambient.now())
+        yield from readings.of_keys(application.keys, application.key_rotation.settings, application.ambient.now())
 
 
 def _version() -> str:

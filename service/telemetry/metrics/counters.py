@@ -7,15 +7,15 @@ from prometheus_client.core import Metric
 
 from service.domain.events.security_events import Event, Name, Outcome, Reason
 from service.domain.limits.throttle import POLICIES
-from service.histogram import Tally
-from service.request_log import Line
+from service.histogram import Histogram
+from service.request_log import RequestRecord
 from service.telemetry.metrics import catalog
 
-Story = tuple[Name, Outcome, str]
+LabelSet = tuple[Name, Outcome, str]
 
 # All that can be told. A counter that is there before its first event shows that event as an increase; one that appears
 # with it does not. docs/observability.md has the same table.
-STORIES: Mapping[tuple[Name, Outcome], Sequence[str]] = {
+LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
         Reason.UNKNOWN_EMAIL,
@@ -73,13 +73,13 @@ class Requests:
     """On the hottest path: half a microsecond."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str, int], Tally] = {}
+        self._tallies: dict[tuple[str, str, int], Histogram] = {}
 
-    def note(self, line: Line) -> None:
+    def note(self, line: RequestRecord) -> None:
         key = line.method, line.route, line.status
         tally = self._tallies.get(key)
         if tally is None:
-            tally = self._tallies[key] = Tally()
+            tally = self._tallies[key] = Histogram()
         tally.add(line.milliseconds / 1000)
 
     def collect(self) -> Iterator[Metric]:
@@ -88,12 +88,12 @@ class Requests:
         )
 
 
-class Happenings:
+class EventCounters:
     """A sink of events."""
 
     def __init__(self) -> None:
-        told = ((name, outcome, reason) for (name, outcome), reasons in STORIES.items() for reason in reasons)
-        self._counts: Counter[Story] = Counter(dict.fromkeys(told, 0))
+        told = ((name, outcome, reason) for (name, outcome), reasons in LABEL_SETS.items() for reason in reasons)
+        self._counts: Counter[LabelSet] = Counter(dict.fromkeys(told, 0))
 
     def hear(self, event: Event) -> None:
         self._counts[event.name, event.outcome, event.reason] += 1

@@ -11,10 +11,10 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.assembly.application import Application
 from service.errors import ConfigurationError
-from service.http.server import FrontDoor, listen
-from service.request_log import Line
-from service.settings import Metrics, Server
-from service.telemetry.metrics.collector import Meters
+from service.http.server import HttpServer, listen
+from service.request_log import RequestRecord
+from service.settings import MetricsSettings, ServerSettings
+from service.telemetry.metrics.collector import MetricsCollector
 
 PATIENCE = timedelta(seconds=1)  # for a scrape that is under way, when the service stops
 log = structlog.get_logger(__name__)
@@ -23,33 +23,33 @@ log = structlog.get_logger(__name__)
 class Listener:
     """A door of its own, behind the same caps and deadlines as the front door."""
 
-    def __init__(self, application: Application, settings: Metrics) -> None:
-        self.meters = Meters(application)
+    def __init__(self, application: Application, settings: MetricsSettings) -> None:
+        self.meters = MetricsCollector(application)
         self.port = 0
         self._background = application.background
-        self._settings = Server(host=settings.host, port=settings.port, shutdown_timeout=PATIENCE)
+        self._settings = ServerSettings(host=settings.host, port=settings.port, shutdown_timeout=PATIENCE)
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
-        self._runner = FrontDoor(app, self._settings)
+        self._runner = HttpServer(app, self._settings)
         self._looking: asyncio.Task[None] | None = None
 
-    def before(self, log_request: Callable[[Line], None]) -> Callable[[Line], None]:
+    def before(self, log_request: Callable[[RequestRecord], None]) -> Callable[[RequestRecord], None]:
         """Count a request, then log it."""
         note = self.meters.requests.note
 
-        def both(line: Line) -> None:
+        def both(line: RequestRecord) -> None:
             note(line)
             log_request(line)
 
         return both
 
-    async def open(self, watched: FrontDoor) -> None:
+    async def open(self, watched: HttpServer) -> None:
         """On any free port when the named one is taken: equal instances on one machine are no mistake.
 
         Raises ConfigurationError when the host cannot be listened on.
         """
         self.meters.door = watched
-        self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.follow))
+        self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.run_forever))
         await self._runner.setup()
         try:
             self.port = await self._listen(self._settings)
@@ -66,7 +66,7 @@ class Listener:
                 await self._looking
         await self._runner.cleanup()
 
-    async def _listen(self, settings: Server) -> int:
+    async def _listen(self, settings: ServerSettings) -> int:
         return await listen(
             self._runner, settings, host_setting="TOKENHOUSE_METRICS__HOST", port_setting="TOKENHOUSE_METRICS__PORT"
         )

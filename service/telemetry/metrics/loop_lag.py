@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.histogram import Tally
+from service.histogram import Histogram
 
 EVERY = 0.1  # seconds between two looks
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -10,10 +10,10 @@ LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 class LoopLag:
     def __init__(self) -> None:
-        self.lags = Tally(LAGS)
+        self.lags = Histogram(LAGS)
         self._worst = 0.0
 
-    async def follow(self) -> None:
+    async def run_forever(self) -> None:
         """Look, for as long as the service runs."""
         clock = asyncio.get_running_loop().time
         while True:

@@ -9,25 +9,25 @@ from service.assembly.backends import Backends
 from service.domain.events.audit_trail import Audit
 from service.domain.limits.throttle import POLICIES, Throttle
 from service.domain.operations.background import Background
-from service.domain.operations.readiness import State as Word
+from service.domain.operations.readiness import ReadinessReport as Word
 from service.domain.passwords.hash_queue import HashQueue
 from service.domain.sessions.models import SwapState
-from service.domain.sessions.refresh_rotation import Rotation
-from service.domain.signing.key_states import State
+from service.domain.sessions.refresh_rotation import RefreshRotation
+from service.domain.signing.key_states import KeyState
 from service.domain.signing.keyring import KeyRing
-from service.http.server import FrontDoor
+from service.http.server import HttpServer
 from service.output import OUTPUT
-from service.settings import Keys as KeySettings
+from service.settings import KeySettings
 from service.stores.denylist import RedisDenylist
 from service.stores.health import RedisHealth
-from service.stores.timings import Connections, Trips
+from service.stores.timings import Connections, Timings
 from service.telemetry.metrics import catalog
 
 
-def of_the_door(door: FrontDoor) -> Iterator[Metric]:
+def of_the_door(door: HttpServer) -> Iterator[Metric]:
     counts = door.refusals.counts
-    yield catalog.CONNECTIONS.one(door.turnstile.open)
-    yield catalog.CONNECTIONS_LIMIT.one(door.turnstile.most)
+    yield catalog.CONNECTIONS.one(door.limiter.open)
+    yield catalog.CONNECTIONS_LIMIT.one(door.limiter.most)
     yield catalog.REFUSED_UNREAD.each({(str(status),): count for status, count in ({503: 0, 400: 0} | counts).items()})
 
 
@@ -52,7 +52,7 @@ def of_passwords(queue: HashQueue) -> Iterator[Metric]:
     yield catalog.HASHES.spread({(): queue.hashes})
 
 
-def of_rotation(rotation: Rotation) -> Iterator[Metric]:
+def of_rotation(rotation: RefreshRotation) -> Iterator[Metric]:
     yield catalog.SWAPS.each({(state.value,): rotation.swaps[state] for state in SwapState})
 
 
@@ -72,15 +72,15 @@ def of_denylist(denylist: RedisDenylist) -> Iterator[Metric]:
 
 def of_stores(backends: Backends, health: RedisHealth, said: Word) -> Iterator[Metric]:
     pg, redis = backends.postgres, backends.servers
-    trips: dict[str, Trips] = {"redis": redis.trips}
+    timings: dict[str, Timings] = {"redis": redis.timings}
     pools: dict[str, Connections] = {"redis": redis.connections(backends.redis)}
     if pg:
-        trips["postgres"] = pg.trips
+        timings["postgres"] = pg.timings
         pools["postgres"] = pg.connections
     yield catalog.STORE_UP.each({("postgres",): said.postgres == "ok", ("redis",): said.redis == "ok"})
-    yield catalog.STORE_SECONDS.spread({(store,): one.seconds for store, one in trips.items()})
+    yield catalog.STORE_SECONDS.spread({(store,): one.seconds for store, one in timings.items()})
     yield catalog.STORE_ERRORS.each(
-        {(store, error): count for store, one in trips.items() for error, count in one.errors.items()}
+        {(store, error): count for store, one in timings.items() for error, count in one.errors.items()}
     )
     yield catalog.STORE_CONNECTIONS.each(
         {(store, state): getattr(pool, state) for store, pool in pools.items() for state in ("in_use", "idle")}
@@ -90,8 +90,8 @@ def of_stores(backends: Backends, health: RedisHealth, said: Word) -> Iterator[M
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:
-    yield catalog.KEYS.each({(state.value,): len(ring.in_state(state)) for state in State})
-    active = next(iter(ring.in_state(State.ACTIVE)), None)
+    yield catalog.KEYS.each({(state.value,): len(ring.in_state(state)) for state in KeyState})
+    active = next(iter(ring.in_state(KeyState.ACTIVE)), None)
     since = active.activates_at if active else None
     due = active.retires_at if active else None
     if since and settings.rotate_after:

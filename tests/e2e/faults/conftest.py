@@ -10,10 +10,10 @@ from service.ambient import Ambient
 from service.assembly.application import build
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_directory
 from tests.conftest import Client, Serve, real_settings
-from tests.e2e.faults.ground import Instance, Wires, set_the_scene
-from tests.e2e.outages import Scene
-from tests.patience import brisk
-from tests.relay import Relay
+from tests.support.fault_instances import Instance, Wires, set_the_scene
+from tests.support.outages import Scene
+from tests.support.relay import Relay
+from tests.support.waiting import brisk
 
 DURABLE = {"synchronous_commit": "on"}  # for these tests kill it; a lost power supply they do not try
 

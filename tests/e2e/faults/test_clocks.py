@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.embedded import Stores
 from tests.conftest import Client, bearer
-from tests.e2e.faults.ground import Instance
-from tests.patience import until
+from tests.support.fault_instances import Instance
+from tests.support.waiting import until
 
 LEEWAY = 5.0  # seconds; the default of `tokens.leeway`
 DAY = 86_400.0

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from service.embedded import Stores
 from tests.conftest import Client, bearer
-from tests.e2e.faults.ground import Instance
-from tests.e2e.outages import Scene, recovers
-from tests.patience import until
+from tests.support.fault_instances import Instance
+from tests.support.outages import Scene, recovers
+from tests.support.waiting import until
 
 LEAVE = 1000
 AT_ONCE = 50

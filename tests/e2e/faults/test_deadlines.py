@@ -3,9 +3,9 @@
 import pytest
 
 from service.embedded import Stores
-from tests.e2e.faults.ground import Instance, set_the_scene
-from tests.e2e.outages import CALLS, all_unavailable, burst_unavailable, recovers
-from tests.patience import shipped
+from tests.support.fault_instances import Instance, set_the_scene
+from tests.support.outages import CALLS, all_unavailable, burst_unavailable, recovers
+from tests.support.waiting import shipped
 
 
 @pytest.mark.faults

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from service.embedded import Stores
-from tests import builders
-from tests.e2e.outages import Scene
-from tests.patience import until
+from tests.support import builders
+from tests.support.outages import Scene
+from tests.support.waiting import until
 
 SIZE = "2m"
 CHUNK = bytes(4096)

@@ -2,15 +2,10 @@
 
 import pytest
 
-from tests.e2e.faults.ground import Instance, Wires
-from tests.e2e.outages import (
-    CALLS,
-    Scene,
-    all_unavailable,
-    recovers,
-)
-from tests.patience import until
-from tests.relay import Mode
+from tests.support.fault_instances import Instance, Wires
+from tests.support.outages import CALLS, Scene, all_unavailable, recovers
+from tests.support.relay import Mode
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("store", ["redis", "postgres"])

@@ -9,16 +9,9 @@ from redis.asyncio import Redis
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis
 from service.embedded.server import EmbeddedServer
-from tests.e2e.faults.ground import Instance
-from tests.e2e.outages import (
-    CALLS,
-    Scene,
-    all_unavailable,
-    burst_unavailable,
-    recovers,
-    still_stands,
-)
-from tests.patience import until
+from tests.support.fault_instances import Instance
+from tests.support.outages import CALLS, Scene, all_unavailable, burst_unavailable, recovers, still_stands
+from tests.support.waiting import until
 
 
 async def configure(scene: Scene, name: str, value: str) -> None:

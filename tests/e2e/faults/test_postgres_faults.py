@@ -11,19 +11,12 @@ import pytest
 from redis.asyncio import Redis
 
 from service.embedded import Stores
-from tests import builders
 from tests.conftest import Client, bearer
-from tests.e2e.faults.ground import Wires
-from tests.e2e.outages import (
-    CALLS,
-    Scene,
-    all_unavailable,
-    burst_unavailable,
-    recovers,
-    still_stands,
-)
-from tests.patience import until
-from tests.relay import Mode
+from tests.support import builders
+from tests.support.fault_instances import Wires
+from tests.support.outages import CALLS, Scene, all_unavailable, burst_unavailable, recovers, still_stands
+from tests.support.relay import Mode
+from tests.support.waiting import until
 
 END_OURS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tokenhouse'"
 EXECUTE = b"E" + struct.pack("!I", 9) + b"\0" * 5  # the message by which a prepared statement is carried out
@@ -137,7 +130,7 @@ async def test_a_sign_up_whose_commit_was_not_answered_can_be_tried_again(wired:
     assert (await wired.client.post("/auth/signup", body)).status == 503
     assert wires.postgres.cuts == 1
     wires.postgres.behave(Mode.PASS)
-    assert await settled(wired.client, "/auth/signup", body) == 409
+    assert await watermark(wired.client, "/auth/signup", body) == 409
     tokens = await wired.client.log_in(body)
     assert (await wired.client.get("/auth/me", **{"x-api-key": tokens["apiKey"]})).status == 200
 
@@ -151,7 +144,7 @@ async def test_a_logout_whose_commit_was_not_answered_can_be_tried_again(wired: 
     async with operator(wired) as postgres:
         assert await postgres.fetchval("SELECT count(*) FROM revocations WHERE session_id = $1", session_id) == 1
     assert (await wired.client.refresh(wired.spare)).status == 401  # Postgres remembers, whatever Redis was told
-    assert await settled(wired.client, "/auth/logout", *logout(wired.spare)) in (200, 401)
+    assert await watermark(wired.client, "/auth/logout", *logout(wired.spare)) in (200, 401)
     assert (await wired.client.me(wired.spare)).status == 401
     assert (await wired.client.me(wired.tokens)).status == 200
 
@@ -164,8 +157,8 @@ async def test_a_new_password_whose_commit_was_not_answered_is_the_new_one(wired
     assert wires.postgres.cuts == 1
     wires.postgres.behave(Mode.PASS)
     email = wired.person["email"]
-    assert await settled(wired.client, "/auth/login", {"email": email, "password": old}) == 401
-    assert await settled(wired.client, "/auth/login", {"email": email, "password": new}) == 200
+    assert await watermark(wired.client, "/auth/login", {"email": email, "password": old}) == 401
+    assert await watermark(wired.client, "/auth/login", {"email": email, "password": new}) == 200
 
 
 async def test_a_restoring_whose_commit_was_not_answered_is_done_again(wired: Scene, wires: Wires) -> None:
@@ -176,12 +169,12 @@ async def test_a_restoring_whose_commit_was_not_answered_is_done_again(wired: Sc
     assert (await wired.client.me(wired.tokens)).status == 503
     wires.postgres.behave(Mode.PASS)
 
-    async def is_over() -> bool:
+    async def is_revoked() -> bool:
         answer = await wired.client.me(wired.spare)
         assert answer.status in (401, 503)
         return answer.status == 401
 
-    await until(is_over)
+    await until(is_revoked)
     assert (await wired.client.me(wired.tokens)).status == 200
 
 
@@ -189,7 +182,7 @@ def logout(tokens: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     return {"accessToken": tokens["accessToken"]}, bearer(tokens)
 
 
-async def settled(client: Client, path: str, body: object, headers: Mapping[str, str] = NONE) -> int:
+async def watermark(client: Client, path: str, body: object, headers: Mapping[str, str] = NONE) -> int:
     """The first answer that is no outage."""
     status = 0
 
@@ -216,7 +209,7 @@ async def test_every_sign_up_of_a_burst_is_kept_or_can_be_tried_again_when_postg
     await recovers(scene)
     for body, answer in zip(bodies, answers, strict=True):
         if answer.status == 503:
-            assert await settled(scene.client, "/auth/signup", body) in (201, 409)
+            assert await watermark(scene.client, "/auth/signup", body) in (201, 409)
         tokens = await scene.client.log_in(body)
         if answer.status == 201:
             assert (await answer.json())["apiKey"] == tokens["apiKey"]

@@ -11,17 +11,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.embedded import EmbeddedRedis
-from tests.e2e.faults.ground import Instance, Wires
-from tests.e2e.outages import (
-    CALLS,
-    Scene,
-    all_unavailable,
-    burst_unavailable,
-    recovers,
-    still_stands,
-)
-from tests.patience import PATIENCE, until
-from tests.relay import Mode
+from tests.support.fault_instances import Instance, Wires
+from tests.support.outages import CALLS, Scene, all_unavailable, burst_unavailable, recovers, still_stands
+from tests.support.relay import Mode
+from tests.support.waiting import PATIENCE, until
 
 ENDLESS = "while true do end"
 PAUSE_MS = 10_000  # longer than two rounds of calls take
@@ -82,10 +75,10 @@ async def test_a_paused_redis_is_an_outage(scene: Scene) -> None:
         await redis.client_pause(PAUSE_MS)
     await all_unavailable(scene, *CALLS)
 
-    async def is_over() -> bool:
+    async def is_revoked() -> bool:
         return (await scene.hear("me")).status == 200
 
-    await until(is_over, within=PAUSE_MS / 1000 + PATIENCE)
+    await until(is_revoked, within=PAUSE_MS / 1000 + PATIENCE)
     await recovers(scene)
 
 

@@ -12,12 +12,12 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 
 from service.embedded import Stores
-from tests import builders
-from tests.balancer import Balancer
 from tests.conftest import Client
-from tests.e2e.processes import of, running
-from tests.patience import PATIENCE, until
-from tests.ports import free_port
+from tests.support import builders
+from tests.support.balancer import Balancer
+from tests.support.ports import free_port
+from tests.support.processes import of, running
+from tests.support.waiting import PATIENCE, until
 
 INSTANCES = 3
 CROWD = 8

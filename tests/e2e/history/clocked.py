@@ -4,7 +4,7 @@ from pathlib import Path
 
 from service.embedded import EmbeddedRedis
 from service.embedded.identity import Identity
-from tests.e2e import programs
+from tests.support import programs
 
 
 class ClockedRedis(EmbeddedRedis):

@@ -12,9 +12,9 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from tests.conftest import Client
 from tests.e2e.history.record import History
-from tests.e2e.processes import UNHURRIED, of, running
-from tests.patience import until
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.processes import UNHURRIED, of, running
+from tests.support.waiting import until
 
 CAME_UP = 30.0  # seconds for an instance to become ready, on a busy machine
 GIVES_UP = 10.0  # seconds after which a client hangs up

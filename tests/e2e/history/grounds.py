@@ -10,10 +10,10 @@ from service.embedded import EmbeddedPostgres, EmbeddedRedis, socket_directory
 from tests.e2e.history.clocked import ClockedRedis
 from tests.e2e.history.fleet import Fleet
 from tests.e2e.history.record import History
-from tests.e2e.stands import NAME, Clustered, Member, Watched, clustered, watched
 from tests.e2e.test_postgres_hosts import Pair, Standby, command
-from tests.ports import free_port
-from tests.relay import Relay
+from tests.support.deployments import NAME, Clustered, Member, Watched, clustered, watched
+from tests.support.ports import free_port
+from tests.support.relay import Relay
 
 DURABLE = {"synchronous_commit": "on"}  # for it is killed; a lost power supply is not tried
 INSTANCES = 2
@@ -100,7 +100,7 @@ async def on_a_cluster(
     """Every node is in the URL, the replica too."""
     history = History()
     async with clustered(directory) as stand:
-        urls = [_urls(postgres.url, f"{stand.url},{stand.heir.address}")] * INSTANCES
+        urls = [_urls(postgres.url, f"{stand.url},{stand.successor.address}")] * INSTANCES
         async with Fleet(urls, history, **settings).serving() as fleet:
             yield Ground(fleet=fleet, history=history, dice=_dice(seed), postgres=postgres, cluster=stand)
 

@@ -83,7 +83,7 @@ class Judge:
                 return True
         return False
 
-    def _lives(self, one: Operation) -> bool:
+    def _lifetimes(self, one: Operation) -> bool:
         """Whether nothing had begun to end the session when the answer came."""
         return bool(one.session) and one.ended < self._ending.get(one.session, float("inf"))
 
@@ -116,7 +116,9 @@ class Judge:
     def _refused_refreshes(self) -> Iterator[Violation]:
         for one in self._operations:
             is_refused = one.kind == "refresh" and one.status not in (*TAKEN, *UNKNOWN)
-            may_be = not self._lives(one) or self._may_be_lost(redis_keys.session(one.session), one.session, one.ended)
+            may_be = not self._lifetimes(one) or self._may_be_lost(
+                redis_keys.session(one.session), one.session, one.ended
+            )
             if is_refused and not may_be:
                 since = one.began - max((when for when in self._written[one.session] if when < one.began), default=0.0)
                 yield Violation(
@@ -158,5 +160,7 @@ class Judge:
         for one in self._operations:
             if one.status >= 500 and one.status != 503:
                 yield Violation(7, "neither done nor unavailable", one)
-            elif one.kind in WITH_A_TOKEN and one.kind != "refresh" and one.status in (401, 403) and self._lives(one):
+            elif (
+                one.kind in WITH_A_TOKEN and one.kind != "refresh" and one.status in (401, 403) and self._lifetimes(one)
+            ):
                 yield Violation(7, "a token of a live session was refused", one)

@@ -8,24 +8,24 @@ from redis.crc import key_slot
 from tests.e2e.history.grounds import Ground
 from tests.e2e.history.nemeses_sentinel import hear_again
 from tests.e2e.history.pace import A_WHILE, becomes, traffic
-from tests.e2e.stands import SLOTS, Clustered, Member, part
+from tests.support.deployments import SLOTS, Clustered, Member, part
 
 
 async def planned_failover(ground: Ground) -> None:
     stand = _stand(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("planned cluster failover", lags=True):
-        await _fail_over(heir)
+        await _fail_over(successor)
         await traffic(ground)
     await becomes(primary.is_in_step)
 
 
 async def crash_failover(ground: Ground) -> None:
     stand = _stand(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("cluster primary killed", lags=True):
         primary.kill()
-        await becomes(heir.is_primary)
+        await becomes(successor.is_primary)
         await traffic(ground)
         primary.start()
     await becomes(primary.is_in_step)
@@ -33,10 +33,10 @@ async def crash_failover(ground: Ground) -> None:
 
 async def frozen_primary_replaced(ground: Ground) -> None:
     stand = _stand(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("cluster primary frozen", lags=True):
         primary.pause()
-        await becomes(heir.is_primary)
+        await becomes(successor.is_primary)
         await traffic(ground)
         primary.resume()
     await becomes(primary.is_in_step)
@@ -46,7 +46,7 @@ async def primary_emptied(ground: Ground) -> None:
     """One without a replica."""
     stand = _stand(ground)
     with ground.history.fault("cluster primary restarted empty", _of(1)):
-        stand.primaries[1].forget()
+        stand.primaries[1].delete_expired()
         stand.primaries[1].start()
         await becomes(lambda: stand.is_served(stand.primaries[1]))
 
@@ -54,21 +54,21 @@ async def primary_emptied(ground: Ground) -> None:
 async def there_and_back(ground: Ground) -> None:
     """The replica lags behind, takes over, and hands back what it has before anybody asked it anything."""
     stand = _stand(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("cluster there and back", _of(0)), ground.history.stalled():
-        await part(primary, heir)
+        await part(primary, successor)
         await traffic(ground)
         for number in ground.fleet.numbers:
             ground.fleet.pause(number)
         try:
-            await heir.ask("CLUSTER FAILOVER", "TAKEOVER")
+            await successor.ask("CLUSTER FAILOVER", "TAKEOVER")
             await becomes(primary.is_in_step)
             await _fail_over(primary)
         finally:
             for number in ground.fleet.numbers:
                 ground.fleet.resume(number)
-            await hear_again(heir)
-    await becomes(heir.is_in_step)
+            await hear_again(successor)
+    await becomes(successor.is_in_step)
 
 
 def _stand(ground: Ground) -> Clustered:
@@ -82,15 +82,15 @@ def _of(number: int) -> Callable[[str], bool]:
 
 
 async def _roles(stand: Clustered) -> tuple[Member, Member]:
-    pair = (stand.primaries[0], stand.heir)
+    pair = (stand.primaries[0], stand.successor)
     return pair if await pair[0].is_primary() else pair[::-1]
 
 
-async def _fail_over(heir: Member) -> None:
+async def _fail_over(successor: Member) -> None:
     async def has_taken_over() -> bool:
-        if await heir.is_primary():
+        if await successor.is_primary():
             return True
-        await heir.ask("CLUSTER FAILOVER")  # which it may not be ready for yet
+        await successor.ask("CLUSTER FAILOVER")  # which it may not be ready for yet
         await asyncio.sleep(A_WHILE / 4)
         return False
 

@@ -9,9 +9,9 @@ from redis.exceptions import RedisError
 from tests.e2e.history.grounds import Ground
 from tests.e2e.history.pace import A_WHILE, TAKES_OVER, becomes, traffic
 from tests.e2e.history.record import everything
-from tests.e2e.stands import NAME, Member, Watched, part
-from tests.patience import until
-from tests.relay import Mode, Relay
+from tests.support.deployments import NAME, Member, Watched, part
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import until
 
 
 async def planned_failover(ground: Ground) -> None:
@@ -23,10 +23,10 @@ async def planned_failover(ground: Ground) -> None:
 
 async def crash_failover(ground: Ground) -> None:
     stand = _watched(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("primary killed", lags=True):
         primary.kill()
-        await _moves_to(stand, heir)
+        await _moves_to(stand, successor)
         await traffic(ground)
         primary.start()
     await _is_told(stand)
@@ -35,10 +35,10 @@ async def crash_failover(ground: Ground) -> None:
 async def frozen_primary_replaced(ground: Ground) -> None:
     """It wakes up as a primary, and is told otherwise later."""
     stand = _watched(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("primary frozen", lags=True):
         primary.pause()
-        await _moves_to(stand, heir)
+        await _moves_to(stand, successor)
         await traffic(ground)
         primary.resume()
         await traffic(ground)
@@ -57,9 +57,9 @@ async def failover_behind_an_instance_s_back(ground: Ground) -> None:
 async def there_and_back(ground: Ground) -> None:
     """The replica lags behind, becomes the primary, and hands back what it has before anybody asked it anything."""
     stand = _watched(ground)
-    primary, heir = await _roles(stand)
+    primary, successor = await _roles(stand)
     with ground.history.fault("there and back", everything), ground.history.stalled():
-        await part(primary, heir)
+        await part(primary, successor)
         await traffic(ground)
         for number in ground.fleet.numbers:
             ground.fleet.pause(number)
@@ -71,7 +71,7 @@ async def there_and_back(ground: Ground) -> None:
         finally:
             for number in ground.fleet.numbers:
                 ground.fleet.resume(number)
-            await hear_again(heir)
+            await hear_again(successor)
     await _is_told(stand)
 
 
@@ -99,7 +99,7 @@ async def _roles(stand: Watched) -> tuple[Member, Member]:
 
 
 async def _fail_over(stand: Watched) -> None:
-    _, heir = await _roles(stand)
+    _, successor = await _roles(stand)
 
     async def has_begun() -> bool:
         with suppress(RedisError):  # it does not know of a good replica yet, or the last failover is not over
@@ -108,12 +108,12 @@ async def _fail_over(stand: Watched) -> None:
         return False
 
     await until(has_begun, within=TAKES_OVER)
-    await _moves_to(stand, heir)
+    await _moves_to(stand, successor)
 
 
-async def _moves_to(stand: Watched, heir: Member) -> None:
+async def _moves_to(stand: Watched, successor: Member) -> None:
     async def has_moved() -> bool:
-        return await stand.named() == {heir.port}
+        return await stand.named() == {successor.port}
 
     await becomes(has_moved)
 

@@ -11,8 +11,8 @@ from tests.e2e.history.grounds import Ground
 from tests.e2e.history.pace import A_WHILE, ENOUGH, TAKES_OVER, traffic
 from tests.e2e.history.record import everything
 from tests.e2e.test_postgres_hosts import command
-from tests.patience import until
-from tests.relay import Mode, Relay
+from tests.support.relay import Mode, Relay
+from tests.support.waiting import until
 
 TWO_HOURS = 7200
 LIMITS = redis_keys.limit("", "").partition("{")[0]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from tests.e2e.history.grounds import Ground
-from tests.patience import until
+from tests.support.waiting import until
 
 A_WHILE = 2.0  # seconds that something stays broken
 TAKES_OVER = 30.0  # seconds for another server to be primary, for an old one to be told, for the service to serve again

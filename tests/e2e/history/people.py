@@ -12,10 +12,10 @@ from uuid import UUID
 
 from aiohttp import ClientError, ClientResponse
 
-from tests import builders
 from tests.conftest import Client, bearer
 from tests.e2e.history.fleet import Fleet
 from tests.e2e.history.record import TAKEN, UNKNOWN, History, Operation
+from tests.support import builders
 
 PAUSE = 0.06  # seconds between two things that a person does, at most
 AGAIN = 0.1  # seconds until a person tries again what was not answered

@@ -17,7 +17,7 @@ from tests.e2e.history.nemeses import nemesis
 from tests.e2e.history.pace import TAKES_OVER, traffic
 from tests.e2e.history.people import Guesser, Person, Town, pry_until
 from tests.e2e.history.record import History
-from tests.patience import until
+from tests.support.waiting import until
 
 PEOPLE = 8
 PRYING = 3

@@ -4,12 +4,12 @@ import asyncio
 from time import perf_counter
 
 from service.domain.limits.throttle import IN_FLIGHT
-from service.settings import Throttle
+from service.settings import ThrottleSettings
 from tests.load.client import Connection, once
 from tests.load.figures import Bar, Row, ms, percentile
+from tests.load.instances import Instance, Stage, login
 from tests.load.limits import COST, Hashes
 from tests.load.plan import Plan
-from tests.load.stage import Instance, Stage, login
 
 INSTANCES = 3
 GUESSES = 60
@@ -20,7 +20,7 @@ TRUSTING = {"TOKENHOUSE_SERVER__TRUSTED_PROXIES": "127.0.0.0/8"}
 
 async def refusals(place: Stage, plan: Plan, number: int) -> list[Row]:
     """A source that guessed too often, refused one request after another while the machine is idle."""
-    quota = Throttle().login_account_source.quota
+    quota = ThrottleSettings().login_account_source.quota
     with place.service({}) as instance:
         connection = await Connection.open(instance.port)
         for _ in range(quota):
@@ -51,7 +51,7 @@ async def refusals(place: Stage, plan: Plan, number: int) -> list[Row]:
 
 async def parallel_guesses(place: Stage, number: int) -> list[Row]:
     """Wrong guesses at one account, all at once and spread over three instances; how many were judged (401)?"""
-    limits = Throttle()
+    limits = ThrottleSettings()
     allowed = INSTANCES * IN_FLIGHT
     one = await _judged(place, number, many_sources=False)
     many = await _judged(place, number + 1, many_sources=True)

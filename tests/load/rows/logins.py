@@ -4,16 +4,16 @@ import asyncio
 from statistics import median
 from time import perf_counter
 
-from service.settings import Passwords
+from service.settings import PasswordSettings
 from tests.load.client import Connection, Load, Patience, closed_loop, open_loop, request
 from tests.load.figures import Bar, Row, ms, percentile, ratio
+from tests.load.instances import Instance, login
 from tests.load.limits import Hashes, cores
 from tests.load.plan import Plan
-from tests.load.stage import Instance, login
 
 WARM_UP = 2.0
 IMPATIENCE = 0.25  # seconds after which a client that ignores Retry-After tries again
-MAX_WAIT = Passwords().max_wait.total_seconds()
+MAX_WAIT = PasswordSettings().max_wait.total_seconds()
 
 
 async def rates(service: Instance, plan: Plan) -> list[Row]:

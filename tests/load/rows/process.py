@@ -3,8 +3,8 @@
 from time import sleep
 
 from tests.load.figures import Bar, Row
+from tests.load.instances import NO_METRICS, Stage
 from tests.load.plan import Plan
-from tests.load.stage import NO_METRICS, Stage
 
 
 def starts(place: Stage, plan: Plan) -> list[Row]:

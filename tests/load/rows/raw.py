@@ -1,9 +1,9 @@
 """The raw limits that no bar refers to, for orientation."""
 
 from tests.load.figures import Row
+from tests.load.instances import Stage
 from tests.load.limits import Hashes, RoundTrips, Signatures, postgres_round_trips, redis_round_trips
 from tests.load.plan import Plan
-from tests.load.stage import Stage
 
 
 async def limits(place: Stage, plan: Plan) -> list[Row]:
@@ -19,8 +19,8 @@ async def limits(place: Stage, plan: Plan) -> list[Row]:
     ]
 
 
-def _rows(name: str, trips: RoundTrips, note: str) -> list[Row]:
+def _rows(name: str, timings: RoundTrips, note: str) -> list[Row]:
     return [
-        Row(name=f"{name}, one at a time", values=[trips.alone], note=note),
-        Row(name=f"{name}, 32 at a time", values=[trips.together], note=note),
+        Row(name=f"{name}, one at a time", values=[timings.alone], note=note),
+        Row(name=f"{name}, 32 at a time", values=[timings.together], note=note),
     ]

@@ -9,9 +9,9 @@ from time import process_time
 
 from tests.load.client import closed_loop, once, request
 from tests.load.figures import Row, ms, percentile, ratio
+from tests.load.instances import Instance
 from tests.load.limits import Signatures, cores
 from tests.load.plan import Plan
-from tests.load.stage import Instance
 
 CLIENTS = 64
 NOT_FOUND = 404

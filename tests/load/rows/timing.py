@@ -5,8 +5,8 @@ from time import perf_counter
 
 from tests.load.client import Connection
 from tests.load.figures import Bar, Row, ms
+from tests.load.instances import Instance, Stage, email, login
 from tests.load.plan import Plan
-from tests.load.stage import Instance, Stage, email, login
 
 WRONG = "Wrong-Pass-1!"
 UNKNOWN = 1_000_000

@@ -5,9 +5,9 @@ from statistics import median
 
 from tests.load.client import request
 from tests.load.figures import Bar, Row, ratio
+from tests.load.instances import NO_LIMITS, NO_METRICS, Stage
 from tests.load.plan import Plan
 from tests.load.rows.requests import Run, run_of
-from tests.load.stage import NO_LIMITS, NO_METRICS, Stage
 
 SILENT = {**NO_LIMITS, **NO_METRICS, "TOKENHOUSE_LOGGING__LEVEL": "ERROR"}
 BAR = 1.15

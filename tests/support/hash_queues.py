@@ -9,8 +9,8 @@ from datetime import timedelta
 from service.ambient import Ambient
 from service.domain.models import Visitor
 from service.domain.passwords.engine import Job, Match
-from service.domain.passwords.hash_queue import HashQueue, Place
-from tests.patience import PATIENCE
+from service.domain.passwords.hash_queue import HashQueue, Slot
+from tests.support.waiting import PATIENCE
 
 SECOND = timedelta(seconds=1)
 ANN, BOB, EVE = Visitor("192.0.2.1"), Visitor("192.0.2.2"), Visitor("192.0.2.3")
@@ -78,11 +78,11 @@ class Hall:
         await asyncio.sleep(0)
         return task
 
-    async def _run(self, place: Place, password: str) -> Match:
+    async def _run(self, place: Slot, password: str) -> Match:
         with place:
             return await place.run(Job(password, "stored"))
 
-    def fill(self, visitor: Visitor, places: int, account: str | None = None) -> list[Place]:
+    def fill(self, visitor: Visitor, places: int, account: str | None = None) -> list[Slot]:
         return [self.queue.reserve(visitor, account) for _ in range(places)]
 
     async def close(self) -> None:

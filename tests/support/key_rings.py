@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.seals import Seals
-from service.domain.signing.key_rotation import KeyLife
-from service.domain.signing.key_states import State, state_of
+from service.domain.signing.key_rotation import KeyRotation
+from service.domain.signing.key_states import KeyState, state_of
 from service.domain.signing.keyring import KeyRing
-from service.domain.signing.longest_lifetimes import LongestLives
+from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
-from service.settings import Keys, Tokens
-from tests import builders
-from tests.builders import FakeAmbient
-from tests.fakes import FakeLives, FakeSigningKeys
+from service.settings import KeySettings, TokenSettings
+from tests.support import builders
+from tests.support.builders import FakeAmbient
+from tests.support.fakes import FakeLifetimes, FakeSigningKeys
 
-TOKENS = Tokens.model_validate({"algorithm": "ES256"})
-AHEAD = Keys().publish_ahead
+TOKENS = TokenSettings.model_validate({"algorithm": "ES256"})
+AHEAD = KeySettings().publish_ahead
 
 
 class Denials:
@@ -56,24 +56,24 @@ class Instances:
         self.stored = CountedKeys()
         self.denials = Denials()
 
-    def start(self, tokens: Tokens = TOKENS, **settings: object) -> tuple[KeyRing, KeyLife]:
-        lives = LongestLives(FakeLives(self.ambient), tokens, self.ambient)
-        ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lives)
-        life = KeyLife(
+    def start(self, tokens: TokenSettings = TOKENS, **settings: object) -> tuple[KeyRing, KeyRotation]:
+        lifetimes = LongestLifetimes(FakeLifetimes(self.ambient), tokens, self.ambient)
+        ring = KeyRing(self.stored, Seals([builders.SECRET], self.ambient), self.ambient, tokens, lifetimes)
+        life = KeyRotation(
             ring,
             self.stored,
-            settings=Keys.model_validate(settings),
-            lives=lives,
+            settings=KeySettings.model_validate(settings),
+            lifetimes=lifetimes,
             ambient=self.ambient,
             events=builders.events(),
         )
         return ring, life
 
-    async def revoke(self, life: KeyLife, kid: str) -> None:
+    async def revoke(self, life: KeyRotation, kid: str) -> None:
         await KeyCompromise(life, self.denials).revoke(kid)  # type: ignore[arg-type] # as much of the endings as is asked
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, KeyState]:
         return {key.kid: state_of(key, self.ambient.now(), TOKENS.longest) for key in self.stored.keys}
 
-    def in_state(self, state: State) -> list[str]:
+    def in_state(self, state: KeyState) -> list[str]:
         return [kid for kid, held in self.states().items() if held is state]

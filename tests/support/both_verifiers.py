@@ -10,9 +10,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests import nodejs
 from tests.conftest import ROOT
-from tests.verifiers import ISSUER, NEVER, SharedClock
+from tests.support import nodejs
+from tests.support.verifiers import ISSUER, NEVER, SharedClock
 from tokenhouse_verify import CLAIMS, InvalidTokenError, StaleError, Verifier, protect
 from tokenhouse_verify.tokens import Claims
 

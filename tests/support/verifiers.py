@@ -1,7 +1,7 @@
 """The verifier of other services, on a test's own clock and polling only when told to."""
 
-from tests.builders import FakeAmbient
 from tests.conftest import Client
+from tests.support.builders import FakeAmbient
 from tokenhouse_verify import InvalidTokenError, Verifier
 from tokenhouse_verify.verifier import Clock
 

@@ -11,9 +11,9 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from service.embedded import Stores
-from tests.builders import SECRET
 from tests.conftest import ROOT
-from tests.patience import PATIENCE, STORES
+from tests.support.builders import SECRET
+from tests.support.waiting import PATIENCE, STORES
 
 # As `unhurried`, in the environment.
 UNHURRIED = {

@@ -7,14 +7,14 @@ from typing import NamedTuple
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.ports import AllSessions
-from service.domain.sessions.models import Ended
+from service.domain.sessions.models import EndedSession
 from service.domain.sessions.ports import RefreshSessions, Revocations
-from service.domain.signing.key_rotation import KeyLife
-from service.domain.signing.key_states import State
-from service.settings import Tokens as TokenSettings
+from service.domain.signing.key_rotation import KeyRotation
+from service.domain.signing.key_states import KeyState
+from service.settings import TokenSettings
 
 
-class EndedCounts(NamedTuple):
+class RevokedCounts(NamedTuple):
     """How many sessions were on record, and how many keys died with every token that they had signed."""
 
     sessions: int
@@ -22,18 +22,18 @@ class EndedCounts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MassEnding:
+class MassRevocation:
     """The tokens die with their keys, which takes a handful of entries for any number of sessions."""
 
     everywhere: AllSessions
     memory: Revocations
     sessions: RefreshSessions
-    key_life: KeyLife
+    key_rotation: KeyRotation
     compromise: KeyCompromise
     settings: TokenSettings
     events: Events
 
-    async def run(self) -> EndedCounts:
+    async def run(self) -> RevokedCounts:
         """What was ended. May be run again at any time.
 
         Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each
@@ -41,12 +41,14 @@ class MassEnding:
         """
         count = 0
         async for page in self.everywhere.pages():
-            ended = [Ended(one, user) for one, user in sorted(page)]
+            ended = [EndedSession(one, user) for one, user in sorted(page)]
             await self.memory.add(ended, timedelta(0), self.settings.refresh_lifetime)
             await self.sessions.remove(ended)
             count += len(ended)
-        keys = [(key.kid, state) for key, state in await self.key_life.all() if state is not State.GONE]
-        for kid, _ in sorted(keys, key=lambda one: one[1] is State.ACTIVE):  # so that the active one never signs alone
+        keys = [(key.kid, state) for key, state in await self.key_rotation.all() if state is not KeyState.GONE]
+        for kid, _ in sorted(
+            keys, key=lambda one: one[1] is KeyState.ACTIVE
+        ):  # so that the active one never signs alone
             await self.compromise.revoke(kid)
-        self.events.tell(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
-        return EndedCounts(count, len(keys))
+        self.events.emit(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
+        return RevokedCounts(count, len(keys))

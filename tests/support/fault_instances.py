@@ -6,8 +6,8 @@ from typing import Any
 
 from service.embedded import Stores
 from tests.conftest import Client
-from tests.e2e.outages import Scene
-from tests.relay import Relay
+from tests.support.outages import Scene
+from tests.support.relay import Relay
 
 Instance = Callable[..., Awaitable[Client]]  # takes a clock, and sections of the settings
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.embedded import Stores
-from service.settings import Database
+from service.settings import DatabaseSettings
 from service.stores.migrations import migrate
 from service.stores.postgres import Postgres
 
@@ -14,7 +14,7 @@ async def open_postgres(embedded: Stores) -> AsyncIterator[Postgres]:
     """Migrated and empty."""
     url = embedded.postgres.url
     await migrate(url)
-    postgres = Postgres(Database.model_validate({"url": url}))
+    postgres = Postgres(DatabaseSettings.model_validate({"url": url}))
     await postgres.open()
     await postgres.execute("TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings")
     yield postgres

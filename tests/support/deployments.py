@@ -13,8 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from service.embedded import EmbeddedRedis
-from tests.patience import until
-from tests.ports import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 HOST = "127.0.0.1"
 NAME = "tokens"
@@ -63,7 +63,7 @@ class Member(EmbeddedRedis):
         role, *_, state, _ = await self.ask("ROLE")
         return bool((role, state) == (b"slave", b"connected"))
 
-    def forget(self) -> None:
+    def delete_expired(self) -> None:
         """End at once and lose the data, but not the place in a cluster."""
         self.kill()
         for file in ("appendonly.aof", "appendonlydir", "dump.rdb"):
@@ -140,7 +140,7 @@ class Clustered:
     """`heir` is a replica of the first primary."""
 
     primaries: Sequence[Member]
-    heir: Member
+    successor: Member
 
     @property
     def url(self) -> str:
@@ -178,8 +178,8 @@ async def id_of(member: Member) -> str:
 @asynccontextmanager
 async def clustered(directory: Path) -> AsyncIterator[Clustered]:
     """Three primaries that share the slots, and a replica of the first."""
-    *primaries, heir = members = [Member(directory, CLUSTERED) for _ in range(4)]
-    stand = Clustered(primaries, heir)
+    *primaries, successor = members = [Member(directory, CLUSTERED) for _ in range(4)]
+    stand = Clustered(primaries, successor)
     async with running(members):
         for number, one in enumerate(primaries):
             first, last = number * SLOTS // 3, (number + 1) * SLOTS // 3
@@ -193,10 +193,10 @@ async def clustered(directory: Path) -> AsyncIterator[Clustered]:
             return all(sum(len(node["slots"]) for node in view.values()) == 3 and len(view) == 4 for view in views)
 
         await until(know_each_other)
-        await heir.ask("CLUSTER REPLICATE", await id_of(primaries[0]))
+        await successor.ask("CLUSTER REPLICATE", await id_of(primaries[0]))
 
         async def is_settled() -> bool:
-            return all([await stand.is_served(one) for one in primaries]) and await heir.is_in_step()
+            return all([await stand.is_served(one) for one in primaries]) and await successor.is_in_step()
 
         await until(is_settled)
         yield stand

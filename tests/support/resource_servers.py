@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import ClientResponse
 
 from service.domain.resource_servers.clients import Client as Credential
-from tests.builders import FakeAmbient, part
 from tests.conftest import Client
+from tests.support.builders import FakeAmbient, part
 
 CREDENTIAL, CLIENT_SECRET = Credential.make("web", FakeAmbient())
 KNOWN = {"clients": {CREDENTIAL.name: CREDENTIAL.digest}}

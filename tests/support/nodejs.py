@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e import programs
+from tests.support import programs
 
 HOMES = ROOT / ".tokenhouse"
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from aiohttp import ClientConnectionError, ClientConnectorError, ClientSession, ClientTimeout, TCPConnector, web
 
-from tests.patience import PATIENCE, until
+from tests.support.waiting import PATIENCE, until
 
 CHECK_EVERY = 0.1  # seconds
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "date", "keep-alive"}

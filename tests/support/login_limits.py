@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from service.domain.limits.charges import Refusal, Reservation, Suspect, Verdict
-from service.settings import Rate, Throttle
+from service.domain.limits.charges import LimitExceeded, Reservation, Suspect, Verdict
+from service.settings import Rate, ThrottleSettings
 from service.stores import redis_keys
 from service.stores.counters import RedisCounters
 
@@ -15,7 +15,7 @@ ANN = Suspect(source="203.0.113.7", account="ann", pair="ann@7")
 ANN_ELSEWHERE = Suspect(source="198.51.100.9", account="ann", pair="ann@9")
 BOB = Suspect(source="203.0.113.7", account="bob", pair="bob@7")
 GENEROUS = Rate(quota=1000, window=5 * MINUTE)
-WIDE_OPEN = Throttle(
+WIDE_OPEN = ThrottleSettings(
     login_source=GENEROUS,
     login_account_source=GENEROUS,
     login_account=GENEROUS,
@@ -30,20 +30,20 @@ OF_ACCOUNT = redis_keys.limit("login", "account", ANN.account)
 IN_A_ROW = redis_keys.limit("login", "in-a-row", ANN.account)
 
 
-async def reserve(counters: RedisCounters, suspect: Suspect = ANN, settings: Throttle = FIVE) -> Reservation:
+async def reserve(counters: RedisCounters, suspect: Suspect = ANN, settings: ThrottleSettings = FIVE) -> Reservation:
     outcome, _ = await counters.reserve(suspect, settings)
     assert isinstance(outcome, Reservation)
     return outcome
 
 
-async def refusal(counters: RedisCounters, suspect: Suspect = ANN, settings: Throttle = FIVE) -> Refusal:
+async def refusal(counters: RedisCounters, suspect: Suspect = ANN, settings: ThrottleSettings = FIVE) -> LimitExceeded:
     outcome, _ = await counters.reserve(suspect, settings)
-    assert isinstance(outcome, Refusal)
+    assert isinstance(outcome, LimitExceeded)
     return outcome
 
 
 async def login(
-    counters: RedisCounters, verdict: Verdict, suspect: Suspect = ANN, settings: Throttle = FIVE, times: int = 1
+    counters: RedisCounters, verdict: Verdict, suspect: Suspect = ANN, settings: ThrottleSettings = FIVE, times: int = 1
 ) -> None:
     for _ in range(times):
         await counters.settle(await reserve(counters, suspect, settings), verdict, settings)

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from service.ambient import Ambient
 from service.app import make_app
 from service.assembly.application import build
-from service.http.server import FrontDoor, listen
+from service.http.server import HttpServer, listen
 from service.output import OUTPUT
 from service.request_log import RequestLog
 from service.settings import load
@@ -30,7 +30,7 @@ async def main() -> None:
     application = build(settings, ambient, log_event=logs.for_events(settings.logging, ambient))
     await application.open()
     app = make_app(application, settings.server, log_request=log_request, middlewares=[tracing.middleware])
-    runner = FrontDoor(app, settings.server)
+    runner = HttpServer(app, settings.server)
     await runner.setup()
     port = await listen(runner, settings.server)
     async with ClientSession(f"http://127.0.0.1:{port}") as client:

@@ -12,11 +12,10 @@ from service.domain.events.security_events import write
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Visitor
 from service.errors import InvalidCredentialsError, RateLimitedError
-from service.settings import Rate
-from service.settings import Throttle as ThrottleSettings
+from service.settings import Rate, ThrottleSettings
 from service.stores.counters import RedisCounters
 from service.stores.scripts import Scripts
-from tests import builders
+from tests.support import builders
 
 MINUTE = timedelta(minutes=1)
 ANN, BOB = "ann@example.com", "bob@example.com"

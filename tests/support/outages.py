@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import ClientResponse
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis
-from tests import builders
 from tests.conftest import Client, problem
-from tests.patience import PATIENCE, until
+from tests.support import builders
+from tests.support.waiting import PATIENCE, until
 
 HANG = PATIENCE  # seconds; whatever takes longer will never answer
 CALLS = ("login", "sign up", "refresh", "me", "log out")

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 
 import jwt
 
-from tests import nodejs
 from tests.conftest import ROOT
-from tests.patience import PATIENCE
+from tests.support import nodejs
+from tests.support.waiting import PATIENCE
 
 LIBRARIES = ("PyJWT", "jose", "aws-jwt-verify")
 ISSUER = "http://127.0.0.1:8080"

@@ -10,15 +10,15 @@ from service.ambient import Ambient
 from service.domain.events.audit_trail import Entry
 from service.domain.models import User
 from service.domain.operations.models import Resealing, SealedApiKey
-from service.domain.resource_servers.models import Passage, Place
-from service.domain.sessions.models import Ended, PendingEnding, Revocation
+from service.domain.resource_servers.models import FeedPage, FeedPosition
+from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
 from service.errors import EmailTakenError
 
 
 class FakeUsers:
-    def __init__(self, pending: "FakePendingEndings | None" = None) -> None:
-        self.pending = pending or FakePendingEndings(Ambient())
+    def __init__(self, pending: "FakePendingRevocations | None" = None) -> None:
+        self.pending = pending or FakePendingRevocations(Ambient())
         self.rows: dict[UUID, User] = {}
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
@@ -52,7 +52,7 @@ class FakeUsers:
         self.digests[digest] = user_id
         self.rows[user_id] = replace(self.rows[user_id], api_key_sealed=sealed)
 
-    async def set_password(self, before: User, password_hash: str, ending: PendingEnding) -> bool:
+    async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
         row = self.rows.get(before.id)
         at = ending.password_changed_at
         if row is None or row.password_changed_at != before.password_changed_at or at is None:
@@ -61,7 +61,7 @@ class FakeUsers:
         await self.pending.add(ending)
         return True
 
-    async def remove(self, ending: PendingEnding) -> None:
+    async def remove(self, ending: PendingRevocation) -> None:
         self.rows.pop(ending.user_id, None)
         await self.pending.add(ending)
 
@@ -70,7 +70,7 @@ class FakeUsers:
         if row and row.password_hash == old_hash:
             self.rows[user_id] = replace(row, password_hash=new_hash)
 
-    async def disable(self, at: datetime, ending: PendingEnding) -> None:
+    async def disable(self, at: datetime, ending: PendingRevocation) -> None:
         if row := self.rows.get(ending.user_id):
             self.rows[ending.user_id] = replace(row, disabled_at=at)
         await self.pending.add(ending)
@@ -113,50 +113,50 @@ class FakeSigningKeys:
         self.keys = [key for key in self.keys if key.kid not in kids]
 
 
-class FakePendingEndings:
+class FakePendingRevocations:
     def __init__(self, ambient: Ambient) -> None:
         self._ambient = ambient
-        self.rows: dict[UUID, PendingEnding] = {}
+        self.rows: dict[UUID, PendingRevocation] = {}
         self.due: dict[UUID, datetime] = {}
 
-    async def add(self, ending: PendingEnding) -> None:
+    async def add(self, ending: PendingRevocation) -> None:
         self.rows[ending.id] = replace(ending, asked_at=self._ambient.now())
         self.due[ending.id] = self._ambient.now() + timedelta(seconds=3)
 
     async def remove(self, ending_id: UUID) -> None:
         self.rows.pop(ending_id, None)
 
-    async def take_over(self) -> Sequence[PendingEnding]:
+    async def take_over(self) -> Sequence[PendingRevocation]:
         now = self._ambient.now()
         found = [one for one in self.rows.values() if self.due[one.id] <= now]
         self.due.update({one.id: now + timedelta(seconds=3) for one in found})
         return found
 
 
-class FakeLives:
+class FakeLifetimes:
     def __init__(self, ambient: Ambient) -> None:
         self._ambient = ambient
         self.rows: dict[tuple[timedelta, timedelta], datetime] = {}
 
     async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:
         now = self._ambient.now()
-        self.rows = {lives: used for lives, used in self.rows.items() if used + max(lives) >= now}
+        self.rows = {lifetimes: used for lifetimes, used in self.rows.items() if used + max(lifetimes) >= now}
         self.rows[token_life, session_life] = now + timedelta(hours=1)
         return max(token for (token, _), used in self.rows.items() if used + token > now)
 
 
 class FakeRevocations:
-    def __init__(self, ambient: Ambient, lives: FakeLives | None = None) -> None:
+    def __init__(self, ambient: Ambient, lifetimes: FakeLifetimes | None = None) -> None:
         self._ambient = ambient
-        self._lives = lives or FakeLives(ambient)
+        self._lifetimes = lifetimes or FakeLifetimes(ambient)
         self.rows: dict[str, Revocation] = {}
         self.entered: dict[str, int] = {}  # by which transaction
         self.transactions = 1
-        self.era = 1
+        self.timeline = 1
 
-    async def add(self, sessions: Sequence[Ended], token_life: timedelta, session_life: timedelta) -> timedelta:
+    async def add(self, sessions: Sequence[EndedSession], token_life: timedelta, session_life: timedelta) -> timedelta:
         now = self._ambient.now()
-        earlier = [(min(used, now), token, session) for (token, session), used in self._lives.rows.items()]
+        earlier = [(min(used, now), token, session) for (token, session), used in self._lifetimes.rows.items()]
         slack = timedelta(minutes=1)
         denied_until = max([now + token_life, *(used + token + slack for used, token, _ in earlier)])
         if not token_life:
@@ -168,16 +168,16 @@ class FakeRevocations:
         self.transactions += 1
         return denied_until - now
 
-    async def after(self, place: Place, limit: int) -> Passage:
+    async def after(self, place: FeedPosition, limit: int) -> FeedPage:
         now = self._ambient.now()
-        placed = sorted((Place(self.entered[one.session_id], one.session_id), one) for one in self.rows.values())
+        placed = sorted((FeedPosition(self.entered[one.session_id], one.session_id), one) for one in self.rows.values())
         found = [(here, one.denied_until) for here, one in placed if here > place and one.denied_until > now]
-        return Passage(found[:limit], Place(self.transactions), self.era)
+        return FeedPage(found[:limit], FeedPosition(self.transactions), self.timeline)
 
     async def has(self, session_id: str) -> bool:
         return session_id in self.rows
 
-    async def forget(self) -> None:
+    async def delete_expired(self) -> None:
         self.rows = {key: one for key, one in self.rows.items() if one.forget_at > self._ambient.now()}
 
     async def of_user(self, user_id: UUID, after: str, limit: int) -> Sequence[Revocation]:
@@ -209,7 +209,7 @@ class FakeAuditTrail:
         found = await self.latest(since, len(self.rows))
         return [one for one in found if _is_about(one, user_id, account)][:limit]
 
-    async def forget(self, before: datetime) -> None:
+    async def delete_expired(self, before: datetime) -> None:
         self.rows = {key: entry for key, entry in self.rows.items() if entry.at >= before}
 
 

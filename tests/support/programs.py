@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.conftest import ROOT
-from tests.patience import PATIENCE, until
+from tests.support.waiting import PATIENCE, until
 
 FETCHED = ROOT / ".tokenhouse" / "tools"
 PLACES = ("usr/sbin", "usr/bin")

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from service.http.connection import Connection
-from service.http.server import FrontDoor, _Door, listen
-from service.settings import Server
-from tests.patience import PATIENCE
+from service.http.server import HttpServer, _ConnectionFactory, listen
+from service.settings import ServerSettings
+from tests.support.waiting import PATIENCE
 
 MARK = "SECRETMARKER"
 CREDENTIAL = f"Authorization: Bearer {MARK}\r\n".encode()
@@ -66,7 +66,7 @@ class Client:
 class House:
     """A small application behind the front door; its handlers pause where a test wants them to."""
 
-    def __init__(self, settings: Server) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.entered = asyncio.Event()
         self.released = asyncio.Event()
@@ -77,7 +77,7 @@ class House:
         app.router.add_post("/deaf", self.greet)
         app.router.add_get("/slow", self.slow)
         app.router.add_get("/broken", self.broken)
-        self.runner = FrontDoor(app, settings)
+        self.runner = HttpServer(app, settings)
         self.port = 0
 
     async def greet(self, _: web.Request) -> web.Response:
@@ -101,8 +101,8 @@ class House:
         return client
 
     @property
-    def door(self) -> _Door:
-        assert isinstance(self.runner.server, _Door)
+    def door(self) -> _ConnectionFactory:
+        assert isinstance(self.runner.server, _ConnectionFactory)
         return self.runner.server
 
     def connection(self) -> Connection:

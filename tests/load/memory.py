@@ -17,12 +17,11 @@ from service.ambient import Ambient
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Entry
 from service.domain.events.security_events import Event, Name
-from service.domain.limits.charges import Refusal, Suspect, Verdict
+from service.domain.limits.charges import LimitExceeded, Suspect, Verdict
 from service.domain.models import Session, User
 from service.domain.seals import Seals
-from service.domain.sessions.models import Ended, Swap
-from service.settings import Database, Rate, Throttle, Tokens
-from service.settings import Redis as RedisSettings
+from service.domain.sessions.models import EndedSession, Swap
+from service.settings import DatabaseSettings, Rate, RedisSettings, ThrottleSettings, TokenSettings
 from service.stores import redis_keys
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
@@ -30,13 +29,13 @@ from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
 from service.stores.migrations import migrate
 from service.stores.postgres import Postgres
-from service.stores.redis import Servers
+from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
 from service.stores.scripts import Scripts
 from service.stores.sessions import RedisSessions
 from service.stores.users import PostgresUsers
-from tests.builders import remembering
-from tests.patience import until
+from tests.support.builders import remembering
+from tests.support.waiting import until
 
 COUNT = 10_000
 AT_ONCE = 20
@@ -100,11 +99,13 @@ async def redis(url: str, ambient: Ambient) -> dict[str, Weight]:
         await scales.redis.aclose()
 
 
-async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambient) -> dict[str, Weight]:
+async def _redis(client: Redis, servers: RedisTopology, scales: Scales, ambient: Ambient) -> dict[str, Weight]:
     scripts = Scripts(client)
-    live, counters = RedisSessions(client, scripts, Tokens()), RedisCounters(client, scripts)
+    live, counters = RedisSessions(client, scripts, TokenSettings()), RedisCounters(client, scripts)
     denylist = RedisDenylist(client, servers, ambient)
-    settings = Throttle(login_global=Rate(quota=10 * COUNT, window=HOUR))  # no flood: each row at its full quota
+    settings = ThrottleSettings(
+        login_global=Rate(quota=10 * COUNT, window=HOUR)
+    )  # no flood: each row at its full quota
 
     async def opened(_: int, *, source: str = "203.0.113.77", agent: str = AGENT, share: int = 1) -> None:
         user = ambient.new_uuid()
@@ -128,7 +129,7 @@ async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambie
     async def failed(_: int, verdict: Verdict = Verdict.FAILED) -> None:
         suspect = Suspect(_source(ambient), _name(ambient), _name(ambient))
         reserved, _ = await counters.reserve(suspect, settings)
-        assert not isinstance(reserved, Refusal)
+        assert not isinstance(reserved, LimitExceeded)
         await counters.settle(reserved, verdict, settings)
 
     async def known(_: int) -> None:
@@ -150,7 +151,7 @@ async def _redis(client: Redis, servers: Servers, scales: Scales, ambient: Ambie
 async def postgres(url: str, ambient: Ambient) -> dict[str, Weight]:
     """Bytes of a row with its share of the indexes, each entered as the service enters it."""
     await migrate(url)
-    pool = Postgres(Database(url=SecretStr(url), pool_max=10, acquire_timeout=HOUR))
+    pool = Postgres(DatabaseSettings(url=SecretStr(url), pool_max=10, acquire_timeout=HOUR))
     await pool.open()
     api_keys = ApiKeys(Seals([ambient.random_bytes(32).hex()], ambient), ambient)
     users, revocations, trail = PostgresUsers(pool), PostgresRevocations(pool), PostgresAuditTrail(pool)
@@ -162,7 +163,7 @@ async def postgres(url: str, ambient: Ambient) -> dict[str, Weight]:
         await users.add(User(user_id, address, address, "Ada", "Lovelace", HASH, sealed, now, now), digest)
 
     async def revoke(_: int) -> None:
-        await revocations.add([Ended(ambient.new_id(), ambient.new_uuid())], HOUR, LIFE)
+        await revocations.add([EndedSession(ambient.new_id(), ambient.new_uuid())], HOUR, LIFE)
 
     async def audit(_: int) -> None:
         event = Event(Name.LOGGED_IN, user_id=ambient.new_uuid(), session_id=ambient.new_id(), source="203.0.113.0/24")
