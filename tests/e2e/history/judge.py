@@ -73,15 +73,15 @@ class Judge:
 
     def _may_be_lost(self, key: str, session: str, by: float) -> bool:
         """Whether Redis may have lost what a key says of a session."""
-        written = self._written[session]
-        for fault in self._history.faults:
-            if fault.began > by:
-                continue
-            if fault.forgets(key) and any(moment <= fault.ended for moment in written):
-                return True
-            if fault.lags and any(fault.began - RECENT <= moment <= fault.ended + SLACK for moment in written):
-                return True
-        return False
+        return any(self._write_may_be_lost(key, moment, by) for moment in self._written[session])
+
+    def _write_may_be_lost(self, key: str, moment: float, by: float) -> bool:
+        return any(
+            (fault.forgets(key) and moment <= fault.ended)
+            or (fault.lags and fault.began - RECENT <= moment <= fault.ended + SLACK)
+            for fault in self._history.faults
+            if fault.began <= by
+        )
 
     def _lifetimes(self, one: Operation) -> bool:
         """Whether nothing had begun to end the session when the answer came."""
@@ -130,6 +130,8 @@ class Judge:
     def _spent_tokens(self) -> Iterator[Violation]:
         for one in self._operations:
             is_taken = one.kind == "refresh spent" and one.status in TAKEN
+            if self._write_may_be_lost(redis_keys.session(one.session), one.spent_at, one.began):
+                continue  # a replica that had not heard of the successor took over: the token is the current one again
             if is_taken and one.began > one.spent_at + self._rules.grace + SLACK:
                 yield Violation(4, "a spent refresh token was taken after the grace", one)
 

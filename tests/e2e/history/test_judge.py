@@ -93,6 +93,8 @@ def test_a_spent_refresh_token_that_is_taken_after_the_grace() -> None:
     assert found(*BEFORE, op("refresh spent", 20, session="s", spent_at=2)) == [4]
     assert found(*BEFORE, op("refresh spent", 11, session="s", spent_at=2)) == []
     assert found(*BEFORE, op("refresh spent", 20, 401, session="s", spent_at=2)) == []
+    assert found(*BEFORE, op("refresh spent", 20, session="s", spent_at=2), faults=(LAGGED,)) == []  # its swap was lost
+    assert found(*BEFORE, op("refresh spent", 20, session="s", spent_at=8), faults=(LAGGED,)) == [4]
 
 
 def test_a_guess_too_many() -> None:
