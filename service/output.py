@@ -38,7 +38,7 @@ class Output:
         self._most = most
         self._waiting: deque[bytes] = deque()
         self._held = 0  # bytes that wait or are being written
-        self._told = 0  # of the dropped lines
+        self._reported = 0  # of the dropped lines
         self._is_broken = False  # the last write failed: a notice would fail too
         self._change = threading.Condition()
         self._writer: threading.Thread | None = None
@@ -68,7 +68,7 @@ class Output:
             return self._change.wait_for(lambda: not self._held and not self._has_work(), patience)
 
     def _has_work(self) -> bool:
-        return bool(self._waiting) or (self.dropped > self._told and not self._is_broken)
+        return bool(self._waiting) or (self.dropped > self._reported and not self._is_broken)
 
     def _run(self) -> None:
         while True:
@@ -82,11 +82,11 @@ class Output:
             with self._change:
                 self._held -= len(data)
                 self.dropped += 0 if is_written else _lines(data)
-                missing = self.dropped - self._told
+                missing = self.dropped - self._reported
             is_told = is_written and (not missing or _put(self.compose(missing)))
             with self._change:
                 self._is_broken = not is_told
-                self._told += missing if is_told else 0
+                self._reported += missing if is_told else 0
                 self._change.notify_all()
 
 

@@ -116,7 +116,7 @@ def _version() -> str:
 
 def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
     call = one.about
-    said: dict[str, Any] = {
+    described: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{one.method.lower()}{one.path}").strip("_"),
         "tags": [call.tag.value[0]],
         "summary": call.summary,
@@ -126,12 +126,12 @@ def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dic
     if one.about.takes:
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.about.takes_form else [])]
         shown = {"schema": references[one.about.takes, "validation"], "example": BODIES[one.about.takes]}
-        said["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
+        described["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
     if one.access is not Access.OPEN:
-        said["security"] = [{scheme: []} for scheme in one.access.value]
+        described["security"] = [{scheme: []} for scheme in one.access.value]
     if parameters := [*_of_the_path(one.path), *_of_the_query(one.about.query)]:
-        said["parameters"] = parameters
-    return said
+        described["parameters"] = parameters
+    return described
 
 
 def _of_the_path(path: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.ambient import Ambient
 from service.assembly.backends import Backends
 from service.assembly.credentials import Credentials
-from service.assembly.sessions import SessionsRoom
+from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
 from service.domain.resource_servers.clients import ResourceServers
@@ -15,7 +15,7 @@ from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountsRoom:
+class AccountParts:
     accounts: Accounts
     introspection: Introspection
     resource_servers: ResourceServers
@@ -29,39 +29,47 @@ def build(
     *,
     credentials: Credentials,
     signing: Signing,
-    room: SessionsRoom,
-) -> AccountsRoom:
-    accounts = Accounts(
+    sessions: SessionParts,
+) -> AccountParts:
+    events, seals = credentials.events, credentials.seals
+    introspection = Introspection(
         users=backends.users,
-        revocation=room.revocation,
-        user_revocation=room.user_revocation,
+        sessions=sessions.stored,
+        revocation=sessions.revocation,
+        tokens=signing.tokens,
+        throttle=sessions.throttle,
+        settings=settings.tokens,
+        ambient=ambient,
+    )
+    feed = RevocationFeed(
+        backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
+    )
+    return AccountParts(
+        accounts=_accounts(settings, ambient, backends, credentials=credentials, signing=signing, sessions=sessions),
+        introspection=introspection,
+        resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
+        feed=feed,
+    )
+
+
+def _accounts(
+    settings: Settings,
+    ambient: Ambient,
+    backends: Backends,
+    *,
+    credentials: Credentials,
+    signing: Signing,
+    sessions: SessionParts,
+) -> Accounts:
+    return Accounts(
+        users=backends.users,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
         passwords=credentials.passwords,
-        throttle=room.throttle,
+        throttle=sessions.throttle,
         api_keys=credentials.api_keys,
         keys=signing.keys,
         settings=settings.api_keys,
         ambient=ambient,
         events=credentials.events,
-    )
-    introspection = Introspection(
-        users=backends.users,
-        sessions=room.stored,
-        revocation=room.revocation,
-        tokens=signing.tokens,
-        throttle=room.throttle,
-        settings=settings.tokens,
-        ambient=ambient,
-    )
-    return AccountsRoom(
-        accounts=accounts,
-        introspection=introspection,
-        resource_servers=ResourceServers(settings.introspection.clients, room.throttle, ambient, credentials.events),
-        feed=RevocationFeed(
-            backends.revocations,
-            backends.signing_keys,
-            signing.tokens,
-            settings.tokens,
-            ambient,
-            seals=credentials.seals,
-        ),
     )

@@ -64,7 +64,7 @@ class Application(Services):
             await self.revocation.restore()
             await self.user_revocation.finish_overdue()
             if self.postgres_health:
-                await self.postgres_health.word()  # compares the clocks: nothing is served before
+                await self.postgres_health.check()  # compares the clocks: nothing is served before
         except redis.OUTAGES as error:
             if refusal := failures.as_refusal(failures.of_redis(error)):
                 raise refusal from error
@@ -113,9 +113,9 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     known = credentials.build(settings, ambient, backends, log_event)
     signed = signing.build(settings, ambient, backends, known)
-    room = sessions.build(settings, ambient, backends, known, signed)
-    account = accounts.build(settings, ambient, backends, credentials=known, signing=signed, room=room)
-    running = operations.build(settings, ambient, backends, credentials=known, signing=signed, room=room)
+    opened = sessions.build(settings, ambient, backends, known, signed)
+    asked = accounts.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened)
+    operated = operations.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened)
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -127,24 +127,24 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         keys=signed.keys,
         tokens=signed.tokens,
         key_rotation=signed.key_rotation,
-        stored=room.stored,
-        denylist=room.denylist,
-        throttle=room.throttle,
-        revocation=room.revocation,
-        rotation=room.rotation,
-        user_revocation=room.user_revocation,
-        sessions=room.sessions,
-        accounts=account.accounts,
-        introspection=account.introspection,
-        resource_servers=account.resource_servers,
-        feed=account.feed,
-        readiness=running.readiness,
-        store_watch=running.store_watch,
-        clock=running.clock,
-        redis_health=running.redis_health,
-        postgres_health=running.postgres_health,
-        key_compromise=running.key_compromise,
-        mass_revocation=running.mass_revocation,
-        resealer=running.resealer,
-        background=running.background,
+        stored=opened.stored,
+        denylist=opened.denylist,
+        throttle=opened.throttle,
+        revocation=opened.revocation,
+        rotation=opened.rotation,
+        user_revocation=opened.user_revocation,
+        sessions=opened.sessions,
+        accounts=asked.accounts,
+        introspection=asked.introspection,
+        resource_servers=asked.resource_servers,
+        feed=asked.feed,
+        readiness=operated.readiness,
+        store_watch=operated.store_watch,
+        clock=operated.clock,
+        redis_health=operated.redis_health,
+        postgres_health=operated.postgres_health,
+        key_compromise=operated.key_compromise,
+        mass_revocation=operated.mass_revocation,
+        resealer=operated.resealer,
+        background=operated.background,
     )

@@ -26,7 +26,7 @@ def build(settings: Settings, ambient: Ambient, backends: Backends, log_event: S
     events = Events(lambda email: seals.pseudonym(email, Purpose.EVENTS), log_event)
     audit = Audit(backends.audit, settings.audit, ambient)
     if settings.audit.enabled:
-        events.add(audit.hear)
+        events.add(audit.on_event)
     return Credentials(
         seals=seals,
         api_keys=ApiKeys(seals, ambient),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from service.ambient import Ambient
 from service.assembly.backends import Backends
 from service.assembly.credentials import Credentials
-from service.assembly.sessions import SessionsRoom
+from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.operations.background import Background
 from service.domain.operations.clock_watch import ClockWatch
@@ -44,12 +44,12 @@ def build(
     *,
     credentials: Credentials,
     signing: Signing,
-    room: SessionsRoom,
+    sessions: SessionParts,
 ) -> Operations:
     clock, redis_health = ClockWatch(), RedisHealth(backends.redis, backends.servers, ambient)
     postgres_health = _postgres_health(settings, ambient, backends, redis_health, clock)
-    readiness = _readiness(ambient, signing, room, redis_health, postgres_health)
-    key_compromise = KeyCompromise(signing.key_rotation, room.revocation)
+    readiness = _readiness(ambient, signing, sessions, redis_health, postgres_health)
+    key_compromise = KeyCompromise(signing.key_rotation, sessions.revocation)
     return Operations(
         readiness=readiness,
         store_watch=StoreWatch(readiness, ambient, failures.store_of),
@@ -60,7 +60,7 @@ def build(
         mass_revocation=MassRevocation(
             everywhere=RedisAllSessions(backends.redis, backends.servers),
             memory=backends.revocations,
-            sessions=room.stored,
+            sessions=sessions.stored,
             key_rotation=signing.key_rotation,
             compromise=key_compromise,
             settings=settings.tokens,
@@ -85,22 +85,22 @@ def _postgres_health(
 def _readiness(
     ambient: Ambient,
     signing: Signing,
-    room: SessionsRoom,
+    sessions: SessionParts,
     redis_health: RedisHealth,
     postgres_health: PostgresHealth | None,
 ) -> Readiness:
     async def postgres() -> str:
-        word = await postgres_health.word() if postgres_health else "ok"
-        if word == "ok":
+        check = await postgres_health.check() if postgres_health else "ok"
+        if check == "ok":
             try:
                 await signing.keys.require_known_secret()
             except UnknownSecretError:
                 return "sealed with another secret"
-        return word
+        return check
 
     async def redis() -> str:
-        word = await redis_health.word()
-        await room.revocation.require_complete()
-        return word
+        check = await redis_health.check()
+        await sessions.revocation.require_complete()
+        return check
 
     return Readiness(postgres, redis, ambient)

@@ -20,7 +20,7 @@ from service.stores.sessions import RedisSessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionsRoom:
+class SessionParts:
     stored: RefreshSessions
     denylist: RedisDenylist
     throttle: Throttle
@@ -32,7 +32,7 @@ class SessionsRoom:
 
 def build(
     settings: Settings, ambient: Ambient, backends: Backends, credentials: Credentials, signing: Signing
-) -> SessionsRoom:
+) -> SessionParts:
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     stored = RedisSessions(backends.redis, scripts, settings.tokens)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
@@ -60,7 +60,7 @@ def build(
         ambient=ambient,
         events=events,
     )
-    return SessionsRoom(
+    return SessionParts(
         stored=stored,
         denylist=denylist,
         throttle=throttle,

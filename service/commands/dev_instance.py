@@ -36,26 +36,26 @@ def take_its_settings() -> None:
     """Let this process read the settings of the instance that runs. Raises ConfigurationError when none does."""
     place = directory()
     try:
-        told = json.loads((place / FILE).read_text(encoding="utf-8")) if are_running(place) else None
+        variables = json.loads((place / FILE).read_text(encoding="utf-8")) if are_running(place) else None
     except (OSError, ValueError):
-        told = None
-    if told is None:
+        variables = None
+    if variables is None:
         raise ConfigurationError(
             f"no `tokenhouse dev` runs on {place}: start it in another terminal (`make run`), or name its directory in"
             " TOKENHOUSE_DEV_DIR"
         )
     for name in filter(is_about_settings, list(ENVIRONMENT)):  # of this shell, which may differ from the instance's
         del ENVIRONMENT[name]
-    ENVIRONMENT.update(told)
+    ENVIRONMENT.update(variables)
 
 
 def _environment(settings: Settings, config: Path | None) -> dict[str, str]:
     """All settings: a command works on the same stores, and the doctor judges what is in force there."""
-    told = as_variables(settings)
+    variables = as_variables(settings)
     if config:
-        told["TOKENHOUSE_CONFIG"] = str(config.absolute())
+        variables["TOKENHOUSE_CONFIG"] = str(config.absolute())
     elif named := ENVIRONMENT.get("TOKENHOUSE_CONFIG"):
-        told["TOKENHOUSE_CONFIG"] = str(Path(named).absolute())
+        variables["TOKENHOUSE_CONFIG"] = str(Path(named).absolute())
     if directory := ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR"):
-        told["TOKENHOUSE_SECRETS_DIR"] = str(Path(directory).absolute())
-    return told
+        variables["TOKENHOUSE_SECRETS_DIR"] = str(Path(directory).absolute())
+    return variables

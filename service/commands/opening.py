@@ -26,16 +26,16 @@ def _store_of(error: Exception) -> str:
 
 async def open_when_ready(application: Application) -> None:
     not_yet: tuple[type[Exception], ...] = (*application.outages, ForgottenError, UnavailableError)
-    pause, told = SOON, ("", "")
+    pause, logged = SOON, ("", "")
     while True:
         try:
             await application.open()
             await _look_at_redis(application)
             break
         except not_yet as error:
-            if (news := (_store_of(error), type(error).__name__)) != told:
+            if (news := (_store_of(error), type(error).__name__)) != logged:
                 log.warning("waiting for Postgres and Redis", store=news[0], error=news[1])
-                told = news
+                logged = news
         await asyncio.sleep(pause)
         pause = min(pause * 2, LATEST)
     await _become_ready(application)
@@ -43,9 +43,9 @@ async def open_when_ready(application: Application) -> None:
 
 async def _become_ready(application: Application) -> None:
     """Return once `/readyz` says so. A store that answers may still be unfit: it evicts, or cannot be written to."""
-    told = None
+    logged = None
     while not (state := await application.readiness.state()).is_ready:
-        if state != told:
+        if state != logged:
             log.warning("not ready", postgres=state.postgres, redis=state.redis)
-            told = state
+            logged = state
         await asyncio.sleep(SOON)

@@ -53,11 +53,11 @@ async def reload_when_told(
     application: Application, server: HttpServer, writers: LogWriters, read: Callable[[], Settings]
 ) -> None:
     """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+    reload = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     while True:
-        await told.wait()
-        told.clear()
+        await reload.wait()
+        reload.clear()
         try:
             settings = await asyncio.to_thread(read)
             if server.certificate:

@@ -55,8 +55,8 @@ def _install(store: Path, sha256: str, *options: str) -> None:
         chosen = ["--require-hashes", "--no-deps", "--target", str(partial), *options, "-r", str(wanted)]
         done = subprocess.run([*_installer(), *chosen], capture_output=True, text=True, check=False)  # noqa: S603 - our own words
         if done.returncode != 0 or not (partial / PROGRAM).exists():
-            said = done.stderr.strip().splitlines() or ["no reason given"]
-            raise CannotFetchError(f"installing {PIN} failed: {said[-1].strip()}")
+            errors = done.stderr.strip().splitlines() or ["no reason given"]
+            raise CannotFetchError(f"installing {PIN} failed: {errors[-1].strip()}")
         if not (store / PROGRAM).exists():
             shutil.rmtree(store, ignore_errors=True)
             partial.rename(store)

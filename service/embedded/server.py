@@ -175,5 +175,5 @@ class EmbeddedServer(ABC):
         """The log's last line of weight."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         grave = [line for line in lines if "FATAL" in line or "rror" in line]
-        said = (grave or lines or ["it said nothing"])[-1]
-        return f"the server on {self.data} does not start: {said} (see {self.log})"
+        reason = (grave or lines or ["it said nothing"])[-1]
+        return f"the server on {self.data} does not start: {reason} (see {self.log})"

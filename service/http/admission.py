@@ -84,7 +84,7 @@ class RawErrors:
         self._more = more  # header fields
         self.counts: Counter[int] = Counter()  # by status, since the process began
 
-    def speak(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
+    def render(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
         """`why` is our own word or an exception's class name, never its text."""
         request_id = self.note(status, why, address)
         body = document(status, CODES.get(status, "malformed_request"), DETAILS[status], request_id)

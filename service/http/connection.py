@@ -62,7 +62,7 @@ class Connection(ClosingConnection):
         if self._source is None:
             self._over = True
             stream = cast("asyncio.Transport", transport)
-            stream.write(self._refusals.speak(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", self._address))
+            stream.write(self._refusals.render(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", self._address))
             stream.close()
             return
         super().connection_made(transport)
@@ -188,7 +188,7 @@ class Connection(ClosingConnection):
 
     def _answer_with(self, status: HTTPStatus, why: str) -> web.StreamResponse:
         self._over = True
-        return FinalResponse(self._refusals.speak(status, why, self._address), self.write, self.hang_up)
+        return FinalResponse(self._refusals.render(status, why, self._address), self.write, self.hang_up)
 
     def log_exception(self, *_: object, **facts: object) -> None:
         """aiohttp's own lines carry what the exception quotes from the request; this one does not."""

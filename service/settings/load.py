@@ -203,7 +203,7 @@ def _refuse_unknown_variables() -> None:
                 _refuse_unknown(name, name)
 
 
-def _refuse_unknown(name: str, said: str) -> None:
+def _refuse_unknown(name: str, name_of_source: str) -> None:
     section, delimiter, _ = name.removeprefix("TOKENHOUSE_").lower().partition("__")
     if section not in Settings.model_fields or bool(delimiter) != (section in SECTIONS):
-        raise ConfigurationError(f"{said} names no setting; config.yaml lists them all")
+        raise ConfigurationError(f"{name_of_source} names no setting; config.yaml lists them all")

@@ -34,10 +34,10 @@ def _at_most_longest(**amount: float) -> timedelta:
     raise ValueError(f"write a duration of at most {LONGEST.days}d")
 
 
-def _between(least: timedelta, most: timedelta, said: str) -> AfterValidator:
+def _between(least: timedelta, most: timedelta, form: str) -> AfterValidator:
     def require(duration: timedelta) -> timedelta:
         if not least <= duration <= most:
-            raise ValueError(f"write a duration {said}")
+            raise ValueError(f"write a duration {form}")
         return duration
 
     return AfterValidator(require)

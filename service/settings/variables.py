@@ -19,15 +19,15 @@ def is_about_settings(name: str) -> bool:
 
 def as_variables(settings: Settings) -> dict[str, str]:
     """Where no other source says more, `load` makes the same settings of them. What is empty is left out."""
-    said: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for name in Settings.model_fields:
         held = getattr(settings, name)
         is_section = isinstance(held, Section)
         values = {f"{name}__{key}": value for key, value in held} if is_section else {name: held}
-        said |= {f"{PREFIX}{key.upper()}": _text(value) for key, value in values.items()}
+        variables |= {f"{PREFIX}{key.upper()}": _text(value) for key, value in values.items()}
     for name in ("KEYS__ROTATE_AFTER", "THROTTLE__LOGIN_ATTEMPTS"):
-        said[PREFIX + name] = said[PREFIX + name] or "off"
-    return {name: text for name, text in said.items() if text}
+        variables[PREFIX + name] = variables[PREFIX + name] or "off"
+    return {name: text for name, text in variables.items() if text}
 
 
 def _text(value: object) -> str:

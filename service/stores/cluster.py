@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import RedisSettings
 from service.stores.cluster_map import Address, Claim, Term, claims_of
-from service.stores.redis import LEASE, LOOK_AGAIN, MOVING, OUTAGES, OVERDUE, RedisServer, client, connections_of
+from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, REDIRECTED, RedisServer, client, connections_of
 from service.stores.timings import Connections, Timings
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
@@ -40,7 +40,7 @@ class Node:
 class NodeReply(NamedTuple):
     """What came back, an error too, and the run id of the server that said it."""
 
-    said: Any
+    reply: Any
     run_id: bytes = b""
 
 
@@ -66,9 +66,9 @@ class Cluster(Redis):
 
     async def execute_command(self, *args: object, **options: object) -> Any:  # noqa: ANN401 - each command has its own
         [answer] = await self.send([(args, options)])
-        if isinstance(answer.said, Exception):
-            raise answer.said
-        return answer.said
+        if isinstance(answer.reply, Exception):
+            raise answer.reply
+        return answer.reply
 
     def pipeline(self, transaction: bool = False, shard_hint: str | None = None) -> Pipeline:  # noqa: ARG002, FBT001, FBT002 - redis-py's own signature
         return ClusterPipeline(self)
@@ -109,12 +109,12 @@ class Cluster(Redis):
             for place, answer in zip(places, back, strict=True):
                 answers[place] = answer
         for place, command in enumerate(commands):
-            if isinstance(answers[place].said, AskError):
-                answers[place] = await self._follow(answers[place].said, command)
-        if any(isinstance(answer.said, ASTRAY) for answer in answers):
+            if isinstance(answers[place].reply, AskError):
+                answers[place] = await self._follow(answers[place].reply, command)
+        if any(isinstance(answer.reply, ASTRAY) for answer in answers):
             self._look_again()
         if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may be primaries no more
-            return [answer if answer.run_id == MOVING else NodeReply(answer.said) for answer in answers]
+            return [answer if answer.run_id == REDIRECTED else NodeReply(answer.reply) for answer in answers]
         return answers
 
     async def settle(self) -> None:
@@ -138,11 +138,11 @@ class Cluster(Redis):
                 answers = await _deliver(node, [command])
             else:
                 answers = await _deliver(node, [(("ASKING",), {}), command])
-                answers = [NodeReply(one.said, MOVING) for one in answers]
+                answers = [NodeReply(one.reply, REDIRECTED) for one in answers]
             answer = answers[-1]
-            if not isinstance(answer.said, AskError):
+            if not isinstance(answer.reply, AskError):
                 break
-            redirection = answer.said
+            redirection = answer.reply
         return answer
 
     def _node(self, address: Address) -> Node:
@@ -206,10 +206,10 @@ class Cluster(Redis):
 
     async def _ask(self, node: Node) -> list[Claim]:
         [answer] = await _deliver(node, [(("CLUSTER NODES",), {})])
-        if isinstance(answer.said, Exception):
-            self._trouble = answer.said
+        if isinstance(answer.reply, Exception):
+            self._trouble = answer.reply
             return []
-        return list(claims_of(answer.said, node.address[0]))
+        return list(claims_of(answer.reply, node.address[0]))
 
 
 class ClusterPipeline(Pipeline):
@@ -224,10 +224,10 @@ class ClusterPipeline(Pipeline):
         commands, self.command_stack = self.command_stack, []
         answers = await self._cluster.send(commands)
         self.runs = [answer.run_id for answer in answers]
-        said = [answer.said for answer in answers]
-        if raise_on_error and (errors := [one for one in said if isinstance(one, Exception)]):
+        reply = [answer.reply for answer in answers]
+        if raise_on_error and (errors := [one for one in reply if isinstance(one, Exception)]):
             raise errors[0]
-        return said
+        return reply
 
 
 async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
@@ -236,11 +236,11 @@ async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
         async with node.redis.pipeline(transaction=False) as pipe:
             for args, options in commands:
                 pipe.execute_command(*args, **options)
-            said = await pipe.execute(raise_on_error=False)
-            runs = node.server.runs_of(pipe, len(said))
+            reply = await pipe.execute(raise_on_error=False)
+            runs = node.server.runs_of(pipe, len(reply))
     except OUTAGES as error:
         return [NodeReply(error)] * len(commands)
-    return [NodeReply(*one) for one in zip(said, runs, strict=True)]
+    return [NodeReply(*one) for one in zip(reply, runs, strict=True)]
 
 
 def _slot(args: Sequence[Any]) -> int:

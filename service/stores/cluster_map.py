@@ -23,9 +23,9 @@ class Claim(NamedTuple):
     last: int
 
 
-def claims_of(said: Mapping[str, Any], asked: str) -> Iterator[Claim]:
+def claims_of(nodes: Mapping[str, Any], asked: str) -> Iterator[Claim]:
     """Read CLUSTER NODES. A node may not know its own host, and others may have lost a node's address."""
-    for address, node in said.items():
+    for address, node in nodes.items():
         host, _, port = address.rpartition(":")
         for first, *last in node["slots"] if int(port) else ():
             yield Claim(int(node["epoch"]), (host or asked, int(port)), int(first), int(last[0] if last else first))

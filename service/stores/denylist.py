@@ -13,10 +13,10 @@ from service.ambient import Ambient
 from service.coalescing import Batch
 from service.domain.sessions.ports import ForgottenError
 from service.histogram import Histogram
-from service.stores import redis_keys as room
-from service.stores.redis import MOVING, OUTAGES, RedisTopology, script
+from service.stores import redis_keys
+from service.stores.redis import OUTAGES, REDIRECTED, RedisTopology, script
 
-VOUCH = script("vouch.lua")  # so rare that it is sent as a whole
+MARK_COMPLETE = script("mark_complete.lua")  # so rare that it is sent as a whole
 AT_ONCE = 1000  # entries written in one pipeline
 LIFE_OF_MARKER = 50_000  # ms; shorter than the minute that each denial lasts beyond its tokens
 KEEP_EVERY = 5.0  # seconds
@@ -44,7 +44,7 @@ class RedisDenylist:
         self._redis = redis
         self._servers = servers
         self._partitions = servers.partitions
-        self._markers = {partition: room.epoch(partition) for partition in servers.partitions}
+        self._markers = {partition: redis_keys.epoch(partition) for partition in servers.partitions}
         self._ambient = ambient
         self._questions: dict[str, Batch[Question, Verdict]] = {}
         self.batches = Histogram(SIZES)  # questions that travelled together
@@ -68,14 +68,14 @@ class RedisDenylist:
             touched = list({self._partition_of(session_id) for session_id in sessions})
         async with self._redis.pipeline(transaction=False) as pipe:
             for partition in touched:
-                _deny(pipe, room.denied_token, tokens, partition)
-                _deny(pipe, room.denied_key, keys, partition)
+                _deny(pipe, redis_keys.denied_token, tokens, partition)
+                _deny(pipe, redis_keys.denied_key, keys, partition)
             self._deny_sessions(pipe, sessions.items())
             for partition in touched:
                 pipe.get(self._markers[partition])
-            said = await pipe.execute()
-            runs = list(self._servers.runs_of(pipe, len(said)))
-        for epoch, run_id in zip(said[-len(touched) :], runs[-len(touched) :], strict=True):
+            replies = await pipe.execute()
+            runs = list(self._servers.runs_of(pipe, len(replies)))
+        for epoch, run_id in zip(replies[-len(touched) :], runs[-len(touched) :], strict=True):
             if not _is_current(epoch, run_id):
                 raise ForgottenError
 
@@ -116,9 +116,9 @@ class RedisDenylist:
         async with self._redis.pipeline(transaction=False) as pipe:
             lost, unknown = await self._doubtful()
             for partition in lost:
-                pipe.set(room.epoch(partition), pending)
-            said = await pipe.execute()
-            runs = dict(zip(lost, self._servers.runs_of(pipe, len(said)), strict=True))
+                pipe.set(redis_keys.epoch(partition), pending)
+            replies = await pipe.execute()
+            runs = dict(zip(lost, self._servers.runs_of(pipe, len(replies)), strict=True))
         sessions = await remembered()
         entries = [(name, left) for name, left in sessions.items() if self._partition_of(name) in runs]
         for start in range(0, len(entries), AT_ONCE):
@@ -128,20 +128,22 @@ class RedisDenylist:
                 await self._execute_on(pipe, [runs[self._partition_of(name)] for name, _ in some])
         async with self._redis.pipeline(transaction=False) as pipe:
             for partition in lost:
-                _deny(pipe, room.denied_key, keys, partition)
+                _deny(pipe, redis_keys.denied_key, keys, partition)
             await self._execute_on(pipe, [run for partition in lost for run in [runs[partition]] * len(keys)])
         for partition, run_id in runs.items():
             if not run_id or self._servers.terms() != terms:
                 raise ForgottenError
-            if not await self._redis.eval(VOUCH, 1, room.epoch(partition), pending, run_id, LIFE_OF_MARKER):
+            if not await self._redis.eval(
+                MARK_COMPLETE, 1, redis_keys.epoch(partition), pending, run_id, LIFE_OF_MARKER
+            ):
                 raise ForgottenError
         if unknown:
             raise ForgottenError
 
     async def _execute_on(self, pipe: Pipeline, runs: Sequence[bytes]) -> None:
         """Raises ForgottenError when another server than these answered a command."""
-        said = await pipe.execute()
-        if list(self._servers.runs_of(pipe, len(said))) != list(runs):
+        replies = await pipe.execute()
+        if list(self._servers.runs_of(pipe, len(replies))) != list(runs):
             raise ForgottenError
 
     async def _doubtful(self) -> tuple[Sequence[str], Sequence[str]]:
@@ -152,19 +154,19 @@ class RedisDenylist:
         partitions = self._partitions
         async with self._redis.pipeline(transaction=False) as pipe:
             for partition in partitions:
-                pipe.get(room.epoch(partition))
-            said = await pipe.execute(raise_on_error=False)
-            runs = list(self._servers.runs_of(pipe, len(said)))
-        silent = [one for one in said if isinstance(one, OUTAGES)]
+                pipe.get(redis_keys.epoch(partition))
+            replies = await pipe.execute(raise_on_error=False)
+            runs = list(self._servers.runs_of(pipe, len(replies)))
+        silent = [one for one in replies if isinstance(one, OUTAGES)]
         if len(silent) == len(partitions):
             raise silent[0]
-        told = [
+        answered = [
             (partition, epoch, run_id)
-            for partition, epoch, run_id in zip(partitions, said, runs, strict=True)
-            if not isinstance(epoch, OUTAGES) and run_id != MOVING
+            for partition, epoch, run_id in zip(partitions, replies, runs, strict=True)
+            if not isinstance(epoch, OUTAGES) and run_id != REDIRECTED
         ]
-        lost = [partition for partition, epoch, run_id in told if run_id and not _is_current(epoch, run_id)]
-        return lost, [partition for partition, _, run_id in told if not run_id]
+        lost = [partition for partition, epoch, run_id in answered if run_id and not _is_current(epoch, run_id)]
+        return lost, [partition for partition, _, run_id in answered if not run_id]
 
     async def _has_all(self, questions: Sequence[Question]) -> list[Verdict]:
         self.batches.add(len(questions))
@@ -173,10 +175,10 @@ class RedisDenylist:
             parts.setdefault(self._partition_of(question[1]), []).append(question)
         async with self._redis.pipeline(transaction=False) as pipe:
             for partition, part in parts.items():
-                pipe.mget(_asked(part, partition))
-            said = await pipe.execute(raise_on_error=False)
-            runs = self._servers.runs_of(pipe, len(said))
-        verdicts = [_verdicts(part, *answer) for part, *answer in zip(parts.values(), said, runs, strict=True)]
+                pipe.mget(_keys_of(part, partition))
+            replies = await pipe.execute(raise_on_error=False)
+            runs = self._servers.runs_of(pipe, len(replies))
+        verdicts = [_verdicts(part, *answer) for part, *answer in zip(parts.values(), replies, runs, strict=True)]
         if len(verdicts) == 1:
             return verdicts[0]
         by_question = dict(zip(chain(*parts.values()), chain(*verdicts), strict=True))
@@ -184,28 +186,30 @@ class RedisDenylist:
 
     def _deny_sessions(self, pipe: Pipeline, entries: Iterable[tuple[str, timedelta]]) -> None:
         for session_id, left in entries:
-            pipe.set(room.denied_session(session_id, self._partition_of(session_id)), DENIED, px=left)
+            pipe.set(redis_keys.denied_session(session_id, self._partition_of(session_id)), DENIED, px=left)
 
     def _partition_of(self, session_id: str) -> str:
         partitions = self._partitions
         return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else partitions[0]
 
 
-def _asked(questions: Sequence[Question], partition: str) -> list[str]:
+def _keys_of(questions: Sequence[Question], partition: str) -> list[str]:
     """The keys that answer the questions: of the tokens, of the sessions, of the signing keys, and the marker."""
-    token, session = room.denied_token("", partition), room.denied_session("", partition)
+    token, session = redis_keys.denied_token("", partition), redis_keys.denied_session("", partition)
     return [
         *[token + token_id for token_id, _, _ in questions],
         *[session + session_id for _, session_id, _ in questions],
-        *[room.denied_key(key_id, partition) for key_id in _key_ids(questions)],
-        room.epoch(partition),
+        *[redis_keys.denied_key(key_id, partition) for key_id in _key_ids(questions)],
+        redis_keys.epoch(partition),
     ]
 
 
-def _verdicts(questions: Sequence[Question], said: Sequence[bytes | None] | Exception, run_id: bytes) -> list[Verdict]:
-    if isinstance(said, Exception):
-        return [said] * len(questions)
-    *found, epoch = said
+def _verdicts(
+    questions: Sequence[Question], replies: Sequence[bytes | None] | Exception, run_id: bytes
+) -> list[Verdict]:
+    if isinstance(replies, Exception):
+        return [replies] * len(questions)
+    *found, epoch = replies
     if not _is_current(epoch, run_id):
         return [ForgottenError()] * len(questions)
     if not any(found):

@@ -168,8 +168,8 @@ def store_of(error: BaseException) -> str:
 
 def _by(rules: Sequence[Rule], error: BaseException) -> Failure | None:
     for rule in rules:
-        if isinstance(error, rule.classes) and (said := re.match(rule.says, str(error), re.ASCII | re.DOTALL)):
-            named = next(iter(said.groups()), None)
+        if isinstance(error, rule.classes) and (text := re.match(rule.says, str(error), re.ASCII | re.DOTALL)):
+            named = next(iter(text.groups()), None)
             return Failure(rule.kind, rule.advice.replace("{}", named) if named else rule.advice.replace(" ({})", ""))
     return None
 
@@ -178,14 +178,14 @@ def _of_tls(error: BaseException, setting: str) -> Failure | None:
     match error:
         case ssl.SSLCertVerificationError():
             advice = "look at the name of the host, and at the certificate of the authority"
-            said = f"the certificate of the server at {setting} is not good ({error.verify_message}): {advice}"
+            text = f"the certificate of the server at {setting} is not good ({error.verify_message}): {advice}"
         case ssl.SSLError() if error.library in LOADING:
-            said = f"a certificate or key that {setting} leads to cannot be read"
+            text = f"a certificate or key that {setting} leads to cannot be read"
         case ConnectionError() if NO_TLS in str(error):
-            said = f"{setting} asks for TLS, and the server has none: turn it on there, or say sslmode=disable"
+            text = f"{setting} asks for TLS, and the server has none: turn it on there, or say sslmode=disable"
         case _:
             return None
-    return Failure(FailureKind.NEVER, said)
+    return Failure(FailureKind.NEVER, text)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

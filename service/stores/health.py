@@ -20,8 +20,8 @@ STATE = f"""
 """
 
 
-class Said(NamedTuple):
-    word: str
+class ServerState(NamedTuple):
+    check: str
     fullness: float | None = None  # used memory to maxmemory; None without a limit, which no memory is a share of
     ahead: timedelta | None = None  # its clock, of ours
 
@@ -38,7 +38,7 @@ class PostgresHealth:
         self._ambient = ambient
         self._allowed = allowed
 
-    async def word(self) -> str:
+    async def check(self) -> str:
         """An instance whose clock differs from that of Postgres dates tokens wrongly, so it serves none."""
         before = self._ambient.now()
         row = await self._postgres.fetchrow(STATE, *rights.needed())
@@ -82,7 +82,7 @@ class RedisHealth:
         self.ahead: timedelta | None = None  # the clock of a primary, of ours; None as long as none has answered
         self.fullness: float | None = None  # of the fullest primary, as last seen; None where no limit is known
 
-    async def word(self) -> str:
+    async def check(self) -> str:
         """The worst word that one of the primaries says.
 
         One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
@@ -90,22 +90,22 @@ class RedisHealth:
         self.fullness = None  # a figure from before an outage would be taken for today's
         asked = [_ask(one, server, self._ambient) for one, server in await self._servers.primaries(self._redis)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
-        said = [answer for answer in answers if isinstance(answer, Said)]
-        if not said:
+        info = [answer for answer in answers if isinstance(answer, ServerState)]
+        if not info:
             return "no answer"
-        self.fullness = max((one.fullness for one in said if one.fullness is not None), default=None)
-        self.ahead = next((one.ahead for one in said if one.ahead is not None), None)
-        return next((one.word for one in said if one.word != "ok"), "ok")
+        self.fullness = max((one.fullness for one in info if one.fullness is not None), default=None)
+        self.ahead = next((one.ahead for one in info if one.ahead is not None), None)
+        return next((one.check for one in info if one.check != "ok"), "ok")
 
 
-async def _ask(redis: Redis, server: RedisServer, ambient: Ambient) -> Said:
+async def _ask(redis: Redis, server: RedisServer, ambient: Ambient) -> ServerState:
     """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
     before = ambient.now()
-    said = await redis.info()
-    there = datetime.fromtimestamp(said["server_time_usec"] / 1_000_000, UTC)
+    info = await redis.info()
+    there = datetime.fromtimestamp(info["server_time_usec"] / 1_000_000, UTC)
     ahead = _ahead(there, before, ambient.now())
-    server.hear(said)
-    if said["role"] != "master":
-        return Said("is a replica")
-    word = "ok" if said["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"
-    return Said(word, said["used_memory"] / said["maxmemory"] if said["maxmemory"] else None, ahead)
+    server.learn(info)
+    if info["role"] != "master":
+        return ServerState("is a replica")
+    check = "ok" if info["maxmemory_policy"] == "noeviction" else "maxmemory-policy is not noeviction"
+    return ServerState(check, info["used_memory"] / info["maxmemory"] if info["maxmemory"] else None, ahead)

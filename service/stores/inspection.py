@@ -60,40 +60,40 @@ async def of_redis(
 ) -> Sequence[tuple[str, RedisFacts]]:
     """Of each primary, with its address. Raises Redis' outages."""
     scheme = split_url(url).scheme
-    told = {"is_encrypted": scheme.startswith("rediss"), "is_watched": scheme.endswith("+sentinel")}
-    return [(_address(one), await _of_one(one, ambient, **told)) for one, _ in await servers.primaries(redis)]
+    options = {"is_encrypted": scheme.startswith("rediss"), "is_watched": scheme.endswith("+sentinel")}
+    return [(_address(one), await _of_one(one, ambient, **options)) for one, _ in await servers.primaries(redis)]
 
 
 async def lacks_a_log(redis: Redis, servers: RedisTopology) -> bool:
     """Whether a primary keeps no append-only file. Raises Redis' outages."""
-    said = [await one.info("persistence") for one, _ in await servers.primaries(redis)]
-    return not all(one["aof_enabled"] for one in said)
+    info = [await one.info("persistence") for one, _ in await servers.primaries(redis)]
+    return not all(one["aof_enabled"] for one in info)
 
 
 async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool, is_watched: bool) -> RedisFacts:
-    said = await redis.info()
+    info = await redis.info()
     powers, lacking = await _rights(redis)
     before = ambient.now()
     seconds, micros = await redis.time()
     ahead = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros) - _middle(before, ambient.now())
     return RedisFacts(
-        version=said["redis_version"],
-        is_primary=said["role"] == "master",
-        is_loading=bool(said["loading"]),
-        policy=said["maxmemory_policy"],
-        memory_used=said["used_memory"],
-        memory_allowed=said["maxmemory"],
-        evicted=said["evicted_keys"],
-        has_log=bool(said["aof_enabled"]),
+        version=info["redis_version"],
+        is_primary=info["role"] == "master",
+        is_loading=bool(info["loading"]),
+        policy=info["maxmemory_policy"],
+        memory_used=info["used_memory"],
+        memory_allowed=info["maxmemory"],
+        evicted=info["evicted_keys"],
+        has_log=bool(info["aof_enabled"]),
         fsync=await _fsync(redis),
-        log_is_good=said.get("aof_last_write_status", "ok") == said.get("aof_last_bgrewrite_status", "ok") == "ok",
-        snapshots_are_good=said["rdb_last_bgsave_status"] == "ok",
+        log_is_good=info.get("aof_last_write_status", "ok") == info.get("aof_last_bgrewrite_status", "ok") == "ok",
+        snapshots_are_good=info["rdb_last_bgsave_status"] == "ok",
         powers=powers,
         lacking=lacking,
         is_encrypted=is_encrypted,
         is_watched=is_watched,
-        replicas=said.get("connected_slaves", 0),
-        waits_for_replicas="min_slaves_good_slaves" in said,  # INFO has the line when min-replicas-to-write is set
+        replicas=info.get("connected_slaves", 0),
+        waits_for_replicas="min_slaves_good_slaves" in info,  # INFO has the line when min-replicas-to-write is set
         ahead=ahead,
     )
 
@@ -111,20 +111,20 @@ async def _rights(redis: Redis) -> tuple[frozenset[str], tuple[str, ...]]:
     """
     connection = await redis.connection_pool.get_connection()  # type: ignore[no-untyped-call] # a decorator of redis-py's hides them
     try:
-        if await _say(connection, "MULTI") != BEGUN:
+        if await _reply(connection, "MULTI") != BEGUN:
             return frozenset(), ()
-        allowed = {" ".join(words[:2]) for words in POWERS if await _say(connection, *words) == QUEUED}
+        allowed = {" ".join(words[:2]) for words in POWERS if await _reply(connection, *words) == QUEUED}
         lacking = [
-            words[0] for words in rights.COMMANDS if isinstance(await _say(connection, *words), NoPermissionError)
+            words[0] for words in rights.COMMANDS if isinstance(await _reply(connection, *words), NoPermissionError)
         ]
-        await _say(connection, "DISCARD")
+        await _reply(connection, "DISCARD")
         return frozenset(allowed), tuple(lacking)
     finally:
         await connection.disconnect()  # whatever happened, nothing stays queued
         await redis.connection_pool.release(connection)
 
 
-async def _say(connection: AbstractConnection, *words: str) -> object:
+async def _reply(connection: AbstractConnection, *words: str) -> object:
     try:
         await connection.send_command(*words)
         return await connection.read_response(disable_decoding=True)
@@ -133,8 +133,8 @@ async def _say(connection: AbstractConnection, *words: str) -> object:
 
 
 def _address(redis: Redis) -> str:
-    told = redis.connection_pool.connection_kwargs
-    return authority(told["host"], told["port"]) if "host" in told else ""  # there is none on a Unix socket
+    options = redis.connection_pool.connection_kwargs
+    return authority(options["host"], options["port"]) if "host" in options else ""  # there is none on a Unix socket
 
 
 def _middle(before: datetime, after: datetime) -> datetime:

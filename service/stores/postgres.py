@@ -145,7 +145,7 @@ class Postgres:
         """
         if self._pool is None:
             raise OSError("the pool is not open")
-        with self.timings.one((*OUTAGES, ConfigurationError)):
+        with self.timings.timed((*OUTAGES, ConfigurationError)):
             connection = await self._pool.acquire(timeout=self._settings.acquire_timeout.total_seconds())
             try:
                 yield connection

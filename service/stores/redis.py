@@ -22,13 +22,13 @@ from service.stores.pool import CheckedPool
 from service.stores.timings import Connections, Timings
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
-MOVING = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
+REDIRECTED = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
 FRESH = 1.0  # seconds that a connection is used before its server is asked again who it is
 LOOK_AGAIN = 0.3  # seconds until it is looked again who the primaries are, while requests go on
 OVERDUE = 0.8  # seconds after which no question is sent on the last look: it waits for the next one
 LEASE = 1.25  # seconds after a look began until no answer counts that rests on it
 
-Greeting = Callable[[AbstractConnection], Awaitable[None]]
+Handshake = Callable[[AbstractConnection], Awaitable[None]]
 
 
 class RedisTopology(Protocol):
@@ -73,7 +73,7 @@ class TimedRedis(Redis):
         self.timings = timings
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
-        with self.timings.one(OUTAGES):
+        with self.timings.timed(OUTAGES):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # it has no types
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own signature
@@ -98,12 +98,12 @@ class TimedPipeline(Pipeline):
         return await super()._execute_pipeline(connection, commands, raise_on_error)
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
-        with self._timings.one(OUTAGES):
-            said = await super().execute(raise_on_error)
-        for answer in said:
+        with self._timings.timed(OUTAGES):
+            info = await super().execute(raise_on_error)
+        for answer in info:
             if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
                 self._timings.fail(answer)
-        return said
+        return info
 
 
 @dataclass(slots=True)
@@ -117,34 +117,34 @@ class RedisServer:
     partitions: ClassVar[Sequence[str]] = ("",)
     run_id: bytes = b""
     timings: Timings = field(default_factory=Timings)
-    greeted: WeakKeyDictionary[AbstractConnection, bytes] = field(default_factory=WeakKeyDictionary)
-    greeted_at: WeakKeyDictionary[AbstractConnection, float] = field(default_factory=WeakKeyDictionary)
+    identified: WeakKeyDictionary[AbstractConnection, bytes] = field(default_factory=WeakKeyDictionary)
+    identified_at: WeakKeyDictionary[AbstractConnection, float] = field(default_factory=WeakKeyDictionary)
 
-    async def greet(self, connection: AbstractConnection) -> None:
+    async def handshake(self, connection: AbstractConnection) -> None:
         await connection.on_connect()
         self.note(connection, await identify(connection))
 
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         """Who is at the other end of this connection; the latest word counts for all."""
-        self.greeted[connection] = self.run_id = run_id
-        self.greeted_at[connection] = asyncio.get_running_loop().time()
+        self.identified[connection] = self.run_id = run_id
+        self.identified_at[connection] = asyncio.get_running_loop().time()
 
     def is_current(self, connection: AbstractConnection) -> bool:
         """Never for a replica, which may have become the primary since."""
-        said = self.greeted.get(connection)
-        return bool(said) and said == self.run_id and self._is_fresh(connection)
+        info = self.identified.get(connection)
+        return bool(info) and info == self.run_id and self._is_fresh(connection)
 
     async def confirm(self, connection: AbstractConnection) -> bool:
         """A connection lasts as long as the run of its server, so one to another run than the latest is of no use."""
-        said = self.greeted.get(connection)
-        if said and said != self.run_id:
+        info = self.identified.get(connection)
+        if info and info != self.run_id:
             return False
         self.note(connection, await identify(connection))
         return True
 
-    def hear(self, said: Mapping[str, Any]) -> None:
+    def learn(self, info: Mapping[str, Any]) -> None:
         """Take note of what INFO says."""
-        self.run_id = believed(said)
+        self.run_id = primary_identity(info)
 
     async def settle(self) -> None:
         """There is one server alone: an earlier run of it answers nobody."""
@@ -156,13 +156,13 @@ class RedisServer:
         return ""
 
     def _is_fresh(self, connection: AbstractConnection) -> bool:
-        return asyncio.get_running_loop().time() - self.greeted_at.get(connection, 0.0) < FRESH
+        return asyncio.get_running_loop().time() - self.identified_at.get(connection, 0.0) < FRESH
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
         """Nobody, when the connection's own word is not the latest: greetings of two servers may cross each other."""
         carrier = pipe.carrier if isinstance(pipe, TimedPipeline) else None
-        told = self.run_id if carrier is None else self.greeted.get(carrier, b"")
-        return [told if told == self.run_id else b""] * count
+        identity = self.run_id if carrier is None else self.identified.get(carrier, b"")
+        return [identity if identity == self.run_id else b""] * count
 
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, RedisServer]]":
         return [(redis, self)]
@@ -186,19 +186,19 @@ async def identify(connection: AbstractConnection) -> bytes:
     """Who is at the other end of a connection, empty for a replica."""
     await connection.send_command("INFO")
     info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
-    return believed(dict(line.split(":", 1) for line in info.splitlines() if ":" in line))
+    return primary_identity(dict(line.split(":", 1) for line in info.splitlines() if ":" in line))
 
 
-def believed(said: Mapping[str, str]) -> bytes:
+def primary_identity(info: Mapping[str, str]) -> bytes:
     """Of what INFO says; empty for a replica (see Server)."""
-    return f"{said['run_id']}.{said['master_replid']}".encode() if said["role"] == "master" else b""
+    return f"{info['run_id']}.{info['master_replid']}".encode() if info["role"] == "master" else b""
 
 
-def patience(settings: RedisSettings, server: RedisServer) -> dict[str, Any]:
+def pool_options(settings: RedisSettings, server: RedisServer) -> dict[str, Any]:
     """What a pool is told, whatever it connects to; a URL's query has the last word."""
     return {
         **pooled(settings),
-        "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), server.greet),
+        "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), server.handshake),
         "peer": server,
     }
 
@@ -222,13 +222,13 @@ def pooled(settings: RedisSettings) -> dict[str, Any]:
     }
 
 
-def _in_time(seconds: float, greet: Greeting) -> Greeting:
+def _in_time(seconds: float, handshake: Handshake) -> Handshake:
     """The greeting takes several questions, and a slow server may take nearly `command_timeout` for each of them."""
 
     async def handshake_in_time(connection: AbstractConnection) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await greet(connection)
+                await handshake(connection)
         except TimeoutError:  # in redis-py's own words, or it would keep the connection
             raise RedisTimeoutError("the server takes too long to greet") from None
 
@@ -237,7 +237,7 @@ def _in_time(seconds: float, greet: Greeting) -> Greeting:
 
 def client(settings: RedisSettings, server: RedisServer, address: Mapping[str, Any]) -> Redis:
     """A client of one server, which connects when first used."""
-    return TimedRedis(CheckedPool(**{**patience(settings, server), **address}), server.timings)
+    return TimedRedis(CheckedPool(**{**pool_options(settings, server), **address}), server.timings)
 
 
 def script(name: str) -> str:

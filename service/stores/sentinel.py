@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 
 from service.settings import RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, RedisServer, TimedRedis, patience, pooled
+from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, RedisServer, TimedRedis, pool_options, pooled
 
 Address = tuple[str, int]
 CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
@@ -77,10 +77,10 @@ class OneSentinel:
 class Sentinels(Sentinel):
     """Asked over checked connections as well: a restart of all of them is no outage of the primary."""
 
-    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], patience: float) -> None:
+    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], pool_options: float) -> None:
         """`patience`: seconds for each to answer, connecting included: redis-py bounds parts of that alone."""
         super().__init__([])
-        self._patience = patience
+        self._patience = pool_options
         self.failover = -1  # the number of the one that made the primary, as the last look told
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
@@ -156,5 +156,5 @@ def watched(
     asked = {**pooled(settings), "peer": OneSentinel(), **secure, **own, "connection_class": transport}
     seconds = (settings.connect_timeout + settings.command_timeout).total_seconds()
     sentinels = Sentinels(hosts, asked, seconds)
-    told = {**patience(settings, primary), **options, "ssl": transport is SSLConnection}
-    return TimedRedis(WatchedPool(name, sentinels, **told), primary.timings)
+    options = {**pool_options(settings, primary), **options, "ssl": transport is SSLConnection}
+    return TimedRedis(WatchedPool(name, sentinels, **options), primary.timings)

@@ -26,7 +26,7 @@ class Timings:
         self.errors: Counter[str] = Counter()  # by the exception's class
 
     @contextmanager
-    def one(self, outages: tuple[type[Exception], ...]) -> Iterator[None]:
+    def timed(self, outages: tuple[type[Exception], ...]) -> Iterator[None]:
         """Around one round trip; of what it raises, the `outages` are the store's failures."""
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -39,5 +39,5 @@ class Timings:
             self.seconds.add(clock() - started)
 
     def fail(self, error: Exception) -> None:
-        told = error.__cause__ if isinstance(error, ConfigurationError) and error.__cause__ else error
-        self.errors[type(told).__name__] += 1
+        cause = error.__cause__ if isinstance(error, ConfigurationError) and error.__cause__ else error
+        self.errors[type(cause).__name__] += 1

@@ -155,7 +155,7 @@ def test_a_unix_socket_is_no_source() -> None:
 )
 def test_a_refusal_is_logged_with_as_little_of_the_address_as_serves(peer: str, shown: str) -> None:
     with capture_logs() as logged:
-        RawErrors(Ambient()).speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", address_of((peer, 1)))
+        RawErrors(Ambient()).render(HTTPStatus.BAD_REQUEST, "BadHttpMessage", address_of((peer, 1)))
     assert [line["source"] for line in logged] == [shown]
 
 

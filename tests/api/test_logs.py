@@ -215,9 +215,9 @@ def test_of_a_flood_of_refusals_ten_lines_a_second_are_told_and_then_how_many_mo
     configure(ambient)
     refusals = RawErrors(ambient)
     for _ in range(100):
-        refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
+        refusals.render(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
     ambient.advance(seconds=1)
-    refusals.speak(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
+    refusals.render(HTTPStatus.BAD_REQUEST, "BadHttpMessage", None)
     lines = printed()
     assert [line["event"] for line in lines] == ["request malformed"] * (logs.LINES_PER_SECOND + 1)
     assert [line.get("held_back") for line in lines[:-1]] == [None] * logs.LINES_PER_SECOND

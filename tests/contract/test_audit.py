@@ -99,7 +99,7 @@ async def test_events_wait_bounded_for_a_trail_that_is_away() -> None:
     audit = Audit(trail, AuditSettings(), ambient)
     with capture_logs() as logged:
         for _ in range(MOST + 7):
-            audit.hear(Event(Name.LOGGED_IN))
+            audit.on_event(Event(Name.LOGGED_IN))
         await audit.write()
         await audit.write()
         trail.is_down = False
@@ -112,7 +112,7 @@ async def test_events_wait_bounded_for_a_trail_that_is_away() -> None:
 async def test_the_last_events_are_written_when_the_service_stops() -> None:
     trail = FakeAuditTrail()
     audit = Audit(trail, AuditSettings(), FakeAmbient())
-    audit.hear(Event(Name.LOGGED_IN))
+    audit.on_event(Event(Name.LOGGED_IN))
     await audit.close()
     assert len(trail.rows) == 1
 
@@ -121,9 +121,9 @@ async def test_what_strangers_can_repeat_and_each_refresh_is_not_kept() -> None:
     trail = FakeAuditTrail()
     audit = Audit(trail, AuditSettings(), FakeAmbient())
     for name in (Name.LIMITED, Name.REFUSED, Name.RENEWED, Name.USER_CREATED):
-        audit.hear(Event(name, Outcome.FAILURE))
+        audit.on_event(Event(name, Outcome.FAILURE))
     for name in (Name.RENEWED, Name.USER_CREATED, Name.TOKEN_REUSED):
-        audit.hear(Event(name))
+        audit.on_event(Event(name))
     await audit.write()
     assert {one.event.name for one in trail.rows.values()} == {Name.USER_CREATED, Name.TOKEN_REUSED}
 

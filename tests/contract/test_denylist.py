@@ -123,7 +123,7 @@ async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_t
         pipe.carrier = connection
         said[connection] = server.runs_of(pipe, 1)
     assert said == {before: [b"the one before"], after: [b""]}
-    server.hear({"run_id": "the promoted", "master_replid": "one", "role": "master"})
+    server.learn({"run_id": "the promoted", "master_replid": "one", "role": "master"})
     assert server.runs_of(pipe, 1) == [b"the promoted.one"]
 
 

@@ -23,17 +23,17 @@ async def limited(redis: Redis) -> AsyncIterator[Redis]:
 
 async def test_a_redis_with_a_limit_says_how_much_of_it_is_used(limited: Redis) -> None:
     health = RedisHealth(limited, RedisServer(), Ambient())
-    assert await health.word() == "ok"
+    assert await health.check() == "ok"
     used = (await limited.info("memory"))["used_memory"]
     assert health.fullness == pytest.approx(used / LIMIT, rel=0.5)
 
 
 async def test_without_a_limit_there_is_no_ratio_any_more(limited: Redis) -> None:
     health = RedisHealth(limited, RedisServer(), Ambient())
-    await health.word()
+    await health.check()
     assert health.fullness
     await limited.config_set("maxmemory", 0)
-    assert await health.word() == "ok"
+    assert await health.check() == "ok"
     assert health.fullness is None
 
 
@@ -73,17 +73,17 @@ class Several(RedisServer):
 async def test_of_several_the_fullest_primary_counts(redis: Redis) -> None:
     others = Told(used=1, limit=2), Told(used=9), Told(is_silent=True), Told(used=2, limit=2, role="slave")
     health = RedisHealth(redis, Several(*others, Told(used=3, limit=4)), Ambient())
-    await health.word()
+    await health.check()
     assert health.fullness == 0.75
 
 
 async def test_when_nobody_answers_no_older_figure_is_told(redis: Redis) -> None:
     servers = Several(Told(used=3, limit=4))
     health = RedisHealth(redis, servers, Ambient())
-    await health.word()
+    await health.check()
     assert health.fullness == 0.75
     servers.told = (Told(is_silent=True),)
-    assert await health.word() == "no answer"
+    assert await health.check() == "no answer"
     assert health.fullness is None
 
 

@@ -37,7 +37,9 @@ class CountingEngine(BcryptEngine):
 class Room:
     def __init__(self, rounds: int = ROUNDS) -> None:
         self.engine = CountingEngine(rounds)
-        self.passwords = Passwords(settings.PasswordSettings(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine)
+        self.passwords = Passwords(
+            settings.PasswordSettings(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine
+        )
 
     async def hash(self, password: str) -> str:
         with self.passwords.reserve(ANN) as place:

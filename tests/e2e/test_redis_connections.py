@@ -150,7 +150,7 @@ def forget_when_they_were_heard(redis: Redis) -> None:
     """As if a while had passed."""
     peer = getattr(redis.connection_pool, "_peer", None)
     assert isinstance(peer, RedisServer)
-    peer.greeted_at.clear()
+    peer.identified_at.clear()
 
 
 async def test_a_command_whose_connection_dies_under_it_is_not_repeated(tmp_path: Path) -> None:

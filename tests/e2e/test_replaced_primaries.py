@@ -44,7 +44,7 @@ def let_time_pass(redis: Redis, *servers: RedisServer) -> None:
         if isinstance(one, Cluster):
             one._rest_until = LONG_AGO
     for server in servers:
-        server.greeted_at.clear()
+        server.identified_at.clear()
 
 
 @pytest.mark.parametrize("mode", [Mode.PASS, Mode.RESET, Mode.FORGET])

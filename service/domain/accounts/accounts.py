@@ -123,7 +123,7 @@ class Accounts:
         ending = self.user_revocation.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
             raise WrongPasswordError  # changed meanwhile: what was confirmed is the password no more
-        self._tell(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
+        self._emit(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
         await self.user_revocation.finish(ending)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
@@ -132,7 +132,7 @@ class Accounts:
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
-        self._tell(Name.USER_DELETED, user.id, session_id=caller.session_id)
+        self._emit(Name.USER_DELETED, user.id, session_id=caller.session_id)
         await self.user_revocation.finish(ending, caller.session_id)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
@@ -142,7 +142,7 @@ class Accounts:
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
         await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
-        self._tell(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
+        self._emit(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
         return key.text
 
     async def disable(self, email: str) -> bool:
@@ -152,7 +152,7 @@ class Accounts:
             return False
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_DISABLED)
         await self.users.disable(self.ambient.now(), ending)
-        self._tell(Name.USER_UPDATED, user.id, Reason.DISABLED)
+        self._emit(Name.USER_UPDATED, user.id, Reason.DISABLED)
         await self.user_revocation.finish(ending)
         return True
 
@@ -167,7 +167,7 @@ class Accounts:
         user = await self.users.by_email(emails.for_look_up(email))
         if user:
             await self.users.enable(user.id)
-            self._tell(Name.USER_UPDATED, user.id, Reason.ENABLED)
+            self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
         return user is not None
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
@@ -182,5 +182,5 @@ class Accounts:
                 attempt.succeeded()
         return user
 
-    def _tell(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
+    def _emit(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))

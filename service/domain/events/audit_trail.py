@@ -63,7 +63,7 @@ class Audit:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if not is_kept(event):
             return
         if len(self._waiting) >= MOST:

@@ -78,11 +78,11 @@ class Readiness:
     async def _ask(self) -> ReadinessReport:
         await asyncio.sleep(PACE.total_seconds() - self._age())
         self._asked_at, self._is_doubted = self._ambient.monotonic(), False
-        postgres, redis = await asyncio.gather(*(_word(check) for check in self._checks.values()))
+        postgres, redis = await asyncio.gather(*(_checked(check) for check in self._checks.values()))
         return ReadinessReport(postgres, redis)
 
 
-async def _word(check: Callable[[], Awaitable[str]]) -> str:
+async def _checked(check: Callable[[], Awaitable[str]]) -> str:
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             return await check()

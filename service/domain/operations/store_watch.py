@@ -48,7 +48,7 @@ class StoreWatch:
                 await self._watching
 
     async def _watch(self) -> None:
-        began, told = self._ambient.monotonic(), None
+        began, logged = self._ambient.monotonic(), None
         while True:
             await asyncio.sleep(self._every)
             state = await self._readiness.state()
@@ -57,6 +57,6 @@ class StoreWatch:
                 refused, self._refused = self._refused, 0
                 log.warning("the stores answer again", seconds=seconds, refused=refused)
                 return
-            if state != told:
-                told = state
+            if state != logged:
+                logged = state
                 log.warning("stores not ready", postgres=state.postgres, redis=state.redis)

@@ -19,16 +19,16 @@ class Use(StrEnum):
     ACCESS = "access"
 
 
-def read(said: Mapping[str, Any], key_id: str, use: Use) -> Claims:
+def read(claims: Mapping[str, Any], key_id: str, use: Use) -> Claims:
     """Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
     return Claims(
-        user_id=UUID(said["sub"]),
-        session_id=_identifier(said["origin_jti"]),
-        token_id=_identifier(said["jti"]),
+        user_id=UUID(claims["sub"]),
+        session_id=_identifier(claims["origin_jti"]),
+        token_id=_identifier(claims["jti"]),
         key_id=key_id,
-        issued_at=datetime.fromtimestamp(_seconds(said["iat"]), UTC),
-        expires_at=datetime.fromtimestamp(_seconds(said["exp"]), UTC),
-        email=str(said["email"]) if use is Use.ID and said["token_use"] == use else "",
+        issued_at=datetime.fromtimestamp(_seconds(claims["iat"]), UTC),
+        expires_at=datetime.fromtimestamp(_seconds(claims["exp"]), UTC),
+        email=str(claims["email"]) if use is Use.ID and claims["token_use"] == use else "",
     )
 
 

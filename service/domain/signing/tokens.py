@@ -176,20 +176,20 @@ class Tokens:
         if pair is None or algorithm != pair.algorithm:
             raise ValueError("no key of ours signs such tokens")
         try:
-            said = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
+            decoded = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
         except BadSignatureError:
             raise InvalidTokenError(Fault.FORGED) from None
-        claims = token_claims.read(said, pair.kid, use)
-        self._require_ours(said, claims, use, now)
+        claims = token_claims.read(decoded, pair.kid, use)
+        self._require_ours(decoded, claims, use, now)
         return claims
 
-    def _require_ours(self, said: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
+    def _require_ours(self, decoded: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
         """By us, for this use, and at times that can be. Raises InvalidTokenError or UnknownLifeError."""
-        audience = said.get("aud") if use is Use.ID else said.get("client_id")
+        audience = decoded.get("aud") if use is Use.ID else decoded.get("client_id")
         issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
-        if said["iss"] != self._settings.issuer:
+        if decoded["iss"] != self._settings.issuer:
             raise _refused(Fault.OTHER_ISSUER, claims)
-        if said["token_use"] != use:
+        if decoded["token_use"] != use:
             raise _refused(Fault.WRONG_USE, claims)
         if audience != self._settings.client_id:
             raise _refused(Fault.OTHER_CLIENT, claims)

@@ -26,24 +26,24 @@ class Measure:
     about: str
     labels: tuple[str, ...] = ()
 
-    def one(self, value: float) -> Metric:
+    def single(self, value: float) -> Metric:
         """Of a measure without labels."""
-        return self.each({(): value})
+        return self.labelled({(): value})
 
-    def each(self, values: Values) -> Metric:
+    def labelled(self, values: Values) -> Metric:
         make = CounterMetricFamily if self.kind is MetricKind.COUNTER else GaugeMetricFamily
         family = make(self.name, self.about, labels=self.labels)
         for labels, value in values.items():
             family.add_metric(labels, value)
         return family
 
-    def spread(self, tallies: Tallies) -> Metric:
+    def histogram(self, tallies: Tallies) -> Metric:
         """Of a histogram."""
         family = HistogramMetricFamily(self.name, self.about, labels=self.labels)
-        for labels, tally in tallies.items():
-            bounds = [*(str(bound) for bound in tally.bounds), "+Inf"]
-            buckets = list(zip(bounds, accumulate(tally.counts), strict=True))
-            family.add_metric(labels, buckets, tally.sum)
+        for labels, histogram_data in tallies.items():
+            bounds = [*(str(bound) for bound in histogram_data.bounds), "+Inf"]
+            buckets = list(zip(bounds, accumulate(histogram_data.counts), strict=True))
+            family.add_metric(labels, buckets, histogram_data.sum)
         return family
 
 

@@ -23,7 +23,7 @@ class MetricsCollector(Collector):
     def __init__(self, application: Application) -> None:
         self.requests = Requests()
         self.lag = LoopLag()
-        self.door: HttpServer | None = None  # whose connections are counted, once it is open
+        self.server: HttpServer | None = None  # whose connections are counted, once it is open
         self._application = application
         self._happenings = EventCounters()
         self._read: Sequence[Metric] = ()
@@ -32,7 +32,7 @@ class MetricsCollector(Collector):
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        application.events.add(self._happenings.hear)
+        application.events.add(self._happenings.on_event)
 
     async def text(self) -> bytes:
         """In Prometheus's text format 0.0.4.
@@ -47,14 +47,14 @@ class MetricsCollector(Collector):
 
     def _measures(self, state: ReadinessReport) -> Iterator[Metric]:
         application = self._application
-        yield catalog.BUILD.each({self._build: 1})
-        yield catalog.READY.one(state.is_ready)
-        yield catalog.LAG.spread({(): self.lag.lags})
-        yield catalog.WORST_LAG.one(self.lag.take_worst())
+        yield catalog.BUILD.labelled({self._build: 1})
+        yield catalog.READY.single(state.is_ready)
+        yield catalog.LAG.histogram({(): self.lag.lags})
+        yield catalog.WORST_LAG.single(self.lag.take_worst())
         yield from self.requests.collect()
         yield from self._happenings.collect()
-        if self.door:
-            yield from readings.of_the_door(self.door)
+        if self.server:
+            yield from readings.of_the_server(self.server)
         yield from readings.of_losses(application.audit)
         yield readings.of_background(application.background)
         yield from readings.of_passwords(application.passwords.queue)

@@ -77,14 +77,14 @@ class Requests:
 
     def note(self, line: RequestRecord) -> None:
         key = line.method, line.route, line.status
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = Histogram()
-        tally.add(line.milliseconds / 1000)
+        held = self._tallies.get(key)
+        if held is None:
+            held = self._tallies[key] = Histogram()
+        held.add(line.milliseconds / 1000)
 
     def collect(self) -> Iterator[Metric]:
-        yield catalog.REQUESTS.spread(
-            {(method, route, str(status)): tally for (method, route, status), tally in self._tallies.items()}
+        yield catalog.REQUESTS.histogram(
+            {(method, route, str(status)): held for (method, route, status), held in self._tallies.items()}
         )
 
 
@@ -92,10 +92,10 @@ class EventCounters:
     """A sink of events."""
 
     def __init__(self) -> None:
-        told = ((name, outcome, reason) for (name, outcome), reasons in LABEL_SETS.items() for reason in reasons)
-        self._counts: Counter[LabelSet] = Counter(dict.fromkeys(told, 0))
+        known = ((name, outcome, reason) for (name, outcome), reasons in LABEL_SETS.items() for reason in reasons)
+        self._counts: Counter[LabelSet] = Counter(dict.fromkeys(known, 0))
 
-    def hear(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         self._counts[event.name, event.outcome, event.reason] += 1
 
     def collect(self) -> Iterator[Metric]:
@@ -105,5 +105,5 @@ class EventCounters:
             facts = {"event": name.value, "outcome": outcome.value, "reason": str(reason)}
             values.setdefault(measure, {})[tuple(facts[label] for label in measure.labels)] = count
         for measure, counts in values.items():
-            yield measure.each(counts)
-        yield catalog.OPENED.one(self._counts[Name.LOGGED_IN, Outcome.SUCCESS, Reason.NONE])
+            yield measure.labelled(counts)
+        yield catalog.OPENED.single(self._counts[Name.LOGGED_IN, Outcome.SUCCESS, Reason.NONE])

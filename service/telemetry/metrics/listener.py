@@ -48,7 +48,7 @@ class Listener:
 
         Raises ConfigurationError when the host cannot be listened on.
         """
-        self.meters.door = watched
+        self.meters.server = watched
         self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.run_forever))
         await self._runner.setup()
         try:

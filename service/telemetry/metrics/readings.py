@@ -9,7 +9,7 @@ from service.assembly.backends import Backends
 from service.domain.events.audit_trail import Audit
 from service.domain.limits.throttle import POLICIES, Throttle
 from service.domain.operations.background import Background
-from service.domain.operations.readiness import ReadinessReport as Word
+from service.domain.operations.readiness import ReadinessReport
 from service.domain.passwords.hash_queue import HashQueue
 from service.domain.sessions.models import SwapState
 from service.domain.sessions.refresh_rotation import RefreshRotation
@@ -24,77 +24,79 @@ from service.stores.timings import Connections, Timings
 from service.telemetry.metrics import catalog
 
 
-def of_the_door(door: HttpServer) -> Iterator[Metric]:
-    counts = door.refusals.counts
-    yield catalog.CONNECTIONS.one(door.limiter.open)
-    yield catalog.CONNECTIONS_LIMIT.one(door.limiter.most)
-    yield catalog.REFUSED_UNREAD.each({(str(status),): count for status, count in ({503: 0, 400: 0} | counts).items()})
+def of_the_server(server: HttpServer) -> Iterator[Metric]:
+    counts = server.refusals.counts
+    yield catalog.CONNECTIONS.single(server.limiter.open)
+    yield catalog.CONNECTIONS_LIMIT.single(server.limiter.most)
+    yield catalog.REFUSED_UNREAD.labelled(
+        {(str(status),): count for status, count in ({503: 0, 400: 0} | counts).items()}
+    )
 
 
 def of_losses(audit: Audit) -> Iterator[Metric]:
-    yield catalog.LINES_DROPPED.one(OUTPUT.dropped)
-    yield catalog.AUDIT_DROPPED.one(audit.dropped)
-    yield catalog.AUDIT_WAITING.one(audit.waiting)
+    yield catalog.LINES_DROPPED.single(OUTPUT.dropped)
+    yield catalog.AUDIT_DROPPED.single(audit.dropped)
+    yield catalog.AUDIT_WAITING.single(audit.waiting)
 
 
 def of_background(background: Background) -> Metric:
-    return catalog.TASKS_FAILED.each({(task,): count for task, count in background.failures.items()})
+    return catalog.TASKS_FAILED.labelled({(task,): count for task, count in background.failures.items()})
 
 
 def of_passwords(queue: HashQueue) -> Iterator[Metric]:
-    yield catalog.QUEUE_WAITING.one(queue.waiting)
-    yield catalog.QUEUE_RUNNING.one(queue.running)
-    yield catalog.QUEUE_CAPACITY.one(queue.capacity)
-    yield catalog.QUEUE_WORKERS.one(queue.workers)
-    yield catalog.QUEUE_REFUSED.one(queue.refused)
-    yield catalog.QUEUE_ABANDONED.one(queue.abandoned)
-    yield catalog.QUEUE_WAITS.spread({(): queue.waits})
-    yield catalog.HASHES.spread({(): queue.hashes})
+    yield catalog.QUEUE_WAITING.single(queue.waiting)
+    yield catalog.QUEUE_RUNNING.single(queue.running)
+    yield catalog.QUEUE_CAPACITY.single(queue.capacity)
+    yield catalog.QUEUE_WORKERS.single(queue.workers)
+    yield catalog.QUEUE_REFUSED.single(queue.refused)
+    yield catalog.QUEUE_ABANDONED.single(queue.abandoned)
+    yield catalog.QUEUE_WAITS.histogram({(): queue.waits})
+    yield catalog.HASHES.histogram({(): queue.hashes})
 
 
 def of_rotation(rotation: RefreshRotation) -> Iterator[Metric]:
-    yield catalog.SWAPS.each({(state.value,): rotation.swaps[state] for state in SwapState})
+    yield catalog.SWAPS.labelled({(state.value,): rotation.swaps[state] for state in SwapState})
 
 
 def of_limits(throttle: Throttle) -> Iterator[Metric]:
     counts = dict.fromkeys(((policy, passes) for policy in POLICIES for passes in (True, False)), 0)
     counts.update(throttle.decisions)
-    yield catalog.LIMITS.each(
+    yield catalog.LIMITS.labelled(
         {(policy, "allowed" if passes else "refused"): count for (policy, passes), count in counts.items()}
     )
 
 
 def of_denylist(denylist: RedisDenylist) -> Iterator[Metric]:
-    yield catalog.CHECKS.one(denylist.batches.sum)
-    yield catalog.DENIED.one(denylist.denied)
-    yield catalog.BATCHES.spread({(): denylist.batches})
+    yield catalog.CHECKS.single(denylist.batches.sum)
+    yield catalog.DENIED.single(denylist.denied)
+    yield catalog.BATCHES.histogram({(): denylist.batches})
 
 
-def of_stores(backends: Backends, health: RedisHealth, said: Word) -> Iterator[Metric]:
+def of_stores(backends: Backends, health: RedisHealth, report: ReadinessReport) -> Iterator[Metric]:
     pg, redis = backends.postgres, backends.servers
     timings: dict[str, Timings] = {"redis": redis.timings}
     pools: dict[str, Connections] = {"redis": redis.connections(backends.redis)}
     if pg:
         timings["postgres"] = pg.timings
         pools["postgres"] = pg.connections
-    yield catalog.STORE_UP.each({("postgres",): said.postgres == "ok", ("redis",): said.redis == "ok"})
-    yield catalog.STORE_SECONDS.spread({(store,): one.seconds for store, one in timings.items()})
-    yield catalog.STORE_ERRORS.each(
+    yield catalog.STORE_UP.labelled({("postgres",): report.postgres == "ok", ("redis",): report.redis == "ok"})
+    yield catalog.STORE_SECONDS.histogram({(store,): one.seconds for store, one in timings.items()})
+    yield catalog.STORE_ERRORS.labelled(
         {(store, error): count for store, one in timings.items() for error, count in one.errors.items()}
     )
-    yield catalog.STORE_CONNECTIONS.each(
+    yield catalog.STORE_CONNECTIONS.labelled(
         {(store, state): getattr(pool, state) for store, pool in pools.items() for state in ("in_use", "idle")}
     )
-    yield catalog.STORE_LIMIT.each({(store,): pool.most for store, pool in pools.items()})
-    yield catalog.REDIS_MEMORY.each({} if health.fullness is None else {(): health.fullness})
+    yield catalog.STORE_LIMIT.labelled({(store,): pool.most for store, pool in pools.items()})
+    yield catalog.REDIS_MEMORY.labelled({} if health.fullness is None else {(): health.fullness})
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:
-    yield catalog.KEYS.each({(state.value,): len(ring.in_state(state)) for state in KeyState})
+    yield catalog.KEYS.labelled({(state.value,): len(ring.in_state(state)) for state in KeyState})
     active = next(iter(ring.in_state(KeyState.ACTIVE)), None)
     since = active.activates_at if active else None
     due = active.retires_at if active else None
     if since and settings.rotate_after:
         due = min(due or since + settings.rotate_after, since + settings.rotate_after)
-    yield catalog.KEY_AGE.each({(): (now - since).total_seconds()} if since else {})
-    yield catalog.KEY_TAKEOVER.each({(): (due - now).total_seconds()} if due else {})
+    yield catalog.KEY_AGE.labelled({(): (now - since).total_seconds()} if since else {})
+    yield catalog.KEY_TAKEOVER.labelled({(): (due - now).total_seconds()} if due else {})
