@@ -32,6 +32,7 @@ from service.stores.migrations import migrate
 from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
+from tests.support.declared import Undeclared
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -113,11 +114,12 @@ Serve = Callable[[Application], Awaitable[Client]]
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Serve a application on a port of its own until the test ends."""
+    """Serve an application on a port of its own until the test ends."""
+    undeclared = Undeclared()
     async with AsyncExitStack() as closing:
 
         async def start(application: Application) -> Client:
-            app = make_app(application, application.settings.server)
+            app = make_app(application, application.settings.server, middlewares=[undeclared.middleware])
             runner = HttpServer(app, application.settings.server, application.ambient)
             await runner.setup()
             closing.push_async_callback(runner.cleanup)
@@ -126,6 +128,7 @@ async def serve() -> AsyncIterator[Serve]:
             return Client(await closing.enter_async_context(session), port)
 
         yield start
+    assert undeclared.found == set()  # (method, path, status, code) that OpenAPI does not declare of the call
 
 
 @pytest.fixture

@@ -35,13 +35,13 @@ class Feed:
         an old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
         WrongIssuerError is one of them, for a piece that is signed as somebody else.
         """
-        key, said = read(piece, KIND, {kid: one for kid, one in keys.items() if kid not in self._keys})
-        sessions, denied = said.get("sessions"), said.get("keys")
-        made_at, until, onward = said.get("iat"), said.get("exp"), said.get("next")
-        if said.get("iss") != self._issuer:
-            raise WrongIssuerError(self._issuer, said.get("iss"))
+        key, claims = read(piece, KIND, {kid: one for kid, one in keys.items() if kid not in self._keys})
+        sessions, denied = claims.get("sessions"), claims.get("keys")
+        made_at, until, onward = claims.get("iat"), claims.get("exp"), claims.get("next")
+        if claims.get("iss") != self._issuer:
+            raise WrongIssuerError(self._issuer, claims.get("iss"))
         if (
-            said.get("since") not in ("", self.cursor)
+            claims.get("since") not in ("", self.cursor)
             or not (isinstance(sessions, dict) and isinstance(denied, dict) and isinstance(onward, str))
             or not (type(made_at) is int and type(until) is int)
             or not made_at - self._leeway <= now < until + self._leeway
@@ -57,7 +57,7 @@ class Feed:
         self.made_at = max(made_at, self.made_at)
         self.cursor = onward
         self._sweep(now)
-        return said.get("more") is True
+        return claims.get("more") is True
 
     def _sweep(self, now: float) -> None:
         if now - self._swept_at < SWEEP:

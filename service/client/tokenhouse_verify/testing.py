@@ -118,6 +118,6 @@ class FakeVerifier(Verifier):
             },
         )
 
-    def _sign(self, kind: str, said: dict[str, Any]) -> str:
+    def _sign(self, kind: str, claims: dict[str, Any]) -> str:
         header = {"alg": "EdDSA", "kid": KEY_ID, "typ": kind}
-        return jwt.encode(header, said, self._key, registry=REGISTRIES["EdDSA"])
+        return jwt.encode(header, claims, self._key, registry=REGISTRIES["EdDSA"])

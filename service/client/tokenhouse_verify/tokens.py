@@ -37,9 +37,9 @@ class UnknownKeyError(InvalidTokenError):
 class WrongIssuerError(InvalidTokenError):
     """The service signs for another issuer than this verifier was told: a mistake in the settings of one of them."""
 
-    def __init__(self, told: str, said: object) -> None:
+    def __init__(self, reported: str, claims: object) -> None:
         super().__init__(
-            f"this verifier was told the issuer {told!r}, but the service signs as {str(said)[:200]!r}: use the"
+            f"this verifier was told the issuer {reported!r}, but the service signs as {str(claims)[:200]!r}: use the"
             " service's tokens.issuer to the letter, and base_url where the service is reached at another address"
         )
 
@@ -87,9 +87,9 @@ def keys_of(document: bytes) -> dict[str, VerifyingKey]:
 
     Raises ValueError when none is left.
     """
-    said = json.loads(document)
+    claims = json.loads(document)
     found = {}
-    for one in said.get("keys", ()) if isinstance(said, dict) else ():
+    for one in claims.get("keys", ()) if isinstance(claims, dict) else ():
         kind, algorithms = KINDS.get(one.get("kty"), (None, frozenset()))
         if kind and one.get("alg") in algorithms and isinstance(one.get("kid"), str) and one.get("use") == "sig":
             found[one["kid"]] = VerifyingKey(one["kid"], one["alg"], kind.import_key(one))
@@ -107,43 +107,43 @@ def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[Verif
         header = jws.extract_compact(token.encode()).headers()
         algorithm, key = header["alg"], keys.get(header["kid"])
         fits = header.get("typ") == kind and algorithm in REGISTRIES and (key is None or key.algorithm == algorithm)
-        said = jwt.decode(token, key.key, registry=REGISTRIES[algorithm]).claims if fits and key else None
+        claims = jwt.decode(token, key.key, registry=REGISTRIES[algorithm]).claims if fits and key else None
     except Exception as error:
         raise InvalidTokenError("it cannot be read, or its signature is not that of its key") from error
     if fits and key is None:
         raise UnknownKeyError("it is signed with a key that is not in the key set")
-    if key is None or said is None:
+    if key is None or claims is None:
         raise InvalidTokenError(f"its header is not that of a {kind} which such a key signs")
-    return key, said
+    return key, claims
 
 
 def claims_of(token: str, keys: Mapping[str, VerifyingKey], expected: Expected, now: float) -> Claims:
     """Everything but revocation and the passing of `exp`: those are asked at every use. Raises InvalidTokenError."""
     if len(token) > MAX_TOKEN or not COMPACT.fullmatch(token):
         raise InvalidTokenError("it is malformed: no JWT of three parts")
-    key, said = read(token, "JWT", keys)
-    if fault := _fault_of(said, expected, now):
+    key, claims = read(token, "JWT", keys)
+    if fault := _fault_of(claims, expected, now):
         raise InvalidTokenError(fault)
-    return Claims(said["sub"], said["origin_jti"], said["jti"], key.kid, said["exp"], said)
+    return Claims(claims["sub"], claims["origin_jti"], claims["jti"], key.kid, claims["exp"], claims)
 
 
-def _fault_of(said: Mapping[str, Any], expected: Expected, now: float) -> str:
+def _fault_of(claims: Mapping[str, Any], expected: Expected, now: float) -> str:
     """In words, which quote what this verifier was told and nothing of the token."""
     audience = AUDIENCE[expected.use]
-    times = said.get("iat"), said.get("exp")
-    ids = said.get("origin_jti"), said.get("jti")
-    if said.get("iss") != expected.issuer:
+    times = claims.get("iat"), claims.get("exp")
+    ids = claims.get("origin_jti"), claims.get("jti")
+    if claims.get("iss") != expected.issuer:
         return f"it is of another issuer than {expected.issuer!r}"
-    if said.get("token_use") != expected.use:
+    if claims.get("token_use") != expected.use:
         return f"it is for another use than {expected.use!r} (token_use)"
-    if said.get(audience) != expected.client_id:
+    if claims.get(audience) != expected.client_id:
         return f"it is for another client id than {expected.client_id!r} ({audience})"
     if (
         any(type(one) is not int for one in times)  # a bool is an int to isinstance
         or not all(isinstance(one, str) and IDENTIFIER.fullmatch(one) for one in ids)
-        or not isinstance(said.get("sub"), str)
+        or not isinstance(claims.get("sub"), str)
     ):
         return "it is malformed: a claim is missing or of another type"
-    if said["iat"] > now + expected.leeway:
+    if claims["iat"] > now + expected.leeway:
         return "it was issued in the future: do the clocks differ?"
-    return "" if 0 < said["exp"] - said["iat"] <= MAX_LIFETIME else "it would live longer than any token may"
+    return "" if 0 < claims["exp"] - claims["iat"] <= MAX_LIFETIME else "it would live longer than any token may"

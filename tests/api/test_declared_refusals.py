@@ -1,0 +1,156 @@
+"""Each refusal that a call declares of its own can be met. That no other one is met, `tests.conftest.serve` sees to."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+
+from service import errors
+from service.api.operation import Access, Operation
+from service.api.problems import status_of
+from service.api.routes import OPERATIONS
+from service.domain.models import Visitor
+from service.errors import AuthError
+from service.http.errors import NotFoundError
+from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support.resource_servers import KNOWN, basic
+
+DECLARED = [(one, refusal) for one in OPERATIONS for refusal in one.about.refuses if one.path != "/readyz"]
+ONCE = ("login_source", "signup_source", "refresh_source", "api_key_rotation", "session_list", "session_end", "export")
+LIMITS = {"exempt": [], "api_key_unknown": "1/1h", "refresh_unknown": "1/1h", **dict.fromkeys(ONCE, "1/1h")}
+NOBODY = {"email": "nobody@example.com", "password": "Wrong-Pass1!"}
+NEW = {"email": "new@example.com", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}
+
+
+class Caller:
+    """Somebody who can make every call well, but for what a test changes of it."""
+
+    def __init__(self, fakes: OnFakes, person: dict[str, Any], tokens: dict[str, Any]) -> None:
+        self.fakes, self.person, self.tokens = fakes, person, tokens
+
+    async def make(self, one: Operation, body: object = None, **headers: str) -> ClientResponse:
+        match one.access:
+            case Access.BEARER | Access.MEMBER:
+                headers = bearer(self.tokens) | headers
+            case Access.RESOURCE_SERVER:
+                headers = {"Authorization": basic()} | headers
+        path = one.path.replace("{sessionId}", "0" * 24).replace("{file}", "none.css")
+        return await self.fakes.client.http.request(
+            one.method, path, json=body or self._body(one.path), headers=headers
+        )
+
+    def _body(self, path: str) -> dict[str, Any]:
+        bodies: dict[str, dict[str, Any]] = {
+            "/auth/signup": NEW,
+            "/auth/login": {name: self.person[name] for name in ("email", "password")},
+            "/auth/refresh": {"refreshToken": self.tokens["refreshToken"]},
+            "/auth/logout": {"accessToken": self.tokens["accessToken"]},
+            "/auth/password": {"currentPassword": self.person["password"], "newPassword": "Another-Pass2!"},
+            "/auth/me": {"password": self.person["password"]},
+        }
+        return bodies.get(path, {"token": "rt_none"})
+
+
+async def unavailable(caller: Caller, one: Operation) -> ClientResponse:
+    caller.fakes.application.clock.note("the clock of this instance is 60 s ahead")
+    return await caller.make(one)
+
+
+async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
+    headers, body = {}, None
+    match one.path:
+        case "/auth/introspect":
+            headers = {"Authorization": basic(secret="cs_wrong")}
+        case "/auth/login" | "/auth/password":
+            body = NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
+        case "/auth/me" if one.method == "DELETE":
+            body = NOBODY
+        case "/auth/me" | "/auth/verify":
+            headers = {"Authorization": "", "x-api-key": "ak_" + "0" * 43}
+    if "x-api-key" in headers:
+        del headers["Authorization"]
+        caller.tokens = {}
+    for _ in range(8):
+        answer = await _with_headers(caller, one, body, headers)
+        if answer.status == 429:
+            break
+    return answer
+
+
+async def _with_headers(caller: Caller, one: Operation, body: object, headers: dict[str, str]) -> ClientResponse:
+    if caller.tokens:
+        return await caller.make(one, body, **headers)
+    return await caller.fakes.client.http.request(one.method, one.path, headers=headers)
+
+
+async def overloaded(caller: Caller, one: Operation) -> ClientResponse:
+    passwords = caller.fakes.application.passwords
+    with ExitStack() as held:
+        for number in count():
+            try:
+                held.enter_context(passwords.reserve(Visitor(f"198.51.{number // 250}.{number % 250}"), str(number)))
+            except errors.OverloadedError:
+                break
+        return await caller.make(one)
+
+
+async def wrong_password(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.make(one, NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"})
+
+
+async def wrong_refresh_token(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.make(one, {"refreshToken": "rt_none"})
+
+
+async def wrong_access_token(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.make(one, {"accessToken": caller.tokens["idToken"]})
+
+
+async def of_another_session(caller: Caller, one: Operation) -> ClientResponse:
+    other = await caller.fakes.client.log_in(caller.person)
+    return await caller.make(one, {"accessToken": other["accessToken"]})
+
+
+async def taken_email(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.make(one, NEW | {"email": caller.person["email"]})
+
+
+async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.fakes.client.post(one.path, {"token": "rt_none"})
+
+
+async def as_it_is(caller: Caller, one: Operation) -> ClientResponse:
+    """The path names what is not there."""
+    return await caller.make(one)
+
+
+PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientResponse]]] = {
+    errors.UnavailableError: unavailable,
+    errors.RateLimitedError: rate_limited,
+    errors.OverloadedError: overloaded,
+    errors.InvalidCredentialsError: wrong_password,
+    errors.WrongPasswordError: wrong_password,
+    errors.InvalidRefreshTokenError: wrong_refresh_token,
+    errors.InvalidAccessTokenError: wrong_access_token,
+    errors.TokenMismatchError: of_another_session,
+    errors.EmailTakenError: taken_email,
+    errors.InvalidClientError: no_credential,
+    errors.SessionNotFoundError: as_it_is,
+    NotFoundError: as_it_is,
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "refusal"), DECLARED, ids=[f"{one.method} {one.path} {refusal.code}" for one, refusal in DECLARED]
+)
+async def test_a_declared_refusal_can_be_met(on_fakes: MakeOnFakes, one: Operation, refusal: type[AuthError]) -> None:
+    limits = {"throttle": LIMITS} if refusal is errors.RateLimitedError else {}
+    passwords = {"bcrypt_rounds": 4, "max_wait": "1s", "workers": 1}
+    fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **limits)
+    person = await fakes.client.sign_up()
+    caller = Caller(fakes, person, await fakes.client.log_in(person))
+    answer = await PROVOKED[refusal](caller, one)
+    assert (answer.status, problem(await answer.text())["code"]) == (int(status_of(refusal)), refusal.code)
