@@ -106,7 +106,8 @@ def _headers(error: AuthError, request_id: str) -> dict[str, str]:
             return {hdrs.RETRY_AFTER: problems.retry_after(wait)}
         case errors.OverloadedError() | errors.UnavailableError():
             return {hdrs.RETRY_AFTER: problems.spread_retry_after(request_id)}
-    return {}
+        case _:
+            return {}
 
 
 def _members(error: AuthError) -> dict[str, Any]:
@@ -117,7 +118,8 @@ def _members(error: AuthError) -> dict[str, Any]:
             return problems.oauth_members(error.code, detail_of(type(error)))
         case errors.RateLimitedError(policy=policy):
             return {"type": QUOTA_EXCEEDED} | ({"violated-policies": [_violated(policy)]} if policy else {})
-    return {}
+        case _:
+            return {}
 
 
 def _violated(policy: ShownPolicy) -> str:

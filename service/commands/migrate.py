@@ -35,8 +35,8 @@ async def _migrate(database: DatabaseSettings) -> list[str]:
         except OUTAGES as error:
             name = type(error).__name__
             if not left:
-                break
+                raise ConfigurationError(f"Postgres does not answer at TOKENHOUSE_DATABASE__URL ({name})") from None
             if left == TRIES - 1:
                 complain(f"waiting for Postgres ({name})")
         await asyncio.sleep(PAUSE)
-    raise ConfigurationError(f"Postgres does not answer at TOKENHOUSE_DATABASE__URL ({name})")
+    raise AssertionError("the last try returns or raises")

@@ -23,6 +23,8 @@ def launch(identity: str, signal: str, parent: str, place: str, *command: str) -
             os.setuid(int(uid))
         case ["namespace", uid, gid]:
             _enter_namespace(uid, gid)
+        case _:
+            pass  # the identity that we have
     os.chdir(place)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal))  # a change of identity clears it, so it comes after

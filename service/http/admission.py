@@ -125,4 +125,5 @@ def status_of(error: BaseException) -> HTTPStatus:
             return HTTPStatus.REQUEST_URI_TOO_LONG
         case LineTooLong() | BadHttpMessage(message="Too many headers received"):
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-    return HTTPStatus.BAD_REQUEST
+        case _:
+            return HTTPStatus.BAD_REQUEST

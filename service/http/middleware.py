@@ -92,7 +92,8 @@ def _refusal_of(error: Exception, outages: tuple[type[Exception], ...]) -> AuthE
             return NotFoundError()
         case ConfigurationError():
             return MisfitError(type(error).__name__)
-    return UnavailableError(type(error).__name__) if isinstance(error, outages) else None
+        case _:
+            return UnavailableError(type(error).__name__) if isinstance(error, outages) else None
 
 
 def _trail(error: BaseException) -> list[str]:

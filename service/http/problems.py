@@ -55,6 +55,8 @@ def of_transport(error: errors.HttpError, request_id: str) -> web.Response:
             headers[hdrs.ALLOW] = ", ".join(allowed)
         case errors.InvalidRequestError():
             facts = oauth_members(error.code, error.message)
+        case _:
+            pass
     return problem(error.status, error.code, error.message, request_id, facts=facts, headers=headers)
 
 

@@ -150,6 +150,8 @@ def _check(value: object) -> None:
                     deeper += [*item, *item.values()]
                 case list():
                     deeper += item
+                case _:
+                    pass  # numbers, true, false and null hold nothing
         depth += any(isinstance(item, dict | list) for item in level)
         if depth > MAX_DEPTH:
             raise ValueError("nested too deep")

@@ -52,4 +52,5 @@ def _rule(name: str, kind: str, message: str, context: dict[str, Any]) -> str:
             return f"must be at most {context['le']}"
         case "literal_error":
             return f"write {context['expected']}"
-    return next((form for beginning, form in FORMS.items() if kind.startswith(beginning)), OTHERWISE)
+        case _:
+            return next((form for beginning, form in FORMS.items() if kind.startswith(beginning)), OTHERWISE)
