@@ -22,7 +22,7 @@ PIP_INSTALL = { $(BIN)/python -m pip install --disable-pip-version-check --requi
 	esac; done; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults test-histories lint types imports fmt check schema rules errors lock pin load bench capacity up down clean
+.PHONY: help install run test test-faults test-histories coverage lint types imports fmt check schema rules pages lock pin load bench capacity release up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test`
 test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES or ROUNDS, SEED, GROUND, NEMESIS
 	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
 
+coverage: $(STAMP) ## Which lines and branches the quick tests run
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered tests/api tests/domain tests/contract
+
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,13 +78,13 @@ fmt: $(STAMP) ## Format, and mend what ruff can mend
 check: lint types imports ## Everything that needs no running code
 
 schema: $(STAMP) ## Write sql/schema.sql from the migrations
-	$(BIN)/python -m tests.schema
+	$(BIN)/python -m tests.generate.schema
 
 rules: $(STAMP) ## Write the alert rules for the Prometheus operator
-	$(BIN)/python -m tests.rules
+	$(BIN)/python -m tests.generate.rules
 
-errors: $(STAMP) ## Write docs/errors.md from the code
-	$(BIN)/python -m tests.errors_page
+pages: $(STAMP) ## Write the pages of docs/ that are made from the code: api, cli, configuration, errors, the rooms
+	$(BIN)/python -m tests.generate
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
@@ -108,6 +111,9 @@ bench: $(STAMP) ## Measure the service against this machine's limits; rewrites d
 
 capacity: $(STAMP) ## Measure what a session, a login and a user cost; rewrites docs/capacity.md
 	$(BIN)/python -m tests.load.capacity
+
+release: $(STAMP) ## Check that this checkout can be released, build both distributions, name the tag
+	$(BIN)/python deploy/release.py
 
 up: ## Build and start the containers
 	docker compose up --build --detach --wait

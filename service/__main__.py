@@ -15,7 +15,7 @@ from service.telemetry import logs
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0 when done, 1 when it failed, 2 for a wrong call, 78 for a configuration that cannot work."""
-    parser = _parser()
+    parser = command_line()
     if not (arguments if arguments is not None else sys.argv[1:]):
         parser.print_help()
         return 0
@@ -34,7 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
         OUTPUT.settle()
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser: argparse.ArgumentParser = CommandLine(
         prog="tokenhouse", description="A self-hosted token authentication service."
     )
@@ -69,7 +70,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
 
 
 def _complete(asked: argparse.Namespace) -> int:
-    say(shtab.complete(_parser(), shell=asked.shell))
+    say(shtab.complete(command_line(), shell=asked.shell))
     return DONE
 
 

@@ -14,8 +14,8 @@ from service.errors import ConfigurationError
 from service.stores import migrations
 from service.stores.migrations import DIRECTORY, migrate
 from service.stores.postgres import OUTAGES
-from tests import schema
 from tests.conftest import real_settings
+from tests.generate import schema
 from tests.support.databases import empty_database, operator
 from tests.support.waiting import until
 

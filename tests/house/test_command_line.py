@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import shtab
 
-from service.__main__ import _parser, main
+from service.__main__ import command_line, main
 from tests.support.builders import SECRET
 
 CONFIG = Path("/etc/tokenhouse.yaml")
@@ -74,8 +74,8 @@ def test_a_span_or_limit_out_of_bounds_is_a_wrong_call(
     ],
 )
 def test_an_option_of_the_whole_command_is_taken_before_and_after_a_subcommand(words: str) -> None:
-    assert _parser().parse_args(words.format(CONFIG).split()).config == CONFIG
-    assert _parser().parse_args(words.replace("--config {}", "").split()).config is None
+    assert command_line().parse_args(words.format(CONFIG).split()).config == CONFIG
+    assert command_line().parse_args(words.replace("--config {}", "").split()).config is None
 
 
 @pytest.mark.parametrize("shell", shtab.SUPPORTED_SHELLS)

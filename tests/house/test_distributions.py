@@ -86,9 +86,9 @@ def test_no_document_installs_from_a_registry_what_is_not_there_or_not_ours() ->
         )
 
 
-def test_the_readme_installs_the_verifier_before_it_imports_it_and_running_does_not() -> None:
+def test_the_page_installs_the_verifier_before_it_imports_it_and_running_does_not() -> None:
     shells = re.findall(
-        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```sh\n(.*?)^```", (ROOT / "docs" / "verifying.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     [block] = [text for text in shells if "from tokenhouse_verify import" in text]
     assert block.startswith(".venv/bin/python -m pip install ./service/client\n")

@@ -148,6 +148,8 @@ def test_the_top_level_is_what_was_agreed() -> None:
         "docker-compose.yml",
         "Makefile",
         "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "Dockerfile",
         "docs",
         "deploy",

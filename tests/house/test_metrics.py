@@ -11,8 +11,8 @@ import yaml
 from service.settings import MetricsSettings
 from service.telemetry.metrics.catalog import ALL, Measure, MetricKind
 from service.telemetry.metrics.counters import LABEL_SETS
-from tests import rules
 from tests.conftest import ROOT
+from tests.generate import rules
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 GRAFANA = ROOT / "deploy" / "grafana"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from service.__main__ import _parser
+from service.__main__ import command_line
 from service.settings import Settings
 from tests.conftest import ROOT
 from tests.load import capacity, model, report
@@ -34,7 +34,7 @@ def test_every_alert_has_its_section() -> None:
 
 @pytest.mark.parametrize("text", sorted(set(commands())))
 def test_every_command_is_understood(text: str) -> None:
-    assert _parser().parse_args(shlex.split(text)[1:]).run
+    assert command_line().parse_args(shlex.split(text)[1:]).run
 
 
 def test_every_setting_exists() -> None:

@@ -1,8 +1,8 @@
-"""The alert rules as a resource of the Prometheus operator: `python -m tests.rules` writes it for Kubernetes."""
+"""The alert rules as a resource of the Prometheus operator: `python -m tests.generate.rules` writes it for Kubernetes."""
 
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 FILE = ROOT / "deploy" / "kubernetes" / "monitoring" / "rules.yaml"
 HEADER = """\

@@ -1,4 +1,4 @@
-"""Every code of a refusal and of a field, as a page: `python -m tests.errors_page` writes `docs/errors.md`."""
+"""docs/errors.md: every code of a refusal and of a field."""
 
 from service.api.openapi import all_refusals, refusals_of
 from service.api.problems import detail_of, status_of
@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 FILE = ROOT / "docs" / "errors.md"
 HEAD = """# Errors
 
-Every code that a refusal can carry. Written by `make errors` from the code; change it there.
+Every code that a refusal can carry. Written by `make pages` from the code; change it there.
 
 A refusal is one JSON object, `application/problem+json` (RFC 9457):
 
@@ -64,18 +64,10 @@ def calls_of(code: str) -> str:
     return ", ".join(f"`{one.method} {one.path}`" for one in raising)
 
 
-def page() -> str:
+def text() -> str:
     rows = ["| code | status | calls | detail |", "|---|---|---|---|"]
     for code, said in sorted(statuses().items()):
         for status, detail in sorted(said.items()):
             rows.append(f"| `{code}` | {status} | {calls_of(code)} | {detail} |")
     fields = [f"| `{code}` | {code.meaning} |" for code in FieldCode]
     return HEAD + "\n".join(rows) + "\n" + BETWEEN + "\n".join(fields) + "\n"
-
-
-def main() -> None:
-    FILE.write_text(page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

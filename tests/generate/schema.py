@@ -1,4 +1,4 @@
-"""What the migrations make, as one readable file: `python -m tests.schema` writes it to `sql/schema.sql`."""
+"""What the migrations make, as one readable file: `python -m tests.generate.schema` writes it to `sql/schema.sql`."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from service.embedded import EmbeddedPostgres, socket_directory
 from service.embedded.binaries import find_postgres
 from service.stores.migrations import migrate
 
-FILE = Path(__file__).parents[1] / "sql" / "schema.sql"
+FILE = Path(__file__).parents[2] / "sql" / "schema.sql"
 HEADER = "-- The schema as the migrations make it. Written by `make schema`; change it by a migration.\n"
 OPTIONS = ("--schema-only", "--no-owner", "--no-privileges")
 NOISE = re.compile(r"^(--|SET |SELECT pg_catalog\.|\\)")  # comments, session settings, psql's own commands
