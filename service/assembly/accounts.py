@@ -34,7 +34,7 @@ def build(
     events, seals = credentials.events, credentials.seals
     introspection = Introspection(
         users=backends.users,
-        sessions=sessions.stored,
+        refresh_sessions=sessions.refresh_sessions,
         revocation=sessions.revocation,
         tokens=signing.tokens,
         throttle=sessions.throttle,

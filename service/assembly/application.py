@@ -39,7 +39,7 @@ class Application(Services):
     backends: Backends
     events: Events
     audit: Audit
-    stored: RefreshSessions
+    refresh_sessions: RefreshSessions
     throttle: Throttle
     revocation: SessionRevocation
     rotation: RefreshRotation
@@ -127,7 +127,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         keys=signed.keys,
         tokens=signed.tokens,
         key_rotation=signed.key_rotation,
-        stored=opened.stored,
+        refresh_sessions=opened.refresh_sessions,
         denylist=opened.denylist,
         throttle=opened.throttle,
         revocation=opened.revocation,

@@ -58,9 +58,9 @@ def build(
         postgres_health=postgres_health,
         key_compromise=key_compromise,
         mass_revocation=MassRevocation(
-            everywhere=RedisAllSessions(backends.redis, backends.servers),
-            memory=backends.revocations,
-            sessions=sessions.stored,
+            all_sessions=RedisAllSessions(backends.redis, backends.servers),
+            revocations=backends.revocations,
+            refresh_sessions=sessions.refresh_sessions,
             key_rotation=signing.key_rotation,
             compromise=key_compromise,
             settings=settings.tokens,

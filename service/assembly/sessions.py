@@ -21,7 +21,7 @@ from service.stores.sessions import RedisSessions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionParts:
-    stored: RefreshSessions
+    refresh_sessions: RefreshSessions
     denylist: RedisDenylist
     throttle: Throttle
     revocation: SessionRevocation
@@ -34,22 +34,22 @@ def build(
     settings: Settings, ambient: Ambient, backends: Backends, credentials: Credentials, signing: Signing
 ) -> SessionParts:
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
-    stored = RedisSessions(backends.redis, scripts, settings.tokens)
+    refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
-    throttle = Throttle(
-        RedisCounters(backends.redis, scripts),
-        settings.throttle,
-        credentials.seals.pseudonym,
-        settings.passwords.max_wait,
+    throttle = _throttle(settings, backends, credentials, scripts)
+    revocation = SessionRevocation(
+        backends.revocations,
+        denylist,
+        refresh_sessions,
+        settings.tokens,
+        ambient,
+        keys=backends.signing_keys,
         events=events,
     )
-    revocation = SessionRevocation(
-        backends.revocations, denylist, stored, settings.tokens, ambient, keys=backends.signing_keys, events=events
-    )
-    rotation = RefreshRotation(stored, revocation, credentials.seals, settings.tokens, ambient, events=events)
+    rotation = RefreshRotation(refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events)
     sessions = Sessions(
         users=backends.users,
-        stored=stored,
+        refresh_sessions=refresh_sessions,
         rotation=rotation,
         revocation=revocation,
         passwords=credentials.passwords,
@@ -61,11 +61,21 @@ def build(
         events=events,
     )
     return SessionParts(
-        stored=stored,
+        refresh_sessions=refresh_sessions,
         denylist=denylist,
         throttle=throttle,
         revocation=revocation,
         rotation=rotation,
-        user_revocation=UserRevocation(backends.pending_revocations, stored, revocation, ambient, OUTAGES),
+        user_revocation=UserRevocation(backends.pending_revocations, refresh_sessions, revocation, ambient, OUTAGES),
         sessions=sessions,
+    )
+
+
+def _throttle(settings: Settings, backends: Backends, credentials: Credentials, scripts: Scripts) -> Throttle:
+    return Throttle(
+        RedisCounters(backends.redis, scripts),
+        settings.throttle,
+        credentials.seals.pseudonym,
+        settings.passwords.max_wait,
+        events=credentials.events,
     )

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from itertools import chain
 from types import MappingProxyType
+from typing import NamedTuple
 from zlib import crc32
 
 from redis.asyncio import Redis
@@ -24,8 +24,14 @@ DENIED = 1  # Redis shares small numbers: the value takes no memory, where an em
 SIZES = tuple(2.0**power for power in range(10))  # to MOST of a batch
 Entries = Mapping[str, timedelta]
 NONE: Entries = MappingProxyType({})
-Question = tuple[str, str, str]  # ids of a token, its session and its key
 Verdict = bool | Exception
+
+
+class Question(NamedTuple):
+    """Whether one of these keys, which lie in the partition, has an entry."""
+
+    partition: str
+    keys: tuple[str, ...]
 
 
 class RedisDenylist:
@@ -51,11 +57,24 @@ class RedisDenylist:
         self.denied = 0  # questions whose answer was yes
         self._kept_at = -KEEP_EVERY
 
-    async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
-        """A batch for each server, so that one that hangs holds up nobody else's answer."""
-        home = self._servers.home_of(self._markers[self._partition_of(session_id)])
-        batch = self._questions.get(home) or self._questions.setdefault(home, Batch(self._has_all))
-        verdict = await batch.ask((token_id, session_id, key_id))
+    async def has(self, token_id: str, session_id: str, key_id: str) -> bool:
+        partition = self._partition_of(session_id)
+        return await self._any_denied(
+            partition,
+            redis_keys.denied_token(token_id, partition),
+            redis_keys.denied_session(session_id, partition),
+            redis_keys.denied_key(key_id, partition),
+        )
+
+    async def denies_key(self, key_id: str) -> bool:
+        partition = self._partitions[0]  # each has all keys
+        return await self._any_denied(partition, redis_keys.denied_key(key_id, partition))
+
+    async def _any_denied(self, partition: str, *keys: str) -> bool:
+        """A batch for each server, so that one that hangs does not delay the answers of others."""
+        home = self._servers.home_of(self._markers[partition])
+        batch = self._questions.get(home) or self._questions.setdefault(home, Batch(self._answer_all))
+        verdict = await batch.ask(Question(partition, keys))
         if isinstance(verdict, Exception):
             raise verdict
         self.denied += verdict
@@ -168,21 +187,24 @@ class RedisDenylist:
         lost = [partition for partition, epoch, run_id in answered if run_id and not _is_current(epoch, run_id)]
         return lost, [partition for partition, _, run_id in answered if not run_id]
 
-    async def _has_all(self, questions: Sequence[Question]) -> list[Verdict]:
+    async def _answer_all(self, questions: Sequence[Question]) -> list[Verdict]:
         self.batches.add(len(questions))
-        parts: dict[str, list[Question]] = {}
-        for question in questions:
-            parts.setdefault(self._partition_of(question[1]), []).append(question)
+        parts: dict[str, dict[str, None]] = {}  # the keys of each partition, each once
+        for partition, keys in questions:
+            parts.setdefault(partition, {}).update(dict.fromkeys(keys))
         async with self._redis.pipeline(transaction=False) as pipe:
-            for partition, part in parts.items():
-                pipe.mget(_keys_of(part, partition))
+            for partition, wanted in parts.items():
+                pipe.mget([*wanted, self._markers[partition]])
             replies = await pipe.execute(raise_on_error=False)
             runs = self._servers.runs_of(pipe, len(replies))
-        verdicts = [_verdicts(part, *answer) for part, *answer in zip(parts.values(), replies, runs, strict=True)]
-        if len(verdicts) == 1:
-            return verdicts[0]
-        by_question = dict(zip(chain(*parts.values()), chain(*verdicts), strict=True))
-        return [by_question[question] for question in questions]
+        found = {
+            partition: _denied(wanted, reply, run_id)
+            for (partition, wanted), reply, run_id in zip(parts.items(), replies, runs, strict=True)
+        }
+        return [
+            denied if isinstance(denied := found[partition], Exception) else not denied.isdisjoint(keys)
+            for partition, keys in questions
+        ]
 
     def _deny_sessions(self, pipe: Pipeline, entries: Iterable[tuple[str, timedelta]]) -> None:
         for session_id, left in entries:
@@ -193,40 +215,16 @@ class RedisDenylist:
         return partitions[crc32(session_id.encode()) % len(partitions)] if len(partitions) > 1 else partitions[0]
 
 
-def _keys_of(questions: Sequence[Question], partition: str) -> list[str]:
-    """The keys that answer the questions: of the tokens, of the sessions, of the signing keys, and the marker."""
-    token, session = redis_keys.denied_token("", partition), redis_keys.denied_session("", partition)
-    return [
-        *[token + token_id for token_id, _, _ in questions],
-        *[session + session_id for _, session_id, _ in questions],
-        *[redis_keys.denied_key(key_id, partition) for key_id in _key_ids(questions)],
-        redis_keys.epoch(partition),
-    ]
-
-
-def _verdicts(
-    questions: Sequence[Question], replies: Sequence[bytes | None] | Exception, run_id: bytes
-) -> list[Verdict]:
-    if isinstance(replies, Exception):
-        return [replies] * len(questions)
-    *found, epoch = replies
+def _denied(
+    keys: Iterable[str], reply: Sequence[bytes | None] | Exception, run_id: bytes
+) -> frozenset[str] | Exception:
+    """The keys that have an entry, or why nobody can tell."""
+    if isinstance(reply, Exception):
+        return reply
+    *found, epoch = reply
     if not _is_current(epoch, run_id):
-        return [ForgottenError()] * len(questions)
-    if not any(found):
-        return [False] * len(questions)
-    count = len(questions)
-    bad_keys = {
-        key_id for key_id, entry in zip(_key_ids(questions), found[2 * count :], strict=True) if entry is not None
-    }
-    return [
-        token is not None or session is not None or key_id in bad_keys
-        for token, session, (_, _, key_id) in zip(found[:count], found[count : 2 * count], questions, strict=True)
-    ]
-
-
-def _key_ids(questions: Sequence[Question]) -> list[str]:
-    """Few: most tokens are signed with the same key."""
-    return sorted({key_id for _, _, key_id in questions})
+        return ForgottenError()
+    return frozenset(key for key, entry in zip(keys, found, strict=True) if entry is not None)
 
 
 def _is_current(epoch: bytes | None, run_id: bytes) -> bool:

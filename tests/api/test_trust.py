@@ -160,6 +160,6 @@ async def test_a_killed_key_stays_denied_when_redis_forgets(fakes: OnFakes) -> N
     await fakes.application.key_compromise.revoke(kid)
     await fakes.redis.flushall()
     await fakes.application.revocation.restore()
-    assert await fakes.application.revocation.is_revoked(key_id=kid)
+    assert await fakes.application.revocation.is_key_revoked(kid)
     left = await fakes.redis.pttl(f"th:denied:key:{kid}")
     assert 29 < left / 86_400_000 <= 30

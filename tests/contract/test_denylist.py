@@ -37,7 +37,7 @@ async def denylist(redis_client: Redis, server: RedisServer, ambient: FakeAmbien
 
 async def refuses_to_answer(denylist: RedisDenylist) -> bool:
     with pytest.raises(ForgottenError):
-        await denylist.has("token", "session")
+        await denylist.has("token", "session", "key")
     with pytest.raises(ForgottenError):
         await denylist.add({"token": HOUR}, {"session": HOUR})
     return not await denylist.is_complete()
@@ -45,16 +45,16 @@ async def refuses_to_answer(denylist: RedisDenylist) -> bool:
 
 async def test_a_revoked_token_is_denied_and_its_session_is_not(denylist: RedisDenylist) -> None:
     await denylist.add({"token": HOUR}, {})
-    assert await denylist.has("token", "session")
-    assert not await denylist.has("other", "session")
-    assert not await denylist.has("session", "token")
+    assert await denylist.has("token", "session", "key")
+    assert not await denylist.has("other", "session", "key")
+    assert not await denylist.has("session", "token", "key")
 
 
 async def test_a_revoked_session_denies_every_token_of_it(denylist: RedisDenylist) -> None:
     await denylist.add({}, {"session": HOUR, "another": HOUR})
-    assert await denylist.has("token", "session")
-    assert await denylist.has("", "another")
-    assert not await denylist.has("token", "third")
+    assert await denylist.has("token", "session", "key")
+    assert await denylist.has("", "another", "key")
+    assert not await denylist.has("token", "third", "key")
 
 
 async def test_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
@@ -72,7 +72,7 @@ async def test_restored_entries_live_for_as_long_as_was_asked(denylist: RedisDen
     await redis_client.delete(redis_keys.EPOCH)
     await denylist.restore(remembering({f"session {number}": HOUR for number in range(1500)}))
     for number in (0, 999, 1000, 1499):
-        assert await denylist.has("", f"session {number}")
+        assert await denylist.has("", f"session {number}", "key")
         left = timedelta(milliseconds=await redis_client.pttl(redis_keys.denied_session(f"session {number}")))
         assert HOUR - SLACK < left <= HOUR
 
@@ -96,8 +96,8 @@ async def test_a_flushed_store_is_found_out_and_restoring_heals_it(
     assert await refuses_to_answer(denylist)
     await denylist.restore(remembering({"session": HOUR}))
     assert await denylist.is_complete()
-    assert await denylist.has("other token", "session")
-    assert not await denylist.has("other token", "other session")
+    assert await denylist.has("other token", "session", "key")
+    assert not await denylist.has("other token", "other session", "key")
 
 
 async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
@@ -107,7 +107,7 @@ async def test_a_store_of_another_run_is_found_out_and_restoring_heals_it(
     assert await refuses_to_answer(denylist)
     await denylist.restore(remembering({"session": HOUR}))
     assert await denylist.is_complete()
-    assert await denylist.has("token", "session")
+    assert await denylist.has("token", "session", "key")
 
 
 async def test_when_the_greetings_of_two_servers_cross_neither_is_believed_for_the_other() -> None:
@@ -134,7 +134,7 @@ async def test_what_one_instance_restores_all_trust(
     assert await other.is_complete()
     await redis_client.flushall()
     await denylist.restore(remembering({"session": HOUR}))
-    assert await other.has("token", "session")
+    assert await other.has("token", "session", "key")
 
 
 def interrupted(redis: Redis, *command: str | bytes) -> Redis:
@@ -180,16 +180,16 @@ async def test_nobody_trusts_a_store_while_it_is_restored(
     server.run_id = b"the next run"
     restoring = asyncio.create_task(slow.restore(remembering({f"session {number}": HOUR for number in range(3000)})))
     await until(lambda: is_restored(redis_client), step=0)
-    answer = asyncio.gather(denylist.has("", "session 2999"), return_exceptions=True)
+    answer = asyncio.gather(denylist.has("", "session 2999", "key"), return_exceptions=True)
     await restoring
     (said,) = await answer
     assert said is True or isinstance(said, ForgottenError)
-    assert await denylist.has("", "session 2999")
+    assert await denylist.has("", "session 2999", "key")
 
 
 async def test_questions_asked_at_once_are_answered_each_for_itself(denylist: RedisDenylist) -> None:
     await denylist.add({f"token {number}": HOUR for number in range(0, 100, 3)}, {"session 50": HOUR})
-    asked = [denylist.has(f"token {number}", f"session {number}") for number in range(100)]
+    asked = [denylist.has(f"token {number}", f"session {number}", "key") for number in range(100)]
     assert await asyncio.gather(*asked) == [number % 3 == 0 or number == 50 for number in range(100)]
 
 
@@ -200,7 +200,7 @@ async def test_questions_of_one_loop_turn_cost_one_round_trip(
     await denylist.restore(remembering({}))
     for questions, timings in ((1, 1), (300, 1), (MOST + 1, 2)):
         await redis.config_resetstat()
-        await asyncio.gather(*(denylist.has(f"token {number}", "session") for number in range(questions)))
+        await asyncio.gather(*(denylist.has(f"token {number}", "session", "key") for number in range(questions)))
         spent = await redis.info("commandstats")
         assert spent["cmdstat_mget"]["calls"] == timings
         assert "cmdstat_get" not in spent
@@ -209,15 +209,15 @@ async def test_questions_of_one_loop_turn_cost_one_round_trip(
 async def test_everyone_in_a_round_trip_that_fails_is_told(server: RedisServer, ambient: FakeAmbient) -> None:
     async with Redis(unix_socket_path="/nowhere/redis.sock", retry=Retry(NoBackoff(), 0)) as nobody:
         denylist = RedisDenylist(nobody, server, ambient)
-        asked = [denylist.has("token", f"session {number}") for number in range(10)]
+        asked = [denylist.has("token", f"session {number}", "key") for number in range(10)]
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [RedisConnectionError] * 10
 
 
 async def test_a_question_that_was_given_up_harms_no_other(denylist: RedisDenylist) -> None:
     await denylist.add({"token": HOUR}, {})
-    given_up = asyncio.create_task(denylist.has("other", "session"))
-    kept = asyncio.create_task(denylist.has("token", "session"))
+    given_up = asyncio.create_task(denylist.has("other", "session", "key"))
+    kept = asyncio.create_task(denylist.has("token", "session", "key"))
     await asyncio.sleep(0)
     given_up.cancel()
     assert await kept
@@ -238,10 +238,10 @@ async def test_a_clock_of_redis_that_is_put_forward_is_found_out_before_a_denial
     await denylist.add({}, {"over": HOUR})
     await put_forward(redis_client, HOUR)
     with pytest.raises(ForgottenError):
-        await denylist.has("token", "over")
+        await denylist.has("token", "over", "key")
     assert not await denylist.is_complete()
     await denylist.restore(remembering({"over": HOUR}))
-    assert await denylist.has("token", "over")
+    assert await denylist.has("token", "over", "key")
 
 
 async def test_a_look_at_the_denylist_prolongs_what_says_that_it_is_complete(

@@ -281,7 +281,7 @@ class Interrupted(UserRevocation):
         application = fakes.application
         super().__init__(
             application.backends.pending_revocations,
-            application.sessions.stored,
+            application.sessions.refresh_sessions,
             application.revocation,
             fakes.ambient,
             application.outages,

@@ -56,11 +56,11 @@ async def account_is_closed(fakes: OnFakes, person: dict[str, Any]) -> None:
 @pytest.mark.parametrize("event", [password_is_changed, account_is_disabled, account_is_closed])
 async def test_a_login_that_an_ending_overtakes_opens_nothing(fakes: OnFakes, event: Event, *, after: bool) -> None:
     person = await fakes.client.sign_up()
-    stored = InterruptedSessions(fakes, lambda: event(fakes, person), after=after)
-    sessions = replace(fakes.application.sessions, stored=stored)
+    refresh_sessions = InterruptedSessions(fakes, lambda: event(fakes, person), after=after)
+    sessions = replace(fakes.application.sessions, refresh_sessions=refresh_sessions)
     with pytest.raises(InvalidCredentialsError):
         await sessions.login(person["email"], PASSWORD, VISITOR)
-    held = await stored.all_of(UUID(person["userId"]), fakes.ambient.now())
+    held = await refresh_sessions.all_of(UUID(person["userId"]), fakes.ambient.now())
     assert len(held) == (1 if event is password_is_changed else 0)  # the one that changed it
 
 

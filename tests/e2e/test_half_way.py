@@ -86,7 +86,7 @@ async def test_a_refresh_that_saw_an_old_snapshot_gets_nothing_when_another_inst
 ) -> None:
     await snapshot.comes_back()
     healed = EventfulSessions(fakes.redis, fakes.application.revocation.restore)
-    sessions = replace(fakes.application.sessions, stored=healed)
+    sessions = replace(fakes.application.sessions, refresh_sessions=healed)
     with pytest.raises((InvalidRefreshTokenError, UnavailableError)):
         await sessions.refresh(snapshot.tokens["refreshToken"], VISITOR)
 

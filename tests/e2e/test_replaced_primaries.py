@@ -106,11 +106,11 @@ async def test_after_a_pause_a_server_that_was_demoted_meanwhile_is_found_out(pa
         denylist = RedisDenylist(redis, servers, Ambient())
         assert isinstance(servers, RedisServer)
         await denylist.restore(remembering({"over": HOUR}))
-        assert not await denylist.has("token", "live")
+        assert not await denylist.has("token", "live", "key")
         await server.ask("REPLICAOF", HOST, other.port)
         let_time_pass(redis, servers)
         with pytest.raises(ForgottenError):
-            await denylist.has("token", "live")
+            await denylist.has("token", "live", "key")
         assert not await denylist.is_complete()
 
 
@@ -124,8 +124,8 @@ async def test_a_connection_opened_to_a_replica_serves_when_it_has_become_the_pr
         await denylist.restore(remembering({"over": HOUR}))
         for _ in range(3):
             assert await denylist.is_complete()
-            assert await denylist.has("token", "over")
-            assert not await denylist.has("token", "live")
+            assert await denylist.has("token", "over", "key")
+            assert not await denylist.has("token", "live", "key")
 
 
 async def test_a_restoring_writes_nothing_to_a_server_that_it_does_not_know(pair: Sequence[Member]) -> None:

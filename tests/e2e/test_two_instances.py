@@ -132,7 +132,7 @@ async def test_disabling_an_account_among_logins_leaves_no_session(two: list[Cli
             assert {answer.status for answer in answers} <= {200, 401}
             held = [await answer.json() for answer in answers if answer.status == 200]
             assert held
-            assert list(await application.sessions.stored.ids_of(UUID(person["userId"]))) == []
+            assert list(await application.sessions.refresh_sessions.ids_of(UUID(person["userId"]))) == []
             assert await application.accounts.enable(person["email"])  # so that a dead session alone is the reason
             for tokens in held:
                 assert await are_dead(two, tokens)

@@ -49,9 +49,9 @@ class Accounts:
 
         Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        address = emails.canonical(new.email)
-        self.passwords.refuse_common("password", new.password, address)
-        with self.passwords.reserve(visitor, address) as place:
+        canonical_email = emails.canonical(new.email)
+        self.passwords.refuse_common("password", new.password, canonical_email)
+        with self.passwords.reserve(visitor, canonical_email) as place:
             await self.throttle.sign_up(visitor)
             await self.revocation.require_complete()  # no Redis, no session to follow: one rule for all
             password_hash = await self.passwords.hash(new.password, place)
@@ -61,7 +61,7 @@ class Accounts:
         user = User(
             id=user_id,
             email=new.email,
-            canonical_email=address,
+            canonical_email=canonical_email,
             first_name=new.first_name,
             last_name=new.last_name,
             password_hash=password_hash,
@@ -72,7 +72,7 @@ class Accounts:
         try:
             await self.users.add(user, digest)
         except EmailTakenError:
-            account = self.events.account(address)
+            account = self.events.account(canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
         self.events.emit(Event(Name.USER_CREATED, user_id=user_id))

@@ -150,9 +150,9 @@ class Events:
         """It is told of every event from now on, at once and in the teller's task: it must be quick and never wait."""
         self._sinks.append(sink)
 
-    def account(self, address: str) -> str:
+    def account(self, canonical_email: str) -> str:
         """What stands for an e-mail address in events: the same for the same address, and no way back from it."""
-        return self._pseudonym(address)
+        return self._pseudonym(canonical_email)
 
     def emit(self, event: Event) -> None:
         for sink in self._sinks:

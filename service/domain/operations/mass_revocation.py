@@ -25,9 +25,9 @@ class RevokedCounts(NamedTuple):
 class MassRevocation:
     """The tokens die with their keys, which takes a handful of entries for any number of sessions."""
 
-    everywhere: AllSessions
-    memory: Revocations
-    sessions: RefreshSessions
+    all_sessions: AllSessions
+    revocations: Revocations
+    refresh_sessions: RefreshSessions
     key_rotation: KeyRotation
     compromise: KeyCompromise
     settings: TokenSettings
@@ -40,10 +40,10 @@ class MassRevocation:
         session, lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
         """
         count = 0
-        async for page in self.everywhere.pages():
+        async for page in self.all_sessions.pages():
             ended = [EndedSession(one, user) for one, user in sorted(page)]
-            await self.memory.add(ended, timedelta(0), self.settings.refresh_lifetime)
-            await self.sessions.remove(ended)
+            await self.revocations.add(ended, timedelta(0), self.settings.refresh_lifetime)
+            await self.refresh_sessions.remove(ended)
             count += len(ended)
         keys = [(key.kid, state) for key, state in await self.key_rotation.all() if state is not KeyState.GONE]
         for kid, _ in sorted(

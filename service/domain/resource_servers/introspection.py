@@ -56,7 +56,7 @@ class Introspection:
     """Neither call needs `token_type_hint`: the shape of a token tells its kind."""
 
     users: UserLookup
-    sessions: RefreshSessions
+    refresh_sessions: RefreshSessions
     revocation: SessionRevocation
     tokens: Tokens
     throttle: Throttle
@@ -104,7 +104,7 @@ class Introspection:
             token = RefreshToken.parse(text)
         except InvalidRefreshTokenError:
             return await self._signed(text)
-        session = await self.sessions.find(token.session_id, token.digest, self.ambient.now())
+        session = await self.refresh_sessions.find(token.session_id, token.digest, self.ambient.now())
         return self._refresh_token(session) if session else None
 
     async def _signed(self, text: str) -> Shown | None:

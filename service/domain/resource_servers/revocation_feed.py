@@ -59,7 +59,7 @@ class Cursor(NamedTuple):
 class RevocationFeed:
     def __init__(
         self,
-        memory: RevocationLog,
+        revocations: RevocationLog,
         keys: SigningKeys,
         tokens: Tokens,
         settings: TokenSettings,
@@ -68,7 +68,7 @@ class RevocationFeed:
         seals: Seals,
         limit: int = LIMIT,
     ) -> None:
-        self._memory = memory
+        self._revocations = revocations
         self._keys = keys
         self._tokens = tokens
         self._settings = settings
@@ -93,12 +93,12 @@ class RevocationFeed:
     async def _make(self, cursor: Cursor) -> str:
         now = self._ambient.now()  # before the question: what is committed later is not in the answer
         async with self._readers:  # whoever makes up cursors must not take every connection
-            passage, keys = await asyncio.gather(self._memory.after(cursor.place, self._limit), self._keys.all())
+            passage, keys = await asyncio.gather(self._revocations.after(cursor.place, self._limit), self._keys.all())
         if (
             cursor.watermark and cursor.timeline != passage.timeline
         ):  # Postgres may have gone back: to a backup, or to a replica
             cursor = Cursor()
-            passage = await self._memory.after(cursor.place, self._limit)
+            passage = await self._revocations.after(cursor.place, self._limit)
         begins_next = cursor.watermark if cursor.reached else passage.watermark.transaction
         more = len(passage.entries) == self._limit
         onward = Cursor(begins_next, passage.entries[-1][0] if more else None, passage.timeline)

@@ -87,7 +87,10 @@ class PendingRevocations(Protocol):
 class Denylist(Protocol):
     """The fast index that every request asks. Entries lapse by themselves."""
 
-    async def has(self, token_id: str, session_id: str, key_id: str = "") -> bool:
+    async def denies_key(self, key_id: str) -> bool:
+        """Whether this signing key is denied. Raises ForgottenError as `has` does."""
+
+    async def has(self, token_id: str, session_id: str, key_id: str) -> bool:
         """Whether any of the three is denied. Raises ForgottenError when the store may have lost entries."""
 
     async def add(

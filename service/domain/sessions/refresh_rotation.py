@@ -27,7 +27,7 @@ MAX_STEPS = 50_000  # of a walk along successors, some 3 microseconds each; a mo
 class RefreshRotation:
     def __init__(
         self,
-        stored: RefreshSessions,
+        refresh_sessions: RefreshSessions,
         revocation: SessionRevocation,
         seals: Seals,
         settings: TokenSettings,
@@ -35,7 +35,7 @@ class RefreshRotation:
         *,
         events: Events,
     ) -> None:
-        self._stored = stored
+        self._refresh_sessions = refresh_sessions
         self._revocation = revocation
         self._seals = seals
         self._settings = settings
@@ -51,7 +51,7 @@ class RefreshRotation:
         which asks to be looked into.
         """
         successors = self._successors(token)
-        swapped = await self._stored.rotate(
+        swapped = await self._refresh_sessions.rotate(
             Swap(
                 session_id=token.session_id,
                 shown=token.digest,

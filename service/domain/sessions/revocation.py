@@ -1,7 +1,7 @@
 """Ending sessions so that they stay ended: Postgres remembers, Redis answers, and is told again when it forgot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -29,18 +29,18 @@ class SessionRevocation:
 
     def __init__(
         self,
-        memory: Revocations,
+        revocations: Revocations,
         denylist: Denylist,
-        sessions: RefreshSessions,
+        refresh_sessions: RefreshSessions,
         settings: TokenSettings,
         ambient: Ambient,
         *,
         keys: SigningKeys,
         events: Events,
     ) -> None:
-        self._memory = memory
+        self._revocations = revocations
         self._denylist = denylist
-        self._sessions = sessions
+        self._refresh_sessions = refresh_sessions
         self._keys = keys
         self._events = events
         self._settings = settings
@@ -61,7 +61,7 @@ class SessionRevocation:
         if not ended:
             return
         token_life = self._settings.longest + OVERTAKEN
-        denied_for = await self._memory.add(ended, token_life, self._settings.refresh_lifetime)
+        denied_for = await self._revocations.add(ended, token_life, self._settings.refresh_lifetime)
         now = self._ambient.now()
         left = {token.token_id: token.expires_at + self._settings.leeway - now for token in tokens}
         try:
@@ -72,7 +72,7 @@ class SessionRevocation:
         except ForgottenError:
             self._start_restoring()
             raise UnavailableError from None
-        await self._sessions.remove(ended)
+        await self._refresh_sessions.remove(ended)
         for one in ended:
             self._events.emit(Event(Name.ENDED, reason=why, user_id=user_id, session_id=one.session_id))
 
@@ -81,23 +81,30 @@ class SessionRevocation:
 
         It holds for a session that an old snapshot of Redis brought back, long after its denial has lapsed.
         """
-        return await self._memory.has(session_id)
+        return await self._revocations.has(session_id)
 
     async def delete_expired(self) -> None:
         """Drop the memory of sessions that nothing can bring back."""
-        await self._memory.delete_expired()
+        await self._revocations.delete_expired()
 
     async def of_user(self, user_id: UUID) -> AsyncIterator[Sequence[Revocation]]:
         """Page by page: a user may have ended any number of sessions."""
         after = ""
-        while page := await self._memory.of_user(user_id, after, PAGE):
+        while page := await self._revocations.of_user(user_id, after, PAGE):
             yield page
             after = page[-1].session_id
 
-    async def is_revoked(self, *, session_id: str = "", token_id: str = "", key_id: str = "") -> bool:
+    async def is_revoked(self, *, session_id: str, token_id: str, key_id: str) -> bool:
         """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""
+        return await self._answered(self._denylist.has(token_id, session_id, key_id))
+
+    async def is_key_revoked(self, key_id: str) -> bool:
+        """Raises UnavailableError as `is_revoked` does."""
+        return await self._answered(self._denylist.denies_key(key_id))
+
+    async def _answered(self, question: Awaitable[bool]) -> bool:
         try:
-            return await self._denylist.has(token_id, session_id, key_id)
+            return await question
         except ForgottenError:
             self._start_restoring()
             raise UnavailableError from None
@@ -129,7 +136,7 @@ class SessionRevocation:
         """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
         if not await self._denylist.is_complete():
             await self._denylist.settle()  # or what another instance acknowledges elsewhere would be missing here
-            async with self._memory.recall() as remembered:
+            async with self._revocations.recall() as remembered:
                 another_was_quicker = await self._denylist.is_complete()
                 if not another_was_quicker:
                     await self._denylist.restore(remembered, await self._killed_keys())

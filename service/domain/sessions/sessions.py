@@ -35,7 +35,7 @@ from service.settings import TokenSettings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
     users: UserLookup
-    stored: RefreshSessions
+    refresh_sessions: RefreshSessions
     rotation: RefreshRotation
     revocation: SessionRevocation
     passwords: Passwords
@@ -51,13 +51,13 @@ class Sessions:
 
         Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
         """
-        address = emails.for_look_up(email)
-        with self.passwords.reserve(visitor, address) as place:
-            async with self.throttle.login(address, visitor) as attempt:
-                user, _ = await asyncio.gather(self.users.by_email(address), self._key_must_be_good())
+        canonical_email = emails.for_look_up(email)
+        with self.passwords.reserve(visitor, canonical_email) as place:
+            async with self.throttle.login(canonical_email, visitor) as attempt:
+                user, _ = await asyncio.gather(self.users.by_email(canonical_email), self._key_must_be_good())
                 match = await self.passwords.match(password, user.password_hash if user else None, place)
                 if user is None or not match.same or user.disabled_at:
-                    why = self._tell_failure(address, user, same=match.same)
+                    why = self._emit_failure(canonical_email, user, same=match.same)
                     raise InvalidCredentialsError(why, user_id=user.id if user else None)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
@@ -112,7 +112,7 @@ class Sessions:
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
-        held = await self.stored.all_of(caller.user_id, self.ambient.now())
+        held = await self.refresh_sessions.all_of(caller.user_id, self.ambient.now())
         ended = await asyncio.gather(*(self.revocation.was_revoked(one.id) for one in held))
         return [one for one, is_revoked in zip(held, ended, strict=True) if not is_revoked]
 
@@ -135,30 +135,30 @@ class Sessions:
 
     async def _ids(self, caller: Caller) -> set[str]:
         """Whatever may have a living token: not only what can be refreshed, and the caller's own in any case."""
-        return {*await self.stored.ids_of(caller.user_id), caller.session_id}
+        return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
 
     async def _key_must_be_good(self) -> None:
         """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
 
         An instance may hear of a killed key from the denylist first; then it reads the keys before it signs.
         """
-        if await self.revocation.is_revoked(key_id=self.tokens.key_id):
+        if await self.revocation.is_key_revoked(self.tokens.key_id):
             await self.tokens.read_keys()
-            if await self.revocation.is_revoked(key_id=self.tokens.key_id):
+            if await self.revocation.is_key_revoked(self.tokens.key_id):
                 raise UnavailableError
 
-    def _tell_failure(self, address: str, user: User | None, *, same: bool) -> Reason:
+    def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
         """Why a login failed, for sinks and log alone. It costs the same whether or not there is such a user."""
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
         why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
-        account = self.events.account(address)
+        account = self.events.account(canonical_email)
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return why
 
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
             return await self.rotation.use(token)
-        session = await self.stored.use(token.session_id, token.digest, self.ambient.now())
+        session = await self.refresh_sessions.use(token.session_id, token.digest, self.ambient.now())
         if session is None:
             raise InvalidRefreshTokenError
         return session, None
@@ -176,7 +176,7 @@ class Sessions:
             password_changed_at=user.password_changed_at,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
-        over_the_cap = await self.stored.open(session, refresh_token.digest)
+        over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
         # Read again: whoever disables, deletes or changes a password ends the sessions that are there by then, and
         # this one was not. One of the two always sees the other.
         still = await self.users.by_id(user.id)

@@ -27,14 +27,14 @@ class UserRevocation:
     def __init__(
         self,
         pending: PendingRevocations,
-        sessions: RefreshSessions,
+        refresh_sessions: RefreshSessions,
         revocation: SessionRevocation,
         ambient: Ambient,
         outages: tuple[type[Exception], ...],
     ) -> None:
         """`outages`: what stores raise while they are away, which passes by itself."""
         self._pending = pending
-        self._sessions = sessions
+        self._refresh_sessions = refresh_sessions
         self._revocation = revocation
         self._ambient = ambient
         self._outages: tuple[type[Exception], ...] = (*outages, UnavailableError)
@@ -61,7 +61,7 @@ class UserRevocation:
         """
         changed = ending.password_changed_at  # by it no clock has to tell which sessions are newer
         before = ending.asked_at + CLOCKS_DIFFER if ending.asked_at and not changed else None
-        found = await self._sessions.ids_of(ending.user_id, before, changed)
+        found = await self._refresh_sessions.ids_of(ending.user_id, before, changed)
         ids = {*found, named} - {ending.kept_session, ""}
         await self._revocation.end(ending.user_id, ids, why=Reason(ending.reason))
         await self._pending.remove(ending.id)

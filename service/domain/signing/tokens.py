@@ -110,9 +110,9 @@ class Tokens:
         await self._keys.load()
 
     async def accept(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
-        """As `verify`, but what this instance may not have heard of yet is looked for. Raises the store's outage too.
+        """Everything but revocation. A key, or a longer lifetime, that this instance has not heard of is looked for.
 
-        That is a key, or a longer life that another instance gives to tokens.
+        Raises InvalidTokenError, UnavailableError while the keys are not loaded, or the store's outage.
         """
         try:
             return self._verify(token, use, even_expired=even_expired)
@@ -120,10 +120,6 @@ class Tokens:
             await self._lifetimes.look_again()
         except UnknownKeyError:
             await self._keys.look_again()
-        return self.verify(token, use, even_expired=even_expired)
-
-    def verify(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
-        """Everything but revocation. Raises InvalidTokenError, or UnavailableError while the keys are not loaded."""
         try:
             return self._verify(token, use, even_expired=even_expired)
         except UnknownLifetimeError as error:
