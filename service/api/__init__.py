@@ -1,1 +1,1 @@
-"""Everything that speaks HTTP."""
+"""The HTTP API: endpoints, guards, schemas and the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What members ask about their account, and what they change."""
+"""Endpoints of a member's own account: profile, API key, password, removal, export."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -82,14 +82,14 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
     user = await services.accounts.profile(caller.member)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
     beginning = schemas.Export.of(user, held, caller.session_id)
-    first: Sequence[Revocation] = await anext(ended, [])  # an outage can be answered as long as nothing is sent
+    first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
 
 
 async def _exported(
     beginning: schemas.Export, first: Sequence[Revocation], others: AsyncIterator[Sequence[Revocation]]
 ) -> AsyncIterator[bytes]:
-    """The document in pieces, one of which at a time is in memory: there may be any number of ended sessions."""
+    """The document in pieces, one at a time in memory: the number of ended sessions is unbounded."""
     end = b"]}"  # of the last field, the list of ended sessions
     yield beginning.model_dump_json(by_alias=True).encode().removesuffix(end) + _listed(first)
     async for page in others:

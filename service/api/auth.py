@@ -1,4 +1,4 @@
-"""The four calls."""
+"""Sign-up, login, refresh and logout."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""Where a handler finds the domain."""
+"""The application key under which handlers find the domain services."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of a call. It stands with the handler, as a decorator."""
+"""The OpenAPI description of a call, as a decorator of its handler."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from service.http.schema import Schema
 
 AUTHORIZE = "Send the `idToken` of a login as `Authorization: Bearer …`."
 CACHEABLE = ("Cache-Control", "ETag")
-HASHING = (RateLimitedError, OverloadedError, UnavailableError)  # of every call that judges or makes a password
+HASHING = (RateLimitedError, OverloadedError, UnavailableError)  # of every call that checks or hashes a password
 
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 H_co = TypeVar("H_co", bound=Callable[..., Awaitable[web.StreamResponse]], covariant=True)
 
 
 class Tag(Enum):
-    """The subjects, in the order of use."""
+    """The tags of the document, in its order."""
 
     SIGN_IN = "Sign in", "The four calls: sign up, log in, refresh, log out."
     ACCOUNT = "Account", "What members see and change of their own account."
@@ -33,7 +33,7 @@ class Tag(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """The response of a call that went well."""
+    """The response of a successful call."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: type[Schema] | None = None
@@ -43,7 +43,7 @@ class Returns:
 
 @dataclass(frozen=True, slots=True)
 class Described(Generic[H_co]):
-    """A handler, to be mounted by a guard that has what it needs."""
+    """A handler with its description, to be mounted by the guard that supplies its arguments."""
 
     handler: H_co
     about: "Description"
@@ -51,7 +51,7 @@ class Described(Generic[H_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """`refuses` are the refusals of the call's own: those of its guard, its body and its query follow from the rest."""
+    """`refuses` lists the call's own errors; those of its guard, body and query are derived from the other fields."""
 
     tag: Tag
     summary: str
@@ -61,8 +61,8 @@ class Description:
     takes: type[Schema] | None = None
     takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()
-    sends: tuple[str, ...] = ()  # header fields of a good response, besides those that each response has
-    not_modified: bool = False  # answers 304 to a client that has this very body
+    sends: tuple[str, ...] = ()  # header fields of a successful response, besides the common ones
+    not_modified: bool = False  # responds 304 to a client that has this body already
     needs_the_time: bool = True  # refused by an instance whose clock is wrong
 
     def __call__(self, handler: H) -> Described[H]:

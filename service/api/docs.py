@@ -1,4 +1,4 @@
-"""The browsable documentation. Every file of it comes from this process."""
+"""The browsable documentation. This process serves all of its files."""
 
 import html
 from functools import cache
@@ -81,12 +81,12 @@ async def asset(request: web.Request) -> web.Response:
 
 @cache
 def _content(file: Path) -> bytes:
-    """Held in memory: the library's answer for files refuses ranges and conditions without a problem document."""
+    """Held in memory: aiohttp's file response rejects ranges and conditions without a problem document."""
     return file.read_bytes()
 
 
 def _swagger() -> Path | None:
-    """Where the package keeps Swagger UI's files. The package itself is not imported: it would bring its own server."""
+    """The directory of Swagger UI's files. The package is not imported: that would load its own server."""
     spec = find_spec("swagger_ui")
     return Path(spec.origin).parent / "static" if spec and spec.origin else None
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document shows: an example of each body. Those of requests work in turn, from sign-up on."""
+"""Example bodies for the OpenAPI document. Those of requests work in sequence, from sign-up on."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
 }
 
-OTHER_BODIES: dict[str, Any] = {  # of calls whose answer has no schema, by path
+OTHER_BODIES: dict[str, Any] = {  # of calls whose response has no schema, by path
     "/auth/revocations": TOKEN,
     "/.well-known/jwks.json": {
         "keys": [{"kty": "RSA", "n": "0vx7agoebGcQSuu…", "e": "AQAB", "kid": "5Bz9…", "use": "sig", "alg": "RS256"}]

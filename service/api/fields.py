@@ -1,4 +1,4 @@
-"""The fields of request bodies: what each may hold, and which rule is broken."""
+"""The fields of request bodies: their rules, and the error code of a broken rule."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Who may call: each guard mounts a handler that takes what the guard finds out, so no handler goes unguarded."""
+"""Guards authenticate callers. A handler takes its guard's result as an argument, so it cannot be mounted without."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
@@ -27,7 +27,7 @@ ResourceServerHandler = Callable[[web.Request, ResourceServer], Awaitable[web.St
 
 
 class Cost(Enum):
-    """What keeps one caller from taking what the others need. Each guard asks for it, so no call goes without."""
+    """How one caller's share of the load is limited. The guards require it, so no call is left unlimited."""
 
     LIST = "counted by the guard, with throttle.session_list"
     END = "counted by the guard, with throttle.session_end"
@@ -53,7 +53,7 @@ def anyone(described: Described[Handler]) -> Guarded:
 
 
 def bearer(described: Described[CallerHandler], cost: Cost) -> Guarded:
-    """Only with a valid id token; an API key opens nothing here. Raises RateLimitedError."""
+    """Only with a valid id token; API keys are not accepted. Raises RateLimitedError."""
     handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What operators and orchestrators ask."""
+"""Liveness and readiness."""
 
 from aiohttp import web
 

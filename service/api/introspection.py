@@ -1,4 +1,4 @@
-"""What resource servers ask about one token, and how a token's session is ended without its member."""
+"""Token introspection (RFC 7662) for resource servers, and token revocation (RFC 7009)."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the route table and the payload types."""
+"""The OpenAPI 3.1 document, generated from the route table and the schemas."""
 
 import json
 import re
@@ -42,7 +42,7 @@ BODY_REFUSALS = (
 )
 FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedFormError)
 GUARD_REFUSALS = (InvalidTokenError,)
-OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # HTTP that makes no sense; too many connections
+OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # malformed HTTP; too many connections
 SECURITY_SCHEMES = {
     "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The idToken of a login."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The apiKey of a login."},
@@ -52,7 +52,7 @@ SECURITY_SCHEMES = {
 
 @cache
 def document(operations: tuple[Operation, ...]) -> bytes:
-    """The same table makes the same document; it is made once."""
+    """Generated once per route table."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     wanted += [(one.about.takes, "validation") for one in operations if one.about.takes]
     wanted += [(one.about.returns.body, "serialization") for one in operations if one.about.returns.body]
@@ -90,13 +90,13 @@ def error_codes() -> list[str]:
 
 
 def all_refusals() -> list[type[AuthError]]:
-    """Those of the transport, and those of the domain that this API has a row for."""
+    """The HTTP errors, and the domain errors that have a row in REFUSALS."""
     of_transport = [one for one in vars(transport).values() if isinstance(one, type) and issubclass(one, HttpError)]
     return [*(one for one in of_transport if one is not HttpError), *REFUSALS]
 
 
 def refusals_of(one: Operation) -> list[type[AuthError]]:
-    """Everything that a call may refuse with, by its row and by what each call has in common."""
+    """All errors of a call: those it declares, and those of its body, guard, query and the transport."""
     refusals = [*one.about.refuses, *OF_ANY_CALL]
     if one.about.takes:
         refusals += FORM_REFUSALS if one.about.takes_form else BODY_REFUSALS
@@ -110,7 +110,7 @@ def refusals_of(one: Operation) -> list[type[AuthError]]:
 def _version() -> str:
     try:
         return metadata.version("tokenhouse")
-    except metadata.PackageNotFoundError:  # it runs from a checkout that was never installed
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
         return "0"
 
 
@@ -174,7 +174,7 @@ def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The refusals by status. Each set of codes becomes a schema of its own, by its name, in `schemas`."""
+    """The error responses by status. Adds a named schema for each set of codes to `schemas`."""
     by_status: dict[str, dict[str, str]] = {"500": {INTERNAL_CODE: INTERNAL}}
     for refusal in refusals:
         by_status.setdefault(str(int(status_of(refusal))), {})[refusal.code] = detail_of(refusal)

@@ -1,4 +1,4 @@
-"""One row of the route table: what is mounted where, and who may call it."""
+"""One row of the route table: method, path, handler and access."""
 
 from dataclasses import dataclass
 from enum import Enum

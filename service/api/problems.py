@@ -1,4 +1,4 @@
-"""The refusals of the domain on this API: status, wording, header fields and members of the problem document."""
+"""The domain's errors on this API: status, wording, header fields and members of the problem document."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,7 +21,7 @@ WAIT = "Too many attempts. Wait as long as the Retry-After header says, then try
 
 class Row(NamedTuple):
     status: HTTPStatus
-    detail: str = ""  # where this API has more to say than the refusal itself
+    detail: str = ""  # replaces the error's own message
 
 
 REFUSALS: Mapping[type[AuthError], Row] = {
@@ -83,7 +83,7 @@ def render(error: AuthError, request_id: str) -> web.Response:
 
 
 def not_ready(checks: Mapping[str, str], request_id: str) -> web.Response:
-    """`/readyz`, when a balancer should look elsewhere: the checks tell what is wrong."""
+    """The response of `/readyz` when balancers should avoid this instance; `checks` holds the reasons."""
     return problems.problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         errors.UnavailableError.code,
@@ -123,7 +123,7 @@ def _members(error: AuthError) -> dict[str, Any]:
 
 
 def _violated(policy: ShownPolicy) -> str:
-    """The source's own policy when that is full; otherwise the family, which tells nothing about an account."""
+    """The source's own policy when it is exhausted; otherwise its family, which reveals nothing about an account."""
     return policy.name if policy.remaining == 0 else policy.name.removesuffix("-source")
 
 

@@ -1,4 +1,4 @@
-"""The whole API: every call, and who may make it. What a call takes and returns stands with its handler."""
+"""The route table: every call with its guard. Parameters and responses are described at the handlers."""
 
 from service.api import account, auth, docs, forward_auth, health, introspection, revocation_feed, sessions, well_known
 from service.api.guards import Cost, anyone, bearer, member, resource_server
@@ -9,24 +9,24 @@ OPERATIONS = (
     post("/auth/login", anyone(auth.login)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
-    # the account of the member who asks
+    # the caller's account
     get("/auth/me", member(account.me, Cost.LOOK_UPS)),
     delete("/auth/me", bearer(account.close, Cost.PASSWORD)),
     post("/auth/password", bearer(account.change_password, Cost.PASSWORD)),
     post("/auth/api-key", bearer(account.rotate_api_key, Cost.ROTATION)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
-    # their sessions
+    # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),
     delete("/auth/sessions/{sessionId}", bearer(sessions.end, Cost.END)),
-    # for services and proxies that are shown a token
+    # for services and proxies that verify tokens
     get("/auth/verify", member(forward_auth.verify, Cost.LOOK_UPS)),
     post("/auth/introspect", resource_server(introspection.introspect, Cost.LOOK_UPS)),
     post("/auth/revoke", anyone(introspection.revoke)),
     get("/auth/revocations", anyone(revocation_feed.revocations)),
     get("/.well-known/jwks.json", anyone(well_known.jwks)),
     get("/.well-known/openid-configuration", anyone(well_known.discovery)),
-    # for orchestrators and balancers
+    # for orchestrators and load balancers
     get("/healthz", anyone(health.healthz)),
     get("/readyz", anyone(health.readyz)),
     get("/openapi.json", anyone(docs.openapi)),

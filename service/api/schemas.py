@@ -1,4 +1,4 @@
-"""What the calls take and return, as JSON and as query parameters."""
+"""Schemas of requests and responses: JSON bodies and query parameters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -128,7 +128,7 @@ ENDED_SESSIONS = TypeAdapter(list[EndedSession])
 
 
 class Export(Schema):
-    """Everything that is stored about a user, but for the password's hash and the key's seal."""
+    """Everything that is stored about a user, except the password hash and the sealed API key."""
 
     user_id: UUID
     email: str
@@ -201,7 +201,7 @@ class Health(Schema):
 
 
 class Readiness(Schema):
-    """`ok`, or in a word what is missing."""
+    """`ok`, or the reason in a word."""
 
     status: str
     postgres: str

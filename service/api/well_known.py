@@ -1,4 +1,4 @@
-"""What verifiers need: the keys, and the document that leads to them."""
+"""The key set for verifiers, and the discovery document that links to it."""
 
 import json
 
@@ -9,7 +9,7 @@ from service.api.context import SERVICES
 from service.api.description import CACHEABLE, Description, Returns, Tag
 from service.http.responses import cacheable
 
-MAX_AGE = 300  # seconds a verifier may keep the keys
+MAX_AGE = 300  # seconds a verifier may cache the keys
 JSON = "application/json"
 JWKS = "/.well-known/jwks.json"
 ENDPOINTS = {"introspection_endpoint": "/auth/introspect", "revocation_endpoint": "/auth/revoke"}
@@ -55,7 +55,7 @@ async def jwks(request: web.Request) -> web.Response:
     needs_the_time=False,
 )
 async def discovery(request: web.Request) -> web.Response:
-    """The members of OpenID Connect Discovery 1.0 that are true here. There is no authorization endpoint to name."""
+    """The members of OpenID Connect Discovery 1.0 that apply. There is no authorization endpoint to name."""
     services = request.app[SERVICES]
     base = services.issuer.rstrip("/")
     offered = {one.path for one in request.app[docs.OPERATIONS]}

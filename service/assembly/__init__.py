@@ -1,1 +1,1 @@
-"""Every object of the service, made once: a file for each room."""
+"""Creates every object of the service, once. One module per subject."""

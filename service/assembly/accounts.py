@@ -1,4 +1,4 @@
-"""Accounts, and what other services ask about their tokens."""
+"""Accounts, introspection, resource servers and the revocation feed."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The application: every object that faces, commands and metrics ask, ready to be opened, served and closed."""
+"""The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ from service.stores.health import PostgresHealth, RedisHealth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application(Services):
-    """`outages` are the stores' exceptions that mean "not now"."""
+    """`outages` are the store exceptions that count as outages."""
 
     settings: Settings
     ambient: Ambient
@@ -63,8 +63,6 @@ class Application(Services):
             await self._require_good_redis()
             await self.revocation.restore()
             await self.user_revocation.finish_overdue()
-            if self.postgres_health:
-                await self.postgres_health.check()  # compares the clocks: nothing is served before
         except redis.OUTAGES as error:
             if refusal := failures.as_refusal(failures.of_redis(error)):
                 raise refusal from error
@@ -72,13 +70,15 @@ class Application(Services):
         self.readiness.is_open = True
 
     async def open_postgres(self) -> None:
-        """All that commands about keys need, which must work while Redis does not. Raises as `open` does."""
+        """Prepare Postgres alone: commands about keys must work during a Redis outage. Raises as `open` does."""
         if self.backends.postgres:
             database = self.settings.database
             require(judge_postgres(await inspection.of_postgres(database, self.ambient)))
-            if await self._migrate():  # before it, rights on the new tables cannot be judged
+            if await self._migrate():  # before it, rights on the new tables cannot be checked
                 require(judge_postgres(await inspection.of_postgres(database, self.ambient)))
             await self.backends.postgres.open()
+        if self.postgres_health:
+            await self.postgres_health.check()  # compares the clocks; without keys nothing is served yet
         await self.keys.load()
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class Application(Services):
             await self.backends.postgres.close()
 
     async def _require_good_redis(self) -> None:
-        if self.backends.postgres:  # on other backends there is no server to ask
+        if self.backends.postgres:  # other backends have no server to inspect
             url = self.settings.redis.url.get_secret_value()
             servers = await inspection.of_redis(self.backends.redis, self.backends.servers, url, self.ambient)
             for address, facts in servers:

@@ -1,4 +1,4 @@
-"""The storage backends: Postgres and Redis, or what tests put in their place."""
+"""The storage backends: Postgres and Redis. Tests pass others."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 
-OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *redis.OUTAGES)  # what waiting mends
+OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *redis.OUTAGES)  # errors that waiting can fix
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Readiness, background tasks, and what operators do to a whole installation."""
+"""Readiness, background tasks, and operations on a whole installation."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from service.stores import failures
 from service.stores.all_sessions import RedisAllSessions
 from service.stores.health import PostgresHealth, RedisHealth
 
-LEAST_LEEWAY = timedelta(seconds=1)  # by which clocks may differ, whatever the setting says
+LEAST_LEEWAY = timedelta(seconds=1)  # clocks may differ by this much even if the setting is lower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,6 @@ def _postgres_health(
     settings: Settings, ambient: Ambient, backends: Backends, redis_health: RedisHealth, clock: ClockWatch
 ) -> PostgresHealth | None:
     if backends.postgres is None:
-        clock.note("")  # there is no other one to compare it with
         return None
     return PostgresHealth(backends.postgres, redis_health, clock, ambient, max(settings.tokens.leeway, LEAST_LEEWAY))
 

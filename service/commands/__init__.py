@@ -1,1 +1,1 @@
-"""What the `tokenhouse` command can do."""
+"""The subcommands of `tokenhouse`."""

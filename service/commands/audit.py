@@ -63,7 +63,7 @@ async def _find(application: Application, asked: argparse.Namespace) -> tuple[Se
 
 
 async def _who(application: Application, text: str) -> tuple[UUID | None, str, bool]:
-    """The user's id, what stands for the address in events, and whether there is such a user today."""
+    """The user's id, the address's pseudonym in events, and whether the user exists now."""
     if "@" in text:
         address = emails.for_look_up(text)
         user = await application.backends.users.by_email(address)

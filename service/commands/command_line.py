@@ -1,4 +1,4 @@
-"""The parser that every command is made of: options of the whole command hold before and after a subcommand."""
+"""The argument parser of every command. Global options are accepted before and after a subcommand."""
 
 import argparse
 import sys
@@ -11,17 +11,17 @@ WRONG_CALL = 2
 
 
 class CommandLine(argparse.ArgumentParser):
-    """argparse makes subparsers of their parser's own class, so these options are in all of them."""
+    """argparse creates subparsers with their parser's class, so all of them have these options."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever argparse takes
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - argparse's own
         super().__init__(*arguments, **options)
-        # Without a default: the one of a subparser would hide what was given before the subcommand.
+        # No default: a subparser's default would override the value given before the subcommand.
         about = "the configuration file (also TOKENHOUSE_CONFIG)"
         self.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=about)
         self.add_argument("--version", action="version", version=_version(), help="show the version and exit")
 
     def error(self, message: str) -> NoReturn:
-        """Show all that could have been typed, not only the one line of argparse."""
+        """Print the full help, not only argparse's one line."""
         self.print_help(sys.stderr)
         self.exit(WRONG_CALL, f"\n{self.prog}: {message}\n")
 

@@ -15,7 +15,7 @@ from service.telemetry import logs
 
 SECRET_BYTES = 48
 LOOPBACK = ("127.0.0.0/8", "::1/128")
-# In production a store that is late is taken for one that is down. A laptop is often just busy.
+# In production a slow store counts as down. A laptop is often just busy.
 PATIENCE = {
     "database": {"acquire_timeout": "30s", "command_timeout": "30s"},
     "redis": {"acquire_timeout": "30s", "command_timeout": "30s", "connect_timeout": "30s"},
@@ -53,8 +53,8 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
-    """Its own stores whatever the environment says; a secret of its own, any free port for metrics, patience with the
-    stores and no limits for this machine unless told.
+    """Always its own stores. Unless configured: its own secret, a local issuer, any free port for metrics, long store
+    timeouts and no rate limits for this machine.
     """
     pinned: dict[str, Any] = {name: _unless_told(settings, name, wanted) for name, wanted in PATIENCE.items()}
     pinned["database"] |= {"url": running.postgres.url, "migrate_on_start": True}
@@ -71,7 +71,7 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
 
 
 def _unless_told(settings: Settings, section: str, wanted: dict[str, str]) -> dict[str, str]:
-    """Those of the wanted values whose settings stand at their defaults."""
+    """The wanted values whose settings have their defaults."""
     held = getattr(settings, section)
     return {name: value for name, value in wanted.items() if getattr(held, name) == getattr(type(held)(), name)}
 
@@ -81,7 +81,7 @@ def _url(settings: Settings, port: int) -> str:
 
 
 def _secret(file: Path) -> str:
-    """Made once, readable by its owner alone."""
+    """Generated once, readable only by its owner."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(Ambient().random_bytes(SECRET_BYTES).hex(), encoding="ascii")

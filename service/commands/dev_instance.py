@@ -1,4 +1,4 @@
-"""How `tokenhouse dev COMMAND` finds the running `tokenhouse dev`: by a file in the directory of its data."""
+"""How `tokenhouse dev COMMAND` finds the running `tokenhouse dev`: by a file in its data directory."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def directory() -> Path:
 
 @contextmanager
 def told_to_commands(place: Path, settings: Settings, config: Path | None) -> Iterator[None]:
-    """Leave word of the instance while it runs, readable by its owner alone: the secret is in it."""
+    """Write the instance's settings to a file while it runs, readable only by its owner: the secret is in it."""
     file = place / FILE
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -33,7 +33,7 @@ def told_to_commands(place: Path, settings: Settings, config: Path | None) -> It
 
 
 def take_its_settings() -> None:
-    """Let this process read the settings of the instance that runs. Raises ConfigurationError when none does."""
+    """Load the settings of the running instance into this process. Raises ConfigurationError when none runs."""
     place = directory()
     try:
         variables = json.loads((place / FILE).read_text(encoding="utf-8")) if are_running(place) else None
@@ -50,7 +50,7 @@ def take_its_settings() -> None:
 
 
 def _environment(settings: Settings, config: Path | None) -> dict[str, str]:
-    """All settings: a command works on the same stores, and the doctor judges what is in force there."""
+    """All settings: commands use the same stores, and the doctor checks the settings of the instance."""
     variables = as_variables(settings)
     if config:
         variables["TOKENHOUSE_CONFIG"] = str(config.absolute())

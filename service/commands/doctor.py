@@ -1,4 +1,4 @@
-"""`tokenhouse doctor [--json]`: whether a deployment is as it should be, by its own settings."""
+"""`tokenhouse doctor [--json]`: checks a deployment against its own settings."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
 from service.stores.redis import OUTAGES as REDIS_OUTAGES
 
-SAMPLE = 200  # API keys that are opened
+SAMPLE = 200  # API keys to unseal
 BEFORE_ALL = UUID(int=0)
 Outages = tuple[type[Exception], ...]
 UNREAD: Outages = (*OUTAGES, ConfigurationError)
@@ -39,7 +39,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Exit status 1 when anything is a problem."""
+    """Exit status 1 when there is any problem."""
     settings = load(asked.config)
     settings.require_stores_and_secret()
     findings = asyncio.run(examine(settings, Ambient()))
@@ -48,14 +48,14 @@ def run(asked: argparse.Namespace) -> int:
 
 
 async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
-    """Whatever a store does or says becomes a finding."""
+    """Every error of a store becomes a finding."""
     application = build(settings, ambient)
     backends = application.backends
 
     async def look(check: str, setting: str, at: Awaitable[list[Finding]]) -> list[Finding]:
         try:
             return await at
-        except Exception as error:  # noqa: BLE001 - what went wrong here is what is to be told
+        except Exception as error:  # noqa: BLE001 - any error becomes a finding
             return [_trouble(check, setting, error)]
 
     try:
@@ -95,7 +95,7 @@ async def _schema(settings: Settings) -> list[Finding]:
 
 
 async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:
-    """By the stores themselves and not by a key ring, which would make keys where there are none."""
+    """Reads the stores directly and not through a key ring, which would create missing keys."""
     assert backends.postgres is not None  # noqa: S101 - no other backends are built
     await backends.postgres.open()
     try:
@@ -137,7 +137,7 @@ def _certificate(server: ServerSettings) -> list[Finding]:
 
 
 def _open_files() -> int | None:
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # which `serve` allows itself
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # `serve` raises its own limit to this
     return None if most == resource.RLIM_INFINITY else most
 
 

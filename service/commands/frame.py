@@ -1,4 +1,4 @@
-"""What every command about an installation shares: settings, application, outages, exit status, output."""
+"""Shared by the commands on an installation: settings, application, outages, exit status, output."""
 
 import argparse
 import asyncio
@@ -26,9 +26,9 @@ Act = Callable[[Application, argparse.Namespace], Awaitable[int]]
 def on_application(
     act: Act, *, postgres_alone: bool = False, require: Callable[[Settings], None] = lambda _: None
 ) -> Run:
-    """Run `act` on the opened application; its exit status.
+    """A command that runs `act` on the opened application and returns its exit status.
 
-    With `postgres_alone` it works while Redis does not. `require` may refuse settings (ConfigurationError) before
+    With `postgres_alone` it works during a Redis outage. `require` may refuse settings (ConfigurationError) before
     anything is opened. Security events of the command name its operator.
     """
 
@@ -55,7 +55,7 @@ async def _open_and_act(application: Application, act: Act, asked: argparse.Name
 
 
 def no_answer(error: Exception) -> str:
-    """For the user of a command that an outage did not let come to its end."""
+    """The message of a command that an outage interrupted."""
     if isinstance(error, UnavailableError):
         store = "a store"
     elif isinstance(error, (ForgottenError, NotDeniedYetError)):
@@ -66,10 +66,10 @@ def no_answer(error: Exception) -> str:
 
 
 def say(text: str, end: str = "\n") -> None:
-    """The command's answer, on standard output."""
+    """The command's result, on standard output."""
     print(text, end=end, flush=True)  # noqa: T201 - the one place where commands print
 
 
 def complain(text: str) -> None:
-    """The command's word to its user, on standard error."""
+    """A message to the user, on standard error."""
     print(f"tokenhouse: {text}", file=sys.stderr)  # noqa: T201 - as above

@@ -1,4 +1,4 @@
-"""One instance while it runs: its HTTP server, its metrics, its background tasks, and how it starts and ends."""
+"""One running instance: its HTTP server, metrics and background tasks, its startup and shutdown."""
 
 import asyncio
 import gc
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Instance:
-    """`reload`: reads the settings anew at SIGHUP. Raises ConfigurationError as its parts do."""
+    """`reload` loads the settings again at SIGHUP. Raises ConfigurationError as its parts do."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Instance:
         self._runner = HttpServer(app, server, application.ambient)
 
     async def listen(self) -> int:
-        """The port. Until the stores are prepared, every call that needs them is 503."""
+        """Returns the port. Until the stores are prepared, every call that needs them responds 503."""
         await self._runner.setup()
         port = await listen(self._runner, self._server)
         if self._metrics:
@@ -60,12 +60,12 @@ class Instance:
         return port
 
     async def serve_until(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
-        """Return when `stop` is set and balancers have had time to look elsewhere."""
+        """Return when `stop` is set and the drain time for load balancers is over."""
         starting = asyncio.create_task(opening.open_when_ready(self._application))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
-            starting.result()  # an error that waiting cannot mend ends the process here
+            starting.result()  # an error that waiting cannot fix ends the process here
             log.info("ready", host=self._server.host, port=self._runner.addresses[0][1])
             _spare_the_collector()
             announce()
@@ -84,7 +84,7 @@ class Instance:
         self._writers.flush()
 
     async def _drain(self) -> None:
-        """Go on serving until balancers have noticed that they should look elsewhere."""
+        """Keep serving until load balancers have noticed that this instance is stopping."""
         self._application.readiness.is_closing = True
         self._runner.wind_down()
         log.info("stopping", drain=self._server.drain.total_seconds())
@@ -117,7 +117,7 @@ class Instance:
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Keep the tables of revocations and of audit events no larger than what may still matter."""
+    """Delete expired revocations and audit events at intervals, so that their tables stay small."""
     while True:
         await asyncio.sleep(DELETE_EVERY)
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
@@ -145,6 +145,6 @@ def _tracing() -> "Tracing":
 
 
 def _metrics(application: Application) -> "Listener":
-    from service.telemetry.metrics import Listener  # noqa: PLC0415 - 3 MB that those without metrics need not spend
+    from service.telemetry.metrics import Listener  # noqa: PLC0415 - saves 3 MB where metrics are off
 
     return Listener(application, application.settings.metrics)

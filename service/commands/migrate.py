@@ -14,7 +14,7 @@ from service.stores.migrations import migrate
 from service.stores.postgres import OUTAGES
 
 TRIES = 60
-PAUSE = 1.0  # seconds between two
+PAUSE = 1.0  # seconds between two tries
 
 
 def run(asked: argparse.Namespace) -> int:

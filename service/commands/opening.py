@@ -1,4 +1,4 @@
-"""Starting before the stores are up: wait for what waiting mends, and say what it waits for."""
+"""Startup before the stores are up: retries outages, and logs the store that it waits for."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ from service.domain.sessions.ports import ForgottenError
 from service.errors import UnavailableError
 from service.stores import failures, inspection
 
-SOON = 0.2  # seconds before a store that is not up yet is asked again
-LATEST = 1.0
+SOON = 0.2  # seconds before the first retry
+LATEST = 1.0  # seconds between two retries, at most
 log = structlog.get_logger(__name__)
 
 
@@ -20,7 +20,7 @@ async def _look_at_redis(application: Application) -> None:
 
 
 def _store_of(error: Exception) -> str:
-    forgot = isinstance(error, ForgottenError | UnavailableError)  # Redis answered, and lacks something
+    forgot = isinstance(error, ForgottenError | UnavailableError)  # Redis responded, but its data is incomplete
     return "redis" if forgot else failures.store_of(error)
 
 
@@ -42,7 +42,7 @@ async def open_when_ready(application: Application) -> None:
 
 
 async def _become_ready(application: Application) -> None:
-    """Return once `/readyz` says so. A store that answers may still be unfit: it evicts, or cannot be written to."""
+    """Return once `/readyz` responds 200. A reachable store may still be unfit: it evicts, or refuses writes."""
     logged = None
     while not (state := await application.readiness.state()).is_ready:
         if state != logged:

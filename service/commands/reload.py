@@ -1,4 +1,4 @@
-"""What SIGHUP does: the settings of logs and keys, the certificate and the signing keys are read anew."""
+"""SIGHUP: reload the settings of logs and keys, the certificate and the signing keys."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class LogWriters:
-    """Writes the lines of requests and of security events, as the settings say at the moment."""
+    """Writes the lines of requests and of security events by the current settings."""
 
     def __init__(self, settings: LoggingSettings, ambient: Ambient) -> None:
         self._ambient = ambient
@@ -35,7 +35,7 @@ class LogWriters:
         self._log_event = logs.for_events(settings, self._ambient)
 
     def answer(self, settings: LoggingSettings, event: str, level: str, **facts: object) -> None:
-        """What an operator asked for is answered at every level."""
+        """Log the result of an operator's action, whatever the log level."""
         OUTPUT.write(logs.composed(settings, self._ambient, event, level, **facts))
 
     def request(self, line: RequestRecord) -> None:
@@ -52,7 +52,7 @@ class LogWriters:
 async def reload_when_told(
     application: Application, server: HttpServer, writers: LogWriters, read: Callable[[], Settings]
 ) -> None:
-    """At each SIGHUP, for as long as the service runs. What cannot be used is refused in one line, and all stays."""
+    """Reload at each SIGHUP. An invalid configuration is logged in one line and changes nothing."""
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     while True:
@@ -74,5 +74,5 @@ async def reload_when_told(
 
 
 def _other_changes(old: Settings, new: Settings) -> list[str]:
-    """The names of settings that differ and that only a restart takes up."""
+    """The names of changed settings that need a restart."""
     return [name for name in Settings.model_fields if name not in RELOADED and getattr(old, name) != getattr(new, name)]

@@ -1,4 +1,4 @@
-"""`tokenhouse serve`: listen, prepare the stores, serve until told to stop."""
+"""`tokenhouse serve`: listen, prepare the stores, serve until stopped."""
 
 import argparse
 import asyncio
@@ -41,8 +41,8 @@ async def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called with the port once the service is ready.
 
-    Stores that are not up yet are waited for: until then `/healthz` says 200 and `/readyz` 503. SIGHUP asks `reload`
-    for the settings as they are now. Raises ConfigurationError when waiting would not help.
+    Waits for stores that are not up yet: until then `/healthz` responds 200 and `/readyz` 503. SIGHUP calls `reload`
+    for the current settings. Raises ConfigurationError when waiting would not help.
     """
     settings.require_stores_and_secret()
     stop = _stop_when_told()
@@ -58,7 +58,7 @@ async def serve(
 
 
 def _stop_when_told() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM. The second one ends the process at once, as if nobody listened."""
+    """Set by the first SIGINT or SIGTERM. The second one ends the process at once, by its default action."""
     stop, loop, numbers = asyncio.Event(), asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
 
     def begin() -> None:
@@ -73,9 +73,9 @@ def _stop_when_told() -> asyncio.Event:
 
 
 def _fit_connections(server: ServerSettings) -> ServerSettings:
-    """Allow ourselves as many descriptors as the system lets us, and no more connections than they suffice for.
+    """Raise the limit of open files to the most the system allows, and fit the connections to it.
 
-    Without a descriptor asyncio could not even turn a client away, and would take none at all for a second.
+    Without a free descriptor asyncio cannot even refuse a client, and accepts none at all for a second.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:

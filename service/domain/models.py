@@ -1,4 +1,4 @@
-"""Who is known to the service, and the session that they have: what every room of the domain shares."""
+"""Users, sessions and callers: the models that all packages of the domain share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from uuid import UUID
 @dataclass(frozen=True, slots=True)
 class User:
     id: UUID
-    email: str  # as it was typed at sign-up
+    email: str  # as entered at sign-up
     canonical_email: str
     first_name: str
     last_name: str
@@ -21,23 +21,23 @@ class User:
     disabled_at: datetime | None = None
 
     def is_still(self, earlier: "User") -> bool:
-        """Whether what was true when `earlier` was read still lets the same password in."""
+        """Whether a password accepted for `earlier`, an older read of the row, is still valid."""
         return self.disabled_at is None and self.password_changed_at == earlier.password_changed_at
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is asking, before anyone has proved to be somebody."""
+    """The client of a request, before authentication."""
 
-    source: str  # what limits count: an IPv4 address, or the /64 of an IPv6 address
+    source: str  # the key of rate limits: an IPv4 address, or the /64 of an IPv6 address
     user_agent: str = ""
-    is_gone: Callable[[], bool] = lambda: False  # true once nobody waits for the answer
-    has_hung_up: Callable[[], bool] = lambda: False  # true as soon as probably nobody does
+    is_gone: Callable[[], bool] = lambda: False  # true once the connection is closed
+    has_hung_up: Callable[[], bool] = lambda: False  # true once the client has probably disconnected
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token with a good signature says. Every token of a session carries the session's id (`origin_jti`)."""
+    """The claims of a token with a good signature. Every token of a session carries the session's id (`origin_jti`)."""
 
     user_id: UUID
     session_id: str
@@ -49,7 +49,7 @@ class Claims:
 
 
 class Caller(NamedTuple):
-    """A person who showed an id token that is valid and not revoked."""
+    """A user authenticated by an id token that is valid and not revoked."""
 
     claims: Claims
 
@@ -67,7 +67,7 @@ class Caller(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A user known by an id token or by an API key; `user` is there when finding them took reading the row."""
+    """A user authenticated by an id token or API key; `user` is set if that required reading the row."""
 
     user_id: UUID
     email: str
@@ -76,7 +76,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the store knows of one session. Its refresh token is not in it: only a digest is kept."""
+    """A stored session. It does not contain the refresh token: only a digest of that is stored."""
 
     id: str
     user_id: UUID

@@ -1,4 +1,4 @@
-"""What is derived from `TOKENHOUSE_SECRET_KEY`: seals that only this service can open, and digests only it can make."""
+"""Encryption (seals) and keyed digests with keys derived from `TOKENHOUSE_SECRET_KEY`."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ LOCKED_OUT = (
 
 
 class Purpose(Enum):
-    """One derived key each, so that no value made for one use serves for another (HKDF info, RFC 5869)."""
+    """One derived key each, so that a value made for one purpose is invalid for another (HKDF info, RFC 5869)."""
 
     API_KEY_SEAL = b"api key seal"
     API_KEY_INDEX = b"api key index"
@@ -37,7 +37,7 @@ class Purpose(Enum):
 
 
 class Seals:
-    """Made from the current secret and the previous ones: the current one seals, all of them open."""
+    """Built from the current secret and the previous ones: the current one seals, all of them open."""
 
     def __init__(self, secrets: Sequence[str], ambient: Ambient) -> None:
         self._ambient = ambient
@@ -50,7 +50,7 @@ class Seals:
         return VERSION + _name(key) + nonce + AESGCM(key).encrypt(nonce, plain, _context(purpose, bound_to))
 
     def open(self, purpose: Purpose, sealed: bytes, bound_to: str) -> bytes:
-        """Raises UnknownSecretError when it was made with another secret, DamagedDataError when it was changed."""
+        """Raises UnknownSecretError if it was sealed with another secret, DamagedDataError if it was changed."""
         name, nonce, body = sealed[1:5], sealed[5:17], sealed[17:]
         if not self.knows(purpose, sealed):
             raise UnknownSecretError(LOCKED_OUT)
@@ -71,11 +71,11 @@ class Seals:
         return sealed[:BEGINNING] == VERSION + _name(self._keys[purpose][0])
 
     def pseudonym(self, text: str, purpose: Purpose = Purpose.LIMITS) -> str:
-        """A keyed digest that stands for what a stranger typed, as 22 base64url characters (128 bits)."""
+        """A keyed digest that replaces untrusted input, as 22 base64url characters (128 bits)."""
         return self.pseudonyms(text, purpose)[0]
 
     def pseudonyms(self, text: str, purpose: Purpose) -> list[str]:
-        """Those that earlier secrets made too, the current one first."""
+        """The pseudonyms under all secrets, the current one first."""
         return [base64.urlsafe_b64encode(one[:16]).decode().rstrip("=") for one in self.digests(purpose, text)]
 
     def digests(self, purpose: Purpose, text: str) -> list[bytes]:
@@ -83,7 +83,7 @@ class Seals:
         return [digest(text) for digest in self.digesters(purpose)]
 
     def digesters(self, purpose: Purpose) -> list[Callable[[str], bytes]]:
-        """What makes the digest of a text with each secret, the current one first."""
+        """A digest function per secret, the current one first."""
         return [lambda text, key=key: hmac.digest(key, text.encode(), "sha256") for key in self._keys[purpose]]  # type: ignore[misc] # a default that binds
 
 
@@ -92,7 +92,7 @@ def _derive(secret: str, purpose: Purpose) -> bytes:
 
 
 def _name(key: bytes) -> bytes:
-    """Tells which key sealed something, without telling the key."""
+    """Identifies the sealing key without revealing it."""
     return hashlib.sha256(b"name" + key).digest()[:NAME_BYTES]
 
 

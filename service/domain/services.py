@@ -1,4 +1,4 @@
-"""Every object of the domain that a face may ask."""
+"""The domain objects that request handlers may use."""
 
 from dataclasses import dataclass
 

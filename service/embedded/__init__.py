@@ -25,7 +25,7 @@ class Stores:
 def stores(directory: Path, *, fast: bool = False) -> Iterator[Stores]:
     """Run both servers on the data below `directory`; `fast` trades durability for speed. Enter it in the main thread.
 
-    Raises ConfigurationError when they cannot start, and when others run on the same directory.
+    Raises ConfigurationError when they cannot start, or already run on the same directory.
     """
     with _only_one(directory), ExitStack() as closing:
         postgres = EmbeddedPostgres(directory / "postgres", closing.enter_context(socket_directory()), fast=fast)
@@ -37,7 +37,7 @@ def stores(directory: Path, *, fast: bool = False) -> Iterator[Stores]:
 
 
 def are_running(directory: Path) -> bool:
-    """Whether somebody runs both servers on `directory`, or is starting or stopping them."""
+    """Whether both servers run on `directory`, or are starting or stopping."""
     try:
         lock = os.open(directory / "lock", os.O_RDWR)
     except OSError:
@@ -54,7 +54,7 @@ def are_running(directory: Path) -> bool:
 
 @contextmanager
 def socket_directory() -> Iterator[Path]:
-    """A private directory for one server's socket, in /tmp because a socket's path holds some hundred characters."""
+    """A private directory for one server's socket, in /tmp because its path is limited to about 100 characters."""
     with tempfile.TemporaryDirectory(prefix="tokenhouse-", dir="/tmp", ignore_cleanup_errors=True) as name:
         yield Path(name)
 

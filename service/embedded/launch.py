@@ -1,4 +1,4 @@
-"""The last step before a server: take its identity, tie its life to the parent's, and become it.
+"""Executes a server: takes its identity, ties its lifetime to the parent's, and replaces itself with it.
 
 Run as a script that imports nothing of ours: code between fork and exec is unsafe in a program with threads. Its
 arguments are an identity (`same`, `become:UID:GID` or `namespace:UID:GID`), the number of the signal that the server
@@ -11,7 +11,7 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
-ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # and nothing of the caller's, such as PGPORT
+ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}  # nothing of the caller's, such as PGPORT
 
 
 def launch(identity: str, signal: str, parent: str, place: str, *command: str) -> None:
@@ -34,7 +34,7 @@ def launch(identity: str, signal: str, parent: str, place: str, *command: str) -
 
 
 def _enter_namespace(uid: str, gid: str) -> None:
-    """Become the one user of a new namespace. Seen from outside nothing changes, but root has lost its powers."""
+    """Become the only user of a new namespace. Outside, nothing changes, but root loses its privileges."""
     maps = {"setgroups": "deny", "uid_map": f"{uid} {os.geteuid()} 1", "gid_map": f"{gid} {os.getegid()} 1"}
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER) != 0:

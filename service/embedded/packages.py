@@ -1,8 +1,8 @@
-"""What a person types on this platform to get a server that we could not find."""
+"""The install command, per platform, for a server that was not found."""
 
 import shutil
 
-# A program that a platform's package manager goes by; what to type; its packages of Postgres and of Redis.
+# A platform's package manager; its install command; its packages of Postgres and of Redis.
 MANAGERS = (
     ("brew", "brew install", "postgresql@17", "redis"),
     ("apt-get", "sudo apt-get install", "postgresql", "redis-server"),

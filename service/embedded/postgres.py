@@ -15,7 +15,7 @@ from service.embedded.server import LOOPBACK, EmbeddedServer
 from service.errors import ConfigurationError
 
 NAME = "tokenhouse"
-DEFAULT_PORT = 5432  # with a socket it is only part of the file's name
+DEFAULT_PORT = 5432  # for a socket, only part of its file name
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 HELLO = struct.pack("!I", 3 << 16) + f"user\0{NAME}\0database\0{NAME}\0\0".encode()  # protocol 3.0
 READY = b"Z\0\0\0\5I"
@@ -74,12 +74,12 @@ class EmbeddedPostgres(EmbeddedServer):
         while not heard.endswith(READY) and (more := connection.recv(4096)):
             heard += more
         if not heard.endswith(READY):
-            return False  # still starting up: it says so and hangs up
+            return False  # still starting up: it replies with an error and disconnects
         connection.sendall(GOODBYE)
         return True
 
     def _programs(self) -> tuple[Identity, Path]:
-        """Postgres refuses to run as root: find somebody else, with a copy of the wheel if that is out of reach."""
+        """Postgres refuses to run as root: choose another user, and copy the wheel if that user cannot read it."""
         programs = binaries.find_postgres()
         reach = self.data.parent
         if identity := choose(programs / "postgres", reach):
@@ -94,7 +94,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
 
     def _create(self, identity: Identity, programs: Path, claim: int) -> None:
-        """Build the database beside its place and move it there whole: an interrupted start leaves no half of one."""
+        """Create the database beside its place and then rename it: an interrupted start leaves no partial one."""
         partial = self._beside("partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700)
@@ -107,7 +107,7 @@ class EmbeddedPostgres(EmbeddedServer):
         partial.rename(self.data)
 
     def _forget_a_stale_pid(self) -> None:
-        """After a crash, and certainly in a restarted container, the number may belong to another program by now."""
+        """After a crash, and above all in a restarted container, the process id may belong to another program."""
         record = self.data / "postmaster.pid"
         if not record.exists():
             return

@@ -13,7 +13,7 @@ from service.embedded.server import LOOPBACK, EmbeddedServer
 
 
 class EmbeddedRedis(EmbeddedServer):
-    """`options` are lines of redis.conf, which each start writes anew. A `sentinel` watches other servers."""
+    """`options` are lines of redis.conf, which is rewritten at each start. A `sentinel` watches other servers."""
 
     GRACEFUL: ClassVar = signal.SIGTERM
     SOCKET: ClassVar = "redis.sock"
@@ -37,7 +37,7 @@ class EmbeddedRedis(EmbeddedServer):
 
     def _prepare(self, claim: int) -> tuple[Identity, list[str | Path]]:  # noqa: ARG002 - nothing runs before the server
         program = binaries.find_redis(self.data.with_name("bin"))
-        identity = choose(program, self.data.parent) or SAME  # unlike Postgres, it has nothing against root
+        identity = choose(program, self.data.parent) or SAME  # unlike Postgres, it may run as root
         self.data.mkdir(mode=0o700, exist_ok=True)
         settings = {
             "dir": _quoted(self.data),

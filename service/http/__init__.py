@@ -1,1 +1,1 @@
-"""The HTTP server beneath every face: connections, TLS, bodies, responses, refusals."""
+"""The HTTP server: connections, TLS, request bodies, responses and errors."""

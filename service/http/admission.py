@@ -1,4 +1,4 @@
-"""Who may connect, and the fixed answers to those who may not or whose HTTP makes no sense: no request exists yet."""
+"""Connection limits, and error responses for input that never became a request."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from service.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
 
-# The parser measures the target alone; with the rest of the shortest request line it makes 8190. That this is another
-# number than FIELD_LIMIT tells the two kinds of LineTooLong apart.
+# The parser measures the target alone; with the rest of the shortest request line it makes 8190. It must differ from
+# FIELD_LIMIT: `status_of` tells the two kinds of LineTooLong apart by it.
 TARGET_LIMIT = 8190 - len("GET " + " HTTP/1.1")
 FIELD_LIMIT = 8190
 FIELDS_LIMIT = 64
@@ -43,7 +43,7 @@ def address_of(peer: object) -> Address | None:
 
 
 class ConnectionLimiter:
-    """Counts open connections, in all and by source. A trusted proxy is not a source: many callers stand behind it."""
+    """Counts open connections, globally and per source. A trusted proxy is not a source: it carries many clients."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
@@ -52,7 +52,7 @@ class ConnectionLimiter:
         self._open_by_source: Counter[str] = Counter()
 
     def admit(self, address: Address | None) -> str | None:
-        """Count a new connection in; None when a cap is reached. What this returns is for `leave`."""
+        """Count a new connection; None when a limit is reached. Pass the result to `leave`."""
         source = self._source(address)
         if self.open >= self.most:
             return None
@@ -77,7 +77,7 @@ class ConnectionLimiter:
 
 
 class RawErrors:
-    """Whole answers as bytes. Each is logged under a fixed event, so that the log can hold a flood of them back."""
+    """Complete error responses as bytes. Each is logged under a fixed event name, so that the log can limit them."""
 
     def __init__(self, ambient: Ambient, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self._ambient = ambient
@@ -85,7 +85,7 @@ class RawErrors:
         self.counts: Counter[int] = Counter()  # by status, since the process began
 
     def render(self, status: HTTPStatus, why: str, address: Address | None) -> bytes:
-        """`why` is our own word or an exception's class name, never its text."""
+        """`why` is a fixed word or an exception's class name, never its text."""
         request_id = self.note(status, why, address)
         body = document(status, CODES.get(status, "malformed_request"), DETAILS[status], request_id)
         headers = {
@@ -103,7 +103,7 @@ class RawErrors:
         return "\r\n".join((*head, "", "")).encode() + body
 
     def note(self, status: HTTPStatus, why: str, address: Address | None) -> str:
-        """Log a refusal; the id that it gets."""
+        """Count and log a refusal; returns its request id."""
         request_id = self._ambient.new_id()
         self.counts[status.value] += 1
         log.warning(
@@ -117,7 +117,7 @@ class RawErrors:
 
 
 def status_of(error: BaseException) -> HTTPStatus:
-    """How to answer what the parser raised."""
+    """The status of the response to an exception of the parser."""
     match error:
         case TimeoutError():
             return HTTPStatus.REQUEST_TIMEOUT

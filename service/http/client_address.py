@@ -1,4 +1,4 @@
-"""Who is asking: the address that limits count, believed only as far as the trusted proxies vouch for it."""
+"""The client address that rate limits count. Forwarding headers count only as far as trusted proxies wrote them."""
 
 import re
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from service.settings import Networks
 log = structlog.get_logger(__name__)
 
 LOCAL = "local"  # the other end of a Unix socket has no address
-MOST_HOPS = 32  # no chain of proxies is longer; what stands further left is not read
+MOST_HOPS = 32  # no chain of proxies is longer; entries further left are not read
 X_FORWARDED_FOR = "X-Forwarded-For"
 FORWARDED = "Forwarded"
 
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::\d{1,5})?", re.ASCII)
 _WITH_PORT = re.compile(r"([^:]*):\d{1,5}", re.ASCII)
-_PAIR = re.compile(  # RFC 7239 section 4: token "=" (token or quoted string), and what ends it
+_PAIR = re.compile(  # RFC 7239 section 4: token "=" (token or quoted string), and its delimiter
     r"""[ \t]*([!#$%&'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^";,\s]+)[ \t]*(;|,|$)""", re.ASCII
 )
 
@@ -37,8 +37,8 @@ class ClientAddresses:
     def source_of(self, peer: str | None, headers: MultiMapping[str]) -> str:
         """An IPv4 address, the /64 of an IPv6 address, or `local`. Never raises, whatever the headers hold.
 
-        From the right, each hop is believed because the one after it is trusted. One that cannot be read counts as the
-        hop that reported it.
+        Hops are read from the right, each because the one after it is trusted. An unreadable hop counts as the one that
+        reported it.
         """
         client = parse(peer or "")
         if client is None:
@@ -75,7 +75,7 @@ def _hops(headers: MultiMapping[str]) -> Iterator[str]:
 
 
 def _nodes(line: str) -> list[str]:
-    """The `for` of each element; empty where it is missing, and for all that follows a mistake in the grammar."""
+    """The `for` value of each element; empty where it is missing, and once for all that follows a syntax error."""
     nodes, node, at = [], "", 0
     while pair := _PAIR.match(line, at):
         name, value, end = pair.groups()

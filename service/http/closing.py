@@ -1,4 +1,4 @@
-"""How a connection ends: what was received in full is answered, and an answer is not lost to a reset."""
+"""Closing connections: complete requests still get a response, and no response is lost to a TCP reset."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ from aiohttp import web
 
 LINGER_SECONDS = 2.0
 LAST_MOMENT_SECONDS = 0.25
-UNREAD_SECONDS = 30.0  # for a client that takes nothing of its answers
+UNREAD_SECONDS = 30.0  # for a client that does not read its responses
 
 
 class ClosingConnection(web.RequestHandler):
@@ -17,9 +17,9 @@ class ClosingConnection(web.RequestHandler):
 
     def __init__(self, server: web.Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own
         super().__init__(server, **arguments)
-        self._ending = False  # what is received in full is answered, and then the connection ends
+        self._ending = False  # respond to the complete requests, then close
         self.peer_has_ended = False
-        self._over = False  # nothing that still arrives is read
+        self._over = False  # further input is discarded
         self._lost: asyncio.Future[None] | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -38,7 +38,7 @@ class ClosingConnection(web.RequestHandler):
             self._stalled.cancel()
 
     def _give_up(self) -> None:
-        """A close would wait for the rest to be read."""
+        """Abort: a close would wait until the peer has read the rest."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -47,7 +47,7 @@ class ClosingConnection(web.RequestHandler):
             self.transport.write(answer)
 
     async def hang_up(self) -> None:
-        """End our half and wait for the peer's: a close over unread bytes is a reset, which destroys the answer."""
+        """Half-close, then wait for the peer's FIN: a close with unread input is a reset, which loses the response."""
         if self.transport is None or self.transport.is_closing():
             return
         self._resume_transport_reading()
@@ -59,24 +59,24 @@ class ClosingConnection(web.RequestHandler):
 
     @property
     def socket(self) -> socket | None:
-        """Where what arrives is read in the next turn of the loop; None when nothing is read any more, or not now."""
+        """The socket, if its input is read in the next turn of the event loop; None if reading is paused or over."""
         if self._over or self._close or not isinstance(self.transport, asyncio.Transport):
             return None
         return self.transport.get_extra_info("socket") if self.transport.is_reading() else None
 
     @property
     def has_more(self) -> bool:
-        """Whether requests wait behind the one being answered."""
+        """Whether more requests are queued behind the current one."""
         return bool(self._messages)
 
     def close(self) -> None:
-        """End after what has been received in full; aiohttp alone would drop what waits behind another request."""
+        """Close after the complete requests; aiohttp alone would drop those queued behind another."""
         self._ending = True
         if not self._messages:
             super().close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's signature
-        """Let what was received finish. aiohttp alone would cut a body off, and wait for the time twice."""
+        """Let received requests finish. aiohttp alone would cut off a body, and wait for the timeout twice."""
         if self._task_handler is not None:
             self.close()  # again: a connection made since then did not await a request yet
             await asyncio.wait([self._task_handler], timeout=timeout)

@@ -1,4 +1,4 @@
-"""One client's connection: deadlines, and answers of our own to what the parser refuses, quoting nothing."""
+"""One client's connection: deadlines, and error responses to malformed input, which quote nothing of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -54,7 +54,7 @@ class Connection(ClosingConnection):
         self._head_due: float | None = None  # None while no head is awaited
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
-        self._begun = b""  # of a method word that is not whole yet: the parser has not seen it
+        self._begun = b""  # an incomplete method word, not passed to the parser yet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._address = address_of(transport.get_extra_info("peername"))
@@ -66,14 +66,14 @@ class Connection(ClosingConnection):
             stream.close()
             return
         super().connection_made(transport)
-        if self._keepalive_handle is not None:  # counts between requests; the first one has the head's deadline
+        if self._keepalive_handle is not None:  # for the time between requests; the first one has the head's deadline
             self._keepalive_handle.cancel()
             self._keepalive_handle = None
         self._await_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        if not self._body.is_eof():  # aiohttp tells a handler that runs, not one that is about to
+        if not self._body.is_eof():  # aiohttp notifies a running handler, not one about to start
             self._body.set_exception(ConnectionResetError("The peer left."))
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -102,14 +102,14 @@ class Connection(ClosingConnection):
         self._close = self._close or stopping
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio's own signature; aiohttp narrows it to None
-        """A peer that closed only its own half still gets the answer to what it sent in full."""
+        """A peer that half-closed its connection still gets the responses to its complete requests."""
         if self._over or not self._body.is_eof() or (self._waiter is not None and not self._messages):
             return False
         self._close = self.peer_has_ended = True
         return True
 
     def _begin(self, data: bytes) -> bytes:
-        """What the parser may have of a head whose method it may not know: nothing until the word is whole."""
+        """The bytes to pass to the parser, which may not know the method: none until the method word is complete."""
         begun, self._begun, self._head_bytes = (self._begun + data).lstrip(b"\r\n"), b"", 0
         if not method_words.may_go_on(begun):
             return method_words.replaced(begun)
@@ -129,14 +129,14 @@ class Connection(ClosingConnection):
 
     def _parser_gave_up(self) -> None:
         self._over = True
-        if not self._body.is_eof():  # the handler that reads this body is the one to answer
+        if not self._body.is_eof():  # the handler that reads this body responds
             self._messages.pop()
             self._body.set_exception(web.RequestPayloadError("The body is not well-formed."))
             self._body.feed_eof()
             self._close = True
 
     def _refuse(self, error: Exception) -> None:
-        """Answer in its turn, in place of a request that never came to be."""
+        """Queue an error response behind the responses still pending on this connection."""
         if self._over:
             return
         self._over = True
@@ -150,7 +150,7 @@ class Connection(ClosingConnection):
             self._head_timer = self._loop.call_at(self._head_due, self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
-        """A complete head does not stop the timer, which finds out here: once per deadline and not per request."""
+        """A complete head does not cancel the timer: that is checked here, once per deadline and not per request."""
         self._head_timer = None
         if self._head_due is None:
             return
@@ -173,7 +173,7 @@ class Connection(ClosingConnection):
     def handle_error(
         self,
         request: web.BaseRequest,
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,  # noqa: ARG002 - what went wrong says more
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,  # noqa: ARG002 - the exception says more
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - may quote the request
     ) -> web.StreamResponse:
@@ -191,7 +191,7 @@ class Connection(ClosingConnection):
         return FinalResponse(self._refusals.render(status, why, self._address), self.write, self.hang_up)
 
     def log_exception(self, *_: object, **facts: object) -> None:
-        """aiohttp's own lines carry what the exception quotes from the request; this one does not."""
+        """aiohttp's own lines contain the exception's text, which may quote the request; this one does not."""
         error = facts.get("exc_info")
-        if not isinstance(error, ConnectionError | web.RequestPayloadError):  # a caller's doing, after its answer
+        if not isinstance(error, ConnectionError | web.RequestPayloadError):  # caused by the client, after its response
             log.error("connection failed", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""What the HTTP side knows of itself, and of the request in hand."""
+"""The HTTP layer's part of the application, and the facts it keeps with each request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_AGENT = 128  # characters of a User-Agent worth keeping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpContext:
-    """`outages` are the stores' exceptions that mean "not now"; `render` makes a face's response of a refusal."""
+    """`outages` are the store exceptions that count as outages; `render` turns a refusal into the API's response."""
 
     addresses: ClientAddresses
     body_timeout: timedelta
@@ -37,7 +37,7 @@ REFUSAL = web.RequestKey("refusal", Refusal)
 
 
 def source_of(request: web.Request) -> str:
-    """The client's address as limits count it, read once a request."""
+    """The client's address as rate limits count it, parsed once per request."""
     source = request.get(SOURCE)
     if source is None:
         source = request.app[HTTP].addresses.source_of(request.remote, request.headers)
@@ -46,13 +46,13 @@ def source_of(request: web.Request) -> str:
 
 
 def has_hung_up(request: web.Request) -> bool:
-    """Whether the client seems to wait no more: who has closed one half has nearly always closed both."""
+    """Whether the client seems to have gone: a half-closed connection is nearly always closed altogether."""
     transport = request.transport
     return transport is None or transport.is_closing() or getattr(request.protocol, "peer_has_ended", False)
 
 
 def visitor_of(request: web.Request) -> Visitor:
-    """Who is asking. A User-Agent is cut, and stripped of what is not printable ASCII."""
+    """The request's visitor. The User-Agent is truncated and reduced to printable ASCII."""
     transport = request.transport
     agent = "".join(c for c in request.headers.get(hdrs.USER_AGENT, "")[:MAX_AGENT] if " " <= c <= "~")
     return Visitor(

@@ -1,4 +1,4 @@
-"""Which web pages of other origins may call: those of an exact list, and no others."""
+"""CORS: only pages of the configured origins may call."""
 
 from collections.abc import Collection
 
@@ -9,11 +9,11 @@ from service.http.responses import Response
 
 MAY_SEND = "Authorization, Content-Type, X-Api-Key, X-Request-Id"
 MAY_READ = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
-REMEMBERED = "600"  # seconds for which a browser need not ask again
+REMEMBERED = "600"  # seconds a browser may cache a preflight response
 
 
 def cors(origins: Collection[str]) -> Middleware:
-    """Let pages of these origins call every path, with credentials that they hold themselves: there are no cookies."""
+    """Let pages of these origins call every path. They send their own credentials: there are no cookies."""
 
     @web.middleware
     async def answer_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -30,7 +30,7 @@ def cors(origins: Collection[str]) -> Middleware:
             )
         else:
             response = await handler(request)
-        response.headers.add(hdrs.VARY, hdrs.ORIGIN)  # to caches: the next page gets another answer
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)  # for caches: another origin gets another response
         if origin:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = MAY_READ
@@ -40,7 +40,7 @@ def cors(origins: Collection[str]) -> Middleware:
 
 
 def _asked_beforehand(request: web.Request) -> Collection[str]:
-    """The methods of the path that a browser's preflight asks about; none for another request or an unknown path."""
+    """The methods allowed on a preflight's path; none for any other request, and for an unknown path."""
     if request.method != hdrs.METH_OPTIONS or hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers:
         return ()
     refusal = request.match_info.http_exception

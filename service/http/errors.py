@@ -1,4 +1,4 @@
-"""Refusals of the transport: what a request looks like, whatever it asks for."""
+"""Errors in the HTTP form of a request, on any endpoint."""
 
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Around every call: a request id, one line in the log, and the rendering of refusals."""
+"""Middleware for every request: a request id, one log line, and the rendering of errors."""
 
 import re
 
@@ -18,14 +18,14 @@ from service.request_log import Refusal, RequestRecord, note_trace
 
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 ID, TRACEPARENT = istr("X-Request-Id"), istr("traceparent")
-CLIENT_GONE = 499  # nginx's word for it; nobody receives it
+CLIENT_GONE = 499  # nginx's status for it; logged, never sent
 
 log = structlog.get_logger("service.request")
 
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id (the client's own, if it is a sane one), log it, and complete the response's headers."""
+    """Give the request its id (the client's own, if well-formed), log it, and complete the response's headers."""
     http = request.app[HTTP]
     ambient = http.ambient
     sent = request.headers.getall(ID, [])
@@ -62,11 +62,11 @@ def _line(request: web.Request, status: int, milliseconds: float) -> RequestReco
 
 @web.middleware
 async def render_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn an exception into a response: a refusal, an outage (503), or a defect (500) that shows its id alone."""
+    """Turn an exception into a response: a refusal, an outage (503), or a defect (500) that shows only its id."""
     http, request_id = request.app[HTTP], request[REQUEST_ID]
     try:
         return await handler(request)
-    except Exception as error:  # noqa: BLE001 - the last resort: the process lives, the response tells nothing
+    except Exception as error:  # noqa: BLE001 - the last resort: the process goes on, the response shows no details
         refusal = _refusal_of(error, http.outages)
         if refusal is None:
             log.error("defect", error=type(error).__name__, where=_trail(error))
@@ -75,7 +75,7 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if refusal is not error and isinstance(refusal, UnavailableError):
             http.store_watch.note(error)
     if isinstance(refusal, OverloadedError) and has_hung_up(request):
-        request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in metrics would say that somebody was refused
+        request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in the metrics would count as a refusal
     user_id = str(refusal.user_id) if refusal.user_id else ""
     request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id)
     return http.render(refusal, request_id)
@@ -97,7 +97,7 @@ def _refusal_of(error: Exception, outages: tuple[type[Exception], ...]) -> AuthE
 
 
 def _trail(error: BaseException) -> list[str]:
-    """Where it happened. The exception's own text stays out: it may quote what a caller typed."""
+    """The traceback as file:line:function. The exception's text is left out: it may quote the request."""
     trail, step = [], error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code

@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents: how a refusal is written, whichever face it belongs to."""
+"""RFC 9457 problem documents: the body of every error response."""
 
 import json
 from collections.abc import Mapping
@@ -75,8 +75,8 @@ def retry_after(wait: timedelta) -> str:
 
 
 def spread_retry_after(request_id: str) -> str:
-    """One to three seconds, by chance: clients that were refused together should not come back together.
+    """One to three seconds, at random: clients that were refused together should not retry together.
 
-    The request id is random, or chosen by a client, which harms nobody by choosing when to come back.
+    The request id is random, or chosen by a client, which then only chooses its own delay.
     """
     return str(1 + crc32(request_id.encode()) % 3)

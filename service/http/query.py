@@ -1,4 +1,4 @@
-"""Reading a request's query parameters: as strictly as a body, against the schema of the call."""
+"""Reads a request's query parameters against the schema of the call, as strictly as a body."""
 
 from typing import Annotated, TypeVar
 
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=Schema)
 
 
 def _switch(value: object) -> bool:
-    """In upper or lower case. A value that is none of these must not pass for "no": the caller meant something."""
+    """Case-insensitive. Any other value is an error and not false: the caller meant something by it."""
     word = value.lower() if isinstance(value, str) else value
     if word not in TRUE + FALSE:
         raise PydanticCustomError("not_boolean", "must be true or false")
@@ -28,14 +28,14 @@ Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
 class NoQuery(Schema):
-    """Of a call that takes no query parameters."""
+    """For calls without query parameters."""
 
 
 def read(request: web.Request, schema: type[S]) -> S:
     """The query as the schema of the call.
 
-    Raises MalformedQueryError for what is not well-formed, given twice or not a value of its parameter; and, unless the
-    call only reads, for a parameter that it does not take: a misspelt option must not do less than was asked for.
+    Raises MalformedQueryError for bad syntax, a duplicate parameter or an invalid value; and, unless the call only
+    reads, for an unknown parameter: a misspelt option must not do less than the caller asked for.
     """
     text = request.rel_url.raw_query_string
     try:
@@ -44,14 +44,14 @@ def read(request: web.Request, schema: type[S]) -> S:
         if request.method not in READING and not given.keys() <= known:
             raise MalformedQueryError
         return schema.model_validate(given, by_name=False, by_alias=True)
-    except ValueError:  # pydantic's refusal is one
+    except ValueError:  # pydantic's ValidationError is one
         raise MalformedQueryError from None
 
 
 def check(request: web.Request, schema: type[Schema]) -> None:
-    """Judge the query of a call before it does anything, whether or not its handler reads it.
+    """Validate the query of a call before it does anything, whether or not its handler reads it.
 
-    What a call without parameters is asked with is ignored where it only reads. Raises MalformedQueryError.
+    A call that only reads and has no parameters ignores its query. Raises MalformedQueryError.
     """
     if schema is not NoQuery or request.method not in READING:
         read(request, schema)

@@ -1,4 +1,4 @@
-"""Reading a request's body: one JSON object, in UTF-8, small, and without the tricks that JSON parsers let through."""
+"""Reads request bodies: one small JSON object in UTF-8, without the irregularities that JSON parsers accept."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ S = TypeVar("S", bound=Schema)
 
 
 async def read(request: web.Request, schema: type[S]) -> S:
-    """The body as its schema. Media type and size are judged before a byte of it is parsed.
+    """The body as its schema. Media type and size are checked before any of it is parsed.
 
     Raises UnsupportedMediaTypeError, BodyTooLargeError, BodyTimeoutError, MalformedRequestError, MalformedJsonError
     or InvalidFieldsError.
@@ -53,7 +53,7 @@ async def read(request: web.Request, schema: type[S]) -> S:
 async def read_form(request: web.Request, schema: type[S]) -> S:
     """The body as OAuth sends it, a form (RFC 6749 appendix B), or as a JSON object with the same names.
 
-    Raises InvalidRequestError for what `read` calls malformed or invalid, and for a parameter that appears twice.
+    Raises InvalidRequestError for malformed JSON, invalid fields and duplicate parameters, otherwise as `read` does.
     """
     is_form = _check_head(request, FORM, MEDIA_TYPE) is FORM
     body = await _bytes(request)
@@ -64,7 +64,7 @@ async def read_form(request: web.Request, schema: type[S]) -> S:
 
 
 def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[str]:
-    """The media type that it is, of those that are accepted."""
+    """Which of the accepted media types the body has."""
     media_types = request.headers.getall(hdrs.CONTENT_TYPE, [])
     if not media_types and not request.body_exists:
         raise MissingFormError if FORM in accepted else MissingBodyAndTypeError
@@ -77,7 +77,7 @@ def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[
 
 
 def parameters(text: str) -> dict[str, Any]:
-    """Of a form or a query. Raises ValueError for what is not well-formed, and for a name given twice."""
+    """Parse a form or a query string. Raises ValueError for bad syntax and for duplicate names."""
     return _without_duplicates(
         parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     )
@@ -91,12 +91,12 @@ async def _bytes(request: web.Request) -> bytes:
         raise BodyTooLargeError from None
     except TimeoutError:
         raise BodyTimeoutError from None
-    except (web.RequestPayloadError, OSError, ValueError) as broken:  # bad chunks, a client that left
+    except (web.RequestPayloadError, OSError, ValueError) as broken:  # bad chunks, or the client disconnected
         raise MalformedRequestError from broken
 
 
 def strict_json(body: bytes) -> dict[str, Any]:
-    """One JSON object (RFC 8259). Raises MalformedJsonError for anything else, however other parsers would take it."""
+    """One JSON object (RFC 8259). Raises MalformedJsonError for anything else, even if other parsers accept it."""
     try:
         value = json.loads(
             body.decode("utf-8"),

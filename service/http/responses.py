@@ -1,4 +1,4 @@
-"""Responses: the header fields that each has, and a fast way to the socket."""
+"""Responses: the common header fields, and a fast way to write small ones."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ BODILESS = (204, 304)  # RFC 9110 section 8.6: no Content-Length either
 
 
 def complete(headers: CIMultiDict[str], request_id: str) -> None:
-    """Add what each answer has to one that goes the library's way."""
+    """Add the common header fields to a response that aiohttp writes."""
     headers["X-Request-Id"] = request_id
     headers.extend(ALWAYS)
     for name, value in UNLESS_SAID.items():
@@ -31,9 +31,9 @@ def complete(headers: CIMultiDict[str], request_id: str) -> None:
 
 
 class Response(web.Response):
-    """A small answer, written in one piece with the fields that each answer has.
+    """A small response, written in one piece with the common header fields.
 
-    The library's own way can stream, compress and chunk besides; it takes a fifth of an authenticated request.
+    aiohttp's own way can also stream, compress and chunk; it takes a fifth of the time of an authenticated request.
     """
 
     _asked: web.Request
@@ -54,7 +54,7 @@ class Response(web.Response):
         fields += f"X-Request-Id: {request[REQUEST_ID]}\r\nDate: {rfc822_formatted_time()}\r\n"
         if self.status not in BODILESS:
             fields += f"Content-Length: {len(body)}\r\n"
-        if self._keep_alive is (request.version == HttpVersion10):  # each version says what it does not do by itself
+        if self._keep_alive is (request.version == HttpVersion10):  # sent where it is not the version's default
             fields += f"Connection: {'keep-alive' if self._keep_alive else 'close'}\r\n"
         sent = b"" if self.status in BODILESS or request.method == hdrs.METH_HEAD else body
         await request.writer.write(f"{fields}\r\n".encode("ascii") + sent)
@@ -75,7 +75,7 @@ def no_content(headers: Mapping[str, str] | None = None) -> web.Response:
 
 
 def cacheable(request: web.Request, body: bytes, content_type: str, max_age: int) -> web.Response:
-    """Others may keep it for `max_age` seconds. 304 for a client that has this very body (RFC 9110 section 13.1.2)."""
+    """Caches may keep it for `max_age` seconds. 304 for a client that has this body (RFC 9110 section 13.1.2)."""
     tag = ETag(hashlib.sha256(body).hexdigest()[:32])
     held = {one.value for one in request.if_none_match or ()}
     if held & {tag.value, "*"}:
@@ -88,18 +88,18 @@ def cacheable(request: web.Request, body: bytes, content_type: str, max_age: int
 
 
 def stream(request: web.BaseRequest, pieces: AsyncIterator[bytes]) -> web.Response:
-    """A JSON document whose pieces are made while it is sent, as fast as the client reads.
+    """A JSON document that is generated while it is sent, as fast as the client reads.
 
-    A failure on the way ends the connection before the document ends, so that no part is taken for the whole.
+    A failure midway closes the connection before the document ends, so that no part is mistaken for the whole.
     """
     response = web.Response(body=pieces, content_type="application/json", charset="utf-8")
-    if request.version < HttpVersion11:  # no chunks there: the end of the connection is the end of the document
+    if request.version < HttpVersion11:  # HTTP/1.0 has no chunks: the document ends with the connection
         response.force_close()
     return response
 
 
 class FinalResponse(web.Response):
-    """An answer of fixed bytes, after which the connection ends."""
+    """A response of fixed bytes, after which the connection closes."""
 
     def __init__(self, answer: bytes, write: Callable[[bytes], None], hang_up: Callable[[], Awaitable[None]]) -> None:
         super().__init__()

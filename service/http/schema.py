@@ -1,4 +1,4 @@
-"""What every JSON schema has in common, and the strict reading of what comes in."""
+"""The base class of the JSON schemas, and the strict parsing of input."""
 
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ _CODES: dict[str, tuple[FieldCode, str]] = {
 
 
 def parse(schema: type[S], values: dict[str, Any]) -> S:
-    """Raises InvalidFieldsError with every broken field, and nothing of what was typed."""
+    """Raises InvalidFieldsError with every invalid field and none of the values."""
     try:
         return schema.model_validate(values, by_name=False, by_alias=True)
     except ValidationError as invalid:

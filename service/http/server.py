@@ -1,4 +1,4 @@
-"""The front door: aiohttp's server behind caps and deadlines."""
+"""The HTTP server: aiohttp's, with connection limits and deadlines."""
 
 import asyncio
 import errno
@@ -23,15 +23,15 @@ from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsP
 from service.settings import ServerSettings
 
 BACKLOG = 1024
-LAST_LOOK_SECONDS = 1.0  # for what waits in the kernel when the service stops: more may come without end
-TURNS_TO_ACCEPT = 5  # of the loop, until a connection that was accepted awaits its request
-AT_ONCE = 32  # connections taken in one turn of the loop: each has a descriptor before it can be turned away
+LAST_LOOK_SECONDS = 1.0  # to read the kernel's queues at shutdown: input may keep arriving
+TURNS_TO_ACCEPT = 5  # of the event loop, until an accepted connection awaits its request
+AT_ONCE = 32  # connections accepted in one turn of the loop: each has a descriptor before it can be refused
 
 
 class HttpServer(web.AppRunner):
-    """Runs an application behind the caps and deadlines of the `server` settings.
+    """Runs an application with the limits and deadlines of the `server` settings.
 
-    Raises ConfigurationError for a certificate that cannot be used.
+    Raises ConfigurationError for an unusable certificate.
     """
 
     def __init__(self, app: web.Application, settings: ServerSettings, ambient: Ambient | None = None) -> None:
@@ -53,12 +53,12 @@ class HttpServer(web.AppRunner):
         app.on_response_prepare.append(_without_banner)
 
     def wind_down(self) -> None:
-        """Go on serving, but end each connection with its next answer."""
+        """Keep serving, but close each connection with its next response."""
         if isinstance(self.server, _ConnectionFactory):
             self.server.is_winding_down = True
 
     async def cleanup(self) -> None:
-        """Answer what has been received in full, then stop."""
+        """Respond to every complete request, then stop."""
         self.wind_down()
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_LOOK_SECONDS):
@@ -66,7 +66,7 @@ class HttpServer(web.AppRunner):
         await super().cleanup()
 
     async def _read_what_came(self) -> None:
-        """Take in what waits in the kernel: connections not accepted yet, and what was sent on open ones."""
+        """Drain the kernel's queues: connections not accepted yet, and unread input of open ones."""
         quiet = 0
         while quiet < TURNS_TO_ACCEPT:
             quiet = 0 if _readable(self._sockets()) else quiet + 1
@@ -93,9 +93,9 @@ async def listen(
     host_setting: str = "TOKENHOUSE_SERVER__HOST",
     port_setting: str = "TOKENHOUSE_SERVER__PORT (or PORT)",
 ) -> int:
-    """Open the port of a runner that is set up; returns the real one when the settings say 0.
+    """Open the port of a runner that is set up; returns the port, which the system chooses when the setting is 0.
 
-    Raises ConfigurationError, which names the setting, when the address cannot be had.
+    Raises ConfigurationError, which names the setting, when the address cannot be bound.
     """
     site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
     try:
@@ -103,7 +103,7 @@ async def listen(
         assert isinstance(site._server, asyncio.Server)  # noqa: S101, SLF001 - aiohttp does not show its sockets
         for listening in site._server.sockets:  # noqa: SLF001 - as above
             with listening.dup() as twin:
-                twin.listen(BACKLOG)  # as many as may wait; asyncio takes one number for this and for AT_ONCE
+                twin.listen(BACKLOG)  # asyncio uses one number for the backlog and for AT_ONCE
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
         if error.errno == errno.EADDRINUSE:
@@ -124,7 +124,7 @@ Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _ConnectionFactory(web.Server):
-    """Makes the connections and holds what they share."""
+    """Creates the connections and holds their shared objects."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _ConnectionFactory(web.Server):
         if self._certificate is None:
             return self._connection(Connection, self.limiter)
         make_connection = partial(self._connection, TlsConnection, self._inside)
-        # The loop asks for a protocol, and aiohttp's signature for its own.
+        # The event loop takes any protocol; aiohttp's signature wants its own class.
         return cast(
             "web.RequestHandler",
             TlsProtocol(
@@ -166,7 +166,7 @@ class _ConnectionFactory(web.Server):
         return kind(self, limiter, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
 
     def _unless_unfit(self, answer: _RequestHandler) -> Answering:
-        """Refuse what the parser lets through: HTTP/0.9, odd codings, and expectations, which aiohttp quotes."""
+        """Refuse HTTP/0.9, unknown transfer codings, and expectations, which aiohttp quotes: the parser accepts all."""
 
         def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
             connection = request.protocol
@@ -191,7 +191,7 @@ async def _for_the_last_time(answer: _RequestHandler, request: web.BaseRequest) 
 
 
 async def _unless_more_waits(answer: _RequestHandler, request: web.BaseRequest) -> web.StreamResponse:
-    """The last answer of the connection, unless other requests have been received behind this one."""
+    """The last response of the connection, unless more requests are queued behind this one."""
     response = await answer(request)
     if not cast("Connection", request.protocol).has_more:
         response.force_close()
@@ -199,7 +199,7 @@ async def _unless_more_waits(answer: _RequestHandler, request: web.BaseRequest) 
 
 
 def _readable(sockets: Iterable[socket]) -> bool:
-    """Whether something waits to be read on one of them."""
+    """Whether one of them has input to read."""
     poll = select.poll()
     for one in sockets:
         poll.register(one.fileno(), select.POLLIN)

@@ -1,4 +1,4 @@
-"""HTTPS by the service itself, where no proxy in front does it."""
+"""TLS terminated by the service itself, where no proxy in front does it."""
 
 import asyncio
 import ssl
@@ -17,24 +17,24 @@ from service.http.connection import Connection
 from service.settings import ServerSettings, require_private
 
 HANDSHAKE_SECONDS = 5.0
-BUFFER = 16 * 1024  # bytes; a TLS record holds as many (RFC 8446 section 5.1)
-HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # a year, as RFC 6797 section 6.1.1 writes it
+BUFFER = 16 * 1024  # bytes: the largest TLS record (RFC 8446 section 5.1)
+HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # one year (RFC 6797 section 6.1.1)
 
 
 class Certificate:
-    """The certificate and its key, for connections from now on."""
+    """The certificate and its key, for new connections."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self.context = self._load()
 
     def renew(self) -> None:
-        """Read the files again. Raises ConfigurationError, and then the old ones stay in use."""
+        """Reload the files. Raises ConfigurationError, and then the old ones stay in use."""
         self.context = self._load()
 
     def _load(self) -> ssl.SSLContext:
         certificate, key = self._settings.tls_certificate, self._settings.tls_key
-        assert certificate is not None  # noqa: S101 - the settings see to it, as below
+        assert certificate is not None  # noqa: S101 - the settings ensure it, as below
         assert key is not None  # noqa: S101 - as above
         require_private("server.tls_key", key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -54,23 +54,23 @@ class Certificate:
 
 @web.middleware
 async def promise_tls(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Browsers that have been here once shall not come back in the clear."""
+    """Add HSTS: after one visit, browsers use HTTPS only."""
     response = await handler(request)
     response.headers.update(HSTS)
     return response
 
 
-NOBODY = asyncio.Protocol()  # receives nothing: its place is taken when the handshake is done
+NOBODY = asyncio.Protocol()  # a placeholder, replaced after the handshake
 
 
 class TlsProtocol(SSLProtocol):
-    """TLS around one connection, which takes its place before the handshake: who never ends it is counted as well.
+    """TLS for one connection, counted before the handshake, so that unfinished handshakes are limited too.
 
-    What it holds is bounded: BUFFER for reading, and again for what is received while the connection reads nothing.
+    Its buffers are bounded: BUFFER for reading, and again for input that arrives while reading is paused.
     The connection itself is made after the handshake.
     """
 
-    max_size = BUFFER  # asyncio's own is 256 KiB, for each connection from its first byte on
+    max_size = BUFFER  # asyncio's own is 256 KiB per connection, from its first byte on
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class TlsProtocol(SSLProtocol):
             loop,
             NOBODY,
             certificate.context,
-            waiter=None,  # type: ignore[arg-type] # nobody waits for a server's connection
+            waiter=None,  # type: ignore[arg-type] # a server's connection has no waiter
             server_side=True,
             ssl_handshake_timeout=min(patience, HANDSHAKE_SECONDS),  # type: ignore[arg-type] # any number will do
             ssl_shutdown_timeout=LINGER_SECONDS,
@@ -100,7 +100,7 @@ class TlsProtocol(SSLProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = address_of(transport.get_extra_info("peername"))
         self._source = self._limiter.admit(address)
-        if self._source is None:  # in the clear there is nothing to say
+        if self._source is None:  # before the handshake no response can be sent
             self._refusals.note(HTTPStatus.SERVICE_UNAVAILABLE, "TooManyConnections", address)
             cast("asyncio.Transport", transport).abort()
             return
@@ -121,17 +121,17 @@ class TlsProtocol(SSLProtocol):
 
 
 class NullLimiter(ConnectionLimiter):
-    """For connections within TLS: they have been counted."""
+    """For connections inside TLS, which TlsProtocol has counted."""
 
     def admit(self, address: object) -> str:  # noqa: ARG002 - as in ConnectionLimiter
         return ""
 
     def leave(self, source: str) -> None:
-        """There is nothing to count out."""
+        """Nothing was counted."""
 
 
 class TlsConnection(Connection):
-    """TLS has no closing of one half."""
+    """TLS connections cannot be half-closed."""
 
     __slots__ = ()
 
@@ -139,6 +139,6 @@ class TlsConnection(Connection):
         return False
 
     async def hang_up(self) -> None:
-        """TLS itself waits for the peer's goodbye, LINGER_SECONDS long."""
+        """TLS itself waits for the peer's close_notify, for up to LINGER_SECONDS."""
         if self.transport is not None:
             self.transport.close()

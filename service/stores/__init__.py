@@ -1,1 +1,1 @@
-"""The ports' real keepers: one file per table or Redis concern."""
+"""Implementations of the domain's ports: one file per table or Redis concern."""

@@ -1,4 +1,4 @@
-"""Every live session there is, page by page, without holding Redis up."""
+"""Iterates over all live sessions, page by page, without blocking Redis."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from service.stores import redis_keys
 from service.stores.redis import RedisTopology
 
-AT_ONCE = 1000  # keys that one step looks at
+AT_ONCE = 1000  # keys per SCAN
 
 
 class RedisAllSessions:

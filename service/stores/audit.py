@@ -10,7 +10,7 @@ from service.domain.events.audit_trail import Entry
 from service.domain.events.security_events import Event, Name, Outcome
 from service.stores.postgres import Postgres
 
-AT_ONCE = 2_000  # rows that one statement removes: a fraction of the database's patience
+AT_ONCE = 2_000  # rows deleted per statement: takes a fraction of the statement timeout
 _EVENT = ("name", "outcome", "reason", "user_id", "session_id", "account", "key_id", "source", "operator")
 _COLUMNS = f"id, at, {', '.join(_EVENT)}, request_id"
 INSERT = f"""
@@ -22,7 +22,7 @@ INSERT = f"""
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - our own column names
 LATEST = f"SELECT {_COLUMNS} FROM audit_events WHERE at >= $1 ORDER BY at DESC, id LIMIT $2"  # noqa: S608 - as above
-# Two questions, each in the order of its index: as one it would read all that ever happened to the user.
+# Two queries, each in the order of its index: a single one would read every event of the user.
 OF_USER = f"""
     SELECT {_COLUMNS}
     FROM (

@@ -1,6 +1,7 @@
-"""Redis Cluster: an ordinary client for each primary, and every command to the one that its key lives on.
+"""Redis Cluster: an ordinary client for each primary; each command goes to the primary that holds its key.
 
-redis-py's own cluster client cannot keep our rules (docs/decisions/0016); this one does, being made of clients that do.
+redis-py's own cluster client does not meet our requirements, so this one is built on clients that do
+(docs/decisions/0016).
 """
 
 import asyncio
@@ -23,9 +24,9 @@ from service.stores.timings import Connections, Timings
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly
 PARTITION_SLOTS = tuple(key_slot(partition.encode()) for partition in PARTITIONS)
-GOSSIP = 0.25  # seconds in which the nodes of a cluster tell each other of a failover
-HOPS = 4  # redirections that one command follows
-PACE = 0.1  # seconds between two looks at the map
+GOSSIP = 0.25  # seconds for a failover to propagate to all nodes of a cluster
+HOPS = 4  # redirections followed per command
+PACE = 0.1  # seconds between two refreshes of the slot map
 ASTRAY = (RedisConnectionError, RedisTimeoutError, OSError, ClusterError, AskError)  # the map may be out of date
 Command = tuple[Sequence[Any], Mapping[str, Any]]
 
@@ -38,29 +39,29 @@ class Node:
 
 
 class NodeReply(NamedTuple):
-    """What came back, an error too, and the run id of the server that said it."""
+    """The reply, possibly an error, and the run id of the server that sent it."""
 
     reply: Any
     run_id: bytes = b""
 
 
 class Cluster(Redis):
-    """Also says, as `Servers` do, which server lies behind a key or an answer."""
+    """A client that is also the `RedisTopology` of its nodes."""
 
     partitions: Sequence[str] = PARTITIONS
 
     def __init__(self, settings: RedisSettings, doors: Sequence[Address], options: dict[str, Any]) -> None:
-        """`doors`: some nodes of the cluster, who know the others."""
+        """`doors`: seed nodes, from which the others are discovered."""
         self._settings = settings
         self._doors = tuple(doors)
         self._options = options
         self._nodes: dict[Address, Node] = {}
         self._slots: list[Node | None] = []
         self._looking: asyncio.Task[None] | None = None
-        self._looked_at = self._rest_until = float("-inf")  # when the last look began, and when another one may
-        self._answered_at = float("-inf")  # when the last look began that most primaries answered
-        self._terms: dict[int, Term] = {}  # of the slots of partitions
-        self._trouble: Exception | None = None  # the latest that kept a node from showing its map
+        self._looked_at = self._rest_until = float("-inf")  # when the last refresh began, and when the next may
+        self._answered_at = float("-inf")  # when the last refresh that most primaries answered began
+        self._terms: dict[int, Term] = {}  # by slot, for the partitions' slots
+        self._trouble: Exception | None = None  # the latest error of a node asked for its map
         self.timings = Timings()
         super().__init__(connection_pool=self._node(self._doors[0]).redis.connection_pool)
 
@@ -94,7 +95,7 @@ class Cluster(Redis):
         return connections_of(node.redis for node in self._nodes.values())
 
     async def send(self, commands: Sequence[Command]) -> list[NodeReply]:
-        """Commands to their primaries, all at once; those of one slot keep their order. No outage is raised."""
+        """Send commands to their primaries at once, in order within a slot. Outages are returned, not raised."""
         try:
             await self._know_the_map()
         except RedisConnectionError as error:
@@ -113,7 +114,7 @@ class Cluster(Redis):
                 answers[place] = await self._follow(answers[place].reply, command)
         if any(isinstance(answer.reply, ASTRAY) for answer in answers):
             self._look_again()
-        if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may be primaries no more
+        if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may no longer be primaries
             return [answer if answer.run_id == REDIRECTED else NodeReply(answer.reply) for answer in answers]
         return answers
 
@@ -128,7 +129,7 @@ class Cluster(Redis):
         return {slot: (term.address, term.epoch) for slot, term in self._terms.items()}
 
     async def _follow(self, redirection: AskError, command: Command) -> NodeReply:
-        """A redirected command was not executed, so this is no second try."""
+        """Follow a redirection. The command was not executed, so this is not a retry."""
         answer = NodeReply(redirection)
         for _ in range(HOPS):
             node = self._node((redirection.host, redirection.port))
@@ -154,7 +155,7 @@ class Cluster(Redis):
         return self._nodes[address]
 
     async def _know_the_map(self) -> None:
-        """Nobody waits for a look under load. After a pause the first question does, and so is not sent elsewhere."""
+        """Under load no command waits for a refresh. After a pause the first one does, to reach the current primary."""
         age = asyncio.get_running_loop().time() - self._looked_at
         if age >= LOOK_AGAIN:
             self._look_again()
@@ -174,9 +175,9 @@ class Cluster(Redis):
         self._looked_at, self._rest_until = began, clock() + PACE
 
     async def _look(self) -> None:
-        """Ask every node for its map: the later claim to a slot, by the cluster's own count, is right.
+        """Ask every node for its map. The claim to a slot with the highest configuration epoch wins.
 
-        A look counts when more than half of the primaries answer: then none of them was replaced without our hearing.
+        A refresh counts when more than half of the primaries answer: then no failover has gone unnoticed.
         """
         began = asyncio.get_running_loop().time()
         known = sorted({*self._doors, *self._nodes})
@@ -213,7 +214,7 @@ class Cluster(Redis):
 
 
 class ClusterPipeline(Pipeline):
-    """A pipeline whose commands part company. An outage of one primary leaves the others' answers as they are."""
+    """A pipeline that splits its commands by primary. An outage of one primary does not affect the others' replies."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction=False, shard_hint=None)
@@ -231,7 +232,7 @@ class ClusterPipeline(Pipeline):
 
 
 async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
-    """What a node answers; its outage is the answer to every command."""
+    """A node's replies; an outage of the node is the reply to every command."""
     try:
         async with node.redis.pipeline(transaction=False) as pipe:
             for args, options in commands:
@@ -244,6 +245,6 @@ async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
 
 
 def _slot(args: Sequence[Any]) -> int:
-    """By the first key: the first argument, or a script's first."""
+    """The slot of the first key: the first argument, or a script's first key."""
     key = args[3] if args[0] in ("EVAL", "EVALSHA") else args[1]
     return key_slot(key if isinstance(key, bytes) else str(key).encode())

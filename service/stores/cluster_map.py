@@ -1,4 +1,4 @@
-"""Who serves which slots of a Redis Cluster, as its nodes tell it."""
+"""Which primary serves which slots of a Redis Cluster, parsed from CLUSTER NODES."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ Address = tuple[str, int]
 
 
 class Term(NamedTuple):
-    """Who serves a slot, by which of the cluster's decisions, and since when this instance knows."""
+    """A slot's server, the configuration epoch of its claim, and since when (loop time) this instance knows of it."""
 
     address: Address
     epoch: int
@@ -15,7 +15,7 @@ class Term(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Sorts by age."""
+    """A node's claim to a range of slots. Sorts by configuration epoch, oldest first."""
 
     epoch: int
     address: Address
@@ -24,7 +24,7 @@ class Claim(NamedTuple):
 
 
 def claims_of(nodes: Mapping[str, Any], asked: str) -> Iterator[Claim]:
-    """Read CLUSTER NODES. A node may not know its own host, and others may have lost a node's address."""
+    """Parse CLUSTER NODES. An empty host means the node asked; a node whose address is lost (port 0) is skipped."""
     for address, node in nodes.items():
         host, _, port = address.rpartition(":")
         for first, *last in node["slots"] if int(port) else ():

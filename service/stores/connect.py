@@ -1,4 +1,4 @@
-"""Which kind of Redis a URL names: one server, one watched by Sentinels, or a cluster. Decided nowhere else."""
+"""Chooses the client for a Redis URL: one server, one watched by Sentinels, or a cluster. Nothing else decides it."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ from service.stores.redis import RedisServer, RedisTopology, client
 from service.stores.sentinel import Primary, watched
 
 SENTINEL_PORT, CLUSTER_PORT = 26379, 6379
-NAMED = re.compile(r"'(\w+)'", re.ASCII)  # in redis-py's words for a value that it cannot read
+NAMED = re.compile(r"'(\w+)'", re.ASCII)  # the option in redis-py's message about an invalid value
 NOT_A_CONNECTIONS = ("connection_class", "max_connections", "timeout", "sentinel_username", "sentinel_password")
 
 
 def connect(settings: RedisSettings) -> tuple[Redis, RedisTopology]:
-    """A client that connects when first used, and what is known about the servers behind it."""
+    """A client that connects on first use, and its topology. Raises ConfigurationError for an invalid URL."""
     url = settings.url.get_secret_value()
     try:
         return _connect(settings, url)
@@ -44,14 +44,14 @@ def _connect(settings: RedisSettings, url: str) -> tuple[Redis, RedisTopology]:
 
 
 def _options(url: str, transport: str) -> dict[str, Any]:
-    """What redis-py makes of the user, the password and the query, which hold for every server."""
+    """The options that redis-py parses from the user, the password and the query; the same for every server."""
     parts = split_url(url)
     user = parts.netloc.rpartition("@")[0]
     return _tried({**parse_url(f"{transport}://{user}@/?{parts.query}")})
 
 
 def _tried(options: dict[str, Any]) -> dict[str, Any]:
-    """Make a connection, without connecting: redis-py looks at its options no sooner."""
+    """Validate the options by creating a connection, without connecting: redis-py checks them no earlier."""
     kind = options.get("connection_class", Connection)
     try:
         kind(**{name: value for name, value in options.items() if name not in NOT_A_CONNECTIONS})

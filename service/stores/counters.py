@@ -11,7 +11,7 @@ from service.settings import Rate, ThrottleSettings
 from service.stores import redis_keys
 from service.stores.scripts import Scripts
 
-HELD = timedelta(minutes=1)  # an attempt without a verdict for so long has lost its instance: it counts as failed
+HELD = timedelta(minutes=1)  # an attempt without a verdict for this long counts as failed: its instance is gone
 IN_A_ROW_LIFETIME = timedelta(hours=24)
 MICROSECOND = timedelta(microseconds=1)
 MILLISECOND = timedelta(milliseconds=1)
@@ -71,7 +71,7 @@ def _numbers(*rates: Rate) -> list[int]:
 
 
 def _refusal(wait: bytes, left: int, more: bytes) -> LimitExceeded:
-    """Times in whole seconds, rounded up: who waits as long as told is judged."""
+    """Times in whole seconds, rounded up, so that waiting that long is enough."""
     return LimitExceeded(_seconds(wait), left, _seconds(more))
 
 

@@ -1,4 +1,4 @@
-"""The denylist in Redis: one key per revoked token or session, gone when the last token it concerns has expired."""
+"""The denylist in Redis: one key per revoked token or session, which expires with the last token it concerns."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -16,12 +16,12 @@ from service.histogram import Histogram
 from service.stores import redis_keys
 from service.stores.redis import OUTAGES, REDIRECTED, RedisTopology, script
 
-MARK_COMPLETE = script("mark_complete.lua")  # so rare that it is sent as a whole
+MARK_COMPLETE = script("mark_complete.lua")  # sent as a whole (EVAL), because it is rare
 AT_ONCE = 1000  # entries written in one pipeline
 LIFE_OF_MARKER = 50_000  # ms; shorter than the minute that each denial lasts beyond its tokens
 KEEP_EVERY = 5.0  # seconds
-DENIED = 1  # Redis shares small numbers: the value takes no memory, where an empty text takes 24 bytes
-SIZES = tuple(2.0**power for power in range(10))  # to MOST of a batch
+DENIED = 1  # Redis shares small integers: the value takes no memory, an empty string 24 bytes
+SIZES = tuple(2.0**power for power in range(10))  # up to MOST of a batch
 Entries = Mapping[str, timedelta]
 NONE: Entries = MappingProxyType({})
 Verdict = bool | Exception
@@ -35,15 +35,15 @@ class Question(NamedTuple):
 
 
 class RedisDenylist:
-    """The epoch marker names the server that is known to hold every entry, by its run and the history of its data.
+    """The epoch marker names the server that is known to hold every entry, by its run id and replication id.
 
-    It is read together with the entries, so one round trip tells both whether a token is denied and whether that
-    answer can be trusted: a marker that is missing (flushed, started empty) or names another (restarted, rolled
+    It is read together with the entries, so one round trip returns both whether a token is denied and whether that
+    result can be trusted: a marker that is missing (flushed, started empty) or names another server (restarted, rolled
     back to an older snapshot, failed over) means that entries may be missing.
 
-    In a cluster a session's partition holds all that its tokens are judged by: its entry, those of its tokens, a copy
-    of those of leaked keys, and a marker. So each question concerns one server, and what that one forgot is found out
-    and restored alone. A slot that moved forgot as well: its marker names the server that it came from.
+    In a cluster a session's partition holds everything needed to check its tokens: its entry, those of its tokens, a
+    copy of those of leaked keys, and a marker. So each question goes to one server, and entries lost on one server are
+    detected and restored separately. A moved slot counts as lost: its marker names the server that it came from.
     """
 
     def __init__(self, redis: Redis, servers: RedisTopology, ambient: Ambient) -> None:
@@ -53,8 +53,8 @@ class RedisDenylist:
         self._markers = {partition: redis_keys.epoch(partition) for partition in servers.partitions}
         self._ambient = ambient
         self._questions: dict[str, Batch[Question, Verdict]] = {}
-        self.batches = Histogram(SIZES)  # questions that travelled together
-        self.denied = 0  # questions whose answer was yes
+        self.batches = Histogram(SIZES)  # questions per round trip
+        self.denied = 0  # questions answered with yes
         self._kept_at = -KEEP_EVERY
 
     async def has(self, token_id: str, session_id: str, key_id: str) -> bool:
@@ -71,7 +71,7 @@ class RedisDenylist:
         return await self._any_denied(partition, redis_keys.denied_key(key_id, partition))
 
     async def _any_denied(self, partition: str, *keys: str) -> bool:
-        """A batch for each server, so that one that hangs does not delay the answers of others."""
+        """One batch per server, so that a server that hangs does not delay questions to the others."""
         home = self._servers.home_of(self._markers[partition])
         batch = self._questions.get(home) or self._questions.setdefault(home, Batch(self._answer_all))
         verdict = await batch.ask(Question(partition, keys))
@@ -106,9 +106,9 @@ class RedisDenylist:
         return True
 
     async def _keep_markers(self) -> None:
-        """A marker lives for less than a minute, as long as an instance says again that all is well.
+        """Prolong the markers, which expire in less than a minute otherwise.
 
-        So it lapses no later than the entries do when the clock of Redis is put forward.
+        So a marker expires no later than the entries when the clock of Redis is set forward.
         """
         now = self._ambient.monotonic()
         if now - self._kept_at < KEEP_EVERY:
@@ -123,11 +123,11 @@ class RedisDenylist:
         await self._servers.settle()
 
     async def restore(self, remembered: Callable[[], Awaitable[Entries]], keys: Entries = NONE) -> None:
-        """The markers name no run meanwhile, so that a store flushed half-way is found out at the end.
+        """The markers name no run meanwhile, so that a flush during the restore is detected at the end.
 
-        They are set before Postgres is asked: what is revoked later finds them, and is not acknowledged. All goes to
-        the servers that they were set on, or the restoring is given up. A server that does not say which run it is may
-        hold every entry: its markers are left alone.
+        They are set before Postgres is queried: a later revocation finds them and is not acknowledged. All entries go
+        to the servers on which the markers were set, or the restore is aborted. A server whose run is unknown may hold
+        every entry: its markers are left alone.
         """
         await self._servers.settle()
         terms = self._servers.terms()
@@ -160,15 +160,15 @@ class RedisDenylist:
             raise ForgottenError
 
     async def _execute_on(self, pipe: Pipeline, runs: Sequence[bytes]) -> None:
-        """Raises ForgottenError when another server than these answered a command."""
+        """Raises ForgottenError when a server other than these answered a command."""
         replies = await pipe.execute()
         if list(self._servers.runs_of(pipe, len(replies))) != list(runs):
             raise ForgottenError
 
     async def _doubtful(self) -> tuple[Sequence[str], Sequence[str]]:
-        """The partitions that lack their marker, so may lack entries, and those on servers that are not known.
+        """The partitions without a valid marker, which may lack entries, and those on servers whose run is unknown.
 
-        Those that do not answer, or are on the move, are nobody's to restore. Raises the outage when none answers.
+        Omits those that cannot be restored: without a reply, or being moved. Raises the outage when none replies.
         """
         partitions = self._partitions
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -218,7 +218,7 @@ class RedisDenylist:
 def _denied(
     keys: Iterable[str], reply: Sequence[bytes | None] | Exception, run_id: bytes
 ) -> frozenset[str] | Exception:
-    """The keys that have an entry, or why nobody can tell."""
+    """The keys that have an entry, or the error that prevents an answer."""
     if isinstance(reply, Exception):
         return reply
     *found, epoch = reply

@@ -1,4 +1,4 @@
-"""What Postgres and Redis say about themselves, as `tokenhouse doctor` and each start judge it."""
+"""Facts read from Postgres and Redis, for the checks of `tokenhouse doctor` and of each start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ class PostgresFacts:
     is_durable: bool
     room: int  # connections that ordinary roles may have
     in_use: int
-    has_schema: bool  # of the search_path, that the role may use
+    has_schema: bool  # a schema of the search_path that the role may use
     encoding: str
     isolation: str
-    lacking: Sequence[str]  # such as `UPDATE on users`, of the tables that are there
-    forgets_statements: bool  # looked at with the statement cache on only
+    lacking: Sequence[str]  # such as `UPDATE on users`, of the tables that exist
+    forgets_statements: bool  # checked only when the statement cache is on
     ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """`fsync` is empty where the user may not ask for it (CONFIG GET)."""
+    """`fsync` is empty where the user may not read it (CONFIG GET)."""
 
     version: str
     is_primary: bool
@@ -39,8 +39,8 @@ class RedisFacts:
     fsync: str
     log_is_good: bool
     snapshots_are_good: bool
-    lacking: Sequence[str]  # commands that the service needs and its user may not give
-    powers: frozenset[str]  # of the commands that would lose or open everything, those that the user may give
+    lacking: Sequence[str]  # commands that the service needs and its user may not run
+    powers: frozenset[str]  # commands the user may run, of those that lose or expose everything
     is_encrypted: bool
     is_watched: bool  # by Sentinels
     replicas: int

@@ -1,4 +1,4 @@
-"""What an error of a driver means, sorted once: it passes, it never will, or a right is missing."""
+"""Classifies the drivers' errors: temporary, permanent, or a missing privilege."""
 
 import re
 import ssl
@@ -22,14 +22,14 @@ class FailureKind(StrEnum):
 
 
 class Failure(NamedTuple):
-    """`advice`: which setting, and what to do; empty for what passes by itself. It quotes no value of a setting."""
+    """`advice`: which setting, and what to do; empty for a temporary failure. It quotes no value of a setting."""
 
     kind: FailureKind
     advice: str = ""
 
 
 class Rule(NamedTuple):
-    """Errors of these classes that say this. In the advice, `({})` stands for its first group, if any."""
+    """Matches errors of `classes` whose message matches `says`, whose first group replaces `({})` in `advice`."""
 
     classes: type[Exception] | tuple[type[Exception], ...]
     kind: FailureKind
@@ -38,8 +38,8 @@ class Rule(NamedTuple):
 
 
 PASSES = Failure(FailureKind.WAIT)
-OPTION = r'(?:.*?"([A-Za-z_][\w.]*)")?'  # Postgres names it, in most languages between these marks
-CONNECTING = (  # what Postgres, PgBouncer or asyncpg says when a connection is to be opened
+OPTION = r'(?:.*?"([A-Za-z_][\w.]*)")?'  # Postgres quotes the name, in most languages with these marks
+CONNECTING = (  # errors of Postgres, PgBouncer or asyncpg when a connection is opened
     Rule(asyncpg.InvalidPasswordError, FailureKind.NEVER, f"Postgres refuses the password in {DATABASE_URL}"),
     Rule(
         asyncpg.InvalidAuthorizationSpecificationError,
@@ -75,7 +75,7 @@ CONNECTING = (  # what Postgres, PgBouncer or asyncpg says when a connection is 
         f"asyncpg refuses {DATABASE_URL}: look at its options, and at PG* environment variables",
     ),
 )
-QUERYING = (  # what Postgres says of a query of ours
+QUERYING = (  # errors of Postgres for a query
     Rule(
         asyncpg.InsufficientPrivilegeError,
         FailureKind.RIGHTS,
@@ -90,7 +90,7 @@ QUERYING = (  # what Postgres says of a query of ours
         " migrate",
     ),
 )
-ANSWERING = (  # what Redis says
+ANSWERING = (  # errors of Redis
     Rule(
         redis.NoPermissionError,
         FailureKind.RIGHTS,
@@ -130,11 +130,11 @@ ANSWERING = (  # what Redis says
     ),
 )
 LOADING = ("PEM", "X509", "ASN1")  # OpenSSL's libraries that read files
-NO_TLS = "rejected SSL upgrade"  # asyncpg's words
+NO_TLS = "rejected SSL upgrade"  # in asyncpg's message
 
 
 def of_connecting(error: BaseException) -> Failure:
-    """Of a connection to Postgres that could not be opened."""
+    """Classify an error of opening a connection to Postgres."""
     return _of_tls(error, DATABASE_URL) or _by(CONNECTING, error) or PASSES
 
 
@@ -143,7 +143,7 @@ def of_query(error: BaseException) -> Failure:
 
 
 def of_redis(error: BaseException) -> Failure:
-    """Also where a cluster's or the Sentinels' error was raised because of another one."""
+    """Checks the causes too: an error of a cluster or of Sentinels may have been raised from another one."""
     causes = list(_causes(error))
     asked_sentinels = any(isinstance(one, MasterNotFoundError) for one in causes)
     for one in causes:
@@ -157,12 +157,12 @@ def of_redis(error: BaseException) -> Failure:
 
 
 def as_refusal(failure: Failure) -> ConfigurationError | None:
-    """For what does not pass."""
+    """None for a temporary failure."""
     return None if failure.kind is FailureKind.WAIT else ConfigurationError(failure.advice)
 
 
 def store_of(error: BaseException) -> str:
-    """Whose it is. redis-py makes errors of its own of whatever the network says, asyncpg does not."""
+    """The store that an error came from. redis-py wraps network errors in its own classes, asyncpg does not."""
     return "redis" if isinstance(error, redis.RedisError) else "postgres"
 
 
@@ -189,7 +189,7 @@ def _of_tls(error: BaseException, setting: str) -> Failure | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """redis-py keeps what the network said as the context of its own error."""
+    """The error and its causes: redis-py keeps the network's error as the context of its own."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Whether the stores can be counted on, in a word for `/readyz`; and how full Redis is."""
+"""Health checks of the stores, each a phrase for `/readyz`; and how full Redis is."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -22,8 +22,8 @@ STATE = f"""
 
 class ServerState(NamedTuple):
     check: str
-    fullness: float | None = None  # used memory to maxmemory; None without a limit, which no memory is a share of
-    ahead: timedelta | None = None  # its clock, of ours
+    fullness: float | None = None  # used memory / maxmemory; None without a limit
+    ahead: timedelta | None = None  # its clock, relative to ours
 
 
 class PostgresHealth:
@@ -54,9 +54,9 @@ class PostgresHealth:
 
 
 def wrong_clock(postgres: timedelta, redis: timedelta | None, allowed: timedelta) -> str:
-    """Which clock is to be set, of three; empty when ours and that of Postgres agree.
+    """Which of three clocks is wrong; empty when ours and that of Postgres agree.
 
-    Both are given as how far they are ahead of ours. That of Redis alone does no harm, and decides who is right.
+    `postgres` and `redis`: how far each is ahead of ours. Redis' clock alone does no harm, and decides who is right.
     """
     if abs(postgres) <= allowed:
         return ""
@@ -70,7 +70,7 @@ def _apart(span: timedelta) -> str:
 
 
 def _ahead(there: datetime, before: datetime, after: datetime) -> timedelta:
-    """Of what was our time when the other one was read: between the question and the answer."""
+    """How far `there` is ahead of our time when it was read, taken as midway between query and reply."""
     return there - (before + (after - before) / 2)
 
 
@@ -79,15 +79,15 @@ class RedisHealth:
         self._redis = redis
         self._servers = servers
         self._ambient = ambient
-        self.ahead: timedelta | None = None  # the clock of a primary, of ours; None as long as none has answered
+        self.ahead: timedelta | None = None  # a primary's clock, relative to ours; None until one has replied
         self.fullness: float | None = None  # of the fullest primary, as last seen; None where no limit is known
 
     async def check(self) -> str:
-        """The worst word that one of the primaries says.
+        """The first problem that a primary has, or "ok".
 
-        One of several that is silent fails the requests that concern it, and is no reason to turn all others away.
+        When one of several does not reply, only the requests for its keys fail, so the instance stays ready.
         """
-        self.fullness = None  # a figure from before an outage would be taken for today's
+        self.fullness = None  # a value from before an outage would look current
         asked = [_ask(one, server, self._ambient) for one, server in await self._servers.primaries(self._redis)]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         info = [answer for answer in answers if isinstance(answer, ServerState)]
@@ -99,7 +99,7 @@ class RedisHealth:
 
 
 async def _ask(redis: Redis, server: RedisServer, ambient: Ambient) -> ServerState:
-    """A Redis that evicts would forget revocations without a word, so an instance on it is not ready."""
+    """A Redis that evicts keys would lose revocations silently, so an instance on it is not ready."""
     before = ambient.now()
     info = await redis.info()
     there = datetime.fromtimestamp(info["server_time_usec"] / 1_000_000, UTC)

@@ -1,4 +1,4 @@
-"""What the stores say about themselves, for `tokenhouse doctor`. Nothing is written, nothing is changed."""
+"""Reads facts about the stores for `tokenhouse doctor`. Nothing is written or changed."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,7 +39,7 @@ BEGUN, QUEUED = b"OK", b"QUEUED"
 
 
 async def of_postgres(settings: DatabaseSettings, ambient: Ambient) -> PostgresFacts:
-    """Raises Postgres' outages, or ConfigurationError when nobody is let in."""
+    """Raises Postgres' outages, or ConfigurationError when the server refuses the connection."""
     url = settings.url.get_secret_value()
     connection = await postgres.connect(url, timeout=PATIENCE, command_timeout=PATIENCE, statement_cache_size=0)
     try:
@@ -58,7 +58,7 @@ async def of_postgres(settings: DatabaseSettings, ambient: Ambient) -> PostgresF
 async def of_redis(
     redis: Redis, servers: RedisTopology, url: str, ambient: Ambient
 ) -> Sequence[tuple[str, RedisFacts]]:
-    """Of each primary, with its address. Raises Redis' outages."""
+    """The facts of each primary, with its address. Raises Redis' outages."""
     scheme = split_url(url).scheme
     options = {"is_encrypted": scheme.startswith("rediss"), "is_watched": scheme.endswith("+sentinel")}
     return [(_address(one), await _of_one(one, ambient, **options)) for one, _ in await servers.primaries(redis)]
@@ -99,15 +99,15 @@ async def _of_one(redis: Redis, ambient: Ambient, *, is_encrypted: bool, is_watc
 
 
 async def _fsync(redis: Redis) -> str:
-    with suppress(NoPermissionError, ResponseError):  # hosted ones have no CONFIG at all
+    with suppress(NoPermissionError, ResponseError):  # hosted services have no CONFIG at all
         return str((await redis.config_get("appendfsync")).get("appendfsync", ""))
     return ""
 
 
 async def _rights(redis: Redis) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Which dangerous commands the user may give, and which needed ones it may not.
+    """Which dangerous commands the user may run, and which needed ones it may not.
 
-    Each is queued in a transaction that is then discarded, never run; where there are no transactions, none is sent.
+    Each is queued in a transaction that is then discarded, never run; without transactions, none is sent.
     """
     connection = await redis.connection_pool.get_connection()  # type: ignore[no-untyped-call] # a decorator of redis-py's hides them
     try:
@@ -120,7 +120,7 @@ async def _rights(redis: Redis) -> tuple[frozenset[str], tuple[str, ...]]:
         await _reply(connection, "DISCARD")
         return frozenset(allowed), tuple(lacking)
     finally:
-        await connection.disconnect()  # whatever happened, nothing stays queued
+        await connection.disconnect()  # so that nothing stays queued after an error
         await redis.connection_pool.release(connection)
 
 

@@ -1,11 +1,11 @@
-"""The `longest_lives` table: the lives that tokens and sessions were given by settings that may have changed since."""
+"""The `longest_lives` table: token and session lifetimes in use, including those of earlier settings."""
 
 from datetime import timedelta
 
 from service.stores.postgres import Postgres
 
-# An instance says so again long before the hour is over, so a token that it signs meanwhile is covered too. A row is
-# dropped when the last token and the last session of its time are over.
+# An instance renews its row long before the hour is over, so the tokens that it signs meanwhile are covered. A row is
+# deleted when the last token and the last session issued under it have expired.
 USE = """
     WITH dropped AS (
         DELETE FROM longest_lives

@@ -1,4 +1,4 @@
-"""Applies `sql/migrations` in order, each once, whoever and however many start at the same time."""
+"""Applies `sql/migrations` in order, each once, even when several processes start at the same time."""
 
 import asyncio
 import hashlib
@@ -14,7 +14,7 @@ import asyncpg
 from service.errors import ConfigurationError
 from service.stores import failures, postgres
 
-# In a wheel `sql/` travels inside the package; in a checkout it stands beside it.
+# In a wheel `sql/` is inside the package; in a checkout it is beside it.
 DIRECTORY = (
     next(place for place in (Path(__file__).parents[1] / "_sql", Path(__file__).parents[2] / "sql") if place.is_dir())
     / "migrations"
@@ -24,7 +24,7 @@ OUTSIDE = "-- outside a transaction"  # the first line of a migration that Postg
 END_OF_STATEMENT = re.compile(r";[ \t]*$", re.MULTILINE)
 LOCK = 7_155_203_011  # any constant of our own will do: only one migrator may run at a time
 PATIENCE = 60.0  # seconds to wait for another migrator
-STEP = 0.1  # seconds between two tries to take the lock
+STEP = 0.1  # seconds between two attempts to take the lock
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 NEVER_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 LEDGER = """
@@ -42,17 +42,17 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 async def migrate(url: str, *, dry: bool = False) -> list[str]:
-    """Bring the schema up to date; the names of what was (or, when dry, would be) applied.
+    """Bring the schema up to date. Returns the names of the migrations that were (with `dry`: would be) applied.
 
-    Neighbours are applied in one transaction, except for those whose first line is OUTSIDE: their statements run one
-    by one, and must be able to begin again after an interruption.
+    Consecutive ones share a transaction, except for those whose first line is OUTSIDE: their statements run one by
+    one, and must be repeatable after an interruption.
     Raises ConfigurationError when a migration was changed after it was applied or a right is missing, TimeoutError when
     another migrator holds the lock for too long.
     """
     async with _connected(url) as guard, _the_only_migrator(guard), _connected(url) as connection:
         kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
         pending = _pending({row["name"]: row["sha256"] for row in kept})
-        if not dry:  # a service's own role may not be allowed to make tables
+        if not dry:  # the service's role may lack the right to create tables
             for is_outside, group in groupby(pending, key=lambda one: one.script.startswith(OUTSIDE)):
                 await (_apply_one_by_one if is_outside else _apply_together)(connection, list(group))
         return [one.name for one in pending]
@@ -82,8 +82,8 @@ async def _the_only_migrator(guard: Connection) -> AsyncIterator[None]:
     """Hold the lock, over a connection that does nothing else.
 
     The lock belongs to a transaction, so a killed migrator leaves nothing behind, and PgBouncer may stand between.
-    Building an index concurrently waits for every snapshot that is older. So nobody may wait for the lock inside a
-    statement, and the transaction that holds it must keep no snapshot, as those of other isolation levels do.
+    CREATE INDEX CONCURRENTLY waits for every older snapshot. So no migrator may wait for the lock inside a statement,
+    and the transaction that holds it must keep no snapshot, as those of other isolation levels do.
     """
     for _ in range(int(PATIENCE / STEP)):
         async with guard.transaction(isolation="read_committed"):

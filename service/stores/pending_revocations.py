@@ -1,4 +1,4 @@
-"""The `pending_endings` table: sessions that must end because an account changed, until they have."""
+"""The `pending_endings` table: revocations that a change of an account requires, until they are done."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,9 +6,9 @@ from uuid import UUID
 from service.domain.sessions.models import PendingRevocation
 from service.stores.postgres import Postgres
 
-AT_ONCE = 20  # endings that one instance takes over
-# Of a statement that changes the account too: both happen, or neither. The instance that made the change has three
-# seconds for the ending.
+AT_ONCE = 20  # pending revocations that one instance takes over at a time
+# Part of a statement that also changes the account: both happen, or neither. The instance that made the change has
+# three seconds for the revocation.
 ENTER = """
     INSERT INTO pending_endings (id, user_id, kept_session, reason, password_changed_at, due_at)
     SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::timestamptz, now() + interval '3 seconds'
@@ -30,7 +30,7 @@ TAKE_OVER = """
 
 
 def entered(ending: PendingRevocation) -> tuple[object, ...]:
-    """The first five arguments of a statement that has ENTER in it: the second is the user, the fifth the change."""
+    """The first five arguments of a statement that contains ENTER: $2 is the user, $5 the time of the change."""
     return ending.id, ending.user_id, ending.kept_session, ending.reason, ending.password_changed_at
 
 

@@ -1,4 +1,4 @@
-"""A pool of connections to Redis that hands out none that is dead, and that shrinks again after a peak."""
+"""A pool of Redis connections that never hands out a dead one, and that shrinks after a peak."""
 
 import asyncio
 from typing import Any, Protocol
@@ -8,25 +8,25 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-KEPT = 4  # idle connections that are never given up
-IDLE = 60.0  # seconds without use after which any other is closed: sooner than servers and clouds close it
+KEPT = 4  # idle connections that are never closed
+IDLE = 60.0  # seconds without use after which the others are closed: sooner than servers and clouds close them
 
 
 class Peer(Protocol):
-    """What is known about the server at the other end of a connection."""
+    """The server at the other end of a connection."""
 
     def is_current(self, connection: AbstractConnection) -> bool:
-        """Whether what the server said of itself is recent, so that it need not be asked again."""
+        """Whether the server's identity was read recently, so that it need not be read again."""
 
     async def confirm(self, connection: AbstractConnection) -> bool:
-        """Ask the server again; whether the connection may be used. Raises the outage."""
+        """Read the identity again. Returns whether the connection may be used. Raises the outage."""
 
 
 class CheckedPool(BlockingConnectionPool):
-    """A dead connection is replaced before a command is sent, since afterwards nothing may be sent a second time.
+    """Replaces a dead connection before a command is sent, because no command may be sent twice.
 
-    redis-py looks for an end of stream alone. That misses a connection that was reset, and one whose other end vanished
-    without a word. The latter is found by a question to the server that changes nothing, unless one was asked lately.
+    redis-py checks only for an end of stream. That misses a connection that was reset, and one whose other end vanished
+    silently. The latter is detected by a read-only command to the server, unless one was sent recently.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class CheckedPool(BlockingConnectionPool):
         await super().aclose()
 
     def trim(self, now: float) -> None:
-        """Give up idle connections but for a few; the last used is the next to be used, so the first are the oldest."""
+        """Close the oldest idle connections beyond KEPT. The last used is reused first, so the oldest are in front."""
         idle = self._available_connections
         while len(idle) > KEPT and now - self._idle_since.get(idle[0], 0.0) >= IDLE:
             self._close(idle.pop(0))
@@ -94,5 +94,5 @@ class CheckedPool(BlockingConnectionPool):
 
 
 def _is_lost(connection: AbstractConnection) -> bool:
-    writer = connection._writer  # noqa: SLF001 - redis-py has no public question for it
+    writer = connection._writer  # noqa: SLF001 - redis-py has no public accessor for it
     return writer is None or bool(writer.is_closing())

@@ -1,4 +1,4 @@
-"""Whether prepared statements survive on the way to Postgres: found out by using one."""
+"""Detects whether prepared statements survive on the way to Postgres, by using one."""
 
 from contextlib import AsyncExitStack
 
@@ -6,15 +6,15 @@ import asyncpg
 
 from service.stores import postgres
 
-OTHERS = 4  # connections that are held for it, at most
+OTHERS = 4  # connections held for the test, at most
 BACKEND = "SELECT pg_backend_pid()"
 
 
 async def forgets_statements(url: str, name: str, patience: float) -> bool:
-    """Prepares a statement called `name`, which must be new, and lets others take the backend that knows it.
+    """Prepare a statement called `name`, which must be new, and let other connections take the backend that has it.
 
-    PgBouncer in transaction mode lends a backend for one transaction. Newer ones prepare the statement again on another
-    backend (`max_prepared_statements`), and then nothing is forgotten. With too few backends to tell: False.
+    PgBouncer in transaction mode assigns a backend per transaction. Newer versions prepare the statement again on
+    another backend (`max_prepared_statements`), and then none is lost. False when too few backends exist to tell.
     """
     async with AsyncExitStack() as closing:
 
@@ -25,7 +25,7 @@ async def forgets_statements(url: str, name: str, patience: float) -> bool:
 
         first = await another()
         if first.get_server_pid() == await first.fetchval(BACKEND):
-            return False  # the server's own greeting: nothing stands in between
+            return False  # the process id is the server's own: no pooler in between
         try:
             statement = await first.prepare(BACKEND, name=name)
             for _ in range(OTHERS):

@@ -1,4 +1,4 @@
-"""The connection to Postgres: short patience, no session state, and a clean break with whatever does not answer."""
+"""The connections to Postgres: short timeouts, no session state; a connection that times out is terminated."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,24 +21,24 @@ OUTAGES: tuple[type[Exception], ...] = (
     asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
     asyncpg.OperatorInterventionError,  # shutdown, crash, statement timeout
-    asyncpg.ReadOnlySQLTransactionError,  # failed over under us
+    asyncpg.ReadOnlySQLTransactionError,  # after a failover
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,  # a deadlock
     asyncpg.UndefinedTableError,  # not migrated yet
-    asyncpg.TargetServerAttributeNotMatched,  # of several hosts, none can be written to
+    asyncpg.TargetServerAttributeNotMatched,  # of several hosts, none is writable
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # asyncpg's own confusion when the server is killed in the middle of something
+    asyncpg.InternalClientError,  # asyncpg's inconsistent state when the server is killed mid-query
     OSError,
     TimeoutError,
 )
 
 
 async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ANN401 - asyncpg's own
-    """Connect to the host that the URL names or, of several, to the one that can be written to.
+    """Connect to the host that the URL names or, of several, to the writable one.
 
-    Raises ConfigurationError when no later attempt would go better, otherwise an outage.
+    Raises ConfigurationError when a retry cannot succeed, otherwise an outage.
     """
     try:
         return await _connect(url, **options)
@@ -49,7 +49,7 @@ async def connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Recor
 
 
 async def _connect(url: str, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ANN401 - asyncpg's own
-    """All hosts at once: asyncpg tries them in turn within one time limit, which the first that hangs would use up."""
+    """Try all hosts at once: asyncpg tries them in turn within one timeout, which one host that hangs would use up."""
     hosts = hosts_of(url, PORT)
     if len(hosts) == 1:
         return await asyncpg.connect(url, **options)
@@ -85,7 +85,7 @@ def _discard(attempt: "asyncio.Task[asyncpg.Connection[asyncpg.Record]]") -> Non
 
 
 async def _no_reset(_: object) -> None:
-    """Nothing to reset: no store leaves session state behind, and the default costs a round trip a query."""
+    """Nothing to reset: no store leaves session state behind, and the default costs a round trip per query."""
 
 
 class Postgres:
@@ -120,7 +120,7 @@ class Postgres:
         return Connections(in_use=size - idle, idle=idle, most=self._settings.pool_max)
 
     async def start_afresh(self) -> None:
-        """Use no connection again that was opened before: the next ones may lead to another host."""
+        """Expire all open connections: new ones may lead to another host."""
         if self._pool is not None:
             await self._pool.expire_connections()
 
@@ -138,10 +138,10 @@ class Postgres:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["PoolConnectionProxy[asyncpg.Record]"]:
-        """A connection of the pool; one that failed to answer is cut off rather than asked to cancel.
+        """A connection of the pool; after a timeout it is terminated, and its query is not cancelled.
 
-        asyncpg cancels a query over a second connection and waits for it, which a server that hangs never answers.
-        Raises outages, or ConfigurationError when a right is missing or the server lets nobody in.
+        asyncpg cancels a query over a second connection and waits for it: for ever, when the server hangs.
+        Raises outages, or ConfigurationError when a privilege is missing or the server refuses the connection.
         """
         if self._pool is None:
             raise OSError("the pool is not open")

@@ -1,4 +1,4 @@
-"""What every connection to Redis has: short patience, no second tries, and a note of who is at the other end."""
+"""Connections to Redis: short timeouts, no retries, and the identity of the server at the other end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -22,54 +22,54 @@ from service.stores.pool import CheckedPool
 from service.stores.timings import Connections, Timings
 
 OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
-REDIRECTED = b"on the move"  # for a run id: the answer came from a server that does not own the key yet
-FRESH = 1.0  # seconds that a connection is used before its server is asked again who it is
-LOOK_AGAIN = 0.3  # seconds until it is looked again who the primaries are, while requests go on
-OVERDUE = 0.8  # seconds after which no question is sent on the last look: it waits for the next one
-LEASE = 1.25  # seconds after a look began until no answer counts that rests on it
+REDIRECTED = b"on the move"  # in place of a run id: the reply came from a server that does not own the key yet
+FRESH = 1.0  # seconds that a connection is used before its server is identified again
+LOOK_AGAIN = 0.3  # seconds until the list of primaries is refreshed, while requests go on
+OVERDUE = 0.8  # seconds after which commands no longer rely on the last refresh: they wait for the next one
+LEASE = 1.25  # seconds after a refresh began in which replies that rely on it count
 
 Handshake = Callable[[AbstractConnection], Awaitable[None]]
 
 
 class RedisTopology(Protocol):
-    """The servers behind a client: one, or as many as a cluster has primaries."""
+    """The servers behind a client: one, or the primaries of a cluster."""
 
     @property
     def partitions(self) -> Sequence[str]:
-        """Hash tags that the denylist is divided by, so that each part lies on one server as a whole."""
+        """Hash tags that divide the denylist, so that each part lies on one server."""
 
     def home_of(self, key: str) -> str:
-        """A name for the server that a key is thought to live on."""
+        """A name for the server that is expected to hold a key."""
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
-        """Who answered each of the `count` commands of a pipeline that came back just now.
+        """The server that answered each of the `count` commands of a pipeline executed just now.
 
-        The server's run and the history of its data; empty when unknown, or when it may be the primary no more.
+        Its run id and replication id; empty when unknown, or when it may no longer be the primary.
         """
 
     async def settle(self) -> None:
-        """Return when no instance can believe in an earlier primary any more. Raises the outage."""
+        """Return when no instance can still trust an earlier primary. Raises the outage."""
 
     def terms(self) -> object:
-        """Another one after each failover that is known of."""
+        """A value that changes with each known failover."""
 
     async def primaries(self, redis: Redis) -> "Sequence[tuple[Redis, RedisServer]]":
         """Each server with a client of its own."""
 
     @property
     def timings(self) -> Timings:
-        """To all of them."""
+        """Of all servers."""
 
     def connections(self, redis: Redis) -> Connections:
-        """To all of them."""
+        """To all servers."""
 
 
 class TimedRedis(Redis):
-    """A client that keeps count of its round trips."""
+    """A client that times its round trips."""
 
     def __init__(self, pool: ConnectionPool, timings: Timings) -> None:
         super().__init__(connection_pool=pool)
-        self.auto_close_connection_pool = True  # as `from_pool` has it: nobody else holds the pool
+        self.auto_close_connection_pool = True  # as `from_pool` does: the pool is not shared
         self.timings = timings
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
@@ -81,7 +81,7 @@ class TimedRedis(Redis):
 
 
 class TimedPipeline(Pipeline):
-    """A pipeline that remembers which connection took it there."""
+    """A pipeline that records the connection it was sent over."""
 
     def __init__(self, client: TimedRedis, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
         super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
@@ -108,10 +108,10 @@ class TimedPipeline(Pipeline):
 
 @dataclass(slots=True)
 class RedisServer:
-    """The server at the other end, by its run and the history of its data (`master_replid`).
+    """The server at the other end, identified by its run id and replication id (`master_replid`).
 
-    Another run means a restart, another history a failover, also there and back: it may have forgotten something. A
-    replica has no identity for us: its data are another server's, and may lack what was written to it as a primary.
+    A new run id means a restart, a new replication id a failover, also there and back: data may be lost. A replica
+    gets no identity: its data are another server's, and may lack writes that it accepted as a primary.
     """
 
     partitions: ClassVar[Sequence[str]] = ("",)
@@ -125,17 +125,17 @@ class RedisServer:
         self.note(connection, await identify(connection))
 
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
-        """Who is at the other end of this connection; the latest word counts for all."""
+        """Record the identity of this connection's server; the latest one applies to all connections."""
         self.identified[connection] = self.run_id = run_id
         self.identified_at[connection] = asyncio.get_running_loop().time()
 
     def is_current(self, connection: AbstractConnection) -> bool:
-        """Never for a replica, which may have become the primary since."""
+        """Never true for a replica, which may have become the primary since."""
         info = self.identified.get(connection)
         return bool(info) and info == self.run_id and self._is_fresh(connection)
 
     async def confirm(self, connection: AbstractConnection) -> bool:
-        """A connection lasts as long as the run of its server, so one to another run than the latest is of no use."""
+        """A connection ends with the run of its server, so one to any run but the latest is unusable."""
         info = self.identified.get(connection)
         if info and info != self.run_id:
             return False
@@ -143,11 +143,11 @@ class RedisServer:
         return True
 
     def learn(self, info: Mapping[str, Any]) -> None:
-        """Take note of what INFO says."""
+        """Record the identity in INFO."""
         self.run_id = primary_identity(info)
 
     async def settle(self) -> None:
-        """There is one server alone: an earlier run of it answers nobody."""
+        """Nothing to wait for: an earlier run of the only server no longer answers."""
 
     def terms(self) -> object:
         return ()
@@ -159,7 +159,7 @@ class RedisServer:
         return asyncio.get_running_loop().time() - self.identified_at.get(connection, 0.0) < FRESH
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
-        """Nobody, when the connection's own word is not the latest: greetings of two servers may cross each other."""
+        """Empty unless the connection's identity is the latest: handshakes with two servers may overlap."""
         carrier = pipe.carrier if isinstance(pipe, TimedPipeline) else None
         identity = self.run_id if carrier is None else self.identified.get(carrier, b"")
         return [identity if identity == self.run_id else b""] * count
@@ -172,7 +172,7 @@ class RedisServer:
 
 
 def connections_of(clients: Iterable[Redis]) -> Connections:
-    """All their pools together."""
+    """The totals of all their pools."""
     pools = [client.connection_pool for client in clients]
     counts = [[count for count, _ in pool.get_connection_count()] for pool in pools]
     return Connections(
@@ -183,19 +183,19 @@ def connections_of(clients: Iterable[Redis]) -> Connections:
 
 
 async def identify(connection: AbstractConnection) -> bytes:
-    """Who is at the other end of a connection, empty for a replica."""
+    """The identity of the server at the other end; empty for a replica."""
     await connection.send_command("INFO")
     info = cast("bytes", await connection.read_response(disable_decoding=True)).decode()
     return primary_identity(dict(line.split(":", 1) for line in info.splitlines() if ":" in line))
 
 
 def primary_identity(info: Mapping[str, str]) -> bytes:
-    """Of what INFO says; empty for a replica (see Server)."""
+    """The identity in INFO; empty for a replica (see RedisServer)."""
     return f"{info['run_id']}.{info['master_replid']}".encode() if info["role"] == "master" else b""
 
 
 def pool_options(settings: RedisSettings, server: RedisServer) -> dict[str, Any]:
-    """What a pool is told, whatever it connects to; a URL's query has the last word."""
+    """The options of a pool, for any kind of URL; the URL's query overrides them."""
     return {
         **pooled(settings),
         "redis_connect_func": _in_time(settings.connect_timeout.total_seconds(), server.handshake),
@@ -204,42 +204,42 @@ def pool_options(settings: RedisSettings, server: RedisServer) -> dict[str, Any]
 
 
 def pooled(settings: RedisSettings) -> dict[str, Any]:
-    """What a pool is told of its limits, and each of its connections.
+    """The limits and timeouts of a pool and of its connections.
 
-    redis-py's own defaults try ten times, also what must happen once, and hold a request for a minute when the server
-    hangs; its default pool raises at the limit instead of waiting.
+    redis-py's defaults try ten times, even commands that must run once, and hold a request for a minute when the
+    server hangs; its default pool raises at the limit instead of waiting.
     """
     return {
         "max_connections": settings.max_connections,
         "timeout": settings.acquire_timeout.total_seconds(),
-        "confirm_timeout": settings.command_timeout.total_seconds() / 2,  # what is left is for connecting anew
+        "confirm_timeout": settings.command_timeout.total_seconds() / 2,  # the rest is for reconnecting
         "socket_timeout": settings.command_timeout.total_seconds(),
         "socket_connect_timeout": settings.connect_timeout.total_seconds(),
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # with them redis-py skips its checks
-        "driver_info": DriverInfo(),  # once, and not by a look at the installed packages for every connection
+        "driver_info": DriverInfo(),  # the default reads the installed packages for every connection
     }
 
 
 def _in_time(seconds: float, handshake: Handshake) -> Handshake:
-    """The greeting takes several questions, and a slow server may take nearly `command_timeout` for each of them."""
+    """Limits the handshake as a whole: each of its commands may take nearly `command_timeout` on a slow server."""
 
     async def handshake_in_time(connection: AbstractConnection) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await handshake(connection)
-        except TimeoutError:  # in redis-py's own words, or it would keep the connection
+        except TimeoutError:  # redis-py's own class, or it would keep the connection
             raise RedisTimeoutError("the server takes too long to greet") from None
 
     return handshake_in_time
 
 
 def client(settings: RedisSettings, server: RedisServer, address: Mapping[str, Any]) -> Redis:
-    """A client of one server, which connects when first used."""
+    """A client of one server, which connects on first use."""
     return TimedRedis(CheckedPool(**{**pool_options(settings, server), **address}), server.timings)
 
 
 def script(name: str) -> str:
-    """The text of a Lua file of ours."""
+    """The text of a file in `stores/lua`."""
     return (files("service.stores") / "lua" / name).read_text(encoding="utf-8")

@@ -4,22 +4,22 @@
 |-----------------------------|--------|-----------------------------------------------|-----------------|
 | th:session:<session id>     | hash   | its session, and then its longest token       | login, refresh  |
 | th:sessions:<user id>       | zset   | the longest of its sessions' records          | login           |
-| th:denied:session:<id>      | string | what is left of the session's longest token   | every ending    |
+| th:denied:session:<id>      | string | what is left of the session's longest token   | any revocation  |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
-| th:denied:key:<kid>         | string | 30 days: who holds the key can date tokens    | a leaked key    |
-| th:complete                 | string | 50 s, prolonged while an instance runs        | restoring       |
+| th:denied:key:<kid>         | string | 30 days: its holder can forge tokens' dates   | a leaked key    |
+| th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 
 In Redis Cluster the denylist is divided into partitions, each in a slot of its own with an epoch marker of its own:
 th:denied:session{00}:<session id> and th:complete{00}, up to {ff}. A session's own entry, those of its tokens and a
 copy of those of all keys are in the partition that the session's id hashes to.
 
-What a stranger typed never becomes part of a key: ids are checked for their shape first, all else is digested.
+Unchecked input never becomes part of a key: the shape of ids is validated first, all else is digested.
 """
 
 from uuid import UUID
 
 PREFIX = "th:"
-EPOCH = f"{PREFIX}complete"  # a server that holds every entry, by its identity
+EPOCH = f"{PREFIX}complete"  # names the server that holds every entry, by its identity
 
 
 def session(session_id: str) -> str:
@@ -47,7 +47,7 @@ def epoch(partition: str) -> str:
 
 
 def probe() -> str:
-    """Never written: whether the user might is asked with it."""
+    """Never written: used to test the user's rights."""
     return f"{PREFIX}probe"
 
 
@@ -55,14 +55,14 @@ def probe() -> str:
 #
 # | key                                | type   | lives for                                        | written by       |
 # |------------------------------------|--------|--------------------------------------------------|------------------|
-# | th:limit:{login}:<row>:<who>       | hash   | until its failures have run off                  | login            |
+# | th:limit:{login}:<row>:<who>       | hash   | until its failures have drained                  | login            |
 # | th:limit:{login}:in-a-row:<digest> | string | 24 h after the last failure of an unknown source | a wrong password |
 # | th:limit:{login}:known:<digest>    | string | throttle.known_source_lifetime                   | a right password |
-# | th:limit:{<decision>}:<row>:<who>  | string | until its charges have run off                   | all other limits |
+# | th:limit:{<decision>}:<row>:<who>  | string | until its charges have drained                   | all other limits |
 #
 # All rows of one decision share a hash tag, so that one script may touch them, in Redis Cluster too.
 
 
 def limit(decision: str, row: str, who: str = "") -> str:
-    """`who` is a source as `api/addresses.py` spells it, or a keyed digest."""
+    """`who` is a source as `http/client_address.py` formats it, or a keyed digest."""
     return f"{PREFIX}limit:{{{decision}}}:{row}:{who}"

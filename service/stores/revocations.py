@@ -1,4 +1,4 @@
-"""The `revocations` table: sessions that are over, for as long as anything could bring them back."""
+"""The `revocations` table: revoked sessions, kept for as long as anything could revive them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -16,14 +16,14 @@ from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, Revocation
 from service.stores.postgres import Postgres
 
-LOCK = 7_155_203_013  # any constant of our own will do: one instance restores
-PATIENCE = 10.0  # seconds: an hour of endings may be many, and another instance may be restoring them
-STEP = 0.05  # seconds between two tries to be the one that restores
-AT_ONCE = 2_000  # rows that one statement removes or recalls: a fraction of the database's patience
+LOCK = 7_155_203_013  # any constant of our own will do: one instance restores at a time
+PATIENCE = 10.0  # seconds: an hour of revocations may be many, and another instance may be restoring them
+STEP = 0.05  # seconds between two attempts to take the lock
+AT_ONCE = 2_000  # rows deleted or read per statement: takes a fraction of the statement timeout
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
-# The clock of Postgres alone says when a denial ends and when it may be forgotten: instances' clocks differ. Sessions
-# whose tokens are denied by their keys ($3 is 0) need no denial of their own. A refresh that an ending overtakes may
-# sign tokens for another minute; $3 counts it in.
+# Only the clock of Postgres decides when a denial ends and when it may be deleted: instances' clocks differ. Sessions
+# whose tokens are denied by their keys ($3 is 0) need no denial of their own. A refresh overtaken by a revocation may
+# sign tokens for another minute; $3 includes it.
 INSERT = """
     WITH ends AS (
         SELECT
@@ -72,9 +72,8 @@ DENIED = """
 """
 WHICH = "SELECT session_id FROM revocations WHERE session_id = ANY($1::text[])"
 # Every transaction below the snapshot's xmin has ended, so no row of theirs can still appear: a place there is settled.
-# A promoted replica and a restored backup go on from a lower number, and so may give a number a second time; but each
-# is a server that was started at another time. Denials that have lapsed come too: to pass over them here could mean to
-# read a month of them.
+# A promoted replica and a restored backup continue from a lower number, and so may assign a number twice; but their
+# server start times differ. Expired denials are returned too: skipping them here could mean reading a month of them.
 AFTER = """
     SELECT settled.place::text AS settled, settled.era, found.*
     FROM (
@@ -90,7 +89,7 @@ AFTER = """
         LIMIT $3
     ) AS found ON true
 """
-# Without the fence Postgres would take the first row in the feed's order that is in force, and read all before it.
+# Without the fence (OFFSET 0) Postgres would read the feed's index up to the first row that is in force.
 IN_FORCE = """
     SELECT min(entered_by)::text AS place
     FROM (
@@ -132,7 +131,7 @@ class PostgresRevocations:
         first: asyncpg.Record | None = None
         while True:
             rows = await self._postgres.fetch(AFTER, str(place.transaction), place.session_id, limit)
-            first = first or rows[0]  # what was settled before the first look was settled before all
+            first = first or rows[0]  # a place settled at the first query is settled for all
             found = [row for row in rows if row["place"]]
             in_force = [(_place(row), row["denied_until"]) for row in found if row["in_force"]]
             entries += in_force
@@ -148,7 +147,7 @@ class PostgresRevocations:
 
     @asynccontextmanager
     async def recall(self) -> AsyncIterator[Callable[[], Awaitable[Mapping[str, timedelta]]]]:
-        """Waits without a connection: behind PgBouncer, all who wait could use up those that the first one needs."""
+        """Waits without a connection: behind PgBouncer, those that wait could use up the ones that the first needs."""
         for _ in range(int(PATIENCE / STEP)):
             async with self._postgres.connection() as connection, connection.transaction():
                 if await connection.fetchval(TRY_LOCK, LOCK):
@@ -167,7 +166,7 @@ def _place(row: asyncpg.Record) -> FeedPosition:
 
 
 async def _denied(connection: "PoolConnectionProxy[asyncpg.Record]") -> dict[str, timedelta]:
-    """Page by page: one statement that reads them all could outlast its time limit for ever."""
+    """Page by page: one statement for all could exceed the statement timeout every time."""
     found: dict[str, timedelta] = {}
     last = datetime(1970, 1, 1, tzinfo=UTC), ""
     while rows := await connection.fetch(DENIED, *last, AT_ONCE):

@@ -1,4 +1,4 @@
-"""What the service must be allowed: on each table, and of Redis' commands. A test compares it with the code."""
+"""The privileges that the service needs: per table, and Redis commands. A test compares them with the code."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ LACKING = """
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS needed (name, use, place)
     WHERE NOT coalesce(has_table_privilege(to_regclass(name), use), true)
     ORDER BY place
-"""  # a table that is missing is the schema's fault, which is told apart
+"""  # a missing table is an error of the schema, reported separately
 KEY = redis_keys.probe()
 COMMANDS: Sequence[Sequence[str]] = (
     ("DEL", KEY),

@@ -1,4 +1,4 @@
-"""Calls of our Lua scripts: those of concurrent requests travel to Redis together."""
+"""Runs the Lua scripts; calls of concurrent requests share a round trip to Redis."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Call:
 class Scripts:
     """Needs a client that never retries: a script sent twice counts twice.
 
-    `home_of` names the server that holds a key; calls to one that hangs hold up no others.
+    `home_of` names the server that holds a key; calls to one that hangs do not delay the others.
     """
 
     def __init__(self, redis: Redis, home_of: Callable[[str], str] = lambda _: "") -> None:
@@ -34,15 +34,15 @@ class Scripts:
         self._calls: dict[str, Batch[Call, Any]] = {}
 
     def script(self, *names: str) -> "Script":
-        """The Lua files by these names, one after the other."""
+        """The Lua files by these names, concatenated."""
         return Script(self, "\n".join(script(f"{name}.lua") for name in names))
 
     async def run(self, call: Call) -> Any:  # noqa: ANN401 - each script answers in its own way
-        """Raises what Redis answers instead, or the outage."""
+        """Raises the error that Redis replies, or the outage."""
         home = self._home_of(call.keys[0])
         batch = self._calls.get(home) or self._calls.setdefault(home, Batch(self._run_all))
         answer = await batch.ask(call)
-        if isinstance(answer, NoScriptError):  # the server has not run it, so this is no second time
+        if isinstance(answer, NoScriptError):  # the server did not run it, so this is not a retry
             return await self._redis.eval(call.text, len(call.keys), *call.keys, *call.arguments)
         if isinstance(answer, Exception):
             raise answer

@@ -1,4 +1,4 @@
-"""One primary that Sentinels watch: who it is, asked of all of them, for every new connection and once in a while."""
+"""A primary watched by Sentinels: all of them are asked for its address, at every new connection and periodically."""
 
 # mypy: disable-error-code="no-untyped-call"
 # ... because redis-py's Sentinel has no types.
@@ -29,14 +29,14 @@ CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 class Primary(RedisServer):
     """The server that most Sentinels name. A replica is refused: they name another one by now, or will soon.
 
-    What it answers counts for as long as the look that named it is recent: it may have been replaced since. The number
-    of the failover (`config-epoch`) belongs to its identity, for a primary may be replaced and come back unchanged.
+    Its replies count only while the refresh that named it is recent: it may have been replaced since. The number of
+    the failover (`config-epoch`) is part of its identity: a primary may be replaced and return unchanged.
     """
 
     named: Address = ("", 0)
     failover: int = -1
-    named_since: float = 0.0  # when this instance first heard of it
-    looked_at: float = float("-inf")  # when the last look that was answered began
+    named_since: float = 0.0  # when this instance learned of it
+    looked_at: float = float("-inf")  # when the last successful refresh began
 
     def hear_of(self, named: Address, failover: int, began: float) -> None:
         if (named, failover) != (self.named, self.failover):
@@ -62,33 +62,33 @@ class Primary(RedisServer):
 
 
 class OneSentinel:
-    """A peer that is asked before each question whether it is there: questions may be far apart."""
+    """A peer that is pinged before each query: queries may be far apart."""
 
-    def is_current(self, connection: AbstractConnection) -> bool:  # noqa: ARG002 - nothing is remembered
+    def is_current(self, connection: AbstractConnection) -> bool:  # noqa: ARG002 - no state is kept
         return False
 
     async def confirm(self, connection: AbstractConnection) -> bool:
         await connection.send_command("PING")
-        with suppress(ResponseError):  # a user that may not ask is an answer, too
+        with suppress(ResponseError):  # a refusal is a reply, too
             await connection.read_response()
         return True
 
 
 class Sentinels(Sentinel):
-    """Asked over checked connections as well: a restart of all of them is no outage of the primary."""
+    """Uses checked connections as well, so that a restart of all Sentinels is not an outage of the primary."""
 
     def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], pool_options: float) -> None:
-        """`patience`: seconds for each to answer, connecting included: redis-py bounds parts of that alone."""
+        """`pool_options`: seconds for each to answer, connecting included: redis-py limits only parts of that."""
         super().__init__([])
         self._patience = pool_options
-        self.failover = -1  # the number of the one that made the primary, as the last look told
+        self.failover = -1  # the number of the one that made the primary, at the last refresh
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
 
     async def discover_master(self, service_name: str) -> Address:
-        """The primary's address, in the words of more than half of the Sentinels that the URL names.
+        """The address that more than half of the Sentinels in the URL name. Raises MasterNotFoundError.
 
-        Two instances that ask different ones cannot hear of two primaries at a time. redis-py believes the first that
+        So two instances that reach different ones cannot use two primaries at a time. redis-py trusts the first that
         answers, which may be cut off from the others, and asks them one by one.
         """
         asked = (asyncio.wait_for(one.sentinel_masters(), self._patience) for one in self.sentinels)
@@ -105,13 +105,13 @@ class Sentinels(Sentinel):
 
 
 class WatchedPool(SentinelConnectionPool, CheckedPool):
-    """Leaves a primary as soon as the Sentinels name another one, also one that is cut off and still answers."""
+    """Abandons a primary as soon as the Sentinels name another one, even if it is cut off and still answers."""
 
-    _looked_at = float("-inf")  # when the last look that is over began, answered or not
+    _looked_at = float("-inf")  # when the last finished refresh began, successful or not
     _looking: asyncio.Task[None] | None = None
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
-        """Nobody waits for a look under load. After a pause the first question does, and so is not sent elsewhere."""
+        """Under load no command waits for a refresh. After a pause the first one does, to reach the current primary."""
         age = asyncio.get_running_loop().time() - self._looked_at
         if age >= LOOK_AGAIN and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look())
@@ -129,7 +129,7 @@ class WatchedPool(SentinelConnectionPool, CheckedPool):
 
     async def get_master_address(self) -> Address:
         before, began = self.master_address, asyncio.get_running_loop().time()
-        address: Address = await super().get_master_address()  # which closes what is idle
+        address: Address = await super().get_master_address()  # closes idle connections
         if before not in (None, address):
             await self.update_active_connections_for_reconnect()
         self._looked_at = began
@@ -139,7 +139,7 @@ class WatchedPool(SentinelConnectionPool, CheckedPool):
         return address
 
     async def _look(self) -> None:
-        """Without most of the Sentinels the primary stays the one that we have, and its answers cease to count."""
+        """Without a majority of the Sentinels the known primary stays, and its replies cease to count."""
         began = asyncio.get_running_loop().time()
         with suppress(*OUTAGES):
             await self.get_master_address()
@@ -149,7 +149,7 @@ class WatchedPool(SentinelConnectionPool, CheckedPool):
 def watched(
     settings: RedisSettings, primary: Primary, hosts: Sequence[Address], name: str, options: dict[str, Any]
 ) -> Redis:
-    """A client of whichever server is the primary of the service `name`."""
+    """A client of the current primary of the service `name`."""
     own = {ours: options.pop(theirs) for theirs, ours in CREDENTIALS.items() if theirs in options}
     secure = {key: value for key, value in options.items() if key.startswith("ssl_")}
     transport = options.pop("connection_class", Connection)

@@ -1,4 +1,4 @@
-"""Sessions in Redis: a record each, which is the whole truth about it, and an index of ids per user."""
+"""Sessions in Redis: a record each, the only source of truth, and an index of ids per user."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,17 +15,17 @@ from service.stores import redis_keys, user_agents
 from service.stores.scripts import Scripts
 
 AGENT_PART = 64  # bytes: Redis keeps a hash compact only while every value in it is this short
-AGENT_PARTS = 3  # one, but for agents that do not pack at all
+AGENT_PARTS = 3  # one suffices, unless an agent does not compress at all
 MILLISECOND = timedelta(milliseconds=1)
-SLACK = timedelta(minutes=1)  # a refresh that is under way may sign its tokens this much later
+SLACK = timedelta(minutes=1)  # a refresh in progress may sign its tokens this much later
 NO_CAP = 1 << 30
 AT_ONCE = 1000  # sessions removed in one pipeline
 
 
 class RedisSessions:
-    """A record outlives its session by as long as a token of it may be shown: until then the session can be ended.
+    """A record outlives its session for as long as a token of it may be presented: until then it can be revoked.
 
-    So whether a session is over is told by the record's times, judged by the settings of today, never by its absence.
+    So the record's times and the current settings decide whether a session is over, never the record's absence.
     """
 
     def __init__(self, redis: Redis, scripts: Scripts, settings: TokenSettings) -> None:
@@ -39,7 +39,7 @@ class RedisSessions:
         self._rotate = scripts.script("session", "session_rotate")
 
     async def open(self, session: Session, digest: bytes) -> Sequence[str]:
-        """The record comes first: what the index names has one, or has had one."""
+        """The record is written first: every id in the index has one, or has had one."""
         lifetime, idle, token = self._spans
         fields = [part for pair in _fields(session, digest).items() for part in pair]
         await self._open(keys=[redis_keys.session(session.id)], args=[min(lifetime, idle) + token, *fields])
@@ -74,7 +74,7 @@ class RedisSessions:
         fields = dict(zip(held[::2], held[1::2], strict=True))
         if not fields or self._is_over(fields, now):
             return None
-        in_grace = int(fields.get(b"g", 0)) > here  # a token that was rotated away is good for a retry until then
+        in_grace = int(fields.get(b"g", 0)) > here  # until then a retry may present the previous token
         good = [fields[b"d"], fields[b"p"]] if in_grace else [fields[b"d"]]
         return self._session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
 
@@ -94,14 +94,14 @@ class RedisSessions:
         return [one for one, fields in records if int(fields.get(b"v", 0)) < _ms(password_before)]
 
     async def _keep_in_index(self, session_id: str, fields: Mapping[bytes, bytes], now: datetime) -> None:
-        """The index was given its life at a login, by the life of a token then: a longer one may outlive it."""
+        """The index got its expiry at a login, from the token lifetime of then: a longer one may outlive it."""
         token = self._spans[2]
         if _ms(now) + token > int(fields[b"e"]):
             user_id = UUID(bytes=fields[b"u"])
             await self._index(keys=[redis_keys.sessions_of(user_id)], args=[session_id, fields[b"s"], token, NO_CAP])
 
     async def _over_the_cap(self, newest: Session, ids: Sequence[str]) -> Sequence[str]:
-        """The oldest of those that are not over. What has no record any more leaves the index."""
+        """The oldest live sessions over the cap. Ids without a record are removed from the index."""
         records = await self._records(ids)
         if gone := [one for one, held in records if not held]:
             await self._redis.zrem(redis_keys.sessions_of(newest.user_id), *gone)

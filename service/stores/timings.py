@@ -1,4 +1,4 @@
-"""How long a store takes to answer, and how it fails: kept by its connections, for whoever watches."""
+"""Round-trip times and errors of a store, recorded by its connections for the metrics."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ from service.histogram import Histogram
 
 
 class Connections(NamedTuple):
-    """Of a pool; `most` is how many it may have."""
+    """Of a pool; `most` is its limit."""
 
     in_use: int
     idle: int
@@ -19,7 +19,7 @@ class Connections(NamedTuple):
 
 
 class Timings:
-    """Round trips to one store, with the waiting for a connection."""
+    """Round trips to one store, including the wait for a connection."""
 
     def __init__(self) -> None:
         self.seconds = Histogram()
@@ -27,7 +27,7 @@ class Timings:
 
     @contextmanager
     def timed(self, outages: tuple[type[Exception], ...]) -> Iterator[None]:
-        """Around one round trip; of what it raises, the `outages` are the store's failures."""
+        """Time one round trip. Exceptions of the classes `outages` count as errors of the store."""
         clock = asyncio.get_running_loop().time
         started = clock()
         try:

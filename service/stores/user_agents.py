@@ -1,11 +1,11 @@
-"""User agents, packed for keeping: browsers say much, and nearly all of it in the same words."""
+"""User-Agent strings, compressed with a preset dictionary."""
 
 import zlib
 
-MOST = 128  # bytes of one
+MOST = 128  # bytes kept of each
 WINDOW = -10  # raw deflate with a window of 1 KB, which the words below fit into
 EFFORT, MEMORY = 9, 2  # 20 microseconds
-# What is common stands at the end, where it is cheaper to refer to. Sessions that live were packed with exactly this.
+# Common text is at the end, where references are cheaper. Never change it: live sessions were packed with exactly this.
 WORDS = (
     b"Dalvik/2.1.0 (U; Build/ okhttp/4.12.0 CFNetwork/ Darwin/ aiohttp/3. python-requests/2. Python/3. curl/8. "
     b"Go-http-client/2.0 axios/1. PostmanRuntime/7. node "
@@ -20,7 +20,7 @@ WORDS = (
 
 
 def pack(agent: str) -> bytes:
-    """Its first 128 bytes, in some ten where it is a common browser's; at most a few more than it has."""
+    """Compress the first 128 bytes: to about ten for a common browser, at worst to a few more than they are."""
     plain = agent.encode()[:MOST]
     if not plain:
         return b""
@@ -29,7 +29,7 @@ def pack(agent: str) -> bytes:
 
 
 def unpack(packed: bytes) -> str:
-    """Whole characters; what is damaged is empty."""
+    """Whole characters only; empty for damaged data."""
     try:
         return zlib.decompressobj(WINDOW, zdict=WORDS).decompress(packed, MOST).decode(errors="ignore")
     except zlib.error:

@@ -91,7 +91,7 @@ class PostgresUsers:
             raise
 
     async def by_email(self, canonical_email: str) -> User | None:
-        if "\0" in canonical_email:  # a text that Postgres cannot even be asked about
+        if "\0" in canonical_email:  # Postgres rejects a text with NUL
             return None
         return _user(await self._postgres.fetchrow(BY_EMAIL, canonical_email))
 
@@ -155,5 +155,5 @@ class PostgresUsers:
 
 
 def _user(row: asyncpg.Record | None) -> User | None:
-    """Of a row that holds a user's columns, and may hold others."""
+    """From a row that has a user's columns, and may have others."""
     return User(**{name: row[name] for name in _FIELDS}) if row else None

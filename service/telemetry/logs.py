@@ -1,4 +1,4 @@
-"""One stream of log lines: JSON for machines, colours for people. Libraries speak through the same mouth."""
+"""One stream of log lines: JSON for machines, colours for people. Library loggers write to the same stream."""
 
 import logging
 import sys
@@ -26,7 +26,7 @@ ONE_BY_ONE = frozenset(
 
 
 def configure(settings: LoggingSettings, ambient: Ambient | None = None) -> None:
-    """Our own lines go straight to the output; those of libraries come in through `logging`, whole but dearer."""
+    """Our own lines go straight to the output; those of libraries pass through `logging`, which costs more."""
     console, ambient = _is_console(settings), ambient or Ambient()
     sampling = Sampling(ambient)
     shared: list[Any] = [
@@ -61,7 +61,7 @@ def configure(settings: LoggingSettings, ambient: Ambient | None = None) -> None
 
 
 def composed(settings: LoggingSettings, ambient: Ambient, event: str, level: str, **facts: object) -> bytes:
-    """A line past level and sampling: the answer to something that an operator did, or what nothing may hide."""
+    """A line that bypasses level and sampling: the result of an operator's action, or a line that must not be lost."""
     line: dict[str, Any] = {"event": event, "level": level, **facts}
     line["time"] = ambient.now().isoformat().replace("+00:00", "Z")
     text = _renderer(settings)(None, level, line)
@@ -69,7 +69,7 @@ def composed(settings: LoggingSettings, ambient: Ambient, event: str, level: str
 
 
 def for_commands() -> None:
-    """Commands answer on standard output; what they log goes beside it."""
+    """Commands print results to standard output; their log lines go to standard error."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -77,7 +77,7 @@ def for_commands() -> None:
 
 
 def for_requests(settings: LoggingSettings, ambient: Ambient) -> Callable[[RequestRecord], None]:
-    """How request lines are written: by the batch in JSON, one by one for people, not at all above level INFO."""
+    """How request lines are written: in batches as JSON, one by one for people, not at all above level INFO."""
     if settings.level in ("WARNING", "ERROR"):
         return lambda _: None
     write = print_request if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
@@ -85,12 +85,12 @@ def for_requests(settings: LoggingSettings, ambient: Ambient) -> Callable[[Reque
 
 
 def for_events(settings: LoggingSettings, ambient: Ambient) -> security_events.Sink:
-    """How security events are written: in JSON by hand, for a login or a refresh should not pay structlog's 25 us."""
+    """How security events are written: as JSON without structlog, which would add 25 us to a login or a refresh."""
     return security_events.write if _is_console(settings) else EventLog(settings, ambient)
 
 
 class EventLog:
-    """Writes the lines that `events.write` would."""
+    """Writes the same lines as `security_events.write`, faster."""
 
     def __init__(self, settings: LoggingSettings, ambient: Ambient) -> None:
         self._ambient = ambient
@@ -113,9 +113,9 @@ class EventLog:
 
 
 class Sampling:
-    """Lets a few lines of a kind through each second; the first one of a later second tells how many were held back.
+    """Passes a few lines of a kind each second; the first one in a later second says how many were held back.
 
-    Requests are written one by one, and so are events that a stranger cannot cause at any rate.
+    It never holds back requests, nor events that a stranger cannot cause at an arbitrary rate.
     """
 
     def __init__(self, ambient: Ambient) -> None:
@@ -164,7 +164,7 @@ def _is_console(settings: LoggingSettings) -> bool:
 
 
 def _withhold(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """The last net: a field by one of these names is never printed, whoever logged it."""
+    """The last safeguard: a field with one of these names is never printed, whichever code logged it."""
     for name in event.keys() & SECRET_FIELDS:
         event[name] = "[withheld]"
     return event

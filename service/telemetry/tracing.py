@@ -1,7 +1,7 @@
-"""OpenTelemetry spans of requests and of what they ask of the stores. Imported only when the settings switch it on.
+"""OpenTelemetry spans of requests and of their store queries. Imported only when the settings switch it on.
 
-The server span is our own: the ready-made instrumentation of aiohttp's server keeps the whole URL, query string and
-all, and swaps aiohttp's classes. What leaves the process passes a list of what may: exceptions' texts quote rows.
+The server span is our own: the ready-made instrumentation of aiohttp's server records the whole URL with its query
+string, and replaces aiohttp's classes. Only allowed attributes leave the process: exceptions' texts quote rows.
 """
 
 import threading
@@ -20,7 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from service.request_log import note_trace
 
-PATIENCE = 2.0  # seconds for the last spans, when the service stops
+PATIENCE = 2.0  # seconds to export the last spans at shutdown
 ALLOWED = frozenset(
     {
         "http.request.method",
@@ -46,7 +46,7 @@ ALLOWED = frozenset(
 
 
 class Tracing:
-    """Where the spans go is told by the standard `OTEL_*` variables."""
+    """The standard `OTEL_*` variables configure the exporter."""
 
     def __init__(self, exporter: SpanExporter | None = None) -> None:
         resource = Resource.create()
@@ -61,7 +61,7 @@ class Tracing:
 
     @property
     def middleware(self) -> Middleware:
-        """Goes between the one that reads `traceparent` for the log and the one that answers errors."""
+        """Belongs between `identify`, which reads `traceparent` for the log, and `render_errors`."""
 
         @web.middleware
         async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -88,14 +88,14 @@ class Tracing:
         return trace
 
     def close(self) -> None:
-        """Send what waits, for a bounded time."""
+        """Export the pending spans, for up to PATIENCE seconds."""
         closing = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
         closing.start()
         closing.join(PATIENCE)
 
 
 class Filter(SpanExporter):
-    """Lets go what is on the list, and of an error that there was one."""
+    """Exports only the allowed attributes, and of an error only its status code."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter

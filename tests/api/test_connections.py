@@ -16,9 +16,9 @@ from tests.support.http_server import CREDENTIAL, GOOD, HEAD, MARK, POST, House,
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def application() -> AsyncIterator[House]:
     async with opened(House(ServerSettings(port=0))) as house:
-        yield house
+        yield application
 
 
 # --- deadlines

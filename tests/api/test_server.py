@@ -11,9 +11,9 @@ from tests.support.http_server import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def application() -> AsyncIterator[House]:
     async with opened(House(ServerSettings(port=0))) as house:
-        yield house
+        yield application
 
 
 REFUSED = {

@@ -13,9 +13,9 @@ from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def application() -> AsyncIterator[House]:
     async with opened(House(ServerSettings(port=0))) as house:
-        yield house
+        yield application
 
 
 def knock(house: House, count: int, request: bytes) -> list[socket.socket]:

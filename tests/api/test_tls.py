@@ -26,9 +26,9 @@ def settings(directory: Path, **more: object) -> ServerSettings:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def application(tmp_path: Path) -> AsyncIterator[House]:
     async with opened(House(settings(tmp_path))) as house:
-        yield house
+        yield application
 
 
 def trusting(directory: Path) -> ssl.SSLContext:

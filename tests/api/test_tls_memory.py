@@ -16,9 +16,9 @@ from tests.support.http_server import GOOD, HEAD, House, ms, opened, until
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def application(tmp_path: Path) -> AsyncIterator[House]:
     async with opened(House(settings(tmp_path))) as house:
-        yield house
+        yield application
 
 
 @pytest.fixture

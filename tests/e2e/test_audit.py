@@ -18,10 +18,10 @@ from tests.support.databases import Command
 
 
 @pytest.fixture
-async def house(embedded: Stores, redis: object, database: object) -> Any:
+async def application(embedded: Stores, redis: object, database: object) -> Any:
     application = build(real_settings(embedded), Ambient())
     await application.open()
-    yield house
+    yield application
     await application.close()
 
 

@@ -104,7 +104,7 @@ async def test_a_table_that_cannot_be_tidied_keeps_no_other_from_it(
 
     monkeypatch.setattr(instance, "DELETE_EVERY", 0.01)
     monkeypatch.setattr(SessionRevocation, "delete_expired", broken)
-    monkeypatch.setattr(PostgresAuditTrail, "forget", delete_expired)
+    monkeypatch.setattr(PostgresAuditTrail, "delete_expired", delete_expired)
 
     async def went_on() -> bool:
         return len(tidied) > 2

@@ -52,6 +52,7 @@ class Town:
         application = build(real_settings(self._stores, **sections), ambient)
         self._closing.push_async_callback(application.close)
         await application.open()
+        application.clock.note("")  # it is wrong on purpose
         return application, await self._serve(application), ambient
 
     async def verifier(self, of: Client) -> Verifier:

@@ -1,4 +1,4 @@
-"""The audit trail: security events kept for months, without anybody waiting for it."""
+"""The audit trail: security events kept for months, written in the background."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from service.ambient import Ambient
 from service.domain.events.security_events import UNBOUNDED, Event, Name, Outcome
 from service.settings import AuditSettings
 
-MOST = 10_000  # entries that wait for Postgres; some 5 MB
+MOST = 10_000  # entries queued for Postgres; some 5 MB
 BATCH = 500
 EVERY = 1.0  # seconds between two batches
-PATIENCE = timedelta(seconds=2)  # for the last batches, when the service stops
+PATIENCE = timedelta(seconds=2)  # timeout of the last batches at shutdown
 log = structlog.get_logger(__name__)
 
 
@@ -31,29 +31,29 @@ class Entry:
 
 class AuditTrail(Protocol):
     async def add(self, entries: Sequence[Entry]) -> None:
-        """Keep the entries; those that are kept already stay as they are."""
+        """Store the entries; those stored already are unchanged."""
 
     async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
         """The newest first."""
 
     async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
-        """What happened to a user, and to whoever tried their address (`account`), the newest first."""
+        """Events of a user, and of login attempts at their address (`account`), the newest first."""
 
     async def delete_expired(self, before: datetime) -> None:
-        """Drop what is older."""
+        """Delete entries older than `before`."""
 
 
 def is_kept(event: Event) -> bool:
-    """Not what a stranger may repeat at any rate, nor each refresh: tables that outsiders can fill are a weakness."""
+    """Excludes refreshes and failures that outsiders can repeat at any rate: they could fill the table."""
     return event.name is not Name.RENEWED and not (event.name in UNBOUNDED and event.outcome is Outcome.FAILURE)
 
 
 class Audit:
-    """A sink of events. It fails open: what finds no room while Postgres is away is dropped and counted."""
+    """An event sink. It fails open: entries beyond MOST during a Postgres outage are dropped and counted."""
 
     def __init__(self, trail: AuditTrail, settings: AuditSettings, ambient: Ambient) -> None:
         self.trail = trail
-        self.dropped = 0  # entries, since the process began
+        self.dropped = 0  # entries, since process start
         self._settings = settings
         self._ambient = ambient
         self._waiting: list[Entry] = []
@@ -73,17 +73,17 @@ class Audit:
         self._waiting.append(Entry(self._ambient.new_uuid(), self._ambient.now(), event, request_id))
 
     async def run_forever(self) -> None:
-        """Write what waits, once a second, for as long as the service runs."""
+        """Write queued entries once a second, for as long as the service runs."""
         while True:
             await asyncio.sleep(EVERY)
             await self.write()
 
     async def write(self) -> None:
-        """Write what waits. A failure leaves it waiting, and is told once."""
+        """Write queued entries. On failure they stay queued; the first failure is logged."""
         while batch := self._waiting[:BATCH]:
             try:
                 await self.trail.add(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for the trail and it is tried again
+            except Exception as error:  # noqa: BLE001 - no request depends on the trail, and it is retried
                 if not self._is_failing:
                     self._is_failing = True
                     log.warning("audit trail not written", error=type(error).__name__)
@@ -94,7 +94,7 @@ class Audit:
                 log.warning("audit trail written again", dropped=self.dropped)
 
     async def close(self) -> None:
-        """A last try, bounded in time."""
+        """A last write, with a timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await self.write()

@@ -1,7 +1,7 @@
-"""What happened that security is interested in: each event once, in the words of the OWASP Logging Vocabulary.
+"""Security events: each is emitted once, named after the OWASP Logging Vocabulary.
 
-Whoever decides something tells it; sinks (the log, the metrics, the audit trail) listen. The answer to a caller never
-depends on it: a sink that fails is passed over.
+The code that makes a decision emits the event; sinks (the log, the metrics, the audit trail) receive it. Responses
+never depend on a sink: its failure is logged and ignored.
 """
 
 from collections.abc import Callable
@@ -43,18 +43,18 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why, or how. An event about a limit has the limit's policy for a reason."""
+    """Why, or how. The reason of a limit's event is the limit's policy instead."""
 
     NONE = ""
-    # logging in; the answer never tells these apart
+    # login; the response is the same for all of these
     UNKNOWN_EMAIL = "unknown_email"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason's name
     DISABLED = "disabled"
     CHANGED_MEANWHILE = "changed_meanwhile"
-    WRONG_CONFIRMATION = "wrong_confirmation"  # of a member who asks to change the password or to close the account
-    # signing up
+    WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks to change the password or to close the account
+    # sign-up
     EMAIL_TAKEN = "email_taken"
-    # tokens and keys that were shown
+    # presented tokens and keys
     MALFORMED = "malformed"
     UNKNOWN = "unknown"
     SESSION_ENDED = "session_ended"
@@ -63,7 +63,7 @@ class Reason(StrEnum):
     UNKNOWN_CLIENT = "unknown_client"
     TOKEN_BEFORE = "token_before"  # noqa: S105 - as above
     OLDER_TOKEN = "older_token"  # noqa: S105 - as above
-    # what ended a session, or made a token
+    # why a session was revoked, or a token created
     LOGOUT = "logout"
     BY_USER = "by_user"
     OVER_THE_CAP = "over_the_cap"
@@ -81,7 +81,7 @@ class Reason(StrEnum):
     AT_ONCE = "at_once"
 
 
-# What a stranger can make fail at any rate: sinks that keep every event keep a sample of these failures, or none.
+# Outsiders can cause these failures at any rate: sinks that store events keep only a sample of them, or none.
 UNBOUNDED = frozenset({Name.LIMITED, Name.REFUSED, Name.RENEWED, Name.USER_CREATED})
 
 _source: ContextVar[Callable[[], str]] = ContextVar("source", default=str)
@@ -89,12 +89,12 @@ _operator: ContextVar[str] = ContextVar("operator", default="")
 
 
 def caused_from(source: Callable[[], str]) -> None:
-    """Events of this task come from this source from here on. It is asked only when there is an event."""
+    """Set the source of this task's events from now on. It is called only when an event is created."""
     _source.set(source)
 
 
 def run_by(operator: str) -> None:
-    """Events that this task tells from here on were caused by a command of this operator's."""
+    """Set the operator whose command causes this task's events from now on."""
     _operator.set(operator)
 
 
@@ -105,21 +105,21 @@ def _here() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """No field is a stranger's text: names, ids of checked shapes, and a keyed digest in place of an address."""
+    """No field has unchecked input: only names, ids of checked shapes, and a keyed digest in place of an address."""
 
     name: Name
     outcome: Outcome = Outcome.SUCCESS
     reason: str = Reason.NONE
     user_id: UUID | None = None
     session_id: str = ""
-    account: str = ""  # pseudonym of the e-mail address, where it was typed by somebody who is not known yet
+    account: str = ""  # pseudonym of the e-mail address, where the user is not authenticated
     key_id: str = ""  # of a signing key
     source: str = field(default_factory=_here)  # /24 or /48
     operator: str = field(default_factory=_operator.get)  # who ran the command that caused it
 
     @property
     def facts(self) -> dict[str, str]:
-        """The fields that are there, as texts."""
+        """The fields that are set, as strings."""
         held: dict[str, str] = {"outcome": self.outcome.value}
         if self.reason:
             held["reason"] = str(self.reason)
@@ -147,21 +147,21 @@ class Events:
         self._sinks = list(sinks)
 
     def add(self, sink: Sink) -> None:
-        """It is told of every event from now on, at once and in the teller's task: it must be quick and never wait."""
+        """The sink gets every later event, synchronously in the emitting task: it must be fast and must not block."""
         self._sinks.append(sink)
 
     def account(self, canonical_email: str) -> str:
-        """What stands for an e-mail address in events: the same for the same address, and no way back from it."""
+        """The pseudonym of an e-mail address in events: deterministic and not reversible."""
         return self._pseudonym(canonical_email)
 
     def emit(self, event: Event) -> None:
         for sink in self._sinks:
             try:
                 sink(event)
-            except Exception as error:  # noqa: BLE001 - whatever a sink is broken by, the request goes on
+            except Exception as error:  # noqa: BLE001 - a broken sink must not fail the request
                 log.error("event sink failed", error=type(error).__name__)
 
 
 def write(event: Event) -> None:
-    """The sink that makes a log line of each."""
+    """The sink that writes events to the log."""
     (log.info if event.outcome is Outcome.SUCCESS else log.warning)(event.name.value, **event.facts)

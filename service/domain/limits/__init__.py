@@ -1,1 +1,1 @@
-"""Rate limits: what is counted, and what a full limit refuses."""
+"""Rate limits: the counters, and the refusals when a limit is reached."""

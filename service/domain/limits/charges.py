@@ -1,4 +1,4 @@
-"""What limits are counted in: whose row is charged, what a refusal tells, and what the counters promise."""
+"""Values of the rate limits: charges, refusals and reservations, and the interface of the counters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.settings import Rate, ThrottleSettings
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Whose failures a login attempt may add to; account names are keyed digests."""
+    """The rows that a failed login attempt counts against; account names are keyed digests."""
 
     source: str
     account: str
@@ -20,7 +20,7 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One count in one row: `row` names the limit, `who` whose it is."""
+    """One count in one row: `row` names the limit, `who` its owner."""
 
     row: str
     who: str
@@ -31,13 +31,13 @@ class Charge:
 class LimitExceeded:
     retry_after: timedelta
     left: int  # of the source's own row
-    more_in: timedelta  # until that is one more
+    more_in: timedelta  # until `left` grows by one
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
     suspect: Suspect
-    charges: tuple[int, ...]  # microseconds per row, to be given back as they were taken
+    charges: tuple[int, ...]  # microseconds per row, refunded exactly as taken
 
 
 class Verdict(StrEnum):
@@ -51,16 +51,16 @@ class Counters(Protocol):
         """Charge every row, or none when one is full. The first row is the source's own."""
 
     async def refund(self, decision: str, charge: Charge) -> None:
-        """Give one charge back; what has run off meanwhile is not given twice."""
+        """Refund one charge; the part that has expired meanwhile is not refunded again."""
 
     async def knows(self, suspect: Suspect) -> bool:
-        """Whether the source has logged this account in before."""
+        """Whether this account has logged in from this source before."""
 
     async def reserve(self, suspect: Suspect, settings: ThrottleSettings) -> tuple[Reservation | LimitExceeded, bool]:
-        """Reserve in all rows, or in none when failures fill one.
+        """Reserve in all rows, or in none when one is full of failures.
 
-        The flag comes once per flood over the global limit.
+        The flag is set once per flood over the global limit.
         """
 
     async def settle(self, reservation: Reservation, verdict: Verdict, settings: ThrottleSettings) -> None:
-        """FAILED keeps the reservation as a failure; the others give it back."""
+        """FAILED keeps the reservation as a failure; the other verdicts refund it."""

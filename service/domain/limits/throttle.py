@@ -1,13 +1,13 @@
-"""The rate limits: how often somebody may be wrong, counted in Redis for all instances together.
+"""The rate limits, mostly on failed attempts, counted in Redis across all instances.
 
 A login is reserved in every row that concerns it before its password is hashed: one script call, all rows or none. Only
-certain failures refuse; a reservation not judged yet refuses nobody, so right passwords in parallel never harm each
-other. What wrong ones in parallel can gain is bounded here: at most `in_flight` attempts at one account are under way
-per instance, the others wait for their turn. So an account sees at most its quota + in_flight x instances guesses, and
-a source that tries many accounts gains what the password queue holds. The second call tells the verdict; where it never
-comes, the reservation stays a failure. A quota of 5/5m is 5 at once, then one more each minute.
-The price: the rows of all logins share a hash tag, so in Redis Cluster they live on one primary. That answers a
-thousand times the logins that bcrypt lets through.
+definite failures refuse a login; a pending reservation does not, so correct passwords in parallel never block each
+other. Parallel wrong guesses are bounded here: at most `in_flight` attempts at one account run at a time per instance,
+the others wait. So an account sees at most its quota + in_flight x instances guesses, and a source that tries many
+accounts gains as many as the password queue holds. A second script call settles the verdict; without it, the
+reservation stays a failure. A quota of 5/5m is 5 at once, then one more each minute.
+The price: the rows of all logins share a hash tag, so in Redis Cluster they are on one primary. It can handle a
+thousand times the logins that bcrypt can.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from service.settings import Rate, ThrottleSettings
 
 IN_FLIGHT = 4
 CallPolicy = Literal["session-list", "session-end", "export"]
-LOOK_UPS, SHARE = 8, 15  # a source looks up a 15th of its quota of refresh tokens at a time, at least 8
+LOOK_UPS, SHARE = 8, 15  # concurrent refresh token look-ups per source: a 15th of its quota, at least 8
 LOOK_UP_WAIT = timedelta(seconds=2)
 Policy = Literal[
     "login", "login-attempts", "signup", "refresh", "refresh-unknown", "api-key-unknown", "api-key-rotation", CallPolicy
@@ -43,7 +43,7 @@ POLICIES: tuple[str, ...] = get_args(Policy)
 
 
 class Attempt:
-    """A login that may be judged now. It counts as failed unless `succeeded` is said."""
+    """An admitted login attempt. It counts as failed unless `succeeded` is called."""
 
     def __init__(self) -> None:
         self.is_right = False
@@ -53,7 +53,7 @@ class Attempt:
 
 
 class Throttle:
-    """Raises RateLimitedError. Its `policy` is always the source's own row, never one that tells about an account."""
+    """Raises RateLimitedError. Its `policy` is always the source's own row, never one that reveals an account."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class Throttle:
         self._events = events
         self._turns = Turns(in_flight)
         self._look_ups = Turns(max(LOOK_UPS, settings.refresh_source.quota // SHARE))
-        self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it let somebody through
+        self.decisions: Counter[tuple[str, bool]] = Counter()  # by policy and whether it was allowed
 
     @asynccontextmanager
     async def login(self, account: str, visitor: Visitor) -> AsyncIterator[Attempt]:
-        """Judge the password inside: InvalidCredentialsError, or leaving without `succeeded`, is a failure.
+        """Check the password inside: InvalidCredentialsError, or leaving without `succeeded`, is a failure.
 
-        Any other error means that it was not judged. Raises RateLimitedError, or OverloadedError if no turn came.
+        Any other error refunds the attempt. Raises RateLimitedError, or OverloadedError after the maximum wait.
         """
         if self._is_free(visitor):
             yield Attempt()
@@ -109,10 +109,10 @@ class Throttle:
 
     @asynccontextmanager
     async def refresh(self, visitor: Visitor, token: str) -> AsyncIterator[None]:
-        """Look the token up inside: InvalidRefreshTokenError gives the charge of the source back.
+        """Look the token up inside: InvalidRefreshTokenError refunds the charge of the source.
 
-        Counts for the source and for the token: the whole token or its digest, which no stranger can name. Raises
-        RateLimitedError, or UnavailableError if no turn came.
+        Counts by source and by token: the whole token or its digest, which an outsider cannot know. Raises
+        RateLimitedError, or UnavailableError after 2 s in the queue.
         """
         source = Charge("source", visitor.source, self._settings.refresh_source)
         of_token = Charge("token", self._digest(token), self._settings.refresh_token)
@@ -126,7 +126,7 @@ class Throttle:
                 raise
 
     def looking_up(self, visitor: Visitor) -> AbstractAsyncContextManager[None]:
-        """Bounds look-ups of refresh tokens, which no count may refuse. Raises UnavailableError if no turn came."""
+        """Bounds look-ups of refresh tokens, which no rate limit may refuse. Raises UnavailableError after 2 s."""
         return nullcontext() if self._is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
 
     async def unknown_refresh_token(self, visitor: Visitor) -> None:
@@ -135,17 +135,17 @@ class Throttle:
         await self._take("refresh-unknown", source, visitor=visitor)
 
     async def unknown_api_key(self, visitor: Visitor) -> None:
-        """Counted after the look-up, as unknown refresh tokens are; a key that works costs no count."""
+        """Counted after the look-up, as unknown refresh tokens are; valid keys are not counted."""
         source = Charge("source", visitor.source, self._settings.api_key_unknown)
         await self._take("api-key-unknown", source, visitor=visitor)
 
     async def api_key_rotation(self, visitor: Visitor, user_id: UUID) -> None:
-        """Each leaves an event in the audit trail, and a member must not be able to fill it."""
+        """Each rotation adds an event to the audit trail, and a user must not be able to fill it."""
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
         await self._take("api-key-rotation", of_user, visitor=visitor)
 
     async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
-        """Counted by session, so that a stolen one uses up no other's share; exports are counted by user."""
+        """Counted by session, so that a stolen one cannot use up the others' quota; exports are counted by user."""
         rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
         row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
         rate = rates.get(decision, self._settings.export)
@@ -172,8 +172,8 @@ class Throttle:
         return outcome
 
     async def _wait_for_turns(self, suspect: Suspect, turns: AsyncExitStack) -> None:
-        """A turn for this account from this source, and one among all strangers to the account: a known source does not
-        queue up behind them.
+        """Wait for a slot of this account from this source, and for one shared by all unknown sources of the account: a
+        known source does not queue behind them.
         """
         try:
             async with asyncio.timeout(self._max_wait.total_seconds()):

@@ -1,4 +1,4 @@
-"""At most so many at a time."""
+"""Concurrency limits by name."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from service.errors import UnavailableError
 
 
 class Turns:
-    """At most so many at a time per name, first come, first served; nothing is remembered of names without a holder."""
+    """At most `at_a_time` holders per name, first come, first served. Unused names take no memory."""
 
     def __init__(self, at_a_time: int) -> None:
         self._at_a_time = at_a_time
@@ -23,7 +23,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, name: str, within: timedelta | None = None) -> AsyncIterator[None]:
-        """Raises UnavailableError when none came within that time."""
+        """Raises UnavailableError when no slot became free within that time."""
         semaphore = self._semaphores.setdefault(name, asyncio.Semaphore(self._at_a_time))
         self._users[name] += 1
         try:

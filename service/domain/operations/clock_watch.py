@@ -9,7 +9,7 @@ log = structlog.get_logger(__name__)
 
 class ClockWatch:
     def __init__(self) -> None:
-        self._wrong: str | None = None  # None: not compared yet
+        self._wrong = ""
 
     def note(self, wrong: str) -> None:
         """Which clock is to be set, and by how much; empty when ours is right."""
@@ -21,5 +21,5 @@ class ClockWatch:
 
     def require_right(self) -> None:
         """Raises MisfitError: by a wrong clock good tokens would be refused, and those that are issued misdated."""
-        if self._wrong != "":
+        if self._wrong:
             raise MisfitError("wrong_clock")

@@ -1,4 +1,4 @@
-"""What logins, refreshes and revocations hand over."""
+"""Values passed between login, refresh, revocation and the stores."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """All that a login hands out."""
+    """The result of a login."""
 
     user: User
     session_id: str
@@ -28,7 +28,7 @@ class SignedIn:
 
 
 class EndedSession(NamedTuple):
-    """A session that is to be over, and whose it is."""
+    """A session to be revoked, and its user."""
 
     session_id: str
     user_id: UUID
@@ -36,19 +36,19 @@ class EndedSession(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PendingRevocation:
-    """Every session of a user, but one, is to end. It is kept in Postgres until that is done."""
+    """All of a user's sessions but `kept_session` are to be revoked. Kept in Postgres until that is done."""
 
     id: UUID
     user_id: UUID
     reason: str
     kept_session: str = ""
-    password_changed_at: datetime | None = None  # sessions that were opened with this password, or a later one, go on
-    asked_at: datetime | None = None  # by the clock of Postgres; None as long as Postgres has not said
+    password_changed_at: datetime | None = None  # sessions opened with this password or a later one are kept
+    asked_at: datetime | None = None  # by the clock of Postgres; None until read from Postgres
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A session that is over. Its tokens are refused until `denied_until`; until `forget_at` it must not come back."""
+    """A revoked session. Its tokens are refused until `denied_until`, refreshes until `forget_at`."""
 
     session_id: str
     user_id: UUID
@@ -59,23 +59,23 @@ class Revocation:
 @dataclass(frozen=True, slots=True)
 class Swap:
     session_id: str
-    shown: bytes  # digest of the token that was shown
-    successor: bytes  # digest of the token that takes its place
+    shown: bytes  # digest of the presented token
+    successor: bytes  # digest of the token that replaces it
     now: datetime
     grace: timedelta
 
 
 class SwapState(StrEnum):
-    RENEWED = "renewed"  # the successor is in place
-    AGAIN = "again"  # shown a second time within the grace: the successor was in place already
-    SPENT = "spent"  # shown again after the grace
-    UNKNOWN = "unknown"  # neither the current token nor the one before it
-    NOTHING = "nothing"  # there is no such session
+    RENEWED = "renewed"  # the successor is now the current token
+    AGAIN = "again"  # presented again within the grace period: the successor was current already
+    SPENT = "spent"  # presented again after the grace period
+    UNKNOWN = "unknown"  # neither the current token nor the previous one
+    NOTHING = "nothing"  # no such session
 
 
 @dataclass(frozen=True, slots=True)
 class Swapped:
     state: SwapState
     session: Session | None = None
-    current: bytes = b""  # digest of the token that is in place
-    swaps: int = 0  # how many successors the session has seen
+    current: bytes = b""  # digest of the current token
+    swaps: int = 0  # number of rotations of this session so far

@@ -1,8 +1,8 @@
-"""Refresh rotation (RFC 9700 section 4.14.2): each use spends the token, and a token used twice gives a thief away.
+"""Refresh rotation (RFC 9700 section 4.14.2): each token is used once; a second use reveals theft.
 
-A successor is derived from the token it follows with a key that only the service has. So a retry within the grace gets
-the same successor from any instance, though no store holds it; and an older token proves itself: following its
-successors leads to the token in place. A made-up token leads nowhere, and so ends nobody's session.
+A successor is derived from its predecessor with a key that only the service has. So a retry within the grace period
+gets the same successor from any instance, though no store holds it. An older token can be verified: deriving its
+successors arrives at the current token. A forged token never does, so it cannot end a session.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.errors import InvalidRefreshTokenError
 from service.settings import TokenSettings
 
-MAX_STEPS = 50_000  # of a walk along successors, some 3 microseconds each; a month of refreshes a minute
+MAX_STEPS = 50_000  # successors derived per check, about 3 microseconds each; a month of refreshes once a minute
 
 
 class RefreshRotation:
@@ -41,14 +41,14 @@ class RefreshRotation:
         self._settings = settings
         self._ambient = ambient
         self._events = events
-        self.swaps: Counter[SwapState] = Counter()  # how the tokens that were shown were found
-        self._walking = asyncio.Semaphore(1)  # a walk holds the interpreter; many at once would starve everybody else
+        self.swaps: Counter[SwapState] = Counter()  # presented tokens by outcome
+        self._walking = asyncio.Semaphore(1)  # a check holds the GIL; many at once would starve all requests
 
     async def use(self, token: RefreshToken) -> tuple[Session, RefreshToken]:
         """The token's session and its successor. Raises InvalidRefreshTokenError.
 
-        The reuse of the token before the one in place ends the session besides; an older one is a StrangeTokenError,
-        which asks to be looked into.
+        Reuse of the previous token also ends the session. Any older token raises UnrecognisedTokenError; pass it to
+        `check_for_reuse`.
         """
         successors = self._successors(token)
         swapped = await self._refresh_sessions.rotate(
@@ -75,7 +75,7 @@ class RefreshRotation:
         raise UnrecognisedTokenError(token, swapped.session, swapped.current, swapped.swaps)
 
     async def check_for_reuse(self, strange: "UnrecognisedTokenError") -> None:
-        """End the session of an older token of its own. The walk that proves it is long: charge for it first."""
+        """End the session if this is one of its earlier tokens. The check is expensive: apply the rate limit first."""
         async with self._walking:
             is_genuine = await asyncio.to_thread(self._leads_to, strange)
         if is_genuine:
@@ -86,7 +86,7 @@ class RefreshRotation:
         await self._revocation.end(session.user_id, [session.id], why=Reason.REUSE)
 
     def _successors(self, token: RefreshToken) -> list[RefreshToken]:
-        """The one that the current secret makes, then those that earlier secrets made."""
+        """The successor under the current secret, then those under the previous secrets."""
         return [_successor(token, digest) for digest in self._seals.digesters(Purpose.ROTATION)]
 
     def _leads_to(self, strange: "UnrecognisedTokenError") -> bool:
@@ -100,7 +100,7 @@ class RefreshRotation:
 
 
 class UnrecognisedTokenError(InvalidRefreshTokenError):
-    """A token of a live session that is not in place: an older one, or made up. `current`: the digest in place."""
+    """Neither the current nor the previous token of a live session: older, or forged. `current` is a digest."""
 
     def __init__(self, token: RefreshToken, session: Session, current: bytes, swaps: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Refresh tokens: opaque, 256 secret bits, kept as a digest only."""
+"""Refresh tokens: opaque, 256 secret bits, stored as a digest only."""
 
 import base64
 import hashlib
@@ -12,9 +12,9 @@ from service.errors import InvalidRefreshTokenError
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """`rt_`, the session's id (144 random bits) and the secret (256 random bits), in base64url without a seam.
+    """`rt_`, the session's id (144 random bits) and the secret (256 random bits), concatenated in base64url.
 
-    The prefix lets secret scanners find leaks; the session's id tells where to look, and is worth nothing alone.
+    The prefix lets secret scanners find leaks; the session's id locates the record and grants nothing by itself.
     """
 
     session_id: str

@@ -1,4 +1,4 @@
-"""Ending sessions so that they stay ended: Postgres remembers, Redis answers, and is told again when it forgot."""
+"""Session revocation: Postgres is the durable record, Redis the fast index, restored after a data loss."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
@@ -18,14 +18,14 @@ from service.domain.signing.ports import SigningKeys
 from service.errors import UnavailableError
 from service.settings import TokenSettings
 
-OVERTAKEN = timedelta(seconds=60)  # a refresh that was under way may sign its tokens this long after the ending
-PAGE = 500  # ended sessions read at once: two milliseconds of the event loop, and a fraction of a megabyte
+OVERTAKEN = timedelta(seconds=60)  # a refresh in flight may sign tokens this long after the revocation
+PAGE = 500  # revoked sessions per read: two milliseconds of the event loop, and a fraction of a megabyte
 LOOK_EVERY = 5.0  # seconds
 log = structlog.get_logger(__name__)
 
 
 class SessionRevocation:
-    """The one place where sessions end and where a token is asked whether its session has ended."""
+    """The only place that revokes sessions and checks tokens for revocation."""
 
     def __init__(
         self,
@@ -46,16 +46,16 @@ class SessionRevocation:
         self._settings = settings
         self._ambient = ambient
         self._restoring: asyncio.Task[None] | None = None
-        self._is_told = False  # that the denylist may have lost entries
-        self._failure = ""  # of the last restoring
+        self._is_told = False  # the FORGOTTEN event was emitted for the current loss
+        self._failure = ""  # error of the last restore
 
     async def end(
         self, user_id: UUID, session_ids: Iterable[str], tokens: Iterable[Claims] = (), *, why: Reason
     ) -> None:
-        """End sessions of a user for good: when this returns, no instance accepts their tokens.
+        """End sessions of a user permanently: when this returns, no instance accepts their tokens.
 
-        Postgres first, so that a Redis that dies in between is told again; only then may success be said. The tokens
-        shown at a logout are denied by their own id besides. Raises UnavailableError: the ending may not hold yet.
+        Postgres comes first, so that Redis can be restored if it fails in between; success is acknowledged after both.
+        `tokens` are also denied by their own ids. Raises UnavailableError: the revocation may not be effective yet.
         """
         ended = [EndedSession(session_id, user_id) for session_id in sorted(session_ids)]
         if not ended:
@@ -77,25 +77,25 @@ class SessionRevocation:
             self._events.emit(Event(Name.ENDED, reason=why, user_id=user_id, session_id=one.session_id))
 
     async def was_revoked(self, session_id: str) -> bool:
-        """What Postgres remembers: the answer for whoever asks for new tokens.
+        """Whether Postgres has the session as revoked; checked before new tokens are issued.
 
-        It holds for a session that an old snapshot of Redis brought back, long after its denial has lapsed.
+        This also covers a session that an old Redis snapshot brought back, long after its denial has expired.
         """
         return await self._revocations.has(session_id)
 
     async def delete_expired(self) -> None:
-        """Drop the memory of sessions that nothing can bring back."""
+        """Delete the records of sessions that no Redis snapshot can bring back."""
         await self._revocations.delete_expired()
 
     async def of_user(self, user_id: UUID) -> AsyncIterator[Sequence[Revocation]]:
-        """Page by page: a user may have ended any number of sessions."""
+        """Page by page: a user may have any number of revoked sessions."""
         after = ""
         while page := await self._revocations.of_user(user_id, after, PAGE):
             yield page
             after = page[-1].session_id
 
     async def is_revoked(self, *, session_id: str, token_id: str, key_id: str) -> bool:
-        """Whether the session, the token or its key was revoked. Raises UnavailableError while nobody can tell."""
+        """Whether the session, the token or its key was revoked. Raises UnavailableError while that is unknown."""
         return await self._answered(self._denylist.has(token_id, session_id, key_id))
 
     async def is_key_revoked(self, key_id: str) -> bool:
@@ -110,32 +110,32 @@ class SessionRevocation:
             raise UnavailableError from None
 
     async def require_complete(self) -> None:
-        """Raises UnavailableError (or the store's own outage) unless the denylist answers and holds everything."""
+        """Raises UnavailableError (or the store's own outage) unless the denylist answers and is complete."""
         if not await self._denylist.is_complete():
             self._start_restoring()
             raise UnavailableError
 
     async def run_forever(self) -> None:
-        """Look every few seconds whether the denylist holds everything, for as long as the service runs.
+        """Check every few seconds that the denylist is complete, for as long as the service runs.
 
-        Also when nobody asks: what is known to be complete stays so for less than a minute without a look.
+        Needed even without requests: the completeness marker expires in less than a minute unless it is renewed.
         """
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            with suppress(Exception):  # whoever needs the denylist meets the same outage, and is told
+            with suppress(Exception):  # a request that needs the denylist meets and reports the same outage
                 await self.require_complete()
 
     async def deny_killed_keys(self) -> None:
-        """Deny every token of the keys that Postgres remembers as killed. Raises the store's outage."""
+        """Deny every token of the keys marked as revoked in Postgres. Raises the store's outage."""
         try:
             await self._denylist.add({}, {}, await self._killed_keys())
         except ForgottenError:
             await self.restore()
 
     async def restore(self) -> None:
-        """Tell Redis again what Postgres remembers, unless it is known to hold everything."""
+        """Reload the denylist from Postgres, unless it is marked complete."""
         if not await self._denylist.is_complete():
-            await self._denylist.settle()  # or what another instance acknowledges elsewhere would be missing here
+            await self._denylist.settle()  # or a revocation acknowledged on another primary would be missing here
             async with self._revocations.recall() as remembered:
                 another_was_quicker = await self._denylist.is_complete()
                 if not another_was_quicker:
@@ -157,7 +157,7 @@ class SessionRevocation:
     async def _restore_or_log(self) -> None:
         try:
             await self.restore()
-        except Exception as error:  # noqa: BLE001 - the next request that needs the denylist starts it again
+        except Exception as error:  # noqa: BLE001 - the next request that needs the denylist retries
             if (failure := type(error).__name__) != self._failure:
                 self._failure = failure
                 log.error("denylist not restored", error=failure)

@@ -1,4 +1,4 @@
-"""Logging in, staying in, logging out."""
+"""Login, refresh, logout, and the list of a user's sessions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -47,7 +47,7 @@ class Sessions:
     events: Events
 
     async def login(self, email: str, password: str, visitor: Visitor) -> SignedIn:
-        """The whole login policy, top to bottom; a stranger and a member walk the same way.
+        """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
         Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
         """
@@ -71,7 +71,7 @@ class Sessions:
         try:
             token = RefreshToken.parse(text)
             async with self.throttle.refresh(visitor, token.text):
-                # Before the token is spent: an outage must not make an honest retry look like a theft.
+                # Before the token is used up: an outage must not make a legitimate retry look like theft.
                 ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), self._key_must_be_good())
                 if ended:
                     raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
@@ -92,7 +92,7 @@ class Sessions:
         return renewed
 
     async def authenticate(self, id_token: str) -> Caller:
-        """Who shows this id token. Raises InvalidTokenError."""
+        """The caller that this id token identifies. Raises InvalidTokenError."""
         claims = await self.tokens.accept(id_token, Use.ID)
         if await self.revocation.is_revoked(
             session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id
@@ -101,7 +101,7 @@ class Sessions:
         return Caller(claims)
 
     async def logout(self, caller: Caller, access_token: str) -> None:
-        """End the caller's session. The access token must be of the same session; it may have expired."""
+        """End the caller's session. The access token must belong to the same session; it may have expired."""
         try:
             access = await self.tokens.accept(access_token, Use.ACCESS, even_expired=True)
         except InvalidTokenError as error:
@@ -117,11 +117,11 @@ class Sessions:
         return [one for one, is_revoked in zip(held, ended, strict=True) if not is_revoked]
 
     def ended(self, caller: Caller) -> AsyncIterator[Sequence[Revocation]]:
-        """The caller's sessions that are over and not forgotten yet, page by page."""
+        """The caller's revoked sessions that are still on record, page by page."""
         return self.revocation.of_user(caller.user_id)
 
     async def end_one(self, caller: Caller, session_id: str) -> None:
-        """End a session of the caller's, be it the current one. Raises SessionNotFoundError for any other."""
+        """End one of the caller's sessions, current or not. Raises SessionNotFoundError for any other id."""
         if session_id not in await self._ids(caller):
             raise SessionNotFoundError
         await self.revocation.end(caller.user_id, [session_id], why=Reason.BY_USER)
@@ -130,17 +130,17 @@ class Sessions:
         await self.revocation.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
 
     async def end_all(self, caller: Caller) -> None:
-        """Log out everywhere, here too."""
+        """Log out everywhere, including the current session."""
         await self.revocation.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
 
     async def _ids(self, caller: Caller) -> set[str]:
-        """Whatever may have a living token: not only what can be refreshed, and the caller's own in any case."""
+        """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
         return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
 
     async def _key_must_be_good(self) -> None:
-        """Raises UnavailableError while the denylist cannot answer, or denies the key that we would sign with.
+        """Raises UnavailableError while the denylist cannot answer, or denies the active signing key.
 
-        An instance may hear of a killed key from the denylist first; then it reads the keys before it signs.
+        A revoked key may show up in the denylist first; the keys are then reloaded before anything is signed.
         """
         if await self.revocation.is_key_revoked(self.tokens.key_id):
             await self.tokens.read_keys()
@@ -148,7 +148,7 @@ class Sessions:
                 raise UnavailableError
 
     def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
-        """Why a login failed, for sinks and log alone. It costs the same whether or not there is such a user."""
+        """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
         why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
         account = self.events.account(canonical_email)
@@ -177,8 +177,8 @@ class Sessions:
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
-        # Read again: whoever disables, deletes or changes a password ends the sessions that are there by then, and
-        # this one was not. One of the two always sees the other.
+        # Read again: disabling, deleting or a password change ends the sessions that exist by then, and this one may
+        # not have. One of the two always sees the other.
         still = await self.users.by_id(user.id)
         if still is None or not still.is_still(user):
             self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))

@@ -1,1 +1,1 @@
-"""Signing keys and the tokens that they sign."""
+"""Signing keys and the tokens signed with them."""

@@ -1,4 +1,4 @@
-"""Signing key rotation: by age, by command, and in place of a key that was revoked."""
+"""Signing key rotation: by age, by command, and to replace a revoked key."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ class NoSuchKeyError(Exception):
 
 
 class KeyRotation:
-    """At any time one key signs and another, published long before, is ready to follow it."""
+    """At any time one key signs, and a successor is already published."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class KeyRotation:
     ) -> None:
         self._ring = ring
         self._stored = stored
-        self.settings = settings  # another one may take its place while the service runs
+        self.settings = settings  # replaced on reload
         self._lifetimes = lifetimes
         self._ambient = ambient
         self._events = events
@@ -49,16 +49,16 @@ class KeyRotation:
         return [(key, state_of(key, now, self._lifetimes.token)) for key in self._ring.rows]
 
     async def rotate(self, *, at_once: bool = False) -> StoredKey:
-        """The next key takes over, as soon as every verifier has heard of it or `at_once`; the one that does.
+        """Activate the next key once every verifier has fetched it, or `at_once`; returns that key.
 
-        Where a takeover is planned already, that plan stays, or is hurried.
+        A rotation that is already planned is kept, or brought forward with `at_once`.
         """
         await self.ensure_keys()
         await self._hand_over(lambda _: True, at_once=at_once)
         return next((key for key in self._planned() if not at_once), self._ring.in_state(KeyState.ACTIVE)[0])
 
     async def retire(self, kid: str) -> KeyState:
-        """Let the active key retire in its time; the state that the key was in. Raises NoSuchKeyError."""
+        """Plan the retirement of a key if it is active; returns its state before. Raises NoSuchKeyError."""
         await self._ring.load()
         state = state_of(_named(self._ring.rows, kid), self._ambient.now(), self._lifetimes.token)
         if state is KeyState.ACTIVE:
@@ -66,7 +66,7 @@ class KeyRotation:
         return state
 
     async def replace_revoked(self, kid: str) -> None:
-        """Revoke a key in Postgres; another one is there before it is missed. Its tokens are to be denied besides.
+        """Revoke a key in Postgres and activate a successor if needed. The caller must also deny its tokens.
 
         Raises NoSuchKeyError.
         """
@@ -76,7 +76,7 @@ class KeyRotation:
         self._events.emit(Event(Name.KEY_KILLED, key_id=kid))
 
     async def maintain(self) -> None:
-        """What every instance does once a minute: hear of changes, rotate by age, forget what is long gone."""
+        """Runs once a minute on every instance: reload keys, rotate by age, delete keys that are long gone."""
         before = self._ring.jwks
         await self.ensure_keys()
         if self._is_due(self._ring.rows):
@@ -86,9 +86,9 @@ class KeyRotation:
             log.info("signing keys changed", signing=self._ring.signing.kid)
 
     async def run_forever(self, least: float = 45.0, more: float = 13.0) -> None:
-        """Tend the keys for as long as the service runs.
+        """Call `maintain` for as long as the service runs.
 
-        The pause is `least` seconds and as many of `more` as chance adds: instances that start together part ways.
+        The pause is `least` seconds plus a random part of `more`, so that instances started together spread out.
         """
         while True:
             await asyncio.sleep(least + more * self._ambient.random_bytes(1)[0] / 256)
@@ -97,11 +97,11 @@ class KeyRotation:
     async def try_to_maintain(self) -> None:
         try:
             await self.maintain()
-        except Exception as error:  # noqa: BLE001 - a store that does not answer is asked again in a minute
+        except Exception as error:  # noqa: BLE001 - retried in a minute
             log.error("signing keys not read", error=type(error).__name__)
 
     async def _hand_over(self, wanted: Callable[[Sequence[StoredKey]], bool], *, at_once: bool = False) -> None:
-        """Plan the takeover, if it is still `wanted` when nobody else can change the keys."""
+        """Plan the rotation, if it is still `wanted` once the lock on the keys is held."""
         planned: list[StoredKey] = []
 
         def plan(keys: Sequence[StoredKey]) -> Sequence[StoredKey]:
@@ -115,12 +115,12 @@ class KeyRotation:
         await self.ensure_keys()
 
     def _succession(self, keys: Sequence[StoredKey], *, at_once: bool) -> list[StoredKey]:
-        """The successor, and whom it follows. A planned one comes first, or else the one published longest."""
+        """The changed rows: the successor (the planned one, or else the oldest) and the keys it replaces."""
         now = self._ambient.now()
         following = self._in_state(keys, KeyState.NEXT)
         successor = next((key for key in following if key.activates_at), next(iter(following), None))
         if successor is None:
-            return []  # another command was quicker
+            return []  # another instance or command has rotated already
         time = now if at_once else successor.activates_at or max(now, successor.ready_at or now)
         followed = self._in_state(keys, KeyState.ACTIVE)
         return [replace(successor, activates_at=time), *(replace(key, retires_at=time) for key in followed)]
@@ -135,7 +135,7 @@ class KeyRotation:
         if not active:
             changed += self._succession(others, at_once=True)
         elif state_of(victim, now, self._lifetimes.token) is KeyState.NEXT and victim.activates_at:
-            changed += [replace(key, retires_at=None) for key in active]  # it was to follow them
+            changed += [replace(key, retires_at=None) for key in active]  # the revoked key was their planned successor
         return changed
 
     def _in_state(self, keys: Sequence[StoredKey], state: KeyState) -> list[StoredKey]:
@@ -145,7 +145,7 @@ class KeyRotation:
         return [key for key in self._ring.in_state(KeyState.NEXT) if key.activates_at]
 
     def _is_due(self, keys: Sequence[StoredKey]) -> bool:
-        """Whether the active key is older than the settings allow and nobody has planned its end yet."""
+        """Whether the active key is older than the settings allow and its retirement is not planned yet."""
         oldest = self.settings.rotate_after
         return oldest is not None and any(
             key.activates_at and key.activates_at + oldest <= self._ambient.now() and not key.retires_at
@@ -153,7 +153,7 @@ class KeyRotation:
         )
 
     async def ensure_keys(self) -> None:
-        """Read the keys, and see to it that one waits to be chosen and one signs."""
+        """Reload the keys, and make sure that there is a standby key and an active one."""
         await self._ring.load()
         if not self._standbys(self._ring.rows):
             spare = await asyncio.to_thread(self._ring.make)
@@ -168,7 +168,7 @@ class KeyRotation:
         return [key for key in keys if is_standby(key, now, self._lifetimes.token)]
 
     async def _forget(self) -> None:
-        """Remove the keys that are gone and need not be denied by name any more."""
+        """Delete the keys that are gone and need not be denied by `kid` any more."""
         now = self._ambient.now()
         ends = {key.kid: gone_at(key, self._lifetimes.token) for key in self._ring.rows}
         if over := [kid for kid, end in ends.items() if end and now >= end + KILLED_FOR]:

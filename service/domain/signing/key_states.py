@@ -1,9 +1,9 @@
-"""The life of a signing key, told from its times alone. This is the one place that knows what the states mean.
+"""The states of a signing key, computed from its timestamps. No other module interprets these.
 
-next     published in the key set, not signing yet: verifiers have it in their caches before they need it
+next     published in the key set, not signing yet: verifiers cache it before they need it
 active   signs new tokens, and verifies
-retired  its successor signs; it verifies until the longest token that it may have signed is over
-gone     neither published nor loaded; the row is deleted later. A killed key is gone at once.
+retired  its successor signs; it verifies until the last token that it may have signed has expired
+gone     neither published nor loaded; the row is deleted later. A revoked key is gone at once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from service.domain.signing.models import StoredKey
 
-OVERLAP = timedelta(minutes=2)  # an instance that has not heard of the successor yet may sign on for a minute
-KILLED_FOR = timedelta(days=30)  # how long a killed key stays denied: who holds a leaked key can date tokens at will
+OVERLAP = timedelta(minutes=2)  # an instance that has not loaded the successor yet may keep signing for a minute
+KILLED_FOR = timedelta(days=30)  # how long a revoked key stays denied: a leaked key can sign tokens with any date
 
 
 class KeyState(StrEnum):
@@ -24,7 +24,7 @@ class KeyState(StrEnum):
 
 
 def gone_at(key: StoredKey, longest: timedelta) -> datetime | None:
-    """When the key stops verifying, as far as is known; `longest` is the life of the longest token and the leeway."""
+    """When the key stops verifying, None if not planned. `longest`: the longest token lifetime plus the leeway."""
     if key.killed_at:
         return key.killed_at
     return key.retires_at + longest + OVERLAP if key.retires_at else None
@@ -40,17 +40,17 @@ def state_of(key: StoredKey, now: datetime, longest: timedelta) -> KeyState:
 
 
 def in_state(keys: Iterable[StoredKey], state: KeyState, now: datetime, longest: timedelta) -> list[StoredKey]:
-    """Those in this state; the one that was activated last comes first, then by age."""
+    """The keys in this state by activation, or by age before it: `next` keys ascending, others descending."""
     found = [key for key in keys if state_of(key, now, longest) is state]
     found.sort(key=lambda key: key.created_at)
     return sorted(found, key=lambda key: key.activates_at or key.created_at, reverse=state is not KeyState.NEXT)
 
 
 def is_standby(key: StoredKey, now: datetime, longest: timedelta) -> bool:
-    """Whether it waits to be chosen; a `next` key that is chosen has a time to activate at."""
+    """Whether it is a `next` key whose activation is not planned yet."""
     return state_of(key, now, longest) is KeyState.NEXT and key.activates_at is None
 
 
 def killed_until(keys: Sequence[StoredKey]) -> dict[str, datetime]:
-    """The killed keys, and until when they must be denied by name."""
+    """The `kid` of each revoked key, and until when it must be denied."""
     return {key.kid: key.killed_at + KILLED_FOR for key in keys if key.killed_at}

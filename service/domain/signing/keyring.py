@@ -1,4 +1,4 @@
-"""The signing keys as one instance holds them: read from Postgres, opened, published, and looked for again."""
+"""The signing keys in one instance: loaded from Postgres, decrypted, published as a key set, reloaded on demand."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from service.errors import ConfigurationError, DamagedDataError, UnavailableErro
 from service.settings import TokenSettings
 from service.shared_reload import SharedReload
 
-LOOK_EVERY = 10.0  # seconds between two looks for keys that tokens name and nobody knows
+LOOK_EVERY = 10.0  # seconds between two reloads for unknown `kid`s
 LOOK_AFTER_FAILURE = 1.0
 SEALS_FRESH = 1.0  # seconds
 
@@ -32,7 +32,7 @@ class KeyPair(NamedTuple):
 
 
 class KeyRing:
-    """All keys that verify, and the one that signs. Empty until `load` has found them."""
+    """All keys that verify, and the one that signs. Empty until the first `load`."""
 
     def __init__(
         self, stored: SigningKeys, seals: Seals, ambient: Ambient, settings: TokenSettings, lifetimes: LongestLifetimes
@@ -43,16 +43,16 @@ class KeyRing:
         self._ambient = ambient
         self._settings = settings
         self._pairs: dict[str, KeyPair] = {}
-        self._turn = asyncio.Lock()  # so that an older reading never replaces a newer one
+        self._turn = asyncio.Lock()  # so that an older read never replaces a newer one
         self._look = SharedReload(self.load, ambient, LOOK_EVERY, LOOK_AFTER_FAILURE)
         self._seal_look = SharedReload(self._check_seals, ambient, SEALS_FRESH, 0.0)
         self.rows: Sequence[StoredKey] = ()
         self.jwks = b'{"keys":[]}'
 
     async def load(self) -> None:
-        """Read the keys, making the first two if there are none: one signs, the other is ready to follow it.
+        """Read the keys. If there are none, create the first two: the active one and its successor.
 
-        Raises ConfigurationError when the secret does not open what is sealed in the database.
+        Raises ConfigurationError when no secret that is set can open the sealed keys.
         """
         async with self._turn:
             await self._lifetimes.refresh()
@@ -63,9 +63,9 @@ class KeyRing:
             self._take(rows)
 
     async def look_again(self) -> None:
-        """For a key that a token names: read the keys, all callers together, unless that was done a moment ago.
+        """Reload the keys for an unknown `kid`. Concurrent callers share one reload; at most one in 10 s.
 
-        Raises the store's outage, also for a moment after it: until then nobody can tell whether the key is ours.
+        Raises the store's outage, also for 1 s after it: until then it is unknown whether the key is ours.
         """
         await self._look.ask()
 
@@ -79,7 +79,7 @@ class KeyRing:
 
     @property
     def algorithms(self) -> list[str]:
-        """Those of all keys that verify."""
+        """The JWS algorithms of all keys that verify."""
         return sorted({pair.algorithm for pair in self._pairs.values()})
 
     def in_state(self, state: KeyState) -> list[StoredKey]:
@@ -95,10 +95,10 @@ class KeyRing:
         return pair
 
     async def require_known_secret(self) -> None:
-        """Raises UnknownSecretError when the keys that are held were sealed anew with a secret that is not set here.
+        """Raises UnknownSecretError when the loaded keys were re-sealed with a secret that is not set here.
 
-        Whoever asks within a second shares one reading: unknown API keys are made up at any rate. Raises the store's
-        outage.
+        At most one read a second, shared by all callers: clients can send unknown API keys at any rate. Raises the
+        store's outage.
         """
         await self._seal_look.ask()
 
@@ -108,9 +108,9 @@ class KeyRing:
                 raise UnknownSecretError(LOCKED_OUT)
 
     def make(self) -> StoredKey:
-        """A new key, sealed. Takes up to a second: not on the event loop."""
+        """A new key, sealed. Takes up to a second: do not call on the event loop."""
         algorithm, key = _generate(self._settings.algorithm)
-        while key.thumbprint().startswith("-"):  # `keys retire` would take such a name for an option
+        while key.thumbprint().startswith("-"):  # `keys retire` would parse such a name as an option
             algorithm, key = _generate(self._settings.algorithm)
         kid = key.thumbprint()
         private = json.dumps(key.as_dict(private=True)).encode()
@@ -123,7 +123,7 @@ class KeyRing:
         )
 
     def _first(self) -> tuple[StoredKey, StoredKey]:
-        """Both are in the very first key set, so no verifier can hold a set without the second."""
+        """Both are in the first published key set, so no verifier can have cached a set without the second."""
         return replace(self.make(), activates_at=self._ambient.now()), self.make()
 
     def _take(self, rows: Sequence[StoredKey]) -> None:
@@ -138,7 +138,7 @@ class KeyRing:
         self.jwks = json.dumps({"keys": [_published(key) for key in live]}, separators=(",", ":")).encode()
 
     def _pair(self, row: StoredKey) -> KeyPair:
-        """The `kid` is a digest of the key, so one that is held already need not be opened again."""
+        """The `kid` is a digest of the key, so a key that is loaded already need not be decrypted again."""
         held = self._pairs.get(row.kid)
         key = held.key if held else self._open(row)
         return KeyPair(row.kid, row.algorithm, key, gone_at(row, self._lifetimes.token))

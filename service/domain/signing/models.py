@@ -1,4 +1,4 @@
-"""What signing works on: stored keys and pairs of tokens."""
+"""Stored signing keys and token pairs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ class StoredKey:
     public_jwk: str
     sealed_private_jwk: bytes
     created_at: datetime  # and published
-    ready_at: datetime | None = None  # when every verifier has heard of it; None: there never was a key set without it
-    activates_at: datetime | None = None  # None: not chosen yet
+    ready_at: datetime | None = None  # when every verifier has fetched it; None: it was in the first key set
+    activates_at: datetime | None = None  # None: not planned yet
     retires_at: datetime | None = None
     killed_at: datetime | None = None
 

@@ -1,4 +1,4 @@
-"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+"""The stores that signing needs. Implemented in `service/stores`; tests have fakes."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -9,22 +9,22 @@ from service.domain.signing.models import StoredKey
 
 class SigningKeys(Protocol):
     async def all(self) -> Sequence[StoredKey]:
-        """Every key, gone ones too until they are removed, the newest first."""
+        """Every key, the newest first, including gone ones that are not deleted yet."""
 
     async def add_first(self, *keys: StoredKey) -> None:
-        """Keep the keys unless there is one already; safe when many instances start at once."""
+        """Store the keys unless there is one already; safe when many instances start at once."""
 
     async def change(self, decide: Callable[[Sequence[StoredKey]], Sequence[StoredKey]]) -> None:
-        """Show all keys to `decide` and keep what it returns: new keys, and changed times and seals of known ones.
+        """Pass all keys to `decide` and store the rows it returns: new keys, or new times and seals of existing ones.
 
-        One change at a time, over all instances.
+        One change at a time across all instances.
         """
 
     async def remove(self, kids: Sequence[str]) -> None: ...
 
 
 class Lifetimes(Protocol):
-    """The longest lives that tokens and sessions were given, for as long as one of them may be left."""
+    """The token and session lifetimes in use, kept while a token or session issued with them may be left."""
 
     async def use(self, token_life: timedelta, session_life: timedelta) -> timedelta:
-        """Note that an instance issues these, for the hour to come; the longest life that a living token may have."""
+        """Record these lifetimes as in use for the next hour; returns the longest of any unexpired token."""

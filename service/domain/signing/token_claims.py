@@ -1,4 +1,4 @@
-"""What a token of ours says, read strictly: a claim of another type or shape is none of ours."""
+"""Strict parsing of our token claims: a claim of another type or shape is an error."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
 
 
 class Use(StrEnum):
-    """The `token_use` claim, which keeps the two kinds apart (RFC 8725 section 3.11)."""
+    """The `token_use` claim, which distinguishes the two kinds (RFC 8725 section 3.11)."""
 
     ID = "id"
     ACCESS = "access"
@@ -34,7 +34,7 @@ def read(claims: Mapping[str, Any], key_id: str, use: Use) -> Claims:
 
 def _seconds(value: object) -> int:
     """A NumericDate of ours: whole seconds (RFC 7519 section 2)."""
-    if type(value) is not int:  # a bool is an int to isinstance
+    if type(value) is not int:  # isinstance would accept a bool
         raise TypeError("not a whole number of seconds")
     return value
 

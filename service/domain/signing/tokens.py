@@ -1,4 +1,4 @@
-"""Id tokens and access tokens: what they say, how they are signed, and everything a hostile one is refused for."""
+"""Id tokens and access tokens: their claims, signing, and every check except revocation."""
 
 import asyncio
 import hashlib
@@ -31,17 +31,17 @@ COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII
 MAX_LENGTH = 4096
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-PAIRS_AT_ONCE = 32  # signed and answered together, so that who asks again shares each round trip (docs/decisions/0017)
-REMEMBERED = 25_000  # verified tokens of each use kept in mind; some 680 bytes each (docs/capacity.md)
+PAIRS_AT_ONCE = 32  # signed together, so that their clients' next requests share round trips (docs/decisions/0017)
+REMEMBERED = 25_000  # verified tokens cached per use; some 680 bytes each (docs/capacity.md)
 
 
 Unsigned = tuple[KeyPair, Mapping[str, Any], Mapping[str, Any]]  # the claims of an id token and of an access token
 
 
 class UnknownKeyError(Exception):
-    """The token names a key that this instance does not hold: a new one of ours, or nobody's.
+    """The token names a key that this instance has not loaded: a new one of ours, or a foreign one.
 
-    `claims`: of a token that was verified before its key went.
+    `claims`: of a cached token whose key was revoked or has expired since it was verified.
     """
 
     def __init__(self, claims: Claims | None = None) -> None:
@@ -50,7 +50,7 @@ class UnknownKeyError(Exception):
 
 
 class UnknownLifetimeError(UnknownKeyError):
-    """The token has a good signature and a longer life than any that this instance knows of."""
+    """The token has a good signature and a longer lifetime than any that this instance knows of."""
 
 
 class Tokens:
@@ -59,7 +59,7 @@ class Tokens:
         self._lifetimes = lifetimes
         self._settings = settings
         self._ambient = ambient
-        self._signer = ThreadPoolExecutor(1, "signer")  # one helper thread signs both tokens of a pair: measured best
+        self._signer = ThreadPoolExecutor(1, "signer")  # one thread for both tokens of a pair: fastest in measurements
         self._pairs = Batch(self._sign_pairs, PAIRS_AT_ONCE)
         self._verified: dict[Use, OrderedDict[bytes, Claims]] = {use: OrderedDict() for use in Use}
 
@@ -96,21 +96,21 @@ class Tokens:
         return await self._pairs.ask((key, id_claims, access_claims))
 
     async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
-        """A statement that is no token: its `typ` keeps it apart from them. Raises UnavailableError as `issue` does."""
+        """Sign a JWT other than id and access tokens; `kind` is its `typ`. Raises UnavailableError as `issue` does."""
         key = self._keys.signing
         return await asyncio.get_running_loop().run_in_executor(self._signer, _sign, key, claims, kind)
 
     @property
     def key_id(self) -> str:
-        """Of the key that signs. Raises UnavailableError while the keys are not loaded."""
+        """The `kid` of the active key. Raises UnavailableError while the keys are not loaded."""
         return self._keys.signing.kid
 
     async def read_keys(self) -> None:
-        """Hear at once of the keys that others have made or killed. Raises the store's outage."""
+        """Reload the keys now, to see those that others have created or revoked. Raises the store's outage."""
         await self._keys.load()
 
     async def accept(self, token: str, use: Use, *, even_expired: bool = False) -> Claims:
-        """Everything but revocation. A key, or a longer lifetime, that this instance has not heard of is looked for.
+        """Check everything but revocation. Reloads once if the key or the lifetime is unknown to this instance.
 
         Raises InvalidTokenError, UnavailableError while the keys are not loaded, or the store's outage.
         """
@@ -128,9 +128,9 @@ class Tokens:
             raise _refused(Fault.UNKNOWN_KEY, error.claims) from None
 
     def _verify(self, token: str, use: Use, *, even_expired: bool) -> Claims:
-        """Raises UnknownKeyError besides.
+        """As `accept` without the reload. Raises UnknownKeyError too.
 
-        Whatever the JOSE library raises on a hostile token is a refusal: besides its own errors it lets out TypeError
+        Any exception of the JOSE library is a refusal: besides its own errors, hostile tokens can cause TypeError
         (a header that is a JSON string) and UnicodeEncodeError (a surrogate in the input).
         """
         if len(token) > MAX_LENGTH or not token.isascii():
@@ -147,7 +147,7 @@ class Tokens:
                 raise InvalidTokenError(Fault.MALFORMED) from error
             self._remember(use, memory, claims)
         elif self._keys.verifying(claims.key_id) is None:
-            raise UnknownKeyError(claims)  # killed or gone since the token was verified
+            raise UnknownKeyError(claims)  # revoked or gone since the token was verified
         if not even_expired and now >= claims.expires_at + self._settings.leeway:
             raise _refused(Fault.EXPIRED, claims)
         return claims
@@ -159,7 +159,7 @@ class Tokens:
         return await asyncio.get_running_loop().run_in_executor(self._signer, _sign_pairs, pairs)
 
     def _decode(self, token: str, use: Use, now: datetime) -> Claims:
-        """Signature first, with the key's own algorithm alone; then every claim. Any exception is a refusal."""
+        """Check the signature first, with the key's own algorithm only; then the claims. Any exception is a refusal."""
         if not COMPACT.fullmatch(token):
             raise ValueError("not the compact form")
         header = jws.extract_compact(token.encode()).headers()
@@ -180,7 +180,7 @@ class Tokens:
         return claims
 
     def _require_ours(self, decoded: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
-        """By us, for this use, and at times that can be. Raises InvalidTokenError or UnknownLifeError."""
+        """Check issuer, use, audience and times. Raises InvalidTokenError or UnknownLifetimeError."""
         audience = decoded.get("aud") if use is Use.ID else decoded.get("client_id")
         issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
         if decoded["iss"] != self._settings.issuer:
@@ -191,7 +191,7 @@ class Tokens:
             raise _refused(Fault.OTHER_CLIENT, claims)
         if issued > (now + self._settings.leeway).timestamp() or expires <= issued:
             raise _refused(Fault.IMPOSSIBLE_TIMES, claims)
-        if expires - issued > self._lifetimes.token.total_seconds():  # by settings other than ours
+        if expires - issued > self._lifetimes.token.total_seconds():  # issued under other settings
             raise UnknownLifetimeError(claims)
 
     def _remember(self, use: Use, memory: bytes, claims: Claims) -> None:
@@ -202,7 +202,7 @@ class Tokens:
 
 
 class _Registry(JWSRegistry):
-    """joserfc warns of the name EdDSA (RFC 9864 says Ed25519 instead), but EdDSA is what verifiers know today."""
+    """joserfc warns about the name EdDSA (RFC 9864 uses Ed25519), but most verifiers only support EdDSA today."""
 
     algorithms = {**JWSRegistry.algorithms, "EdDSA": EdDSAAlgorithm()}  # noqa: RUF012 - joserfc's own class attribute
     algorithms["EdDSA"].security_warning = None
@@ -221,7 +221,7 @@ def _sign(key: KeyPair, claims: Mapping[str, Any], kind: str = "JWT") -> str:
 
 
 def _refused(why: Fault, claims: Claims | None) -> InvalidTokenError:
-    """With the ids of a token whose signature is good."""
+    """`claims`: of a token with a good signature."""
     if claims is None:
         return InvalidTokenError(why)
     return InvalidTokenError(why, user_id=claims.user_id, session_id=claims.session_id)

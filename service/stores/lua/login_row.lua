@@ -1,6 +1,6 @@
--- A row of the login limits: a hash, for its charges are reservations until the password is judged. (Follows gcra.lua.)
--- `tat`: all charges; `held`: the share of those not judged yet, which refuses nobody; `held_until`: from then on they count as
--- failures after all, because the instance that was to judge them is gone.
+-- A row of the login limits: a hash, because its charges are reservations until the password is checked. (Follows gcra.lua.)
+-- `tat`: all charges; `held`: the share of those without a verdict, which refuses no attempt; `held_until`: from then on they
+-- count as failures, because the instance that was to give the verdict is gone.
 local function read(key)
   local row = redis.call('HMGET', key, 'tat', 'held', 'held_until')
   local held_until = tonumber(row[3] or 0)

@@ -1,16 +1,16 @@
 -- Reserve a login attempt in every row that applies to it, or in none when failures fill one of them. (Follows login_row.lua.)
 -- KEYS global, source, account from this source, account: rows; known source: marker; failures in a row: counter
--- ARGV[1] how long a reservation is held, microseconds  ARGV[2] failures in a row that close the account to strangers
+-- ARGV[1] how long a reservation is held, microseconds  ARGV[2] failures in a row that lock the account for unknown sources
 -- ARGV[3..12] quota and window in microseconds: global, source, account from this source, account, account from a known source
 -- Returns {how long to wait (0: reserved), 1 for a known source, 1 for "warn: global limit", what is left of the source's row,
--- how long until more is, the charges of the four rows}; times and charges in microseconds.
+-- how long until one more is, the charges of the four rows}; times and charges in microseconds.
 local known = redis.call('EXISTS', KEYS[5])
 local strained = false
 local rows, charges, wait, warn, left, more = {}, {}, 0, 0, 0, 0
 for i = 1, 4 do
   local at = (i == 3 and known == 1) and 11 or 2 * i + 1
   local quota, window = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  -- Under a global flood all others get half, but for known sources: no stranger takes anything from an owner.
+  -- Under a global flood the other quotas are halved, except for known sources: an unknown one takes nothing from an owner.
   if strained and at < 11 then quota = math.max(1, math.floor(quota / 2)) end
   rows[i] = read(KEYS[i])
   charges[i] = step_of(quota, window)
@@ -23,7 +23,7 @@ for i = 1, 4 do
   local full_for = wait_for(failures, quota, window)
   if i == 1 then
     strained = full_for > 0
-    if strained then charges[i] = 0 end  -- it refuses nobody, so it must not grow without end either
+    if strained then charges[i] = 0 end  -- it refuses no attempt, so it must not grow without limit either
   elseif i == 4 and known == 1 then
     charges[i] = 0
   else

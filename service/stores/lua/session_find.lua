@@ -1,4 +1,4 @@
--- Read a session, and the clock that the grace of its last token goes by.
+-- Read a session, and the clock by which the grace of its previous token is measured.
 -- KEYS[1] session hash
 -- Returns the time in ms, and the session's fields and values.
 local clock = redis.call('TIME')

@@ -1,4 +1,4 @@
--- Enter a session into its user's index.
+-- Add a session to its user's index.
 -- KEYS[1] sorted set of session ids by start
 -- ARGV[1] session id   ARGV[2] its start in ms   ARGV[3] how long its tokens may live, in ms   ARGV[4] the cap
 -- Returns every id in the index, the oldest first, when there are more than the cap; else none.

@@ -1,12 +1,12 @@
--- Use a refresh token and put its successor in its place.
+-- Use a refresh token and replace it with its successor.
 -- KEYS[1] session hash
 -- ARGV[1] digest of the token shown   ARGV[2] now in ms
 -- ARGV[3] the refresh lifetime in ms   ARGV[4] the idle lifetime in ms   ARGV[5] the longest life of a token in ms
 -- ARGV[6] digest of the successor   ARGV[7] the grace in ms
--- Returns what became of it, then the session's fields and values (none when there is nothing to refresh).
+-- Returns the outcome, then the session's fields and values (none when there is nothing to refresh).
 local held = redis.call('HMGET', KEYS[1], 's', 'l', 'e', 'd', 'p', 'g')
 if not held[4] or tonumber(ARGV[2]) >= over_at(held, ARGV[3], ARGV[4]) then return {'nothing'} end
-local clock = redis.call('TIME')  -- the grace goes by one clock: a retry may reach an instance with another one
+local clock = redis.call('TIME')  -- one clock for the grace: a retry may reach an instance with another one
 local here = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local state = 'unknown'
 if held[4] == ARGV[1] then

@@ -1,4 +1,4 @@
--- Use a refresh token: begin the session's idle time anew, never beyond its absolute end.
+-- Use a refresh token: restart the session's idle time, never beyond its absolute end.
 -- KEYS[1] session hash   ARGV[1] digest of the token   ARGV[2] now in ms
 -- ARGV[3] the refresh lifetime in ms   ARGV[4] the idle lifetime in ms   ARGV[5] the longest life of a token in ms
 -- Returns the session's fields and values, or false when there is nothing to refresh.

@@ -1,6 +1,6 @@
 -- Charge every row once, or none when one of them is full. (Begins with gcra.lua.)
 -- KEYS[i] a row: string, its tat   ARGV[2i-1] quota  ARGV[2i] window in microseconds
--- Returns {how long to wait (0: charged), what is left of row 1, how long until more is}, in microseconds.
+-- Returns {how long to wait (0: charged), what is left of row 1, how long until one more is}, in microseconds.
 local wait, tats = 0, {}
 for i, key in ipairs(KEYS) do
   local quota, window = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])

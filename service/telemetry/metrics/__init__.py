@@ -1,6 +1,6 @@
 """Metrics for Prometheus, on a port of their own. Imported only when the settings switch them on.
 
-What happens is counted where it happens, in plain numbers; this room reads them when somebody asks: docs/metrics.md.
+Events are counted where they happen, in plain numbers; this package reads them at each scrape: docs/metrics.md.
 """
 
 from service.telemetry.metrics.listener import Listener

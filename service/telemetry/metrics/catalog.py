@@ -1,4 +1,4 @@
-"""Every metric of our own: its name, type, labels and meaning. No label has a value that a stranger chose."""
+"""Every metric of our own: its name, type, labels and meaning. No label value is chosen by a client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ TASKS_FAILED = _counter(
 )
 LINES_DROPPED = _counter("log_lines_dropped", "Log lines lost because their reader stalled.")
 
-# --- the front door
+# --- the HTTP server
 REQUESTS = _histogram(
     "http_request_duration_seconds",
     "Requests, by the route's template; 499: the caller went away.",
@@ -85,7 +85,7 @@ REFUSED_UNREAD = _counter(
 CONNECTIONS = _gauge("connections_open", "Open connections of clients.")
 CONNECTIONS_LIMIT = _gauge("connections_limit", "How many may be open at once.")
 
-# --- what happened
+# --- security events
 LOGINS = _counter("logins", "Passwords that were judged, at a login or to confirm a change.", "outcome", "reason")
 SIGNUPS = _counter("signups", "Sign-ups that passed the limits.", "outcome", "reason")
 REFRESHES = _counter("refreshes", "Refresh tokens that were shown and passed the limits.", "outcome", "reason")

@@ -1,4 +1,4 @@
-"""All metrics of one instance, and their text."""
+"""All metrics of one instance, in Prometheus's text format."""
 
 import asyncio
 import platform
@@ -18,7 +18,7 @@ from service.telemetry.metrics.loop_lag import LoopLag
 
 
 class MetricsCollector(Collector):
-    """Hand every request to `requests.note`; events come by themselves, and the rest is read at each scrape."""
+    """Pass every request to `requests.note`. It subscribes to events itself, and reads the rest at each scrape."""
 
     def __init__(self, application: Application) -> None:
         self.requests = Requests()
@@ -37,7 +37,7 @@ class MetricsCollector(Collector):
     async def text(self) -> bytes:
         """In Prometheus's text format 0.0.4.
 
-        What changes is read here, and written out in a thread: that takes ten milliseconds, and has no hurry.
+        Values are read here and formatted in a thread: formatting takes ten milliseconds and is not urgent.
         """
         self._read = list(self._measures(await self._application.readiness.state()))
         return await asyncio.to_thread(generate_latest, self._registry)

@@ -1,4 +1,4 @@
-"""What is counted as it is told: requests and security events."""
+"""Counters of requests and security events, updated as they happen."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ from service.telemetry.metrics import catalog
 
 LabelSet = tuple[Name, Outcome, str]
 
-# All that can be told. A counter that is there before its first event shows that event as an increase; one that appears
-# with it does not. docs/observability.md has the same table.
+# Every label set. A counter that exists before its first event shows that event as an increase; one that appears with
+# it does not. docs/observability.md has the same table.
 LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
@@ -70,7 +70,7 @@ OWN = {  # events with a metric of their own
 
 
 class Requests:
-    """On the hottest path: half a microsecond."""
+    """Counts requests, on the hottest path: half a microsecond each."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, int], Histogram] = {}
@@ -89,7 +89,7 @@ class Requests:
 
 
 class EventCounters:
-    """A sink of events."""
+    """An event sink."""
 
     def __init__(self) -> None:
         known = ((name, outcome, reason) for (name, outcome), reasons in LABEL_SETS.items() for reason in reasons)

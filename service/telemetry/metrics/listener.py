@@ -1,4 +1,4 @@
-"""The port that Prometheus asks: for the metrics of this instance, and for nothing else."""
+"""The port that Prometheus scrapes. It serves the metrics of this instance and nothing else."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from service.request_log import RequestRecord
 from service.settings import MetricsSettings, ServerSettings
 from service.telemetry.metrics.collector import MetricsCollector
 
-PATIENCE = timedelta(seconds=1)  # for a scrape that is under way, when the service stops
+PATIENCE = timedelta(seconds=1)  # for a scrape in progress at shutdown
 log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """A door of its own, behind the same caps and deadlines as the front door."""
+    """A second HTTP server, with the same limits and deadlines as the main one."""
 
     def __init__(self, application: Application, settings: MetricsSettings) -> None:
         self.meters = MetricsCollector(application)
@@ -44,9 +44,9 @@ class Listener:
         return both
 
     async def open(self, watched: HttpServer) -> None:
-        """On any free port when the named one is taken: equal instances on one machine are no mistake.
+        """Listen, on any free port when the configured one is in use: several instances may share a machine.
 
-        Raises ConfigurationError when the host cannot be listened on.
+        Raises ConfigurationError when the host cannot be bound.
         """
         self.meters.server = watched
         self._looking = asyncio.create_task(self._background.run_forever("loop-lag", self.meters.lag.run_forever))

@@ -1,4 +1,4 @@
-"""What is read off the objects of the service at the moment somebody asks."""
+"""Metrics that are read from the service's objects at each scrape."""
 
 from collections.abc import Iterator
 from datetime import datetime
