@@ -77,10 +77,10 @@ class OneSentinel:
 class Sentinels(Sentinel):
     """Uses checked connections as well, so that a restart of all Sentinels is not an outage of the primary."""
 
-    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], pool_options: float) -> None:
-        """`pool_options`: seconds for each to answer, connecting included: redis-py limits only parts of that."""
+    def __init__(self, hosts: Sequence[Address], options: Mapping[str, Any], timeout: float) -> None:
+        """`timeout`: seconds for each to answer, connecting included: redis-py limits only parts of that."""
         super().__init__([])
-        self._patience = pool_options
+        self._timeout = timeout
         self.failover = -1  # the number of the one that made the primary, at the last refresh
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
@@ -91,7 +91,7 @@ class Sentinels(Sentinel):
         So two instances that reach different ones cannot use two primaries at a time. redis-py trusts the first that
         answers, which may be cut off from the others, and asks them one by one.
         """
-        asked = (asyncio.wait_for(one.sentinel_masters(), self._patience) for one in self.sentinels)
+        asked = (asyncio.wait_for(one.sentinel_masters(), self._timeout) for one in self.sentinels)
         answers = await asyncio.gather(*asked, return_exceptions=True)
         states = [one[service_name] for one in answers if isinstance(one, Mapping) and service_name in one]
         living = [one for one in states if self.check_master_state(one, service_name)]

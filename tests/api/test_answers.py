@@ -10,7 +10,7 @@ from service.http.context import REQUEST_ID
 from service.http.responses import Response, complete
 from service.settings import ServerSettings
 from tests.conftest import OnFakes, bearer
-from tests.support.http_server import GOOD, POST, House, opened, until
+from tests.support.http_server import GOOD, POST, BareServer, opened, until
 from tests.support.waiting import PATIENCE
 
 ANSWERED_SHORTLY, ANSWERED_BY_THE_LIBRARY = "/healthz", "/.well-known/jwks.json"
@@ -118,12 +118,12 @@ async def test_a_value_that_would_end_its_line_is_never_sent(value: str, *, is_s
 
 async def test_a_client_that_takes_nothing_of_its_answers_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "UNREAD_SECONDS", 0.05)
-    async with opened(House(ServerSettings(port=0))) as house:
-        reading, deaf = await house.connect(), await house.connect()
-        await until(lambda: house.door.limiter.open == 2)
+    async with opened(BareServer(ServerSettings(port=0))) as bare:
+        reading, deaf = await bare.connect(), await bare.connect()
+        await until(lambda: bare.door.limiter.open == 2)
         body = b"x" * 16_000
         deaf.reader._transport.pause_reading()  # type: ignore[attr-defined] # a client that never reads
         deaf.writer.write((POST + f"Content-Length: {len(body)}\r\n\r\n".encode() + body) * 1_000)
-        await until(lambda: house.door.limiter.open == 1)
+        await until(lambda: bare.door.limiter.open == 1)
         await reading.send(GOOD)
         assert (await reading.answer()).status == 200

@@ -12,36 +12,36 @@ from service.errors import ConfigurationError
 from service.http.admission import ConnectionLimiter, RawErrors, address_of
 from service.http.server import listen
 from service.settings import ServerSettings
-from tests.support.http_server import CREDENTIAL, GOOD, HEAD, MARK, POST, House, ms, opened, until
+from tests.support.http_server import CREDENTIAL, GOOD, HEAD, MARK, POST, BareServer, ms, opened, until
 
 
 @pytest.fixture
-async def application() -> AsyncIterator[House]:
-    async with opened(House(ServerSettings(port=0))) as house:
-        yield application
+async def bare() -> AsyncIterator[BareServer]:
+    async with opened(BareServer(ServerSettings(port=0))) as bare:
+        yield bare
 
 
 # --- deadlines
 
 
 async def test_a_silent_connection_is_closed_silently() -> None:
-    async with opened(House(ServerSettings(port=0, header_timeout=ms(50)))) as house:
-        client = await house.connect()
+    async with opened(BareServer(ServerSettings(port=0, header_timeout=ms(50)))) as bare:
+        client = await bare.connect()
         assert await client.closed() == b""
 
 
 async def test_half_a_head_is_answered_with_408() -> None:
-    async with opened(House(ServerSettings(port=0, header_timeout=ms(1000)))) as house:
+    async with opened(BareServer(ServerSettings(port=0, header_timeout=ms(1000)))) as bare:
         with capture_logs() as logged:
-            answer = await house.ask(b"GET / HTTP/1.1\r\n" + CREDENTIAL)
+            answer = await bare.ask(b"GET / HTTP/1.1\r\n" + CREDENTIAL)
         assert (answer.status, answer.problem()["code"]) == (408, "malformed_request")
-        assert await house.clients[0].closed() == b""
+        assert await bare.clients[0].closed() == b""
         assert MARK not in str(answer) + str(logged)
 
 
 async def test_half_a_head_is_answered_with_408_also_after_a_whole_one() -> None:
-    async with opened(House(ServerSettings(port=0, header_timeout=ms(1000)))) as house:
-        client = await house.connect()
+    async with opened(BareServer(ServerSettings(port=0, header_timeout=ms(1000)))) as bare:
+        client = await bare.connect()
         await client.send(GOOD)
         assert (await client.answer()).status == 200
         await client.send(b"GET / HTTP/1.1\r\n" + CREDENTIAL)
@@ -49,28 +49,28 @@ async def test_half_a_head_is_answered_with_408_also_after_a_whole_one() -> None
         assert await client.closed() == b""
 
 
-async def test_the_head_s_deadline_does_not_bind_the_handler(house: House) -> None:
-    client = await house.connect()
+async def test_the_head_s_deadline_does_not_bind_the_handler(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-    await house.entered.wait()
-    house.connection()._look_at_the_clock()
-    house.released.set()
+    await bare.entered.wait()
+    bare.connection()._look_at_the_clock()
+    bare.released.set()
     assert (await client.answer()).body == b"at last"
 
 
 async def test_an_idle_connection_is_closed_silently() -> None:
-    async with opened(House(ServerSettings(port=0, keepalive_timeout=ms(50)))) as house:
-        client = await house.connect()
+    async with opened(BareServer(ServerSettings(port=0, keepalive_timeout=ms(50)))) as bare:
+        client = await bare.connect()
         await client.send(GOOD)
         assert (await client.answer()).status == 200
         assert await client.closed() == b""
 
 
-async def test_a_head_that_has_begun_is_not_taken_for_idleness(house: House) -> None:
-    client = await house.connect()
+async def test_a_head_that_has_begun_is_not_taken_for_idleness(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(GOOD)
     assert (await client.answer()).status == 200
-    connection = house.connection()
+    connection = bare.connection()
     await client.send(GOOD[:20])
     await until(lambda: connection._head_bytes > 0)
     connection._next_keepalive_close_time = 0.0
@@ -83,40 +83,40 @@ async def test_a_head_that_has_begun_is_not_taken_for_idleness(house: House) -> 
 
 
 async def test_connections_over_the_total_are_turned_away_until_one_ends() -> None:
-    async with opened(House(ServerSettings(port=0, max_connections=2, trusted_proxies=("127.0.0.0/8",)))) as house:
-        first, second, third = [await house.connect() for _ in range(3)]
+    async with opened(BareServer(ServerSettings(port=0, max_connections=2, trusted_proxies=("127.0.0.0/8",)))) as bare:
+        first, second, third = [await bare.connect() for _ in range(3)]
         refused = await third.answer()
         assert (refused.status, refused.problem()["code"]) == (503, "overloaded")
         assert refused.headers["retry-after"] in ("1", "2", "3")
         assert await third.closed() == b""
         await first.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert b"hello" in await first.closed()
-        assert (await house.ask(GOOD)).status == 200
+        assert (await bare.ask(GOOD)).status == 200
         await second.send(GOOD)
         assert (await second.answer()).status == 200
 
 
 async def test_one_source_cannot_take_all_connections() -> None:
-    async with opened(House(ServerSettings(port=0, max_connections_per_source=1))) as house:
-        first = await house.connect()
-        assert (await (await house.connect()).answer()).status == 503
+    async with opened(BareServer(ServerSettings(port=0, max_connections_per_source=1))) as bare:
+        first = await bare.connect()
+        assert (await (await bare.connect()).answer()).status == 503
         await first.send(GOOD)
         assert (await first.answer()).status == 200
 
 
 async def test_a_trusted_proxy_is_not_one_source() -> None:
     settings = ServerSettings(port=0, max_connections_per_source=1, trusted_proxies=("10.0.0.0/8", "127.0.0.1"))
-    async with opened(House(settings)) as house:
-        await house.connect()
-        assert (await house.ask(GOOD)).status == 200
+    async with opened(BareServer(settings)) as bare:
+        await bare.connect()
+        assert (await bare.ask(GOOD)).status == 200
 
 
-async def test_every_connection_that_ends_is_counted_out(house: House) -> None:
-    limiter = house.door.limiter
+async def test_every_connection_that_ends_is_counted_out(bare: BareServer) -> None:
+    limiter = bare.door.limiter
     for request in (b"", GOOD, GOOD[:20], b"\x16\x03\x01", POST + b"Content-Length: 9\r\n\r\nabc"):
-        await (await house.connect()).send(request)
-    await until(lambda: limiter.open == len(house.clients))
-    for client in house.clients:
+        await (await bare.connect()).send(request)
+    await until(lambda: limiter.open == len(bare.clients))
+    for client in bare.clients:
         client.writer.close()
     await until(lambda: limiter.open == 0)
     assert not limiter._open_by_source
@@ -162,28 +162,28 @@ def test_a_refusal_is_logged_with_as_little_of_the_address_as_serves(peer: str, 
 # --- starting and stopping
 
 
-async def test_stopping_lets_the_request_in_flight_finish_and_closes_idle_connections_at_once(house: House) -> None:
-    busy, idle, silent = [await house.connect() for _ in range(3)]
+async def test_stopping_lets_the_request_in_flight_finish_and_closes_idle_connections_at_once(bare: BareServer) -> None:
+    busy, idle, silent = [await bare.connect() for _ in range(3)]
     await idle.send(GOOD)
     assert (await idle.answer()).status == 200
     await busy.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-    await house.entered.wait()
-    stopping = asyncio.create_task(house.runner.cleanup())
+    await bare.entered.wait()
+    stopping = asyncio.create_task(bare.runner.cleanup())
     assert await idle.closed() == b""
     assert await silent.closed() == b""
     assert not stopping.done()
-    house.released.set()
+    bare.released.set()
     assert (await busy.answer()).body == b"at last"
     await stopping
 
 
-async def test_stopping_waits_for_a_body_that_is_still_arriving(house: House) -> None:
-    busy, idle = [await house.connect() for _ in range(2)]
+async def test_stopping_waits_for_a_body_that_is_still_arriving(bare: BareServer) -> None:
+    busy, idle = [await bare.connect() for _ in range(2)]
     await idle.send(GOOD)
     assert (await idle.answer()).status == 200
     await busy.send(POST + b"Content-Length: 6\r\n\r\nabc")
-    await house.entered.wait()
-    stopping = asyncio.create_task(house.runner.cleanup())
+    await bare.entered.wait()
+    stopping = asyncio.create_task(bare.runner.cleanup())
     assert await idle.closed() == b""
     await busy.send(b"def")
     assert (await busy.answer()).body == b"abcdef"
@@ -191,25 +191,25 @@ async def test_stopping_waits_for_a_body_that_is_still_arriving(house: House) ->
 
 
 async def test_stopping_does_not_wait_for_ever() -> None:
-    async with opened(House(ServerSettings(port=0, shutdown_timeout=ms(50)))) as house:
-        client = await house.connect()
+    async with opened(BareServer(ServerSettings(port=0, shutdown_timeout=ms(50)))) as bare:
+        client = await bare.connect()
         await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-        await house.entered.wait()
-        await house.runner.cleanup()
+        await bare.entered.wait()
+        await bare.runner.cleanup()
         assert await client.closed() == b""
 
 
-async def test_a_busy_port_is_a_configuration_error_that_names_the_setting(house: House) -> None:
-    other = House(ServerSettings(port=house.port))
+async def test_a_busy_port_is_a_configuration_error_that_names_the_setting(bare: BareServer) -> None:
+    other = BareServer(ServerSettings(port=bare.port))
     await other.runner.setup()
-    with pytest.raises(ConfigurationError, match=f"port {house.port} is in use.*_SERVER__PORT") as refused:
+    with pytest.raises(ConfigurationError, match=f"port {bare.port} is in use.*_SERVER__PORT") as refused:
         await listen(other.runner, other.settings)
     assert "\n" not in str(refused.value)
     await other.runner.cleanup()
 
 
 async def test_an_address_of_another_machine_is_a_configuration_error() -> None:
-    other = House(ServerSettings(port=0, host="192.0.2.1"))
+    other = BareServer(ServerSettings(port=0, host="192.0.2.1"))
     await other.runner.setup()
     with pytest.raises(ConfigurationError, match="TOKENHOUSE_SERVER__HOST"):
         await listen(other.runner, other.settings)

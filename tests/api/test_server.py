@@ -7,13 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.settings import ServerSettings
-from tests.support.http_server import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, House, opened, until
+from tests.support.http_server import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, BareServer, opened, until
 
 
 @pytest.fixture
-async def application() -> AsyncIterator[House]:
-    async with opened(House(ServerSettings(port=0))) as house:
-        yield application
+async def bare() -> AsyncIterator[BareServer]:
+    async with opened(BareServer(ServerSettings(port=0))) as bare:
+        yield bare
 
 
 REFUSED = {
@@ -68,11 +68,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("request_bytes", "status"), REFUSED.values(), ids=REFUSED.keys())
 async def test_what_the_parser_refuses_is_answered_without_quoting_it(
-    house: House, request_bytes: bytes, status: int, caplog: pytest.LogCaptureFixture
+    bare: BareServer, request_bytes: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     with capture_logs() as logged:
-        client = await house.connect()
+        client = await bare.connect()
         await client.send(request_bytes)
         answer = await client.answer()
         assert await client.closed() == b""
@@ -91,7 +91,7 @@ async def test_what_the_parser_refuses_is_answered_without_quoting_it(
     assert [line["event"] for line in logged] == ["request malformed"]
     for trace in (str(answer), str(logged), caplog.text):
         assert MARK not in trace
-    assert (await house.ask(GOOD)).status == 200
+    assert (await bare.ask(GOOD)).status == 200
 
 
 ODD = {
@@ -113,23 +113,23 @@ ODD = {
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), ODD.values(), ids=ODD.keys())
-async def test_odd_requests_are_answered(house: House, request_bytes: bytes, status: int) -> None:
-    answer = await house.ask(request_bytes)
+async def test_odd_requests_are_answered(bare: BareServer, request_bytes: bytes, status: int) -> None:
+    answer = await bare.ask(request_bytes)
     assert answer.status == status
     assert "server" not in answer.headers
     assert MARK.encode() not in answer.body
     if status == 405:
         assert answer.headers["allow"] == "GET,HEAD"
-    assert (await house.ask(GOOD)).status == 200
+    assert (await bare.ask(GOOD)).status == 200
 
 
 @pytest.mark.parametrize("word", [b"BREW", b"get", b"GET", b"PROPFIND"])
 @pytest.mark.parametrize("before", [b"", b"\r\n", b"\r\n\r\n"], ids=["at once", "after a line", "after two lines"])
-async def test_a_method_word_may_come_in_pieces(house: House, word: bytes, before: bytes) -> None:
-    client, request = await house.connect(), before + word + b" /deaf HTTP/1.1\r\n" + HEAD + b"\r\n"
+async def test_a_method_word_may_come_in_pieces(bare: BareServer, word: bytes, before: bytes) -> None:
+    client, request = await bare.connect(), before + word + b" /deaf HTTP/1.1\r\n" + HEAD + b"\r\n"
     await client.send(GOOD)
     assert (await client.answer()).status == 200
-    connection = house.connection()
+    connection = bare.connection()
     for end in range(1, len(before + word) + 3):
         for piece in (request[:end], request[end:]):
             received = connection._head_bytes
@@ -140,8 +140,8 @@ async def test_a_method_word_may_come_in_pieces(house: House, word: bytes, befor
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
-async def test_a_method_word_may_come_byte_by_byte(house: House) -> None:
-    client = await house.connect()
+async def test_a_method_word_may_come_byte_by_byte(bare: BareServer) -> None:
+    client = await bare.connect()
     for byte in b"\r\nBREW / HTTP/1.1\r\n":
         await client.send(bytes([byte]))
         await asyncio.sleep(0)
@@ -149,8 +149,8 @@ async def test_a_method_word_may_come_byte_by_byte(house: House) -> None:
     assert (await client.answer()).status == 405
 
 
-async def test_a_method_word_without_end_is_malformed(house: House) -> None:
-    client = await house.connect()
+async def test_a_method_word_without_end_is_malformed(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(b"B" * 64)
     await client.send(b"B" * 64)
     assert (await client.answer()).status == 400
@@ -159,48 +159,48 @@ async def test_a_method_word_without_end_is_malformed(house: House) -> None:
 OLD = b"POST /echo HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n" + HEAD + b"\r\n"
 
 
-async def test_chunks_in_http_1_0_end_the_connection(house: House) -> None:
+async def test_chunks_in_http_1_0_end_the_connection(bare: BareServer) -> None:
     """RFC 9112 section 6.1: their framing is faulty, so nothing behind them is a request."""
-    client = await house.connect()
+    client = await bare.connect()
     await client.send(OLD + b"3\r\nabc\r\n0\r\n\r\n" + GOOD)
     assert (await client.answer()).body == b"abc"
     assert await client.closed() == b""
 
 
-async def test_no_answer_names_the_software(house: House) -> None:
+async def test_no_answer_names_the_software(bare: BareServer) -> None:
     for request in (GOOD, b"GET /nowhere HTTP/1.1\r\n" + HEAD + b"\r\n", b"GET /broken HTTP/1.1\r\n" + HEAD + b"\r\n"):
-        answer = await house.ask(request)
+        answer = await bare.ask(request)
         assert "server" not in answer.headers
         assert "aiohttp" not in str(answer).lower()
 
 
-async def test_what_escapes_the_application_is_answered_and_logged_without_its_text(house: House) -> None:
+async def test_what_escapes_the_application_is_answered_and_logged_without_its_text(bare: BareServer) -> None:
     with capture_logs() as logged:
-        answer = await house.ask(b"GET /broken HTTP/1.1\r\n" + HEAD + b"\r\n")
+        answer = await bare.ask(b"GET /broken HTTP/1.1\r\n" + HEAD + b"\r\n")
     assert (answer.status, answer.problem()["code"]) == (500, "internal")
     assert [(line["event"], line["error"]) for line in logged] == [("request failed", "LookupError")]
     assert MARK not in str(answer) + str(logged)
 
 
-async def test_a_request_before_a_malformed_one_gets_its_answer_first(house: House) -> None:
-    client = await house.connect()
+async def test_a_request_before_a_malformed_one_gets_its_answer_first(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-    await house.entered.wait()
+    await bare.entered.wait()
     await client.send(b"SECRETMARKER\r\n\r\n")
-    house.released.set()
+    bare.released.set()
     assert (await client.answer()).body == b"at last"
     assert (await client.answer()).problem()["code"] == "malformed_request"
     assert await client.closed() == b""
 
 
 async def test_a_chunk_that_breaks_after_the_handler_began_is_refused_at_once(
-    house: House, caplog: pytest.LogCaptureFixture
+    bare: BareServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    client = await house.connect()
+    client = await bare.connect()
     with capture_logs() as logged:
         await client.send(CHUNKED)
-        await house.entered.wait()
+        await bare.entered.wait()
         await client.send(b"SECRETMARKER\r\n")
         answer = await client.answer()
     assert (answer.status, answer.problem()["code"]) == (400, "malformed_request")
@@ -209,36 +209,36 @@ async def test_a_chunk_that_breaks_after_the_handler_began_is_refused_at_once(
     assert MARK not in str(answer) + str(logged) + caplog.text
 
 
-async def test_a_body_cut_short_is_not_answered(house: House) -> None:
-    client = await house.connect()
+async def test_a_body_cut_short_is_not_answered(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(POST + b"Content-Length: 9\r\n\r\nabc")
-    await house.entered.wait()
+    await bare.entered.wait()
     client.writer.write_eof()
     assert await client.closed() == b""
 
 
-async def test_a_client_that_closed_its_own_half_gets_its_answer(house: House) -> None:
-    client = await house.connect()
+async def test_a_client_that_closed_its_own_half_gets_its_answer(bare: BareServer) -> None:
+    client = await bare.connect()
     await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
     client.writer.write_eof()
-    await house.entered.wait()
-    house.released.set()
+    await bare.entered.wait()
+    bare.released.set()
     assert (await client.answer()).body == b"at last"
     assert await client.closed() == b""
 
 
 async def test_a_body_nobody_reads_does_not_hold_the_connection() -> None:
-    house = House(ServerSettings(port=0))
-    house.runner._kwargs["lingering_time"] = 0.05
-    async with opened(house):
-        client = await house.connect()
+    bare = BareServer(ServerSettings(port=0))
+    bare.runner._kwargs["lingering_time"] = 0.05
+    async with opened(bare):
+        client = await bare.connect()
         await client.send(b"POST /deaf HTTP/1.1\r\n" + HEAD + b"Content-Length: 16000\r\n\r\nabc")
         assert (await client.answer()).status == 200
         assert await client.closed() == b""
 
 
-async def test_a_chunk_that_breaks_after_the_answer_just_ends_the_connection(house: House) -> None:
-    client = await house.connect()
+async def test_a_chunk_that_breaks_after_the_answer_just_ends_the_connection(bare: BareServer) -> None:
+    client = await bare.connect()
     with capture_logs() as logged:
         await client.send(CHUNKED.replace(b"/echo", b"/deaf"))
         assert (await client.answer()).status == 200

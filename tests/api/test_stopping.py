@@ -8,19 +8,19 @@ from datetime import timedelta
 import pytest
 
 from service.settings import ServerSettings
-from tests.support.http_server import GOOD, HEAD, Client, House, opened, until
+from tests.support.http_server import GOOD, HEAD, BareServer, Client, opened, until
 from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
-async def application() -> AsyncIterator[House]:
-    async with opened(House(ServerSettings(port=0))) as house:
-        yield application
+async def bare() -> AsyncIterator[BareServer]:
+    async with opened(BareServer(ServerSettings(port=0))) as bare:
+        yield bare
 
 
-def knock(house: House, count: int, request: bytes) -> list[socket.socket]:
+def knock(bare: BareServer, count: int, request: bytes) -> list[socket.socket]:
     """Connections with a whole request that the server has had no turn of the loop to see."""
-    callers = [socket.create_connection(("127.0.0.1", house.port)) for _ in range(count)]
+    callers = [socket.create_connection(("127.0.0.1", bare.port)) for _ in range(count)]
     for caller in callers:
         caller.sendall(request)
     return callers
@@ -34,44 +34,44 @@ async def said_to(caller: socket.socket) -> bytes:
         return await asyncio.to_thread(b"".join, chunks)
 
 
-async def test_stopping_answers_what_was_received_before_it_was_read(house: House) -> None:
-    callers = knock(house, 100, GOOD)
-    await house.runner.cleanup()
+async def test_stopping_answers_what_was_received_before_it_was_read(bare: BareServer) -> None:
+    callers = knock(bare, 100, GOOD)
+    await bare.runner.cleanup()
     for caller in callers:
         assert (await said_to(caller)).endswith(b"hello")
 
 
-async def test_stopping_answers_what_was_received_on_idle_connections(house: House) -> None:
-    clients = [await house.connect() for _ in range(100)]
+async def test_stopping_answers_what_was_received_on_idle_connections(bare: BareServer) -> None:
+    clients = [await bare.connect() for _ in range(100)]
     for client in clients:
         await client.send(GOOD)
         assert (await client.answer()).body == b"hello"
     for client in clients:
         client.writer.write(GOOD)
-    await house.runner.cleanup()
+    await bare.runner.cleanup()
     for client in clients:
         assert (await client.answer()).body == b"hello"
         assert await client.closed() == b""
 
 
-async def test_stopping_answers_requests_that_wait_behind_another(house: House) -> None:
-    [caller] = knock(house, 1, b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n" + GOOD * 3)
-    await house.entered.wait()
-    stopping = asyncio.create_task(house.runner.cleanup())
-    await until(lambda: house.connection()._ending)
+async def test_stopping_answers_requests_that_wait_behind_another(bare: BareServer) -> None:
+    [caller] = knock(bare, 1, b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n" + GOOD * 3)
+    await bare.entered.wait()
+    stopping = asyncio.create_task(bare.runner.cleanup())
+    await until(lambda: bare.connection()._ending)
     caller.sendall(GOOD)  # too late
-    house.released.set()
+    bare.released.set()
     await stopping
     said = await said_to(caller)
     assert (said.count(b"at last"), said.count(b"hello"), said.count(b"Connection: close")) == (1, 3, 1)
 
 
 async def test_stopping_is_not_held_up_by_who_says_nothing_or_half_of_it() -> None:
-    async with opened(House(ServerSettings(port=0, shutdown_timeout=10 * timedelta(seconds=PATIENCE)))) as house:
+    async with opened(BareServer(ServerSettings(port=0, shutdown_timeout=10 * timedelta(seconds=PATIENCE)))) as bare:
         for said in (b"", GOOD[:20]):
-            for caller in knock(house, 10, said):
-                house.clients.append(Client(*await asyncio.open_connection(sock=caller)))
+            for caller in knock(bare, 10, said):
+                bare.clients.append(Client(*await asyncio.open_connection(sock=caller)))
         async with asyncio.timeout(PATIENCE):
-            await house.runner.cleanup()
-        for client in house.clients:
+            await bare.runner.cleanup()
+        for client in bare.clients:
             assert await client.closed() == b""

@@ -15,7 +15,7 @@ from service.http.tls import Certificate
 from service.settings import ServerSettings
 from tests.conftest import MakeOnFakes, OnFakes
 from tests.support.certificates import make_certificate
-from tests.support.http_server import GOOD, HEAD, MARK, Client, House, ms, opened, until
+from tests.support.http_server import GOOD, HEAD, MARK, BareServer, Client, ms, opened, until
 
 HSTS = "max-age=31536000"
 
@@ -26,18 +26,18 @@ def settings(directory: Path, **more: object) -> ServerSettings:
 
 
 @pytest.fixture
-async def application(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(House(settings(tmp_path))) as house:
-        yield application
+async def application(tmp_path: Path) -> AsyncIterator[BareServer]:
+    async with opened(BareServer(settings(tmp_path))) as bare:
+        yield bare
 
 
 def trusting(directory: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=directory / "chain.pem")
 
 
-async def connect(house: House, trust: ssl.SSLContext) -> Client:
-    client = Client(*await asyncio.open_connection("127.0.0.1", house.port, ssl=trust))
-    house.clients.append(client)
+async def connect(bare: BareServer, trust: ssl.SSLContext) -> Client:
+    client = Client(*await asyncio.open_connection("127.0.0.1", bare.port, ssl=trust))
+    bare.clients.append(client)
     return client
 
 
@@ -50,18 +50,18 @@ def shown(client: Client) -> x509.Certificate:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_requests_are_answered_over_tls(house: House, tmp_path: Path, version: ssl.TLSVersion) -> None:
+async def test_requests_are_answered_over_tls(bare: BareServer, tmp_path: Path, version: ssl.TLSVersion) -> None:
     trust = trusting(tmp_path)
     trust.minimum_version = trust.maximum_version = version
-    client = await connect(house, trust)
+    client = await connect(bare, trust)
     for _ in range(2):
         await client.send(GOOD)
         assert (await client.answer()).body == b"hello"
 
 
-async def test_nothing_older_than_tls_1_2_is_spoken(house: House) -> None:
-    assert house.runner.certificate
-    assert house.runner.certificate.context.minimum_version is ssl.TLSVersion.TLSv1_2
+async def test_nothing_older_than_tls_1_2_is_spoken(bare: BareServer) -> None:
+    assert bare.runner.certificate
+    assert bare.runner.certificate.context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 async def test_every_answer_tells_browsers_to_stay_with_https(on_fakes: MakeOnFakes, tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ async def test_every_answer_tells_browsers_to_stay_with_https(on_fakes: MakeOnFa
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_what_the_parser_refuses_is_answered_over_tls_as_well(house: House, tmp_path: Path) -> None:
-    client = await connect(house, trusting(tmp_path))
+async def test_what_the_parser_refuses_is_answered_over_tls_as_well(bare: BareServer, tmp_path: Path) -> None:
+    client = await connect(bare, trusting(tmp_path))
     await client.send(b"GET /SECRETMARKER HTTP/0.9\r\n" + HEAD + b"\r\n")
     answer = await client.answer()
     assert (answer.status, answer.headers["strict-transport-security"]) == (400, HSTS)
@@ -95,31 +95,33 @@ async def test_in_the_clear_nothing_speaks_of_https(fakes: OnFakes) -> None:
     assert "Strict-Transport-Security" not in (await fakes.client.get("/healthz")).headers
 
 
-async def test_a_client_that_does_not_speak_tls_is_hung_up_on(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    client = await house.connect()
+async def test_a_client_that_does_not_speak_tls_is_hung_up_on(
+    bare: BareServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await bare.connect()
     await client.send(b"GET /SECRETMARKER HTTP/1.1\r\n" + HEAD + b"\r\n")
     assert b"HTTP" not in await client.closed()
     assert not caplog.records
 
 
 async def test_a_handshake_has_its_deadline(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with opened(House(settings(tmp_path, header_timeout=ms(50)))) as house:
-        client = await house.connect()
+    async with opened(BareServer(settings(tmp_path, header_timeout=ms(50)))) as bare:
+        client = await bare.connect()
         assert await client.closed() == b""
     assert not caplog.records
 
 
 async def test_whoever_has_not_ended_the_handshake_takes_a_place_too(tmp_path: Path) -> None:
-    async with opened(House(settings(tmp_path, max_connections=1))) as house:
-        silent = await house.connect()
-        limiter = house.door.limiter
+    async with opened(BareServer(settings(tmp_path, max_connections=1))) as bare:
+        silent = await bare.connect()
+        limiter = bare.door.limiter
         await until(lambda: limiter.open == 1)
         with capture_logs() as logged, pytest.raises(OSError):  # noqa: PT011 - reset or end of file, as it comes
-            await connect(house, trusting(tmp_path))
+            await connect(bare, trusting(tmp_path))
         assert [(line["event"], line["error"]) for line in logged] == [("connection turned away", "TooManyConnections")]
         silent.writer.close()
         await until(lambda: limiter.open == 0)
-        client = await connect(house, trusting(tmp_path))
+        client = await connect(bare, trusting(tmp_path))
         await client.send(GOOD)
         assert (await client.answer()).status == 200
         assert limiter.open == 1
@@ -127,28 +129,28 @@ async def test_whoever_has_not_ended_the_handshake_takes_a_place_too(tmp_path: P
         await until(lambda: limiter.open == 0)
 
 
-async def test_stopping_lets_the_request_in_flight_finish(house: House, tmp_path: Path) -> None:
-    busy, idle = await connect(house, trusting(tmp_path)), await connect(house, trusting(tmp_path))
+async def test_stopping_lets_the_request_in_flight_finish(bare: BareServer, tmp_path: Path) -> None:
+    busy, idle = await connect(bare, trusting(tmp_path)), await connect(bare, trusting(tmp_path))
     await busy.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-    await house.entered.wait()
-    stopping = asyncio.create_task(house.runner.cleanup())
+    await bare.entered.wait()
+    stopping = asyncio.create_task(bare.runner.cleanup())
     assert await idle.closed() == b""
-    house.released.set()
+    bare.released.set()
     assert (await busy.answer()).body == b"at last"
     await stopping
 
 
-async def test_a_renewed_certificate_is_shown_to_whoever_comes_next(house: House, tmp_path: Path) -> None:
-    certificate = house.runner.certificate
+async def test_a_renewed_certificate_is_shown_to_whoever_comes_next(bare: BareServer, tmp_path: Path) -> None:
+    certificate = bare.runner.certificate
     assert certificate
-    first = await connect(house, trusting(tmp_path))
+    first = await connect(bare, trusting(tmp_path))
     (tmp_path / "chain.pem").write_text("no certificate")
     with pytest.raises(ConfigurationError, match="PEM"):
         certificate.renew()
     make_certificate(tmp_path)
-    assert shown(await connect(house, _unsuspecting())).serial_number == shown(first).serial_number
+    assert shown(await connect(bare, _unsuspecting())).serial_number == shown(first).serial_number
     certificate.renew()
-    assert shown(await connect(house, trusting(tmp_path))).serial_number != shown(first).serial_number
+    assert shown(await connect(bare, trusting(tmp_path))).serial_number != shown(first).serial_number
     await first.send(GOOD)
     assert (await first.answer()).status == 200
 

@@ -12,13 +12,13 @@ import pytest
 
 from service.http.tls import BUFFER, TlsProtocol
 from tests.api.test_tls import connect, settings, trusting
-from tests.support.http_server import GOOD, HEAD, House, ms, opened, until
+from tests.support.http_server import GOOD, HEAD, BareServer, ms, opened, until
 
 
 @pytest.fixture
-async def application(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(House(settings(tmp_path))) as house:
-        yield application
+async def application(tmp_path: Path) -> AsyncIterator[BareServer]:
+    async with opened(BareServer(settings(tmp_path))) as bare:
+        yield bare
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-async def test_a_connection_takes_little_memory_from_its_first_byte_on(house: House) -> None:
-    silent: list[Any] = [house.door()]
+async def test_a_connection_takes_little_memory_from_its_first_byte_on(bare: BareServer) -> None:
+    silent: list[Any] = [bare.door()]
     tracemalloc.start()
-    silent += [house.door() for _ in range(50)]
+    silent += [bare.door() for _ in range(50)]
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     for one in silent:
@@ -56,16 +56,16 @@ async def test_a_connection_takes_little_memory_from_its_first_byte_on(house: Ho
 
 
 async def test_what_is_received_while_nothing_is_read_is_bounded(
-    house: House, tmp_path: Path, made: list[ref[TlsProtocol]]
+    bare: BareServer, tmp_path: Path, made: list[ref[TlsProtocol]]
 ) -> None:
-    client = await connect(house, trusting(tmp_path))
+    client = await connect(bare, trusting(tmp_path))
     await client.send(b"GET /slow HTTP/1.1\r\n" + HEAD + b"\r\n")
-    await house.entered.wait()
+    await bare.entered.wait()
     client.writer.write(GOOD * 40_000)
     sealed: Any = made[-1]()
     await until(lambda: sealed._ssl_reading_paused)
     assert sealed._incoming.pending <= 2 * BUFFER
-    house.released.set()
+    bare.released.set()
     assert (await client.answer()).body == b"at last"
     assert (await client.answer()).body == b"hello"
 
@@ -82,9 +82,9 @@ async def test_a_handshake_that_fails_leaves_nothing_behind(
     sent: bytes,
     leaves: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    async with opened(House(settings(tmp_path, header_timeout=ms(5_000 if leaves else 50)))) as house:
+    async with opened(BareServer(settings(tmp_path, header_timeout=ms(5_000 if leaves else 50)))) as bare:
         for _ in range(3):
-            client = await house.connect()
+            client = await bare.connect()
             await client.send(sent)
             if leaves:
                 client.writer.close()
@@ -95,9 +95,9 @@ async def test_a_handshake_that_fails_leaves_nothing_behind(
 
 @pytest.mark.usefixtures("no_collector")
 async def test_a_certificate_that_the_client_refuses_leaves_nothing_behind(
-    house: House, made: list[ref[TlsProtocol]]
+    bare: BareServer, made: list[ref[TlsProtocol]]
 ) -> None:
     for _ in range(3):
         with pytest.raises(ssl.SSLError):
-            await connect(house, ssl.create_default_context())
+            await connect(bare, ssl.create_default_context())
     await until(lambda: len(made) == 3 and not any(one() for one in made))

@@ -63,7 +63,7 @@ class Client:
                 return b""
 
 
-class House:
+class BareServer:
     """A small application behind the front door; its handlers pause where a test wants them to."""
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -118,15 +118,15 @@ class House:
 
 
 @asynccontextmanager
-async def opened(house: House) -> AsyncIterator[House]:
-    await house.runner.setup()
-    house.port = await listen(house.runner, house.settings)
+async def opened(bare: BareServer) -> AsyncIterator[BareServer]:
+    await bare.runner.setup()
+    bare.port = await listen(bare.runner, bare.settings)
     try:
-        yield house
+        yield bare
     finally:
-        for client in house.clients:
+        for client in bare.clients:
             client.writer.close()
-        await house.runner.cleanup()
+        await bare.runner.cleanup()
 
 
 async def until(reached: Callable[[], bool]) -> None:
