@@ -26,7 +26,7 @@ def settings(directory: Path, **more: object) -> ServerSettings:
 
 
 @pytest.fixture
-async def application(tmp_path: Path) -> AsyncIterator[BareServer]:
+async def bare(tmp_path: Path) -> AsyncIterator[BareServer]:
     async with opened(BareServer(settings(tmp_path))) as bare:
         yield bare
 

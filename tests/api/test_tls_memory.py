@@ -16,7 +16,7 @@ from tests.support.http_server import GOOD, HEAD, BareServer, ms, opened, until
 
 
 @pytest.fixture
-async def application(tmp_path: Path) -> AsyncIterator[BareServer]:
+async def bare(tmp_path: Path) -> AsyncIterator[BareServer]:
     async with opened(BareServer(settings(tmp_path))) as bare:
         yield bare
 

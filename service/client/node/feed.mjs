@@ -1,11 +1,11 @@
-// What the feed of revocations has told so far: the sessions and keys that are over, and how fresh that is.
+// The revoked sessions and keys received from the feed so far, and how fresh that list is.
 import { InvalidTokenError, isObject, read, WrongIssuerError } from "./tokens.mjs";
 
 const KIND = "revocations+jwt";
-const MARGIN = 120; // seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
-const SWEEP = 60; // seconds between two looks for what may be forgotten
+const MARGIN = 120; // seconds an entry is kept after it expires: late removal costs a little memory, early is a breach
+const SWEEP = 60; // seconds between two removals of expired entries
 
-/** A revocation that was heard of is never taken back; it lapses when no token can be alive that it concerns. */
+/** A received revocation is never withdrawn; it expires when no token that it concerns can still be valid. */
 export class Feed {
   constructor(issuer, leeway) {
     this.issuer = issuer;
@@ -22,10 +22,10 @@ export class Feed {
   }
 
   /**
-   * Learn from a piece that was asked for with `cursor`; whether there is more to ask for right now.
-   * Throws UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery, an
-   * old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
-   * WrongIssuerError is one of them, for a piece that is signed as somebody else.
+   * Add a piece that was requested with `cursor`; returns whether to request more right now.
+   * Throws UnknownKeyError for a new key, and InvalidTokenError for a piece that cannot be trusted: forged, old (cached
+   * or replayed), or not beginning where the last one ended. WrongIssuerError is one of them, for a piece of another
+   * issuer.
    */
   async take(piece, keys, now) {
     const alive = new Map([...keys].filter(([kid]) => !this.keys.has(kid)));

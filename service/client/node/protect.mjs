@@ -1,12 +1,12 @@
-// For node:http, Express and whatever else takes `(request, response, next)`: only requests with a valid token come through.
+// Middleware for node:http, Express and others with `(request, response, next)`: only requests with a valid token pass.
 import { InvalidTokenError } from "./tokens.mjs";
 import { StaleError } from "./verifier.mjs";
 
 const BEARER = /^bearer +([!-~]+)$/i; // RFC 6750 section 2.1
 
 /**
- * What comes after it finds the caller in `request.tokenhouse`. 401 for no token or a bad one, 503 while nobody can tell
- * what was revoked.
+ * Handlers find the caller in `request.tokenhouse`. Responds 401 to a missing or invalid token, and 503 while the list
+ * of revocations is too old.
  */
 export function protect(verifier) {
   return async (request, response, next) => {

@@ -1,22 +1,22 @@
-// What a token must be, apart from revocation: the same strict reading as the service's own.
+// Validates tokens, apart from revocation, as strictly as the service does.
 import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
 
-const ALGORITHMS = { RSA: "RS256", EC: "ES256", OKP: "EdDSA" }; // what a key of each type may sign with
+const ALGORITHMS = { RSA: "RS256", EC: "ES256", OKP: "EdDSA" }; // the algorithm of each key type
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const IDENTIFIER = /^[A-Za-z0-9_-]{22,43}$/;
 const MAX_TOKEN = 4096;
-const MAX_LIFETIME = 24 * 3600; // seconds; no token of Tokenhouse's should live longer, whatever it says
-export const AUDIENCE = { id: "aud", access: "client_id" }; // which claim names whom a token is for
+const MAX_LIFETIME = 24 * 3600; // seconds; a token with a longer lifetime is refused
+export const AUDIENCE = { id: "aud", access: "client_id" }; // the claim that holds the client id
 
-/** Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401. */
+/** The token is malformed, forged, expired, revoked, or for another use. Respond 401. */
 export class InvalidTokenError extends Error {
   name = "InvalidTokenError";
 }
 
-/** Signed with a key that is not in the key set: a new one, or nobody's. */
+/** Signed with a key that is not in the key set: a new key, or a forgery. */
 export class UnknownKeyError extends InvalidTokenError {}
 
-/** The service signs for another issuer than this verifier was told: a mistake in the settings of one of them. */
+/** The service signs for another issuer than this verifier expects: the settings of one of them are wrong. */
 export class WrongIssuerError extends InvalidTokenError {
   name = "WrongIssuerError";
 
@@ -30,7 +30,7 @@ export class WrongIssuerError extends InvalidTokenError {
 
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The usable keys of a key set, by their ids; what cannot verify our tokens is passed over. Throws when none is left. */
+/** The usable keys of a key set, by their ids; keys that cannot verify our tokens are skipped. Throws without any. */
 export async function keysOf(text) {
   const said = JSON.parse(text);
   const found = new Map();
@@ -45,8 +45,8 @@ export async function keysOf(text) {
 }
 
 /**
- * The claims of a JWT whose header says `typ: kind`, once its signature is proved with the key's own algorithm.
- * Throws UnknownKeyError or InvalidTokenError: whatever the JOSE library throws on a hostile token is a refusal.
+ * The key id and claims of a JWT with `typ: kind`, after its signature is verified with the key's own algorithm.
+ * Throws UnknownKeyError or InvalidTokenError, also for any error of the JOSE library on a hostile token.
  */
 export async function read(token, kind, keys) {
   let header;
@@ -68,7 +68,7 @@ export async function read(token, kind, keys) {
   throw new InvalidTokenError("it cannot be read, or its signature is not that of its key");
 }
 
-/** Everything but revocation and the passing of `exp`: those are asked at every use. Throws InvalidTokenError. */
+/** Checks all but revocation and expiry, which are checked at every use. Throws InvalidTokenError. */
 export async function claimsOf(token, keys, { issuer, clientId, use, leeway }, now) {
   if (!isCompact(token)) throw new InvalidTokenError("it is malformed: no JWT of three parts");
   const { kid, said } = await read(token, "JWT", keys);
@@ -78,7 +78,7 @@ export async function claimsOf(token, keys, { issuer, clientId, use, leeway }, n
   return Object.freeze({ userId, sessionId, tokenId, keyId: kid, expiresAt, all: Object.freeze(said) });
 }
 
-/** In words, which quote what this verifier was told and nothing of the token. */
+/** The fault in words, or an empty string. Quotes this verifier's settings and nothing of the token. */
 function faultOf(said, { issuer, clientId, use, leeway }, now) {
   if (said.iss !== issuer) return `it is of another issuer than '${issuer}'`;
   if (said.token_use !== use) return `it is for another use than '${use}' (token_use)`;

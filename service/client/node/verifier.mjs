@@ -1,20 +1,20 @@
-// The verifier: keys and revocations kept fresh in the background, tokens judged without any I/O.
+// The verifier: refreshes keys and revocations in the background, verifies tokens without any I/O.
 import { createHash } from "node:crypto";
 import { Feed } from "./feed.mjs";
 import { AUDIENCE, claimsOf, InvalidTokenError, isCompact, keysOf, UnknownKeyError, WrongIssuerError } from "./tokens.mjs";
 
 const JWKS = "/.well-known/jwks.json";
 const FEED = "/auth/revocations";
-const SHARED = 2; // seconds that a piece of the feed may have been kept by the service and by a cache on the way
-const KEYS_LIVE = 300; // seconds between two looks at the key set
-const KEYS_AT_MOST = 10; // ... when a token names a key that is not in it
+const SHARED = 2; // seconds for which the service and a cache on the way may have kept a piece of the feed
+const KEYS_LIVE = 300; // seconds between two requests for the key set
+const KEYS_AT_MOST = 10; // ... for a token with an unknown key id
 const PATIENCE = 2; // seconds for one request
-const SOON = 1; // seconds until a poll that failed is tried again
+const SOON = 1; // seconds before a failed poll is retried
 const MAX_PIECES = 1_000;
 const MAX_BYTES = 4 * 1024 * 1024;
-const REMEMBERED = 20_000; // verified tokens kept in mind; about 1 KB each
+const REMEMBERED = 20_000; // verified tokens in the cache; about 1 KB each
 
-/** Nothing was heard of the service for too long, so nobody can tell what was revoked. Answer 503, not 401. */
+/** The list of revocations is older than `maxStaleness`, or was never received. Respond 503, not 401. */
 export class StaleError extends Error {
   name = "StaleError";
 }
@@ -22,11 +22,12 @@ export class StaleError extends Error {
 const CLOCK = { now: () => Date.now() / 1000, monotonic: () => performance.now() / 1000 };
 
 /**
- * A session that ends is refused here after at most `poll` + 2 s + the time of one request: 7 s and a bit by default.
- * Once the service was out of reach for `maxStaleness`, every token is refused with StaleError.
+ * A session that ends is refused here after at most `poll` + 2 s + the time of two requests: 8 s by default where those
+ * take half a second each. Whatever happens, never later than `maxStaleness`, after which every token is refused with
+ * StaleError.
  */
 export class Verifier {
-  /** Times in seconds. `baseUrl`: where the service is reached, if not at its issuer. Clocks may differ by `leeway`. */
+  /** Times in seconds. `baseUrl`: the service's address, if not its issuer. Clocks may differ by `leeway`. */
   constructor(issuer, clientId, options = {}) {
     const { baseUrl = issuer, use = "id", poll = 5, maxStaleness = 30, leeway = 5, clock = CLOCK, warn = console.warn } = options;
     if (!Object.hasOwn(AUDIENCE, use)) throw new TypeError("use is id or access");
@@ -45,15 +46,15 @@ export class Verifier {
     this._feed = new Feed(issuer, leeway);
     this._freshAt = -Infinity;
     this._verified = new Map();
-    this._failure = "not asked"; // of the last request for news
+    this._failure = "not asked"; // of the last poll
     this._turn = Promise.resolve();
     this._timer = undefined;
     this._isRunning = false;
   }
 
   /**
-   * Starts even when the service cannot be reached yet; until then every token is refused with StaleError.
-   * Throws WrongIssuerError when the service signs as another issuer, which waiting does not mend.
+   * Starts even if the service is unreachable; until the first poll, every token is refused with StaleError.
+   * Throws WrongIssuerError when the service signs as another issuer, which waiting does not fix.
    */
   async start() {
     this._isRunning = true;
@@ -91,7 +92,7 @@ export class Verifier {
     return claims;
   }
 
-  /** As `verify`, but a key that was made a moment ago is fetched, at most every ten seconds. */
+  /** As `verify`, but fetches the key set for an unknown key, at most every ten seconds. */
   async authenticate(token) {
     try {
       return await this.verify(token);
@@ -105,20 +106,20 @@ export class Verifier {
   }
 
   /**
-   * Seconds: whatever was revoked longer ago than this is known here.
-   * Two clocks tell: a monotonic one stands still while a machine is suspended.
+   * Seconds: every revocation older than this is known here.
+   * Measured with two clocks: a monotonic one stops while a machine is suspended.
    */
   get staleness() {
     const byTheWall = this._clock.now() - this._feed.madeAt - this._expected.leeway;
     return Math.max(this._clock.monotonic() - this._freshAt, byTheWall);
   }
 
-  /** How many sessions are known to be over. */
+  /** How many sessions are known to be revoked. */
   get revoked() {
     return this._feed.sessions.size;
   }
 
-  /** Ask for news now. Throws what the request threw, or InvalidTokenError for an answer not to be believed. */
+  /** Poll now. Throws the errors of the request, or InvalidTokenError for a response that cannot be trusted. */
   refresh() {
     return this.#oneAtATime(async () => {
       await this.#fetchKeys(KEYS_LIVE);
@@ -193,13 +194,13 @@ export class Verifier {
     } catch (error) {
       if (isFirst && error instanceof WrongIssuerError) throw error;
       this._failure = inWords(error);
-      this._feed.cursor = ""; // whatever happened over there, the whole list is right
+      this._feed.cursor = ""; // after a failure, start again with the whole list
       this._warn(`${this.#silence()}: ${this._failure}`);
       pause = Math.min(SOON, this._poll);
     }
     if (!this._isRunning) return;
     this._timer = setTimeout(() => this.#keepPolling(), pause * 1000);
-    this._timer.unref(); // a verifier alone keeps no process alive
+    this._timer.unref(); // the timer alone keeps no process alive
   }
 }
 

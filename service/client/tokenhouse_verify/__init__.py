@@ -1,4 +1,4 @@
-"""Verifying Tokenhouse's tokens in another service, without a call per request.
+"""Verifies Tokenhouse's tokens in another service, without a call per request.
 
 `tokenhouse_verify.testing` holds a verifier for the tests of that service.
 """

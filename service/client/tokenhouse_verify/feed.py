@@ -1,4 +1,4 @@
-"""What the feed of revocations has told so far: the sessions and keys that are over, and how fresh that is."""
+"""The revoked sessions and keys received from the feed so far, and how fresh that list is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from tokenhouse_verify.tokens import InvalidTokenError, VerifyingKey, WrongIssuerError, read
 
 KIND = "revocations+jwt"
-MARGIN = 120.0  # seconds that an entry is kept beyond its time: forgetting late costs a little memory, early a breach
-SWEEP = 60.0  # seconds between two looks for what may be forgotten
+MARGIN = 120.0  # seconds an entry is kept after it expires: late removal costs a little memory, early is a breach
+SWEEP = 60.0  # seconds between two removals of expired entries
 
 
 class Feed:
-    """A revocation that was heard of is never taken back; it lapses when no token can be alive that it concerns."""
+    """A received revocation is never withdrawn; it expires when no token that it concerns can still be valid."""
 
     def __init__(self, issuer: str, leeway: float) -> None:
         self._issuer = issuer
@@ -29,11 +29,11 @@ class Feed:
         return session_id in self._sessions or key_id in self._keys
 
     def take(self, piece: str, keys: Mapping[str, VerifyingKey], now: float) -> bool:
-        """Learn from a piece that was asked for with `cursor`; whether there is more to ask for right now.
+        """Add a piece that was requested with `cursor`; returns whether to request more right now.
 
-        Raises UnknownKeyError for a key that is new, and InvalidTokenError for what is not to be believed: a forgery,
-        an old piece (of a cache, or shown again by somebody), a piece that does not begin where the last one ended.
-        WrongIssuerError is one of them, for a piece that is signed as somebody else.
+        Raises UnknownKeyError for a new key, and InvalidTokenError for a piece that cannot be trusted: forged, old
+        (cached or replayed), or not beginning where the last one ended. WrongIssuerError is one of them, for a piece of
+        another issuer.
         """
         key, claims = read(piece, KIND, {kid: one for kid, one in keys.items() if kid not in self._keys})
         sessions, denied = claims.get("sessions"), claims.get("keys")
@@ -52,7 +52,7 @@ class Feed:
             raise InvalidTokenError("the feed does not follow what was heard before, or is not of now")
         self._keys |= denied
         if key.kid in self._keys:
-            raise InvalidTokenError("the feed is signed with a key that was revoked")  # which may have said anything
+            raise InvalidTokenError("the feed is signed with a key that was revoked")  # so its content proves nothing
         self._sessions |= sessions
         self.made_at = max(made_at, self.made_at)
         self.cursor = onward

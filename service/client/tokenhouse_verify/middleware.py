@@ -1,4 +1,4 @@
-"""aiohttp: only requests with a valid token come through."""
+"""Middleware for aiohttp: only requests with a valid token pass."""
 
 import json
 import re
@@ -14,8 +14,8 @@ BEARER = re.compile(r"bearer +([!-~]+)", re.ASCII | re.IGNORECASE)  # RFC 6750 s
 
 
 def protect(verifier: Verifier) -> Middleware:
-    """A handler behind it finds the caller in `request[CLAIMS]`. 401 for no token or a bad one, 503 while nobody can
-    tell what was revoked.
+    """Handlers find the caller in `request[CLAIMS]`. Responds 401 to a missing or invalid token, and 503 while the list
+    of revocations is too old.
     """
 
     @web.middleware

@@ -1,4 +1,4 @@
-"""A verifier for the tests of a service that verifies tokens: it makes its own, and needs no network."""
+"""A verifier for the tests of a service that verifies tokens: it makes its own tokens and needs no network."""
 
 import json
 import secrets  # noqa: TID251 - this package stands alone; the ids of its tokens need be no secret
@@ -37,9 +37,9 @@ class FakeClock(Clock):
 
 
 class FakeVerifier(Verifier):
-    """Takes the tokens that its own `token` makes, by all the rules of the real one.
+    """Verifies the tokens that its own `token` makes, by all the rules of the real one.
 
-    `async with` is possible and not needed.
+    `async with` is optional.
     """
 
     def __init__(self, issuer: str = ISSUER, client_id: str = CLIENT_ID, *, use: str = "id") -> None:
@@ -49,7 +49,7 @@ class FakeVerifier(Verifier):
         self._key = OKPKey.generate_key("Ed25519", {"kid": KEY_ID, "use": "sig", "alg": "EdDSA"})
         self._keys = keys_of(self._key_set())
         self._ended: dict[str, int] = {}
-        self.is_reachable = True  # False: as if the service had gone out of reach
+        self.is_reachable = True  # False: as if the service were unreachable
         self._hear()
 
     def token(
@@ -79,7 +79,7 @@ class FakeVerifier(Verifier):
         self._hear()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock. While the service can be reached, the list of ended sessions stays fresh."""
+        """Move the clock. While the service is reachable, the list of ended sessions stays fresh."""
         self.clock.advance(seconds)
         self._hear()
 

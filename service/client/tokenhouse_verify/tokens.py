@@ -1,4 +1,4 @@
-"""What a token must be, apart from revocation: the same strict reading as the service's own."""
+"""Validates tokens, apart from revocation, as strictly as the service does."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from joserfc.jwa import EdDSAAlgorithm
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-KINDS: dict[str, tuple[Any, frozenset[str]]] = {  # what a key of each type may sign with
+KINDS: dict[str, tuple[Any, frozenset[str]]] = {  # the algorithms of each key type
     "RSA": (RSAKey, frozenset({"RS256"})),
     "EC": (ECKey, frozenset({"ES256"})),
     "OKP": (OKPKey, frozenset({"EdDSA"})),
@@ -19,23 +19,23 @@ KINDS: dict[str, tuple[Any, frozenset[str]]] = {  # what a key of each type may 
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
 MAX_TOKEN = 4096
-AUDIENCE = {"id": "aud", "access": "client_id"}  # which claim names whom a token is for
-MAX_LIFETIME = 24 * 3600  # seconds; no token of Tokenhouse's should live longer, whatever it says
+AUDIENCE = {"id": "aud", "access": "client_id"}  # the claim that holds the client id
+MAX_LIFETIME = 24 * 3600  # seconds; a token with a longer lifetime is refused
 
 
 class InvalidTokenError(Exception):
-    """Not to be let in: malformed, forged, expired, revoked, or made for something else. Answer 401.
+    """The token is malformed, forged, expired, revoked, or for another use. Respond 401.
 
-    The text says which, for your log. It holds nothing of the token.
+    The message says which, for your log. It quotes nothing of the token.
     """
 
 
 class UnknownKeyError(InvalidTokenError):
-    """Signed with a key that is not in the key set: a new one, or nobody's."""
+    """Signed with a key that is not in the key set: a new key, or a forgery."""
 
 
 class WrongIssuerError(InvalidTokenError):
-    """The service signs for another issuer than this verifier was told: a mistake in the settings of one of them."""
+    """The service signs for another issuer than this verifier expects: the settings of one of them are wrong."""
 
     def __init__(self, reported: str, claims: object) -> None:
         super().__init__(
@@ -52,7 +52,7 @@ class VerifyingKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says; `all` holds every claim."""
+    """The claims of a valid token; `all` holds every one."""
 
     user_id: str
     session_id: str
@@ -64,7 +64,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose tokens, for whom, and of which kind (`id` or `access`)."""
+    """The issuer, client id and `token_use` (`id` or `access`) to accept; `leeway` in seconds."""
 
     issuer: str
     client_id: str
@@ -73,7 +73,7 @@ class Expected:
 
 
 class _Registry(JWSRegistry):
-    """joserfc warns of the name EdDSA (RFC 9864 says Ed25519 instead), but EdDSA is what the service signs with."""
+    """joserfc warns about the name EdDSA (RFC 9864 prefers Ed25519), but the service signs with EdDSA."""
 
     algorithms = {**JWSRegistry.algorithms, "EdDSA": EdDSAAlgorithm()}  # noqa: RUF012 - joserfc's own class attribute
     algorithms["EdDSA"].security_warning = None
@@ -83,7 +83,7 @@ REGISTRIES = {name: _Registry(algorithms=[name]) for name in ("RS256", "ES256", 
 
 
 def keys_of(document: bytes) -> dict[str, VerifyingKey]:
-    """The usable keys of a key set, by their ids; what cannot verify our tokens is passed over.
+    """The usable keys of a key set, by their ids; keys that cannot verify our tokens are skipped.
 
     Raises ValueError when none is left.
     """
@@ -99,9 +99,9 @@ def keys_of(document: bytes) -> dict[str, VerifyingKey]:
 
 
 def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[VerifyingKey, dict[str, Any]]:
-    """The claims of a JWT whose header says `typ: kind`, once its signature is proved with the key's own algorithm.
+    """The key and claims of a JWT with `typ: kind`, after its signature is verified with the key's own algorithm.
 
-    Raises UnknownKeyError or InvalidTokenError: whatever the JOSE library raises on a hostile token is a refusal.
+    Raises UnknownKeyError or InvalidTokenError, also for any exception of the JOSE library on a hostile token.
     """
     try:
         header = jws.extract_compact(token.encode()).headers()
@@ -118,7 +118,7 @@ def read(token: str, kind: str, keys: Mapping[str, VerifyingKey]) -> tuple[Verif
 
 
 def claims_of(token: str, keys: Mapping[str, VerifyingKey], expected: Expected, now: float) -> Claims:
-    """Everything but revocation and the passing of `exp`: those are asked at every use. Raises InvalidTokenError."""
+    """Checks all but revocation and expiry, which are checked at every use. Raises InvalidTokenError."""
     if len(token) > MAX_TOKEN or not COMPACT.fullmatch(token):
         raise InvalidTokenError("it is malformed: no JWT of three parts")
     key, claims = read(token, "JWT", keys)
@@ -128,7 +128,7 @@ def claims_of(token: str, keys: Mapping[str, VerifyingKey], expected: Expected, 
 
 
 def _fault_of(claims: Mapping[str, Any], expected: Expected, now: float) -> str:
-    """In words, which quote what this verifier was told and nothing of the token."""
+    """The fault in words, or an empty string. Quotes this verifier's settings and nothing of the token."""
     audience = AUDIENCE[expected.use]
     times = claims.get("iat"), claims.get("exp")
     ids = claims.get("origin_jti"), claims.get("jti")

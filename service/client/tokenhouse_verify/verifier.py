@@ -1,4 +1,4 @@
-"""The verifier: keys and revocations kept fresh in the background, tokens judged without any I/O."""
+"""The verifier: refreshes keys and revocations in the background, verifies tokens without any I/O."""
 
 import asyncio
 import hashlib
@@ -25,26 +25,26 @@ from tokenhouse_verify.tokens import (
 
 JWKS = "/.well-known/jwks.json"
 FEED = "/auth/revocations"
-SHARED = 2.0  # seconds that a piece of the feed may have been kept by the service and by a cache on the way
-KEYS_LIVE = 300.0  # seconds between two looks at the key set
-KEYS_AT_MOST = 10.0  # ... when a token names a key that is not in it
+SHARED = 2.0  # seconds for which the service and a cache on the way may have kept a piece of the feed
+KEYS_LIVE = 300.0  # seconds between two requests for the key set
+KEYS_AT_MOST = 10.0  # ... for a token with an unknown key id
 PATIENCE = ClientTimeout(total=2)
-SOON = 1.0  # seconds until a poll that failed is tried again
+SOON = 1.0  # seconds before a failed poll is retried
 MAX_PIECES = 1_000
 MAX_BYTES = 4 * 1024 * 1024
-REMEMBERED = 20_000  # verified tokens kept in mind; some 2 300 bytes each (docs/verifying.md)
+REMEMBERED = 20_000  # verified tokens in the cache; about 2 300 bytes each (docs/verifying.md)
 log = logging.getLogger(__name__)
 
 
 class StaleError(Exception):
-    """Nothing was heard of the service for too long, so nobody can tell what was revoked. Answer 503, not 401."""
+    """The list of revocations is older than `max_staleness`, or was never received. Respond 503, not 401."""
 
 
 class Clock:
-    """Tests hand in their own."""
+    """Tests pass their own."""
 
     def now(self) -> float:
-        return time.time()  # noqa: TID251 - this package stands alone and has its own door for time
+        return time.time()  # noqa: TID251 - this package stands alone and has its own clock
 
     def monotonic(self) -> float:
         return time.monotonic()  # noqa: TID251 - as above
@@ -53,8 +53,9 @@ class Clock:
 class Verifier:
     """`async with Verifier("https://auth.example.com", "tokenhouse") as verifier: verifier.verify(token)`.
 
-    A session that ends is refused here after at most `poll` + 2 s + the time of one request: 7 s and a bit by default.
-    Once the service was out of reach for `max_staleness`, every token is refused with StaleError.
+    A session that ends is refused here after at most `poll` + 2 s + the time of two requests: 8 s by default where
+    those take half a second each. Whatever happens, never later than `max_staleness`, after which every token is
+    refused with StaleError.
     """
 
     def __init__(
@@ -70,9 +71,9 @@ class Verifier:
         session: ClientSession | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Times in seconds. `base_url`: where the service is reached, if not at its issuer. `use`: id or access tokens.
+        """Times in seconds. `base_url`: the service's address, if not its issuer. `use`: id or access tokens.
 
-        Clocks may differ by `leeway`; a session that is handed in stays open. Raises ValueError.
+        Clocks may differ by `leeway`. A session that is passed in is not closed. Raises ValueError.
         """
         if use not in AUDIENCE:
             raise ValueError("use is id or access")
@@ -95,12 +96,12 @@ class Verifier:
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
         self._polling: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None  # of the last request for news
+        self._failure: Exception | None = None  # of the last poll
 
     async def __aenter__(self) -> Self:
-        """Starts even when the service cannot be reached yet; until then every token is refused with StaleError.
+        """Starts even if the service is unreachable; until the first poll, every token is refused with StaleError.
 
-        Raises WrongIssuerError when the service signs as another issuer, which waiting does not mend.
+        Raises WrongIssuerError when the service signs as another issuer, which waiting does not fix.
         """
         self._session = self._session or ClientSession(timeout=PATIENCE)
         await self._try_refresh()
@@ -138,7 +139,7 @@ class Verifier:
         return claims
 
     async def authenticate(self, token: str) -> Claims:
-        """As `verify`, but a key that was made a moment ago is fetched, at most every ten seconds."""
+        """As `verify`, but fetches the key set for an unknown key, at most every ten seconds."""
         try:
             return self.verify(token)
         except UnknownKeyError:
@@ -151,9 +152,9 @@ class Verifier:
 
     @property
     def staleness(self) -> float:
-        """Seconds: whatever was revoked longer ago than this is known here.
+        """Seconds: every revocation older than this is known here.
 
-        Two clocks tell: a monotonic one stands still while a machine is suspended.
+        Measured with two clocks: a monotonic one stops while a machine is suspended.
         """
         by_the_wall = self._clock.now() - self._feed.made_at - self._expected.leeway
         return max(self._clock.monotonic() - self._fresh_at, by_the_wall)
@@ -165,11 +166,11 @@ class Verifier:
 
     @property
     def revoked(self) -> int:
-        """How many sessions are known to be over."""
+        """How many sessions are known to be revoked."""
         return len(self._feed)
 
     async def refresh(self) -> None:
-        """Ask for news now. Raises what the request raised, or InvalidTokenError for an answer not to be believed."""
+        """Poll now. Raises the errors of the request, or InvalidTokenError for a response that cannot be trusted."""
         async with self._one_at_a_time:
             await self._fetch_keys(at_most_every=KEYS_LIVE)
             asked_at = self._clock.monotonic()
@@ -221,7 +222,7 @@ class Verifier:
             await self.refresh()
         except (ClientError, TimeoutError, ValueError, OSError, InvalidTokenError) as error:
             self._failure = error
-            self._feed.cursor = ""  # whatever happened over there, the whole list is right
+            self._feed.cursor = ""  # after a failure, start again with the whole list
             log.warning("%s: %s", self._silence, _in_words(error))
             return False
         self._failure = None
