@@ -1,14 +1,16 @@
 """The settings: what is fine on a desk and not on a public address."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from service.doctor.finding import Finding, ok, problem, warning
-from service.settings import Networks, ServerSettings, Settings
+from service.settings import Networks, ServerSettings, Settings, TokenSettings
 
 LEAST_ROUNDS = 10  # OWASP's least for bcrypt
 WIDE = {4: 16, 6: 48}  # prefixes shorter than these are more than one organisation's
+VERIFIED = timedelta(hours=24)  # MAX_LIFETIME of `tokenhouse_verify`
 OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
 
 
@@ -16,6 +18,7 @@ def judge(settings: Settings, open_files: int | None) -> list[Finding]:
     """`open_files`: how many this process may have open, None for any number."""
     return [
         _issuer(settings),
+        _lifetimes(settings.tokens),
         _proxies(settings.server),
         _limits(settings),
         _exempt(settings.throttle.exempt),
@@ -34,6 +37,17 @@ def _issuer(settings: Settings) -> Finding:
     if not issuer.startswith("https://"):
         return warning("issuer", f"{issuer} is no https:// address", advice)
     return ok("issuer", issuer)
+
+
+def _lifetimes(tokens: TokenSettings) -> Finding:
+    longest = max(tokens.id_lifetime, tokens.access_lifetime)
+    if longest > VERIFIED:
+        said = f"tokens live for {longest.total_seconds() / 3600:g} h: tokenhouse_verify refuses more than 24 h"
+        advice = "set tokens.id_lifetime and tokens.access_lifetime to at most 24h"
+        return warning(
+            "lifetimes", f"tokens live for {hours}: tokenhouse_verify refuses those of more than 24 h", advice
+        )
+    return ok("lifetimes", "tokens live for no longer than verifiers accept")
 
 
 def _proxies(server: ServerSettings) -> Finding:

@@ -1,7 +1,9 @@
 """What Prometheus is told: of each thing that happens, and never who it was."""
 
 import asyncio
+import platform
 import socket
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from service.settings import MetricsSettings
 from service.telemetry.metrics import Listener
 from service.telemetry.metrics.catalog import ALL, MetricKind
 from service.telemetry.metrics.loop_lag import LoopLag
-from tests.conftest import Client, MakeOnFakes, OnFakes, bearer
+from tests.conftest import ROOT, Client, MakeOnFakes, OnFakes, bearer
 from tests.support import builders
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -95,6 +97,12 @@ async def test_every_metric_of_the_catalogue_is_there_and_no_other(watched: Watc
         for sample in families[measure.name.removesuffix("_total")].samples:
             beside = {"le"} if measure.kind is MetricKind.HISTOGRAM and sample.name.endswith("_bucket") else set()
             assert sample.labels.keys() == set(measure.labels) | beside, sample
+
+
+async def test_the_build_is_that_of_the_release(watched: Watched) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [labels] = [dict(labels) for name, labels in await watched.series() if name == "tokenhouse_build_info"]
+    assert labels == {"version": project["version"], "python": platform.python_version()}
 
 
 async def test_a_request_is_counted_by_method_template_and_status(watched: Watched) -> None:

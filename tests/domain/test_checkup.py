@@ -157,6 +157,7 @@ def test_clocks_may_differ_by_a_second(seconds: float, level: Level) -> None:
     [
         ({"tokens": {"issuer": "http://127.0.0.1:8080"}}, "issuer", Level.WARNING),
         ({"tokens": {"issuer": "http://auth.example.com"}}, "issuer", Level.WARNING),
+        ({"tokens": {"access_lifetime": "25h"}}, "lifetimes", Level.WARNING),
         ({"server": {"host": "0.0.0.0"}}, "proxies", Level.WARNING),  # noqa: S104 - nothing listens here
         ({"server": {"trusted_proxies": ["0.0.0.0/0"]}}, "proxies", Level.PROBLEM),
         ({"throttle": {"enabled": False}}, "limits", Level.PROBLEM),

@@ -126,7 +126,7 @@ def test_what_people_read_is_said_in_plain_words() -> None:
         ROOT / "Makefile",
         *(ROOT / "docs").glob("*.md"),
         *(ROOT / "service" / "commands").glob("*.py"),
-        *(ROOT / "service" / "domain" / "checkup").glob("*.py"),
+        *(ROOT / "service" / "doctor").glob("*.py"),
     ]
     found = {(page.name, one) for page in pages for one in riddles if one in page.read_text(encoding="utf-8")}
     assert found == set()

@@ -58,7 +58,7 @@ class GatedEngine:
         return [password for batch in self.batches for password in batch]
 
 
-class Hall:
+class GatedQueue:
     """A queue under test, with one worker and room for five places unless told otherwise."""
 
     def __init__(self, workers: int = 1, max_wait: timedelta = 4 * SECOND) -> None:

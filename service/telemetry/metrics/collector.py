@@ -67,6 +67,6 @@ class MetricsCollector(Collector):
 
 def _version() -> str:
     try:
-        return version("tokenapplication")
+        return version("tokenhouse")
     except PackageNotFoundError:  # run from a checkout that is not installed
         return "unknown"
