@@ -44,9 +44,7 @@ def _lifetimes(tokens: TokenSettings) -> Finding:
     if longest > VERIFIED:
         said = f"tokens live for {longest.total_seconds() / 3600:g} h: tokenhouse_verify refuses more than 24 h"
         advice = "set tokens.id_lifetime and tokens.access_lifetime to at most 24h"
-        return warning(
-            "lifetimes", f"tokens live for {hours}: tokenhouse_verify refuses those of more than 24 h", advice
-        )
+        return warning("lifetimes", said, advice)
     return ok("lifetimes", "tokens live for no longer than verifiers accept")
 
 
