@@ -14,7 +14,7 @@ from service.telemetry import logs
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0 when done, 1 when it failed, 2 for a wrong call, 78 for a configuration that cannot work."""
+    """Exit status 0 on success, 1 on failure, 2 for wrong usage, 78 for a bad configuration, 130 on interrupt."""
     parser = command_line()
     if not (arguments if arguments is not None else sys.argv[1:]):
         parser.print_help()
@@ -57,7 +57,7 @@ def command_line() -> argparse.ArgumentParser:
 
 
 def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The commands about an installation, whichever it is."""
+    """The administration commands, for an installation or for `dev`."""
     about = "bring the database schema up to date"
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
     users.add_parsers(commands)

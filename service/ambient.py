@@ -1,4 +1,4 @@
-"""Time and chance: the one door through which they come in."""
+"""The clock and the random source: no other module reads them."""
 
 import base64
 import os
@@ -8,19 +8,19 @@ from uuid import UUID
 
 
 class Ambient:
-    """The real clock and the real dice. Tests hand in their own."""
+    """The real clock and random source. Tests pass their own."""
 
     def now(self) -> datetime:
         """The wall clock, aware, in UTC."""
-        return datetime.now(UTC)  # noqa: TID251 - this is the door
+        return datetime.now(UTC)  # noqa: TID251 - the one place
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
-        return time.monotonic()  # noqa: TID251 - this is the door
+        return time.monotonic()  # noqa: TID251 - the one place
 
     def random_bytes(self, count: int) -> bytes:
         """Bytes from the operating system's CSPRNG."""
-        return os.urandom(count)  # noqa: TID251 - this is the door
+        return os.urandom(count)  # noqa: TID251 - the one place
 
     def new_id(self) -> str:
         """144 random bits as 24 base64url characters: token ids, session ids, request ids."""

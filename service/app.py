@@ -1,4 +1,4 @@
-"""The aiohttp application: the API mounted on `http`, middleware, and a lifespan that is handed in."""
+"""The aiohttp application: the API mounted on `http`, middleware, and the given lifespans."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -29,7 +29,7 @@ def make_app(
     log_request: Callable[[RequestRecord], None] = print_request,
     middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
-    """`lifespans` run around the serving; production prepares its stores in them, tests need none."""
+    """`lifespans` wrap the serving; production prepares its stores in them, tests need none."""
     own = [cors(frozenset(settings.cors_origins))] if settings.cors_origins else []
     if settings.tls_certificate:
         own.append(promise_tls)
@@ -48,7 +48,7 @@ def make_app(
     for operation in OPERATIONS:
         handler = _judged_by_the_clock(operation)
         app.router.add_route(operation.method, operation.path, handler)
-        if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors ask with HEAD
+        if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors use HEAD
             app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
     app.cleanup_ctx.extend(lifespans)
     return app

@@ -34,7 +34,7 @@ class FieldCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokenField:
-    """One field that breaks a rule. It never carries what the caller typed."""
+    """One field that breaks a rule. It never contains the caller's input."""
 
     field: str
     code: FieldCode

@@ -1,4 +1,7 @@
-"""What concurrent requests ask, gathered into one round trip: of one turn of the loop, or while the last one takes."""
+"""Coalesces concurrent look-ups into one round trip.
+
+A batch holds the questions of one turn of the event loop, or of the time that the previous round trip takes.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,12 +9,12 @@ from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
 A = TypeVar("A")
-AT_ONCE = 1  # round trips under way: under load the next questions gather while these are answered
+AT_ONCE = 1  # round trips in flight: under load the next questions gather meanwhile
 MOST = 512  # questions in one round trip: more would make the store's other callers wait
 
 
 class Batch(Generic[Q, A]):
-    """`ask` puts a question into the batch of this turn; `answer_all` gets the batch and answers in the same order."""
+    """`ask` adds a question to the current batch; `answer_all` gets the batch and answers in the same order."""
 
     def __init__(self, answer_all: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], most: int = MOST) -> None:
         self._answer_all = answer_all
@@ -20,7 +23,7 @@ class Batch(Generic[Q, A]):
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Q) -> A:
-        """Raises what the round trip raised."""
+        """Raises the error of the round trip."""
         loop = asyncio.get_running_loop()
         if not self._waiting and len(self._under_way) < AT_ONCE:
             loop.call_soon(self._depart)
@@ -29,7 +32,7 @@ class Batch(Generic[Q, A]):
         return await answer
 
     def _depart(self) -> None:
-        """Also called when a batch is back: who came meanwhile travels together."""
+        """Also called when a batch is back, to send the questions that gathered meanwhile."""
         while self._waiting and len(self._under_way) < AT_ONCE:
             leaving, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             task = asyncio.create_task(self._travel(leaving))
@@ -47,7 +50,7 @@ class Batch(Generic[Q, A]):
             waiting, self._waiting = (
                 self._waiting,
                 [],
-            )  # whoever waits behind a store that hangs need not find out alone
+            )  # they would wait for the same hanging store
             for _, future in (*asked, *waiting):
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else ConnectionError())

@@ -1,4 +1,4 @@
-"""Every refusal of the domain, neutral: each face has a table that adds its status and wording (`api/problems.py`)."""
+"""The domain's refusals, independent of protocol: each API has a table of status and wording (`api/problems.py`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ConfigurationError(Exception):
 class AuthError(Exception):
     """A refusal: `code` is stable for programs, `message` is safe for anyone to read.
 
-    `why` and the ids are for the log alone: the answer is the same for all. The ids are set only where a signature, a
+    `why` and the ids are only logged: the response is the same for all. The ids are set only where a signature, a
     digest or a password proved them, or where they name a session that was ended.
     """
 
@@ -29,7 +29,7 @@ class AuthError(Exception):
         self.why, self.user_id, self.session_id = why, user_id, session_id
 
 
-# --- what was sent
+# --- invalid input
 
 
 class InvalidFieldsError(AuthError):
@@ -41,7 +41,7 @@ class InvalidFieldsError(AuthError):
         self.broken = tuple(broken)
 
 
-# --- who is asking
+# --- credentials, accounts and sessions
 
 
 class InvalidCredentialsError(AuthError):
@@ -50,7 +50,7 @@ class InvalidCredentialsError(AuthError):
 
 
 class WrongPasswordError(InvalidCredentialsError):
-    """Of a call whose caller is known."""
+    """For a call whose caller is authenticated."""
 
     message = "The password is wrong."
 
@@ -73,7 +73,7 @@ class Fault(StrEnum):
 
 
 class InvalidTokenError(AuthError):
-    """`presented` tells a bad credential from none at all (RFC 6750 section 3.1)."""
+    """`presented` distinguishes a bad credential from a missing one (RFC 6750 section 3.1)."""
 
     code = "invalid_token"
     message = "A valid, unexpired id token or API key is needed. Log in or refresh to get one."
@@ -124,11 +124,11 @@ class EmailTakenError(AuthError):
     message = "This e-mail address has an account. Log in instead."
 
 
-# --- not now
+# --- limits and outages
 
 
 class RateLimitedError(AuthError):
-    """Too many tries. `policy` is how the source's own limit stands, whichever limit said no."""
+    """`policy` is the state of the source's own limit, whichever limit refused."""
 
     code = "rate_limited"
     message = "Too many attempts. Try again later."
@@ -165,7 +165,7 @@ class UnavailableError(AuthError):
 
 
 class MisfitError(UnavailableError):
-    """The configuration of this instance does not fit what is stored any more, or its clock is wrong."""
+    """The configuration of this instance no longer fits the stored data, or its clock is wrong."""
 
     message = (
         "The service cannot answer at the moment. Try again later; if this lasts, its operators find the reason in its"

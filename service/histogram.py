@@ -1,4 +1,4 @@
-"""Numbers that objects keep for whoever watches them: plain, so that counting costs next to nothing."""
+"""Histograms for metrics, in plain Python, so that adding a value costs next to nothing."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

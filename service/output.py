@@ -1,4 +1,4 @@
-"""Standard output behind a thread of its own: a reader that stalls must never stall the service."""
+"""Standard output through its own thread: a stalled reader must never block the service."""
 
 import atexit
 import json
@@ -12,24 +12,24 @@ from os import write
 
 from service.ambient import Ambient
 
-MOST = 4 * 1024 * 1024  # bytes that wait for the reader: some 20 000 lines
+MOST = 4 * 1024 * 1024  # bytes that wait for the reader: about 20 000 lines
 GATHER = 0.05  # seconds; lines that come together are written together
 DROPPED = "log lines dropped"
-PATIENCE = 2.0  # seconds at the end of the process, for a reader that has stalled
+PATIENCE = 2.0  # seconds to wait for a stalled reader at process exit
 
 
 def notice(missing: int) -> bytes:
-    """The line that tells how many lines are missing, as JSON."""
+    """A JSON line with the number of missing lines."""
     time = Ambient().now().isoformat().replace("+00:00", "Z")
     return json.dumps({"event": DROPPED, "level": "warning", "lines": missing, "time": time}).encode() + b"\n"
 
 
 class Output:
-    """A file to write to: what is written waits, bounded, for the thread that hands it on.
+    """A file object with a bounded buffer, which a thread writes to standard output.
 
-    What finds no room is counted and forgotten, and so is what cannot be written at all. As soon as there is a reader
-    again, one line tells how many lines are missing. The thread writes that line itself: it takes no room, has no level
-    and is not sampled, and what it tells is counted as told only once it is written.
+    Lines that do not fit in or cannot be written are dropped and counted. As soon as there is a reader again, a notice
+    reports how many lines are missing. The thread writes the notice itself: it takes no room in the buffer, has no
+    level and is not sampled, and its lines count as reported only once it is written.
     """
 
     def __init__(self, most: int = MOST, compose: Callable[[int], bytes] = notice) -> None:
@@ -38,13 +38,13 @@ class Output:
         self._most = most
         self._waiting: deque[bytes] = deque()
         self._held = 0  # bytes that wait or are being written
-        self._reported = 0  # of the dropped lines
+        self._reported = 0  # dropped lines that notices have reported
         self._is_broken = False  # the last write failed: a notice would fail too
         self._change = threading.Condition()
         self._writer: threading.Thread | None = None
 
     def write(self, text: str | bytes) -> int:
-        """Whole lines. Never waits, never raises."""
+        """Takes whole lines. Never blocks, never raises."""
         data = text.encode(errors="backslashreplace") if isinstance(text, str) else text
         with self._change:
             if self._held + len(data) > self._most:
@@ -60,10 +60,10 @@ class Output:
         return len(text)
 
     def flush(self) -> None:
-        """What loggers call after each line; the thread sees to it."""
+        """Loggers call this after each line; the thread does the flushing."""
 
     def settle(self, patience: float = PATIENCE) -> bool:
-        """Wait until everything is written, or `patience` seconds; whether it was."""
+        """Wait at most `patience` seconds until everything is written; whether it was."""
         with self._change:
             return self._change.wait_for(lambda: not self._held and not self._has_work(), patience)
 
@@ -95,9 +95,9 @@ def _lines(data: bytes) -> int:
 
 
 def _put(data: bytes) -> bool:
-    """Write to whatever standard output is at the moment; False when it is closed, or nobody reads it any more.
+    """Write to the current standard output; False when it is closed or has no reader any more.
 
-    Past Python's own buffer: its lock, held by a thread that waits for the reader, would stop the end of the process.
+    Bypasses Python's own buffer: its lock, held by a thread that waits for the reader, would block process exit.
     """
     try:
         if sys.stdout is None:  # closed before Python began

@@ -1,4 +1,4 @@
-"""The line that each request leaves in the log: made by hand and written in batches, for it is on the hottest path."""
+"""The log line of each request: formatted by hand and written in batches, because it is on the hottest path."""
 
 import asyncio
 import re
@@ -13,20 +13,20 @@ from service.ambient import Ambient
 
 EVERY = 0.1  # seconds between two writes
 MOST = 1000  # lines that wait; a burst beyond it is written at once
-# https://www.w3.org/TR/trace-context/#traceparent-header; a later version may say more behind the flags
+# https://www.w3.org/TR/trace-context/#traceparent-header; a later version may append fields after the flags
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 _trace: ContextVar[str] = ContextVar("trace", default="")
 
 
 def note_trace(traceparent: str) -> None:
-    """Every line that this task writes from here on is of the caller's trace, if it is one."""
+    """Add the caller's trace id to every later line of this task, if `traceparent` is valid."""
     match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     _trace.set(match[1] if match else "")
 
 
 def noted_trace() -> str:
-    """32 hexadecimal digits, or nothing."""
+    """32 hexadecimal digits, or empty."""
     return _trace.get()
 
 
@@ -35,7 +35,7 @@ BAD = 400  # the first status that is a refusal
 
 
 class Refusal(NamedTuple):
-    """Why a request was refused: `code` is in the answer, the rest is for the log alone."""
+    """Why a request was refused: `code` is in the response, the rest is for the log alone."""
 
     code: str
     reason: str = ""
@@ -49,7 +49,7 @@ class Refusal(NamedTuple):
 
 
 class RequestRecord(NamedTuple):
-    """Nothing in it is free text: a known method, a route's template, numbers, ids of checked shapes, our own words."""
+    """Contains no free text: a known method, a route's template, numbers, ids of checked shapes, our own words."""
 
     request_id: str
     method: str
@@ -57,13 +57,13 @@ class RequestRecord(NamedTuple):
     status: int
     milliseconds: float
     refusal: Refusal | None = None
-    held_back: int = 0  # lines of this kind that were not written, since the last one that was
+    held_back: int = 0  # suppressed lines of this kind since the last one written
 
 
 class Sampled:
-    """Lets request lines through: not those of probes that succeed, and of the others so many in a second.
+    """Samples request lines: drops those of probes that succeed, and limits the others to `per_second`.
 
-    A kind of line (route, status and reason) gets a quarter of them, so that no flood of one kind hides the others.
+    A kind of line (route, status and reason) gets a quarter of that, so that no flood of one kind hides the others.
     """
 
     def __init__(
@@ -101,16 +101,16 @@ class Sampled:
 
 
 class RequestLog:
-    """Writes JSON lines with the fields that structlog's lines have; `log(line)` costs a few microseconds.
+    """Writes JSON lines with the same fields as structlog's lines; `log(line)` costs a few microseconds.
 
-    structlog itself takes some thirty, a fifth of what an authenticated request costs in all.
+    structlog itself takes about thirty, a fifth of the total cost of an authenticated request.
     """
 
     def __init__(self, write: Callable[[bytes], object], ambient: Ambient) -> None:
         self._write = write
         self._ambient = ambient
-        self._lines: list[tuple[RequestRecord, str]] = []  # with the trace each belongs to
-        self._time = ""  # when the first of them came; the others came within EVERY seconds
+        self._lines: list[tuple[RequestRecord, str]] = []  # each with its trace id
+        self._time = ""  # of the first line; the others came within EVERY seconds
 
     def __call__(self, line: RequestRecord) -> None:
         if not self._lines:
@@ -137,7 +137,7 @@ def _json(line: RequestRecord, trace_id: str, time: str) -> str:
 
 
 def print_request(line: RequestRecord) -> None:
-    """The same line through structlog: for people who read along, and for tests."""
+    """The same line through structlog, for the console and for tests."""
     structlog.get_logger("service.request").info(
         "request",
         method=line.method,

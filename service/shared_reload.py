@@ -1,4 +1,4 @@
-"""A look at a store that all who ask share, and that is not repeated for a while."""
+"""A reload from a store that concurrent callers share, and that is not repeated for a while."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,12 +8,12 @@ from service.ambient import Ambient
 
 
 class SharedReload:
-    """What strangers can cause at any rate costs the store one question in so many seconds."""
+    """Limits a reload that strangers can cause at any rate to one in `every` seconds."""
 
     def __init__(
         self, look: Callable[[], Coroutine[Any, Any, None]], ambient: Ambient, every: float, after_failure: float
     ) -> None:
-        """`every`, `after_failure`: seconds from the beginning of a look to that of the next one."""
+        """`every`, `after_failure`: seconds from the start of a reload to the start of the next one."""
         self._look = look
         self._ambient = ambient
         self._every = every
@@ -22,7 +22,7 @@ class SharedReload:
         self._looked_at = 0.0
 
     async def ask(self) -> None:
-        """Raises what the look raised, also of an earlier one that still counts."""
+        """Raises the reload's error, also that of an earlier reload that still counts."""
         if self._looking is None or self._may_look(self._looking):
             self._looked_at = self._ambient.monotonic()
             self._looking = asyncio.create_task(self._look())

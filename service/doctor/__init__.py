@@ -1,1 +1,1 @@
-"""What `tokenhouse doctor` makes of the facts: judgements alone, no I/O."""
+"""The checks of `tokenhouse doctor`: judgements of given facts, without I/O."""

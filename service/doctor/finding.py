@@ -1,4 +1,4 @@
-"""One thing that was looked at: how it is, and what to do about it."""
+"""The result of one check: its level, the state found, and the advice."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from service.errors import ConfigurationError
 
-NOTABLE = timedelta(seconds=1)  # tokens are judged with `tokens.leeway`, 5 s by default
+NOTABLE = timedelta(seconds=1)  # token times are checked with `tokens.leeway`, 5 s by default
 GRAVE = timedelta(seconds=5)
 
 
@@ -49,7 +49,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def of_clock(check: str, ahead: timedelta) -> Finding:
-    """`ahead`: by how much the store's clock is before ours, negative when it is behind."""
+    """`ahead`: by how much the store's clock is ahead of ours, negative when it is behind."""
     seconds = ahead.total_seconds()
     if abs(ahead) <= NOTABLE:
         return ok(check, f"within {NOTABLE.total_seconds():.0f} s of ours")
@@ -59,5 +59,5 @@ def of_clock(check: str, ahead: timedelta) -> Finding:
 
 
 def silent(store: str, setting: str, error: Exception) -> Finding:
-    """A store that did not answer. The text of the error may quote an address or a user, so its kind must do."""
+    """A store that did not respond. The error's text may quote an address or a user, so only its type is shown."""
     return problem(store, f"does not answer ({type(error).__name__})", f"is it up, and is {setting} right?")

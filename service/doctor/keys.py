@@ -1,4 +1,4 @@
-"""Signing keys and the secret: one signs, one follows, and everything sealed can be opened."""
+"""Signing keys and the secret: one key signs, a successor is ready, and every sealed value can be opened."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from service.domain.signing.models import StoredKey
 from service.errors import DamagedDataError
 from service.settings import KeySettings
 
-OVERDUE = timedelta(hours=1)  # instances look once a minute
+OVERDUE = timedelta(hours=1)  # instances check once a minute
 OLD = timedelta(days=365)
 
 

@@ -1,4 +1,4 @@
-"""Postgres: reachable, writable, durable, up to date, with room, and a role that may not do more than it must."""
+"""Postgres: reachable, writable, durable, up to date, with free connections, and a role without excess rights."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from service.doctor.finding import Finding, of_clock, ok, problem, warning
 from service.settings import DatabaseSettings
 from service.stores.facts import PostgresFacts
 
-OLDEST = 130000  # Postgres 13, which has `xid8`
+OLDEST = 130000  # Postgres 13, the first with `xid8`
 ENCODING = "UTF8"
 ISOLATION = "read committed"
 ROLES = "deploy/postgres/roles.sql shows how"
@@ -24,7 +24,7 @@ def judge(facts: PostgresFacts, settings: DatabaseSettings) -> list[Finding]:
 
 
 def judge_preconditions(facts: PostgresFacts) -> list[Finding]:
-    """Of these a problem stops the start: it passes by no waiting."""
+    """A problem among these stops the start: waiting does not solve it."""
     return [_server(facts), _encoding(facts), _isolation(facts), _rights(facts), _statements(facts)]
 
 

@@ -1,16 +1,16 @@
-"""Redis: a primary that evicts nothing, keeps a log on disk, has memory left, and a user that may not do everything."""
+"""Redis: a primary that evicts nothing, keeps a log on disk, has free memory, and a user with limited rights."""
 
 from service.doctor.finding import Finding, of_clock, ok, problem, warning
 from service.stores.facts import RedisFacts
 
 FULL = 0.9  # of maxmemory
 FILLING = 0.75
-OLDEST = 6  # the first with users and their rights
+OLDEST = 6  # the first with ACLs
 ENOUGH = 2  # replicas: with one, each failover leaves none
 
 
 def judge(facts: RedisFacts, where: str = "") -> list[Finding]:
-    """`where` tells one primary of several from the others."""
+    """`where` identifies one of several primaries."""
     name = f"redis[{where}]" if where else "redis"
     return [
         _server(facts, name),
@@ -26,7 +26,7 @@ def judge(facts: RedisFacts, where: str = "") -> list[Finding]:
 
 
 def judge_preconditions(facts: RedisFacts, where: str = "") -> list[Finding]:
-    """Of these a problem stops the start: it passes by no waiting."""
+    """A problem among these stops the start: waiting does not solve it."""
     name = f"redis[{where}]" if where else "redis"
     return [_version(facts, f"{name}.version"), _rights(facts, f"{name}.rights")]
 

@@ -1,4 +1,4 @@
-"""The settings: what is fine on a desk and not on a public address."""
+"""The settings: values that suit development but not a public address."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from service.doctor.finding import Finding, ok, problem, warning
 from service.settings import Networks, ServerSettings, Settings, TokenSettings
 
-LEAST_ROUNDS = 10  # OWASP's least for bcrypt
-WIDE = {4: 16, 6: 48}  # prefixes shorter than these are more than one organisation's
+LEAST_ROUNDS = 10  # OWASP's minimum for bcrypt
+WIDE = {4: 16, 6: 48}  # shorter prefixes cover more than one organisation
 VERIFIED = timedelta(hours=24)  # MAX_LIFETIME of `tokenhouse_verify`
-OTHER_FILES = 256  # descriptors that no client has: connections to the stores, files, clients to be turned away
+OTHER_FILES = 256  # descriptors for other uses: connections to the stores, files, clients to be refused
 
 
 def judge(settings: Settings, open_files: int | None) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What the service can be told, and where it is told from."""
+"""The settings of the service, and their sources."""
 
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load

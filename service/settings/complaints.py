@@ -1,4 +1,4 @@
-"""What a setting that is wrong is told: its name and its form, in words of ours, and never the value."""
+"""Error messages for wrong settings: the name and the expected form in our own words, never the value."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CLIENTS = (
     " `-`, digests of 64 hexadecimal digits"
 )
 WHOLE_NUMBER = "write a whole number"
-FORMS = {  # by the beginning of pydantic's name for what is wrong
+FORMS = {  # by the prefix of pydantic's error type
     "int_": WHOLE_NUMBER,
     "bool_": "write true or false",
     "string_too_short": "write at least one character",
@@ -25,7 +25,7 @@ OTHERWISE = "does not have the form that config.yaml shows"
 
 
 def complaint_of(error: ValidationError, settings: type[BaseModel]) -> str:
-    """One line about the first that is wrong."""
+    """One line about the first error."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = _name(first["loc"], settings)
     if first["type"] == "extra_forbidden":
@@ -34,14 +34,14 @@ def complaint_of(error: ValidationError, settings: type[BaseModel]) -> str:
 
 
 def _name(place: tuple[int | str, ...], settings: type[BaseModel]) -> str:
-    """Of the setting alone: what is deeper in it is a part of its value."""
+    """The setting's name only: deeper parts of `place` belong to its value."""
     held = settings.model_fields.get(str(place[0]))
     is_section = held is not None and isinstance(held.annotation, type) and issubclass(held.annotation, Section)
     return ".".join(str(part) for part in place[: 2 if is_section else 1])
 
 
 def _rule(name: str, kind: str, message: str, context: dict[str, Any]) -> str:
-    if kind == "value_error":  # raised by a validator of ours
+    if kind == "value_error":  # raised by one of our validators
         return message.removeprefix("Value error, ")
     if name == "introspection.clients":
         return CLIENTS

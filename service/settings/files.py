@@ -1,4 +1,4 @@
-"""Files that hold a secret."""
+"""Checks of files that hold a secret."""
 
 import stat
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def require_private(name: str, file: Path) -> None:
 
 
 def is_text(value: str) -> bool:
-    """Whether a variable of the environment is UTF-8: Python holds what is not as lone surrogates."""
+    """Whether an environment variable is UTF-8: Python decodes other bytes to lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -42,9 +42,9 @@ def require_text(name: str, file: Path) -> None:
 
 
 def secrets_in(directory: Path) -> Iterator[tuple[str, Path]]:
-    """The settings that a directory of secrets gives, by name; whatever else is in there is no business of ours.
+    """The settings in a directory of secrets, by name; other files in it are ignored.
 
-    Raises ConfigurationError for a directory that may not be read.
+    Raises ConfigurationError for a directory that cannot be read.
     """
     try:
         files = sorted(directory.iterdir()) if directory.is_dir() else []

@@ -51,12 +51,12 @@ SHORT_NAMES = {
 }
 NOT_SETTINGS = frozenset({"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR", "TOKENHOUSE_OPERATOR"})
 MIN_SECRET_BYTES = 32
-MIN_VARIETY = 8  # different characters; 32 random hex digits have fewer about never
+MIN_VARIETY = 8  # different characters; 32 random hex digits almost never have fewer
 SAMPLE_SECRETS = re.compile(r"change.?me|replace.?me|your.?secret|example|sample|placeholder", re.IGNORECASE)
 
 
 class Settings(BaseSettings):
-    """Everything the service can be told. Built by `load`."""
+    """All settings of the service. Built by `load`."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         return url
 
     def require_stores_and_secret(self) -> None:
-        """Raises ConfigurationError for what a start cannot do without; the message never shows a secret."""
+        """Raises ConfigurationError for a missing or wrong store URL or secret; the message never shows a secret."""
         self.require_database()
         if not self.redis.url.get_secret_value():
             raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
@@ -180,21 +180,21 @@ def _read(file: Path) -> dict[str, Any]:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}; TOKENHOUSE_CONFIG names the configuration file") from None
-    except (yaml.YAMLError, ValueError, RecursionError):  # of text that is not UTF-8, dates that are none, depths
+    except (yaml.YAMLError, ValueError, RecursionError):  # of invalid UTF-8, invalid dates, deep nesting
         raise ConfigurationError(f"{file} is not valid YAML in UTF-8") from None
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise ConfigurationError(f"{file} must hold named sections, as the shipped config.yaml does")
     values = {name: {} if value is None and name in SECTIONS else value for name, value in values.items()}
-    for name in SECTIONS & values.keys():  # here, for a section that the environment sets too would hide it
+    for name in SECTIONS & values.keys():  # here: a section that the environment sets too would hide it
         if not isinstance(values[name], dict):
             raise ConfigurationError(f"{file}: {name} must hold named settings, as in the shipped config.yaml")
     return values
 
 
 def _refuse_unknown_variables() -> None:
-    """pydantic-settings passes over what it does not know; here a misspelt variable stops the start."""
+    """pydantic-settings ignores unknown variables; here a misspelt one stops the start."""
     for name, value in ENVIRONMENT.items():
         if name in SHORT_NAMES or name.startswith(PREFIX):
             if not is_text(value):

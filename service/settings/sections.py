@@ -48,7 +48,7 @@ class ServerSettings(Section):
 class DatabaseSettings(Section):
     url: SecretStr = SecretStr("")
     migrate_on_start: bool = True
-    pool_max: int = Field(10, ge=2)  # restoring the denylist reads over one while it holds a lock over another
+    pool_max: int = Field(10, ge=2)  # restoring the denylist reads on one while it holds a lock on another
     acquire_timeout: Duration = timedelta(milliseconds=500)
     command_timeout: Duration = timedelta(seconds=1)
     statement_cache_size: int = Field(100, ge=0)
@@ -77,12 +77,12 @@ class TokenSettings(Section):
 
     @property
     def longest(self) -> timedelta:
-        """How long a signed token may still be shown to a verifier after it was made."""
+        """How long after its issue a verifier may still accept a signed token."""
         return max(self.id_lifetime, self.access_lifetime) + self.leeway
 
 
 class KeySettings(Section):
-    publish_ahead: Duration = Field(timedelta(minutes=6), ge=timedelta(minutes=6))  # a verifier's cache, and a minute
+    publish_ahead: Duration = Field(timedelta(minutes=6), ge=timedelta(minutes=6))  # verifier cache, plus a minute
     rotate_after: OptionalDuration = None
 
 

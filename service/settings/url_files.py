@@ -1,6 +1,6 @@
-"""The files that a store's URL names, and those that asyncpg looks for by itself: opened before anybody connects.
+"""The files that a store's URL names, and those that asyncpg looks for by itself: checked before the first connection.
 
-The drivers name no file in their complaint, and theirs is the same error as that of a server that is not up yet.
+The drivers' errors name no file, and are the same as those for a server that is not up yet.
 """
 
 import ssl
@@ -17,7 +17,7 @@ VARIABLES = {"sslrootcert": "PGSSLROOTCERT", "sslcrl": "PGSSLCRL", "sslcert": "P
 
 
 class PostgresFiles:
-    """Those of one URL: an option names one, or a variable of libpq's; otherwise it is looked for in the home."""
+    """The files of one URL: named by an option or by a variable of libpq, otherwise in the home directory."""
 
     def __init__(self, name: str, parts: SplitResult, variables: Mapping[str, str]) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""Options behind the question mark of a store's URL: those of other drivers are refused, with what to set instead."""
+"""Query options of a store's URL: options of other drivers are refused, with a hint what to set instead."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qsl
 from service.errors import ConfigurationError
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-TARGETS = ("any", "primary", "read-write")  # those that lead to a server that can be written to
+TARGETS = ("any", "primary", "read-write")  # the values that select a writable server
 NAME = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 LEAVE_OUT = "leave it out, asyncpg has no such option"
 NO_CACHE = "set TOKENHOUSE_DATABASE__STATEMENT_CACHE_SIZE=0 instead"
@@ -58,7 +58,7 @@ FOREIGN: Mapping[str, str] = {  # of libpq, JDBC, Prisma, SQLAlchemy, Rails, pgx
 
 
 def options_of(name: str, parts: SplitResult) -> dict[str, str]:
-    """The options of a URL; of one that is said twice, the last. Raises ConfigurationError, which quotes no value."""
+    """The options of a URL; of a repeated one, the last. Raises ConfigurationError, which quotes no value."""
     if "@" in parts.query and "@" not in parts.netloc:
         raise ConfigurationError(f"{name}: in a password, percent-encode what is no letter or digit")
     try:
@@ -68,7 +68,7 @@ def options_of(name: str, parts: SplitResult) -> dict[str, str]:
 
 
 def require_good_postgres_options(name: str, parts: SplitResult) -> None:
-    """Here, and not only by the server, which is asked no sooner than it is up. It refuses what is not known here."""
+    """Checked here and not only by the server, which may not be up yet. It refuses options that are unknown here."""
     options = options_of(name, parts)
     for option in options:
         if option in FOREIGN:

@@ -1,4 +1,4 @@
-"""Where the stores are: URLs, which may name several hosts."""
+"""The URLs of the stores, which may name several hosts."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -14,8 +14,8 @@ REDIS_OPTIONS = re.compile(
     r"db|protocol|client_name|username|password|health_check_interval|(sentinel_)?(username|password)|ssl_\w+"
     r"|socket_(connect_)?timeout|socket_keepalive|max_connections|timeout"
 )
-WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service's name, perhaps a database
-DATABASE = re.compile(r"(/\d{0,9}/?)?", re.ASCII)  # redis-py takes anything else for 0
+WATCHED = re.compile(r"/[^/]+(/\d*)?")  # a service name, optionally a database
+DATABASE = re.compile(r"(/\d{0,9}/?)?", re.ASCII)  # redis-py treats anything else as 0
 
 
 def split_url(url: str) -> SplitResult:
@@ -36,18 +36,18 @@ def hosts_of(url: str, port: int) -> list[tuple[str, int]]:
 
 
 def authority(host: str, port: int) -> str:
-    """`host:port` as URLs have it, where an IPv6 address stands in brackets (RFC 3986 section 3.2.2)."""
+    """`host:port` as in URLs, with an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
     return URL.build(scheme="tcp", host=host, port=port).raw_authority
 
 
 def url_here(host: str, port: int, *, tls: bool = False) -> str:
-    """Where this machine reaches what listens on `host`; what listens on every address is reached by loopback."""
+    """The URL by which this machine reaches a listener on `host`; loopback for one on every address."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
     return str(URL.build(scheme="https" if tls else "http", host=reached, port=port))
 
 
 def require_good_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    """Here and not in the driver, whose complaint would quote a part of the password."""
+    """Checked here and not in the driver, whose error would quote a part of the password."""
     try:
         parts, hosts = split_url(url), hosts_of(url, 0)
     except ValueError:

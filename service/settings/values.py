@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 
 DURATION_FORM = "write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-LONGEST = timedelta(days=36_500)  # some 100 years: later times soon leave what datetime and the stores can tell
+LONGEST = timedelta(days=36_500)  # about 100 years: later times soon exceed the range of datetime and the stores
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 
@@ -74,7 +74,7 @@ def split_commas(value: object) -> object:
 
 
 def require_origin(value: str) -> str:
-    """To the letter what a browser sends of itself (RFC 6454 section 6.2): anything else would never match."""
+    """Exactly as browsers send it (RFC 6454 section 6.2): anything else would never match."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:]+\])(?::[1-9]\d{0,4})?", value):
         raise ValueError("list origins as browsers send them, such as https://app.example.com; there is no wildcard")
     if (value.startswith("https:") and value.endswith(":443")) or (value.startswith("http:") and value.endswith(":80")):

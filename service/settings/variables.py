@@ -1,4 +1,4 @@
-"""Settings as variables of the environment, for a process that must be told the same."""
+"""Settings as environment variables, for a process that needs the same ones."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -9,16 +9,16 @@ from service.settings.files import PREFIX
 from service.settings.load import NOT_SETTINGS, SHORT_NAMES, Settings
 from service.settings.values import Rate, Section
 
-OWN = NOT_SETTINGS - {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR"}  # of the person, not of an installation
+OWN = NOT_SETTINGS - {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR"}  # of the person, not of the installation
 
 
 def is_about_settings(name: str) -> bool:
-    """Whether a variable of the environment has a say in what `load` returns."""
+    """Whether an environment variable affects the result of `load`."""
     return name in SHORT_NAMES or (name.upper().startswith(PREFIX) and name not in OWN)
 
 
 def as_variables(settings: Settings) -> dict[str, str]:
-    """Where no other source says more, `load` makes the same settings of them. What is empty is left out."""
+    """Without other sources, `load` makes the same settings of them. Empty values are left out."""
     variables: dict[str, str] = {}
     for name in Settings.model_fields:
         held = getattr(settings, name)

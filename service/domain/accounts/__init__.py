@@ -1,1 +1,1 @@
-"""Sign-up and everything that a member changes of their account."""
+"""Sign-up, and changes to an account by its member or an operator."""

@@ -1,4 +1,4 @@
-"""Accounts: signing up, and what a member is told about themselves."""
+"""Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,12 +18,12 @@ from service.domain.signing.keyring import KeyRing
 from service.errors import EmailTakenError, Fault, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
 
-RETRIED_WITHIN = timedelta(minutes=5)  # a change of password whose answer was an outage
+RETRIED_WITHIN = timedelta(minutes=5)  # for retrying a password change that was answered with an outage
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What a person fills in at sign-up; every field keeps its rules already."""
+    """The fields of a sign-up, already validated."""
 
     email: str
     password: str
@@ -45,7 +45,7 @@ class Accounts:
     events: Events
 
     async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
-        """The new account's id and API key. It hashes before it looks, so a taken address takes as long as a free one.
+        """The new account's id and API key. Hashes before the look-up, so a taken address takes as long as a free one.
 
         Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
         """
@@ -53,7 +53,7 @@ class Accounts:
         self.passwords.refuse_common("password", new.password, canonical_email)
         with self.passwords.reserve(visitor, canonical_email) as place:
             await self.throttle.sign_up(visitor)
-            await self.revocation.require_complete()  # no Redis, no session to follow: one rule for all
+            await self.revocation.require_complete()  # without Redis no session can follow: same rule for all
             password_hash = await self.passwords.hash(new.password, place)
         user_id = self.ambient.new_uuid()
         key, sealed, digest = self.api_keys.make(user_id)
@@ -79,11 +79,11 @@ class Accounts:
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
-        """Raises InvalidTokenError, or RateLimitedError for a source that shows too many unknown keys."""
+        """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""
         key = ApiKey.parse(text)
         user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
         if user is None and key is not None:
-            await self.keys.require_known_secret()  # with another one the key would be found
+            await self.keys.require_known_secret()  # with another secret the key may be valid
         if user is None or user.disabled_at:
             why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
             self.events.emit(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
@@ -99,9 +99,9 @@ class Accounts:
         return user
 
     async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
-        """Asks the current password as a login does, and ends every other session of the user.
+        """Checks the current password as a login does, and revokes every other session of the user.
 
-        A call that ended in an outage after the change may be repeated: for some minutes the new password confirms it.
+        A call answered with an outage after the change may be retried: for some minutes the new password confirms it.
         Raises WrongPasswordError, OverloadedError, RateLimitedError or UnavailableError.
         """
         try:
@@ -118,16 +118,16 @@ class Accounts:
         self.passwords.refuse_common("newPassword", new, user.canonical_email)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
-        await self.revocation.require_complete()  # or the change would be made, and its answer be an outage
-        at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later, by any clock
+        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later by either clock
         ending = self.user_revocation.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
-            raise WrongPasswordError  # changed meanwhile: what was confirmed is the password no more
+            raise WrongPasswordError  # changed meanwhile: the confirmed password is out of date
         self._emit(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
         await self.user_revocation.finish(ending)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
-        """Remove the account with its sessions and its key. Raises as `change_password` does."""
+        """Delete the account, its sessions and its API key. Raises the errors of `change_password`."""
         user = await self._confirmed(caller, password, visitor)
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
@@ -136,7 +136,7 @@ class Accounts:
         await self.user_revocation.finish(ending, caller.session_id)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
-        """A new API key. The old one stops at once, or after the overlap of the settings. Raises RateLimitedError."""
+        """A new API key. The old one expires at once, or after `api_keys.overlap`. Raises RateLimitedError."""
         user = await self.profile(caller.member)
         await self.throttle.api_key_rotation(visitor, user.id)
         key, sealed, digest = self.api_keys.make(user.id)
@@ -146,7 +146,7 @@ class Accounts:
         return key.text
 
     async def disable(self, email: str) -> bool:
-        """Close an account to its owner and end its sessions; False when there is no such account."""
+        """Disable an account and revoke its sessions; False when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return False
@@ -157,7 +157,7 @@ class Accounts:
         return True
 
     async def end_sessions(self, email: str) -> int | None:
-        """End all sessions of an account, as an operator; how many, None when there is no such account."""
+        """Revoke all sessions of an account for an operator; how many, None when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return None
@@ -171,7 +171,7 @@ class Accounts:
         return user is not None
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
-        """The caller's account, once they have shown its password. Wrong ones count as wrong logins do."""
+        """The caller's account, after a check of its password. Wrong passwords count as failed logins."""
         user = await self.profile(caller.member)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:

@@ -1,4 +1,4 @@
-"""The rules for the name of a person: what must be seen in it, and which invisible characters a script needs."""
+"""The rules for personal names: at least one visible character, and no invisible one that its script does not need."""
 
 import unicodedata
 
@@ -7,10 +7,10 @@ import idna
 from service.broken_fields import FieldCode
 
 MAX_LENGTH = 100
-JOINERS = "\u200c\u200d"  # Persian, Sinhala and Hindi spell with them
+JOINERS = "\u200c\u200d"  # needed to spell Persian, Sinhala and Hindi
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (bidi marks among them), surrogates, line separators
-# Letters and symbols by their category that show nothing. What else Unicode calls default ignorable is a mark or a
-# format character, or not assigned yet.
+# Blank characters whose category is letter or symbol. The other default-ignorable characters of Unicode are marks or
+# format characters, or not assigned yet.
 BLANK = {
     *"\u115f\u1160\u3164\uffa0",  # Hangul fillers
     "\u2800",  # the Braille pattern without a dot
@@ -21,7 +21,7 @@ UNASSIGNED_IGNORABLE = (range(0x2060, 0x2070), range(0xFFF0, 0xFFF9), range(0xE0
 
 
 def broken_rule(name: str) -> tuple[FieldCode, str] | None:
-    """The code and message of the first rule that the name, without blanks around it, breaks."""
+    """The code and message of the first rule broken by `name`, which has no blanks around it."""
     if len(name) > MAX_LENGTH:
         return FieldCode.TOO_LONG, f"must have at most {MAX_LENGTH} characters"
     if any(unicodedata.category(one) in UNSEEN and not _joins(name, place) for place, one in enumerate(name)):
@@ -32,17 +32,17 @@ def broken_rule(name: str) -> tuple[FieldCode, str] | None:
 
 
 def _joins(name: str, place: int) -> bool:
-    """Whether a joiner stands where RFC 5892 (CONTEXTJ) allows one: after a virama, or between letters that join."""
+    """Whether a joiner is where RFC 5892 (CONTEXTJ) allows one: after a virama, or between letters that join."""
     if name[place] not in JOINERS:
         return False
     try:
         return idna.valid_contextj(name, place)
-    except ValueError:  # a neighbour that Unicode has not named
+    except ValueError:  # a neighbouring character has no Unicode name
         return False
 
 
 def _shows(character: str) -> bool:
-    """A character that is not assigned yet may be a letter of a newer Unicode than this Python's: it counts."""
+    """Unassigned characters count as visible: they may be letters of a newer Unicode than this Python's."""
     if character in BLANK or any(ord(character) in ignorable for ignorable in UNASSIGNED_IGNORABLE):
         return False
     category = unicodedata.category(character)

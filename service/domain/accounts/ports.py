@@ -1,4 +1,4 @@
-"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+"""The stores that accounts need. Implemented in `service/stores`; tests have fakes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,19 +18,19 @@ class Users(UserLookup, ApiKeySeals, Protocol):
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
         """The user whose API key has one of these digests (one per secret that is still accepted).
 
-        A key that was replaced still counts until the end of its overlap.
+        A replaced key is valid until the end of its overlap.
         """
 
     async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
-        """Replace the API key; the earlier one stops at once, or at `earlier_until`."""
+        """Replace the API key; the earlier one expires at once, or at `earlier_until`."""
 
     async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
-        """Replace the password at the ending's time and enter the ending; neither if it was changed since `before`."""
+        """Replace the password and record the revocation, at its time; neither (False) if changed since `before`."""
 
     async def remove(self, ending: PendingRevocation) -> None:
-        """Remove its user and enter the ending."""
+        """Delete the revocation's user and record the revocation."""
 
     async def disable(self, at: datetime, ending: PendingRevocation) -> None:
-        """Close the account of its user to them, and enter the ending."""
+        """Disable the revocation's user and record the revocation."""
 
     async def enable(self, user_id: UUID) -> None: ...

@@ -1,1 +1,1 @@
-"""What people and programs identify themselves with: e-mail addresses and API keys."""
+"""Identifiers of people and programs: e-mail addresses and API keys."""

@@ -16,7 +16,7 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """`ak_`, 256 random bits in base 62, and six characters of CRC-32: typos and fakes are told without a look-up."""
+    """`ak_`, 256 random bits in base 62, and six characters of CRC-32, to refuse typos and fakes without a look-up."""
 
     text: str
     SHAPE: ClassVar = re.compile(r"ak_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)

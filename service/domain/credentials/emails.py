@@ -1,10 +1,10 @@
-"""The one function that tells which spellings of an e-mail address are the same account."""
+"""The canonical form of e-mail addresses, which decides which spellings belong to the same account."""
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 SPECIAL_USE_DOMAIN_NAMES.clear()  # the library's own switch: a private installation may well use .test or .local
 MAX_LENGTH = 254
-DOTS = (".", "\u3002", "\uff0e", "\uff61")  # what IDNA takes for a dot (RFC 3490 section 3.1)
+DOTS = (".", "\u3002", "\uff0e", "\uff61")  # the characters that IDNA treats as dots (RFC 3490 section 3.1)
 
 
 class InvalidEmailError(ValueError):
@@ -15,7 +15,7 @@ def canonical(typed: str) -> str:
     """The form that is unique in the database: lower-cased local part, domain as lower-cased A-labels (IDNA, UTS 46).
 
     ASCII dot-atom local part of at most 64 characters, a domain of at least two labels, no IP literal, no trailing
-    dot, at most 254 in all, whichever way the domain is spelt. Blanks around the address do not count. Raises
+    dot, at most 254 characters in total, however the domain is spelt. Surrounding blanks are ignored. Raises
     InvalidEmailError.
     """
     text = typed.strip()
@@ -41,12 +41,12 @@ def canonical(typed: str) -> str:
 
 
 def canonical_of_account(typed: str) -> str:
-    """The canonical form of an address that has an account. Most are ASCII, where it is no more than lower case."""
+    """The canonical form of an address that has an account. Most are ASCII, for which lower case suffices."""
     return typed.lower() if typed.isascii() else canonical(typed)
 
 
 def for_look_up(typed: str) -> str:
-    """The canonical form, or for what is no address a form that no account has; login refuses both alike."""
+    """The canonical form, or for an invalid address a form that no account has; login refuses both alike."""
     try:
         return canonical(typed)
     except InvalidEmailError:

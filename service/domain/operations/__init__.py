@@ -1,1 +1,1 @@
-"""What keeps a deployment running: readiness, background tasks, secrets, compromised keys, revoking everything."""
+"""Operation of a deployment: readiness, background tasks, secrets, compromised keys, mass revocation."""

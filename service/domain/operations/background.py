@@ -1,4 +1,4 @@
-"""What runs beside the requests: a task that fails is logged and counted, and one that dies is started again."""
+"""Background tasks: a task that fails is logged and counted, and one that ends is restarted."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ import structlog
 
 from service.ambient import Ambient
 
-SHORTEST = 1.0  # seconds before a task that died is started again; doubled while it goes on dying
+SHORTEST = 1.0  # seconds before a task that ended is restarted; doubled while it keeps ending
 LONGEST = 60.0
 Task = Literal[
     "audit", "clock", "denylist", "endings", "keys", "loop-lag", "reload", "tidy", "tidy-audit", "tidy-revocations"
@@ -24,7 +24,7 @@ class Background:
         self._ambient = ambient
 
     async def run_forever(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
-        """Run what is not meant to end, until this is cancelled."""
+        """Run a task that is not meant to end, and restart it, until this is cancelled."""
         pause = SHORTEST
         while True:
             began = self._ambient.monotonic()
@@ -36,14 +36,14 @@ class Background:
             pause = min(2 * pause, LONGEST)
 
     async def attempt(self, task: Task, run: Callable[[], Awaitable[None]]) -> bool:
-        """Whether it went well: whatever goes wrong with one task is kept from the others."""
+        """Whether it succeeded: an error in one task does not reach the others."""
         try:
             await run()
         except asyncio.CancelledError as error:
             current = asyncio.current_task()
             if current is None or current.cancelling():
                 raise
-            self._note(task, type(error).__name__)  # of something that the task waited for
+            self._note(task, type(error).__name__)  # something that the task awaited was cancelled
             return False
         except Exception as error:  # noqa: BLE001 - a defect in one task must not end the others
             self._note(task, type(error).__name__)

@@ -1,4 +1,4 @@
-"""Whether the clock of this instance can date anything: as it was last compared with that of Postgres."""
+"""Whether the clock of this instance is right, by its latest comparison with that of Postgres."""
 
 import structlog
 
@@ -12,7 +12,7 @@ class ClockWatch:
         self._wrong = ""
 
     def note(self, wrong: str) -> None:
-        """Which clock is to be set, and by how much; empty when ours is right."""
+        """`wrong`: which clock to set, and by how much; empty when ours is right."""
         before, self._wrong = self._wrong, wrong
         if wrong and wrong != before:
             log.error("clocks differ", which=wrong)
@@ -20,6 +20,6 @@ class ClockWatch:
             log.warning("clocks agree again")
 
     def require_right(self) -> None:
-        """Raises MisfitError: by a wrong clock good tokens would be refused, and those that are issued misdated."""
+        """Raises MisfitError: with a wrong clock, valid tokens would be refused and new ones misdated."""
         if self._wrong:
             raise MisfitError("wrong_clock")

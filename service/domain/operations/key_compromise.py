@@ -7,7 +7,7 @@ from service.domain.signing.key_rotation import KeyRotation
 
 
 class NotDeniedYetError(Exception):
-    """The key is revoked in Postgres, but Redis could not be told: instances refuse it when they next read the keys."""
+    """The key is revoked in Postgres but not denied in Redis: instances refuse it when they next read the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +16,16 @@ class KeyCompromise:
     revocation: SessionRevocation
 
     async def revoke(self, kid: str) -> None:
-        """Every token of the key is refused from now on, by every instance.
+        """Make every instance refuse every token of the key from now on.
 
-        Postgres comes first, so that a Redis that loses its data is told again. Raises NoSuchKeyError, or
-        NotDeniedYetError; then asking again denies the key.
+        Postgres comes first, so that the denial is restored if Redis loses its data. Raises NoSuchKeyError, or
+        NotDeniedYetError; then a retry denies the key.
         """
         await self.rotation.replace_revoked(kid)
         failed: Exception | None = None
         try:
             await self.revocation.deny_killed_keys()
-        except Exception as error:  # noqa: BLE001 - whatever Redis says, the key is revoked in Postgres: finish first
+        except Exception as error:  # noqa: BLE001 - whatever the error, the key is revoked in Postgres: finish first
             failed = error
         await self.rotation.ensure_keys()
         if failed:

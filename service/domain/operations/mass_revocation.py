@@ -1,4 +1,4 @@
-"""Ending every session of everybody: when nobody can tell any more which tokens are in good hands."""
+"""Revocation of every session of every user, for use after a breach."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from service.settings import TokenSettings
 
 
 class RevokedCounts(NamedTuple):
-    """How many sessions were on record, and how many keys died with every token that they had signed."""
+    """How many recorded sessions, and how many keys with all tokens signed by them, were revoked."""
 
     sessions: int
     keys: int
@@ -23,7 +23,7 @@ class RevokedCounts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassRevocation:
-    """The tokens die with their keys, which takes a handful of entries for any number of sessions."""
+    """Tokens are revoked through their keys, which takes a handful of entries for any number of sessions."""
 
     all_sessions: AllSessions
     revocations: Revocations
@@ -34,10 +34,10 @@ class MassRevocation:
     events: Events
 
     async def run(self) -> RevokedCounts:
-        """What was ended. May be run again at any time.
+        """Returns what was revoked. May be run again at any time.
 
-        Refresh tokens go first, so that none can fetch a token of the keys that follow. Postgres remembers each
-        session, lest an old snapshot of Redis bring it back. Raises the stores' outages, or NotDeniedYetError.
+        Refresh tokens go first, so that none can obtain a token of the successor keys. Each session is recorded in
+        Postgres, so that an old snapshot of Redis cannot restore it. Raises the stores' outages, or NotDeniedYetError.
         """
         count = 0
         async for page in self.all_sessions.pages():
@@ -48,7 +48,7 @@ class MassRevocation:
         keys = [(key.kid, state) for key, state in await self.key_rotation.all() if state is not KeyState.GONE]
         for kid, _ in sorted(
             keys, key=lambda one: one[1] is KeyState.ACTIVE
-        ):  # so that the active one never signs alone
+        ):  # the active one last: its successor is then a new key
             await self.compromise.revoke(kid)
         self.events.emit(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
         return RevokedCounts(count, len(keys))

@@ -1,4 +1,4 @@
-"""API keys that are sealed anew."""
+"""Sealed API keys, before and after resealing."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class SealedApiKey:
-    """A user's API key as Postgres holds it."""
+    """A user's API key as stored in Postgres."""
 
     user_id: UUID
     sealed: bytes
@@ -14,7 +14,7 @@ class SealedApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Resealing:
-    """A user's API key, sealed anew; `before` is what the new seal was made from."""
+    """A user's API key, resealed; `before` is the sealed form that it replaces."""
 
     user_id: UUID
     before: bytes

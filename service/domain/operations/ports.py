@@ -1,4 +1,4 @@
-"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+"""The stores that operations need. Implemented in `service/stores`; tests have fakes."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
@@ -8,15 +8,15 @@ from service.domain.operations.models import Resealing, SealedApiKey
 
 
 class ApiKeySeals(Protocol):
-    """The sealed API keys of all accounts, to be sealed anew."""
+    """The sealed API keys of all accounts, for resealing."""
 
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
         """The next `limit` users' API keys in the order of their ids, from the first id above `after`."""
 
     async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
-        """Replace seals and digests, unless the key was replaced meanwhile; how many were."""
+        """Replace seals and digests, except of keys replaced meanwhile; how many were."""
 
 
 class AllSessions(Protocol):
     def pages(self) -> AsyncIterator[Sequence[tuple[str, UUID]]]:
-        """The ids and owners of all live sessions. One may come twice; one that is opened meanwhile may not come."""
+        """The ids and owners of all live sessions. One may come twice; one opened meanwhile may be missing."""

@@ -1,6 +1,6 @@
-"""Whether this instance can serve: asked by balancers every second or so, answered from fresh news.
+"""Whether this instance can serve: asked by balancers about once a second, answered from recent checks.
 
-A round of checks is good for a second, or until a request meets an outage.
+A round of checks is valid for a second, or until a request meets an outage.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PACE = timedelta(seconds=0.1)  # between two rounds of checks, however many requ
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReport:
-    """`ok`, or in a few words what is wrong."""
+    """`ok`, or the fault in a few words."""
 
     postgres: str
     redis: str
@@ -30,7 +30,7 @@ class ReadinessReport:
 
 
 class Readiness:
-    """Each check answers a word. An outage, or a check that takes too long, counts as `no answer`."""
+    """Each check returns a word. An outage, or a check that exceeds its timeout, counts as `no answer`."""
 
     def __init__(
         self, postgres: Callable[[], Awaitable[str]], redis: Callable[[], Awaitable[str]], ambient: Ambient
@@ -52,13 +52,13 @@ class Readiness:
         return await self._latest() if self._is_refuted(state) else state  # an outage was met during the round
 
     async def run_forever(self) -> None:
-        """Also where no balancer asks: what is found out, as a wrong clock, decides what is served."""
+        """Check even if no balancer asks: the results, such as a wrong clock, decide what is served."""
         while True:
             await asyncio.sleep(LOOKS_EVERY.total_seconds())
             await self.state()
 
     def doubt(self) -> None:
-        """A store failed a request: that all was well holds no longer."""
+        """A store failed a request: an earlier `ok` is no longer valid."""
         self._is_doubted = True
 
     async def _latest(self) -> ReadinessReport:
@@ -88,5 +88,5 @@ async def _checked(check: Callable[[], Awaitable[str]]) -> str:
             return await check()
     except ConfigurationError:
         return "refuses this configuration"
-    except Exception:  # noqa: BLE001 - whatever it is, the store cannot be counted on
+    except Exception:  # noqa: BLE001 - after any error the store is not ready
         return "no answer"

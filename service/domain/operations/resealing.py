@@ -1,4 +1,4 @@
-"""After `TOKENHOUSE_SECRET_KEY` has changed: what earlier secrets sealed is sealed with the current one."""
+"""Reseals values of earlier secrets with the current one, after `TOKENHOUSE_SECRET_KEY` has changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.errors import DamagedDataError
 
-BATCH = 200  # users in one query: a fraction of the database's patience
+BATCH = 200  # users in one query: takes a fraction of the database timeout
 BEFORE_ALL = UUID(int=0)
 
 
@@ -21,11 +21,11 @@ BEFORE_ALL = UUID(int=0)
 class Resealed:
     signing_keys: int = 0
     api_keys: int = 0
-    damaged: set[str] = field(default_factory=set)  # what no secret opens: a `kid`, or a user's id
+    damaged: set[str] = field(default_factory=set)  # by `kid` or user id: no secret opens them
 
 
 class Resealer:
-    """Safe while instances run that know both secrets. What is done is passed over, so it may be stopped."""
+    """Safe while instances run that have both secrets. Resealed values are skipped, so it may be stopped."""
 
     def __init__(self, keys: SigningKeys, users: ApiKeySeals, seals: Seals, api_keys: ApiKeys, events: Events) -> None:
         self._keys = keys
@@ -35,7 +35,7 @@ class Resealer:
         self._events = events
 
     async def run(self) -> Resealed:
-        """Goes over the users until a pass finds nothing to do: somebody may have signed up behind the first."""
+        """Repeats the pass over the users until one finds nothing to do: accounts may be added meanwhile."""
         done = Resealed()
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
         while resealed := await self._pass(done):

@@ -1,4 +1,4 @@
-"""What the log says of a store that fails: a line when it does and one when it is back, however many requests ask."""
+"""Logs a store outage when it starts, when it changes and when it ends, however many requests it fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from service.ambient import Ambient
 from service.domain.operations.readiness import Readiness
 from service.errors import ConfigurationError
 
-EVERY = 1.0  # seconds between two looks at stores that failed; as long as readiness keeps an answer
+EVERY = 1.0  # seconds between checks of stores that failed; as long as a readiness result is valid
 log = structlog.get_logger(__name__)
 
 
@@ -29,7 +29,7 @@ class StoreWatch:
         self._refused = 0
 
     def note(self, error: Exception) -> None:
-        """A request had to be refused for this error of a store's."""
+        """A request was refused because of this store error."""
         self._refused += 1
         self._readiness.doubt()
         if self._watching is None or self._watching.done():
@@ -38,7 +38,7 @@ class StoreWatch:
                 log.error("a store cannot be used", store=store, why=str(error))
             else:
                 log.warning("a store does not answer", store=store, error=type(error).__name__)
-            # In a context of its own: the outage is not that of the request which met it first.
+            # In its own context: the outage does not belong to the request that met it first.
             self._watching = asyncio.create_task(self._watch(), context=Context())
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Password rules, hashing, and the queue before it."""
+"""Password rules, hashing, and the hash queue."""

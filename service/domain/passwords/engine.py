@@ -1,4 +1,4 @@
-"""What the hash queue asks of whatever computes password hashes."""
+"""The interface of password hash engines, as the hash queue uses it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A password to check against `stored`, or to hash anew when `stored` is None."""
+    """A password to check against `stored`, or to hash when `stored` is None."""
 
     password: str = field(repr=False)
     stored: str | None = field(repr=False)
@@ -15,18 +15,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`upgraded` is a hash to keep from now on: the stored one is of an older make, or there was none."""
+    """`upgraded` is a hash to store: the old one has an outdated scheme or cost, or there was none."""
 
     same: bool
     upgraded: str | None = field(default=None, repr=False)
 
 
 class HashEngine(Protocol):
-    """Several threads call it at once, so it must let the GIL go while it computes."""
+    """Several threads call it at once, so it must release the GIL while it computes."""
 
     @property
     def lanes(self) -> int:
-        """How many jobs one thread does best to advance together: 1 where more would gain nothing."""
+        """How many jobs one thread should compute together: 1 if more would gain nothing."""
 
     def verify_many(self, jobs: Sequence[Job]) -> Sequence[Match]:
-        """One answer for each of up to `lanes` jobs, in their order. What cannot be computed is not the same."""
+        """One match for each of up to `lanes` jobs, in their order. A job that cannot be computed does not match."""

@@ -1,4 +1,4 @@
-"""Waiting places, shared fairly between sources: whose turn it is, and who gives way when there is no room."""
+"""Waiting places, shared fairly between sources: whose turn it is, and which place is lost when none is free."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Waiting:
-    """One place. It is `ready` once there is something to do for it."""
+    """One place. It is `ready` once it has a job."""
 
     source: str
     account: str | None
@@ -19,10 +19,10 @@ PlaceT = TypeVar("PlaceT", bound=Waiting)
 
 
 class FairShare(Generic[PlaceT]):
-    """A source may hold all there is while nobody else asks. When someone does and there is no room:
+    """A source may hold all places while no other source asks. When one does and no place is free:
 
-    - a newcomer whose source holds at least two places fewer than the one with most takes that one's newest place,
-      unless the newcomer's account has half of all places already;
+    - a newcomer whose source holds at least two places fewer than the source with most takes that source's newest
+      place, unless the newcomer's account has half of all places already;
     - when one account has more than half of all places, spread over many sources, a newcomer for another account takes
       the newest of them that belongs to a source with more places than its own.
 
@@ -75,7 +75,7 @@ class FairShare(Generic[PlaceT]):
         return None
 
     def loser_to(self, source: str, account: str | None) -> PlaceT | None:
-        """The place that gives way to a newcomer, if one must."""
+        """The place that a newcomer takes, if any."""
         return self._of_crowding_source(source, account) or self._of_crowding_account(source, account)
 
     def _of_crowding_source(self, source: str, account: str | None) -> PlaceT | None:

@@ -1,4 +1,4 @@
-"""The bounded queue before the password hashes, and the few threads that empty it."""
+"""The bounded queue of password hashes, and the worker threads that serve it."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ NEWEST_WEIGHT = 0.2  # of one measurement in the running average of a hash's tim
 
 
 class Slot(Waiting):
-    """A place in the queue, good for one job. Use it as a context manager: leaving gives back what was not used."""
+    """A place in the queue for one job. Use it as a context manager: leaving it releases an unused place."""
 
     def __init__(self, queue: "HashQueue", visitor: Visitor, account: str | None, since: float) -> None:
         super().__init__(source=visitor.source, account=account, since=since)
@@ -39,19 +39,19 @@ class Slot(Waiting):
         self._queue.release(self)
 
     async def run(self, job: Job) -> Match:
-        """Have the job done. Raises OverloadedError when the place was lost, UnavailableError when the queue closes."""
+        """Run the job. Raises OverloadedError when the place was lost, UnavailableError when the queue closes."""
         try:
             return await self._queue.submit(self, job)
         finally:
-            self._queue.release(self)  # cancelled: what nobody waits for is not hashed
+            self._queue.release(self)  # if cancelled: nobody waits for this hash
 
 
 class HashQueue:
-    """A place counts from its reservation on, so whoever was let in finds room after the reads that come before a hash.
+    """A place counts from its reservation on, so an admitted request has room after the reads that precede its hash.
 
     The queue is full when the places held are more than the workers serve within `max_wait`, by the measured time per
-    hash. But one batch running and one waiting for each worker are always let in, so that no worker idles while
-    those who were refused wait to come back. In a full queue the places are shared fairly, see FairShare.
+    hash. But one running and one waiting batch for each worker are always admitted, so that no worker idles while
+    refused clients wait to retry. In a full queue the places are shared fairly, see FairShare.
 
     The numbers are public for metrics. The lock is held for bookkeeping only, never during a hash.
     """
@@ -65,13 +65,13 @@ class HashQueue:
         max_wait: timedelta,
         first_guess: timedelta,
     ) -> None:
-        """`first_guess` stands for the time of one hash until one is measured."""
+        """`first_guess` is the assumed time of one hash until one is measured."""
         self.workers = workers
         self.running = 0
         self.refused = 0
-        self.abandoned = 0  # places whose visitors had gone when their turn came, or when they had to give way
+        self.abandoned = 0  # places whose visitors had disconnected when their turn came, or when they lost the place
         self.waits = Histogram(WAITS)  # seconds from the reservation of a place to the start of its hash
-        self.hashes = Histogram()  # seconds of one hash; of several at once, their share
+        self.hashes = Histogram()  # seconds of one hash; in a batch, its average
         self.hash_seconds = first_guess.total_seconds()
         self._measured = False
         self._engine = engine
@@ -85,7 +85,7 @@ class HashQueue:
 
     @property
     def waiting(self) -> int:
-        """Places reserved or with a job that is not begun."""
+        """Places that are reserved or whose job has not started."""
         return self._places.count
 
     @property
@@ -95,7 +95,7 @@ class HashQueue:
         return max(within_wait, 2 * self.workers * self._engine.lanes)
 
     def refuse_if_full(self, visitor: Visitor) -> None:
-        """Raise OverloadedError where `reserve` would do so for any account: cheap, to be asked before all else."""
+        """Raise OverloadedError if `reserve` would do so for any account. Cheap: call it before anything else."""
         with self._changed:
             self._admit(visitor.source, None)
 
@@ -111,7 +111,7 @@ class HashQueue:
         return place
 
     def submit(self, place: Slot, job: Job) -> asyncio.Future[Match]:
-        """For `Place.run`."""
+        """For `Slot.run`."""
         with self._changed:
             if place.refusal is not None:
                 raise place.refusal
@@ -126,13 +126,13 @@ class HashQueue:
         return done
 
     def release(self, place: Slot) -> None:
-        """For `Place`: give back what is not begun. A running job runs to its end."""
+        """For `Slot`: release a place whose job has not started. A running job runs to its end."""
         with self._changed:
             if place in self._places:
                 self._places.remove(place)
 
     async def close(self) -> None:
-        """Answer the waiting with UnavailableError, let the running finish, end the threads."""
+        """Refuse waiting jobs with UnavailableError, let running ones finish, end the threads."""
         with self._changed:
             self._closed = True
             for place in self._places.all():
@@ -145,7 +145,7 @@ class HashQueue:
     # --- under the lock
 
     def _admit(self, source: str, account: str | None) -> Slot | None:
-        """None when there is room, or else the place that must give way."""
+        """None when there is room, or else the place that is lost."""
         if self._closed:
             raise UnavailableError
         if self.waiting + self.running < self.capacity:
@@ -156,7 +156,7 @@ class HashQueue:
         return loser
 
     def _overloaded(self) -> OverloadedError:
-        """With the time in which as many hashes are done as it takes to have room."""
+        """With the time that it takes to finish enough hashes to have room."""
         self.refused += 1
         too_many = max(1, self.waiting + self.running - self.capacity + 1)
         return OverloadedError(timedelta(seconds=too_many * self.hash_seconds / self.workers))
@@ -172,9 +172,9 @@ class HashQueue:
             _on_loop(done := place.work[1], _settle, done, refusal)
 
     def _next_batch(self) -> list[Slot]:
-        """The idle workers divide what is ready; none takes more than the engine's lanes."""
+        """The idle workers divide the ready jobs; none takes more than the engine's lanes."""
         share = min(self._engine.lanes, math.ceil(self._places.ready / self._idle))
-        # No answer comes later than the longest wait, one batch ahead and its own: few clients would be there still.
+        # No response takes longer than the longest wait, one batch ahead and its own: few clients would still be there.
         too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
         batch: list[Slot] = []
         while len(batch) < share and (place := self._places.take()) is not None:
@@ -197,14 +197,14 @@ class HashQueue:
             self._threads[-1].start()
 
     def _serve(self) -> None:
-        if sys.platform == "linux":  # where a thread has a priority of its own
-            with contextlib.suppress(OSError):  # it is nicer already
+        if sys.platform == "linux":  # where each thread has its own priority
+            with contextlib.suppress(OSError):  # its niceness is higher already
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while batch := self._take():
             self._hash(batch)
 
     def _take(self) -> list[Slot]:
-        """Wait for jobs; none means that the queue is closed."""
+        """Wait for jobs; an empty batch means that the queue is closed."""
         with self._changed:
             while not (batch := self._next_batch()) and not self._closed:
                 self._changed.wait()
@@ -218,7 +218,7 @@ class HashQueue:
         try:
             matches = self._engine.verify_many([job for job, _ in work])
             answers: list[Match | Exception] = [match for _, match in zip(work, matches, strict=True)]
-        except BaseException as error:  # noqa: BLE001 - a panic of compiled code is no Exception; the thread must live on
+        except BaseException as error:  # noqa: BLE001 - compiled code can panic, which is no Exception; keep the thread
             failure = RuntimeError("the hash engine failed")
             failure.__cause__ = error
             answers = [failure] * len(work)
@@ -229,7 +229,7 @@ class HashQueue:
             for place in batch:
                 self.waits.add(started - place.since)
                 self.hashes.add(seconds)
-            if seconds > 0:  # a coarse clock may not see a cheap hash
+            if seconds > 0:  # a coarse clock may measure 0 for a cheap hash
                 self._measure(seconds)
         for (_, done), answer in zip(work, answers, strict=True):
             _on_loop(done, _settle, done, answer)

@@ -1,4 +1,4 @@
-"""The password room: how passwords are hashed, checked and brought up to date."""
+"""Hashing and checking passwords, and upgrading their hashes."""
 
 import os
 import unicodedata
@@ -24,12 +24,12 @@ WRONG = Match(same=False)
 
 
 def usable_cores() -> int:
-    """As many as this process may run on."""
+    """The number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Decoys:
-    """Hashes that no password is known for. Checking one costs as much as checking a real one of its cost."""
+    """Hashes without a known password. Checking one takes as long as checking a real one with the same rounds."""
 
     def __init__(self, ambient: Ambient) -> None:
         self._salt = bcrypt64.encode_bytes(ambient.random_bytes(16)).decode()
@@ -43,8 +43,8 @@ class BcryptEngine:
     """bcrypt through passlib, one hash after another.
 
     New hashes are of the scheme `bcrypt_sha256`: every byte of a password counts, NUL too. Plain `bcrypt` hashes come
-    from imports. A password over 72 bytes or with a NUL is wrong for them, even where their maker cut it there; they
-    are replaced when the right password comes.
+    from imports. A password over 72 bytes or with a NUL never matches them, even if their source system truncated it
+    there; they are replaced when the right password comes.
     """
 
     lanes = 1
@@ -66,11 +66,11 @@ class BcryptEngine:
         return self._check(password, stored)
 
     def _check(self, password: str, stored: str) -> Match:
-        """Whatever passlib refuses to compute costs one decoy hash: no error and no fast answer gives it away."""
+        """A hash that passlib refuses costs one decoy hash: no error and no fast response reveals it."""
         try:
             rounds = self._rounds_of(stored)
             same, upgraded = self._context.verify_and_update(password, stored)
-        except Exception:  # noqa: BLE001 - a damaged hash or password raises errors of many kinds, in passlib and bcrypt
+        except Exception:  # noqa: BLE001 - passlib and bcrypt raise many kinds of errors for damaged input
             self._spend(self._rounds)
             return WRONG
         if not same:
@@ -84,7 +84,7 @@ class BcryptEngine:
         return rounds
 
     def _top_up(self, rounds: int) -> None:
-        """A wrong password for a cheaper, older hash must not answer sooner than one for an unknown account.
+        """A wrong password for a cheaper, older hash must not be refused sooner than one for an unknown account.
 
         Costs double from step to step, so the hash just computed and one at each cost up to the current add up to one
         at the current cost.
@@ -111,7 +111,7 @@ class Passwords:
         *,
         engine: HashEngine | None = None,
     ) -> None:
-        """`engine` stands in for bcrypt through passlib."""
+        """`engine` replaces bcrypt through passlib."""
         self._refuses_common = config.refuse_common
         decoys = Decoys(ambient)
         self._decoy = decoys.at(config.bcrypt_rounds)
@@ -124,32 +124,32 @@ class Passwords:
         )
 
     def refuse_if_full(self, visitor: Visitor) -> None:
-        """Raise OverloadedError when there is no place for this visitor. To be asked first, before the body is read."""
+        """Raise OverloadedError when there is no place for this visitor. Call it first, before the body is read."""
         self.queue.refuse_if_full(visitor)
 
     def refuse_common(self, field: str, password: str, canonical_email: str) -> None:
-        """Raise InvalidFieldsError for a new password that attackers try first, where the settings ask for that."""
+        """Raise InvalidFieldsError for a new password that attackers try first, if the settings say so."""
         if self._refuses_common and is_common(password, SERVICE, canonical_email.partition("@")[0]):
             raise InvalidFieldsError([BrokenField(field, FieldCode.COMMON, "Use a password that is harder to guess.")])
 
     def reserve(self, visitor: Visitor, account: str | None = None) -> Slot:
         """Take a place in the queue, for one operation; `account` is the canonical e-mail address, when one is named.
 
-        To be asked when the body is there, before any store is. Raises OverloadedError when there is no place.
+        Call it after the body is read and before any store is queried. Raises OverloadedError when there is no place.
         """
         return self.queue.reserve(visitor, account)
 
     async def hash(self, password: str, place: Slot) -> str:
-        """A new hash of a password that keeps the rules of sign-up. Raises what `Place.run` raises."""
+        """A new hash of a password that follows the rules of sign-up. Raises the errors of `Slot.run`."""
         match = await place.run(Job(_normal(password), None))
         if match.upgraded is None:
             raise RuntimeError("the hash engine made no hash")
         return match.upgraded
 
     async def match(self, password: str, stored: str | None, place: Slot) -> Match:
-        """Compare, spending the same time whether or not the account exists. Raises what `Place.run` raises.
+        """Compare, spending the same time whether or not the account exists. Raises the errors of `Slot.run`.
 
-        A stored hash dearer than the current cost alone takes longer, until its next right password.
+        Only a stored hash above the current cost takes longer, until the right password replaces it.
         """
         if stored is None or len(password) > MAX_TYPED:
             await place.run(Job("", self._decoy))

@@ -1,1 +1,1 @@
-"""What other services ask about tokens."""
+"""Introspection, revocation and the revocation feed, for other services."""

@@ -1,4 +1,4 @@
-"""Resource servers: who may ask about other people's tokens. The settings hold a digest of each one's secret."""
+"""Resource servers, which may introspect other people's tokens. The settings hold a digest of each one's secret."""
 
 import base64
 import hashlib
@@ -17,22 +17,22 @@ from service.domain.models import Visitor
 from service.domain.resource_servers.models import ResourceServer
 from service.errors import InvalidClientError
 
-METHOD = "client_secret_basic"  # the one way in (RFC 6749 section 2.3.1)
+METHOD = "client_secret_basic"  # the only accepted one (RFC 6749 section 2.3.1)
 ENDPOINT = "introspection"
-# Authlib decodes Base64 leniently and lets out what is no UTF-8, so only what has this shape is handed to it.
+# Authlib decodes Base64 leniently and raises ValueError for invalid UTF-8, so it gets values of this shape only.
 BASIC = re.compile(r"basic +[A-Za-z0-9+/]{4,512}={0,2}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Client(ClientMixin):
-    """A client as Authlib asks it."""
+    """A client, as Authlib uses it."""
 
     name: str
     digest: str
 
     @classmethod
     def make(cls, name: str, ambient: Ambient) -> tuple[Self, str]:
-        """A new client and its secret: `cs_` and 256 random bits, which SHA-256 alone keeps safe."""
+        """A new client and its secret: `cs_` and 256 random bits, for which plain SHA-256 is safe."""
         secret = "cs_" + base64.urlsafe_b64encode(ambient.random_bytes(32)).decode().rstrip("=")
         return cls(name, _digest(secret)), secret
 
@@ -45,7 +45,7 @@ class Client(ClientMixin):
 
 @dataclass(slots=True)
 class BasicAuthRequest:
-    """What Authlib reads of a request."""
+    """The attributes of a request that Authlib reads."""
 
     headers: Mapping[str, str]
     auth_method: str = ""
@@ -54,7 +54,7 @@ class BasicAuthRequest:
 class ResourceServers:
     def __init__(self, digests: Mapping[str, str], throttle: Throttle, ambient: Ambient, events: Events) -> None:
         self._clients = {name: Client(name, digest) for name, digest in digests.items()}
-        self._decoy, _ = Client.make("", ambient)  # an unknown name is judged like a known one
+        self._decoy, _ = Client.make("", ambient)  # an unknown name is checked like a known one
         self._authenticate = ClientAuthentication(lambda name: self._clients.get(name, self._decoy))
         self._throttle = throttle
         self._events = events
@@ -62,8 +62,8 @@ class ResourceServers:
     async def by_credential(self, authorization: str | None, visitor: Visitor) -> ResourceServer:
         """The client whose `Authorization` field this is.
 
-        Raises InvalidClientError, or RateLimitedError for a source that fails too often; that limit is the one of
-        unknown API keys, for the same reason: a credential that works costs no count.
+        Raises InvalidClientError, or RateLimitedError for a source that fails too often; the limit is that of unknown
+        API keys, for the same reason: a valid credential is not counted.
         """
         if authorization is None:
             raise InvalidClientError
@@ -80,7 +80,7 @@ class ResourceServers:
         request: Any = BasicAuthRequest({"Authorization": authorization})
         try:
             client = self._authenticate(request, [METHOD], ENDPOINT)
-        except (OAuth2Error, ValueError):  # a ValueError for what is no UTF-8
+        except (OAuth2Error, ValueError):  # a ValueError for invalid UTF-8
             return None
         return client if isinstance(client, Client) else None
 

@@ -1,8 +1,8 @@
-"""Telling what a token is good for (RFC 7662), and ending the session of whoever shows one (RFC 7009).
+"""Token introspection (RFC 7662), and revocation of a presented token's session (RFC 7009).
 
-Authlib's endpoint classes do all their steps in one synchronous call, look-ups included, which cannot be done on an
-event loop. What serves here is the step that has no I/O: the rule of which answer an inactive token gets. Its check of
-the parameters refuses unknown hints, which RFC 7009 section 2.2 wants ignored; and nothing else is left of revocation.
+Authlib's endpoint classes do all their steps in one synchronous call, look-ups included, which would block the event
+loop. Only the step without I/O is used: the rule for the response to an inactive token. Its parameter check refuses
+unknown hints, which RFC 7009 section 2.2 wants ignored; its revocation has no other step without I/O.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A token of ours that has not expired, and what is to be said of it."""
+    """A token of ours that has not expired, and its introspection response."""
 
     user_id: UUID
     session_id: str
@@ -53,7 +53,7 @@ class AuthlibIntrospection(IntrospectionEndpoint):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introspection:
-    """Neither call needs `token_type_hint`: the shape of a token tells its kind."""
+    """Neither call needs `token_type_hint`: the kind of a token follows from its shape."""
 
     users: UserLookup
     refresh_sessions: RefreshSessions
@@ -64,26 +64,26 @@ class Introspection:
     ambient: Ambient
 
     async def introspect(self, text: str) -> Facts:
-        """`active` and what goes with it; for anything but a live token of a live account `active` alone, false.
+        """The response of RFC 7662 section 2.2; for all but live tokens of live accounts, only `active`, false.
 
-        An API key is no token. Raises UnavailableError, or a store's outage, while nobody can tell.
+        An API key is no token. Raises UnavailableError, or a store's outage, if the state is not known.
         """
         shown = await self._find(text)
         if shown is not None:
             user, over = await asyncio.gather(self.users.by_id(shown.user_id), self._is_over(shown))
             if over or user is None or user.disabled_at:
                 shown = None
-        facts: Facts = AuthlibIntrospection(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # its stubs say nothing of it
+        facts: Facts = AuthlibIntrospection(None).create_introspection_payload(shown)  # type: ignore[no-untyped-call] # not in its stubs
         return facts
 
     async def revoke(self, text: str, visitor: Visitor) -> None:
-        """End the token's session. What is no live token of ours changes nothing (RFC 7009 section 2.2).
+        """Revoke the token's session. Anything but a live token of ours changes nothing (RFC 7009 section 2.2).
 
-        It counts as an unknown refresh token all the same: nobody is to try tokens here instead of there.
+        It still counts as an unknown refresh token, so that tokens cannot be guessed here instead of there.
 
-        A token that is over already, or signed with a denied key, ends nothing: who holds a leaked key must not be able
-        to end the sessions of others. Raises RateLimitedError, or UnavailableError: no turn came, or the ending may not
-        hold yet.
+        A token already revoked, or signed with a denied key, changes nothing: the holder of a leaked key must not be
+        able to end the sessions of others. Raises RateLimitedError, or UnavailableError: the wait for a turn timed out,
+        or the revocation may not hold yet.
         """
         async with self.throttle.looking_up(visitor):
             shown = await self._find(text)

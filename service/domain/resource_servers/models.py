@@ -1,4 +1,4 @@
-"""Who asks about tokens, and the order of the revocation feed."""
+"""Resource servers, and positions and pages of the revocation feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class FeedPosition(NamedTuple):
-    """A place in the feed of revocations. Whatever is entered later stands at or behind the last `settled` place."""
+    """A position in the revocation feed. Later revocations are at or behind the latest `watermark`."""
 
     transaction: int
     session_id: str = ""
@@ -15,16 +15,14 @@ class FeedPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Revocations in the feed's order. What was entered before `settled` is all there: nothing can still join it."""
+    """Revocations in feed order. Before `watermark` the feed is complete: no later commit can add to it."""
 
-    entries: Sequence[tuple[FeedPosition, datetime]]  # with the end of the denial
+    entries: Sequence[tuple[FeedPosition, datetime]]  # with the end of each denial
     watermark: FeedPosition
-    timeline: (
-        int  # another one after each restart, failover or restored backup: places of different eras do not compare
-    )
+    timeline: int  # changes with each restart, failover or restored backup: positions of two timelines do not compare
 
 
 class ResourceServer(NamedTuple):
-    """A service that may ask about tokens, by its credential."""
+    """A service that may introspect tokens, identified by its credential."""
 
     name: str

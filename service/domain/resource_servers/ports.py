@@ -1,4 +1,4 @@
-"""What this room needs from the stores. Implemented in `service/stores`; tests have fakes."""
+"""The stores that resource servers need. Implemented in `service/stores`; tests have fakes."""
 
 from typing import Protocol
 
@@ -7,11 +7,11 @@ from service.domain.sessions.ports import Revocations
 
 
 class RevocationLog(Protocol):
-    """The revocations in the order in which they were committed."""
+    """The revocations in commit order."""
 
     async def after(self, place: FeedPosition, limit: int) -> FeedPage:
-        """The first `limit` revocations behind a place whose tokens are still denied."""
+        """The first `limit` revocations behind a position, of those whose tokens are still denied."""
 
 
 class RevocationStore(Revocations, RevocationLog, Protocol):
-    """One table serves both."""
+    """Both interfaces use one table."""

@@ -1,7 +1,7 @@
-"""The feed of revocations, for verifiers that stay offline: signed, cacheable, and in pieces by cursor.
+"""The revocation feed for offline verifiers: signed, cacheable, and paged by cursor.
 
-A cursor names a place in commit order, so a revocation that is committed late cannot slip in behind it. All who ask
-within the same second from the same place get the same signed piece: ten thousand verifiers cost one query a second.
+A cursor is a position in commit order, so no verifier misses a revocation that is committed late. Requests within the
+same second with the same cursor get the same signed piece: ten thousand verifiers cost one query a second.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from service.domain.signing.tokens import Tokens
 from service.settings import TokenSettings
 
 KIND = "revocations+jwt"  # the `typ` of its header, which no token has (RFC 8725 section 3.11)
-SHARED = 1.0  # seconds in which all who ask get the same piece
-FRESH = 15  # seconds after which a verifier must not believe it any more, wherever it was kept
-LIMIT = 2_000  # sessions in one piece, 51 bytes each: JOSE libraries refuse what is much larger than 100 KB
-MOST = 64  # different pieces made in one second; who asks for yet another gets the beginning, which is never wrong
+SHARED = 1.0  # seconds in which all requests get the same piece
+FRESH = 15  # seconds after which a verifier must not accept it any more, wherever it was cached
+LIMIT = 2_000  # sessions in one piece, 51 bytes each: JOSE libraries refuse tokens much larger than 100 KB
+MOST = 64  # different pieces made in one second; other cursors then get the beginning, which is always valid
 SEALED = re.compile(r"[A-Za-z0-9_.-]{23,128}", re.ASCII)
 CURSOR = re.compile(r"([1-9]\d{0,17})\.([1-9]\d{0,17})(?:\.([1-9]\d{0,17})\.([A-Za-z0-9_-]{22,43}))?", re.ASCII)
 
 
 class Cursor(NamedTuple):
-    """`settled`: where the next round begins. `reached`: how far this round is, when it takes several pieces.
+    """`watermark`: where the next round begins. `reached`: how far this round is, when it takes several pieces.
 
-    `era`: the history that these places are in.
+    `timeline`: the history that these positions are in.
     """
 
     watermark: int = 0
@@ -40,7 +40,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """What is no cursor of ours means the beginning."""
+        """An invalid cursor means the beginning."""
         match = CURSOR.fullmatch(text)
         if match is None:
             return cls()
@@ -91,12 +91,12 @@ class RevocationFeed:
         return await asyncio.shield(self._pieces[cursor])
 
     async def _make(self, cursor: Cursor) -> str:
-        now = self._ambient.now()  # before the question: what is committed later is not in the answer
-        async with self._readers:  # whoever makes up cursors must not take every connection
+        now = self._ambient.now()  # before the query: later commits are not in its result
+        async with self._readers:  # many different cursors must not take every connection
             passage, keys = await asyncio.gather(self._revocations.after(cursor.place, self._limit), self._keys.all())
         if (
             cursor.watermark and cursor.timeline != passage.timeline
-        ):  # Postgres may have gone back: to a backup, or to a replica
+        ):  # Postgres may have lost commits: restored backup, or failover
             cursor = Cursor()
             passage = await self._revocations.after(cursor.place, self._limit)
         begins_next = cursor.watermark if cursor.reached else passage.watermark.transaction
@@ -117,11 +117,11 @@ class RevocationFeed:
         )
 
     def _sealed(self, cursor: Cursor) -> str:
-        """So that nobody makes up cursors, each of which would cost a query and a signature."""
+        """Sealed against made-up cursors, each of which would cost a query and a signature."""
         return f"{cursor.text}.{self._seals.pseudonym(cursor.text, Purpose.FEED)}" if cursor.watermark else ""
 
     def _opened(self, text: str) -> Cursor:
-        """What is no cursor of ours means the beginning, which is never wrong."""
+        """An invalid cursor means the beginning, which is always valid."""
         plain, _, seal = text.rpartition(".")
         made = self._seals.pseudonyms(plain, Purpose.FEED) if SEALED.fullmatch(text) else []
         return Cursor.parse(plain) if any(compare_digest(seal, one) for one in made) else Cursor()
