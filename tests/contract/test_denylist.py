@@ -57,6 +57,26 @@ async def test_a_revoked_session_denies_every_token_of_it(denylist: RedisDenylis
     assert not await denylist.has("token", "third", "key")
 
 
+async def test_a_revoked_key_denies_every_token_that_it_signed(denylist: RedisDenylist) -> None:
+    await denylist.add({}, {}, {"leaked": HOUR})
+    assert await denylist.has("token", "session", "leaked")
+    assert not await denylist.has("token", "session", "key")
+    assert [await denylist.denies_key(one) for one in ("leaked", "key")] == [True, False]
+
+
+async def test_questions_that_travel_together_get_each_its_own_answer(denylist: RedisDenylist) -> None:
+    await denylist.add({"token 1": HOUR}, {"session 2": HOUR}, {"leaked": HOUR})
+    asked = [
+        denylist.has("token 1", "session 1", "key"),
+        denylist.has("token 2", "session 2", "key"),
+        denylist.has("token 3", "session 3", "leaked"),
+        denylist.has("token 4", "session 4", "key"),
+        denylist.denies_key("leaked"),
+        denylist.denies_key("key"),
+    ]
+    assert await asyncio.gather(*asked) == [True, True, True, False, True, False]
+
+
 async def test_entries_live_for_as_long_as_was_asked(denylist: RedisDenylist, redis_client: Redis) -> None:
     await denylist.add({"token": HOUR, "moment": timedelta(milliseconds=90_500)}, {"session": 2 * HOUR})
     asked = {

@@ -46,9 +46,8 @@ class MassRevocation:
             await self.refresh_sessions.remove(ended)
             count += len(ended)
         keys = [(key.kid, state) for key, state in await self.key_rotation.all() if state is not KeyState.GONE]
-        for kid, _ in sorted(
-            keys, key=lambda one: one[1] is KeyState.ACTIVE
-        ):  # the active one last: its successor is then a new key
+        active_last = sorted(keys, key=lambda one: one[1] is KeyState.ACTIVE)  # its successor is then a new key
+        for kid, _ in active_last:
             await self.compromise.revoke(kid)
         self.events.emit(Event(Name.ENDED, reason=Reason.EVERYBODY, source=""))
         return RevokedCounts(count, len(keys))

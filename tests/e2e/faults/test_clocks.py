@@ -87,6 +87,14 @@ async def test_an_instance_with_a_wrong_clock_is_not_ready_and_says_which_clock(
     assert (await here.me(tokens)).status == 200
 
 
+async def test_an_instance_that_starts_with_a_wrong_clock_serves_nobody_though_nobody_asks_for_its_readiness(
+    here: Client, instance: Instance
+) -> None:
+    tokens = await here.log_in(await here.sign_up())
+    there = await instance(Skewed(-60.0))
+    assert (await there.me(tokens)).status == (await there.refresh(tokens)).status == 503
+
+
 async def test_a_clock_that_steps_is_found_out_and_forgiven_when_it_is_right_again(instance: Instance) -> None:
     clock = Skewed()
     client = await instance(clock)
