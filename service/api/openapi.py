@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.description import Tag
 from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS
-from service.api.headers import HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS
+from service.api.header_descriptions import HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS
 from service.api.operation import Access, Operation
 from service.api.problems import REFUSALS, detail_of, status_of
 from service.errors import AuthError, InvalidFieldsError, InvalidTokenError, OverloadedError

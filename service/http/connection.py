@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import BadStatusLine, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import _ErrInfo
 
-from service.http import method_words
+from service.http import unknown_methods
 from service.http.admission import FIELD_LIMIT, ConnectionLimiter, RawErrors, address_of, status_of
 from service.http.closing import ClosingConnection
 from service.http.responses import FinalResponse
@@ -87,7 +87,7 @@ class Connection(ClosingConnection):
             return
         self._close = False  # aiohttp would drop the rest of a body that it still waits for
         idle, heads = self._waiter is not None, self._request_count
-        if self._begun or (idle and not self._head_bytes and not data.startswith(method_words.KNOWN_METHODS)):
+        if self._begun or (idle and not self._head_bytes and not data.startswith(unknown_methods.KNOWN_METHODS)):
             data = self._begin(data)
         super().data_received(data)
         if self._request_count != heads:
@@ -111,8 +111,8 @@ class Connection(ClosingConnection):
     def _begin(self, data: bytes) -> bytes:
         """The bytes to pass to the parser, which may not know the method: none until the method word is complete."""
         begun, self._begun, self._head_bytes = (self._begun + data).lstrip(b"\r\n"), b"", 0
-        if not method_words.may_go_on(begun):
-            return method_words.replaced(begun)
+        if not unknown_methods.may_go_on(begun):
+            return unknown_methods.replaced(begun)
         self._begun = begun
         self._part_of_a_head(begun)
         return b""

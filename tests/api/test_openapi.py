@@ -10,7 +10,7 @@ from openapi_schema_validator import OAS31Validator
 
 from service.api.description import Tag
 from service.api.examples import BODIES, EMAIL, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
-from service.api.headers import HEADERS
+from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS

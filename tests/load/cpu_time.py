@@ -9,8 +9,8 @@ from pathlib import Path
 import asyncpg
 from redis.asyncio import Redis
 
+from tests.load.accounts import address
 from tests.load.client import BUSY, Connection, once, request
-from tests.load.database_size import address
 from tests.load.instances import TICKS, Instance, Stage, login, sign_up
 
 BEHIND_A_PROXY = {"TOKENHOUSE_SERVER__TRUSTED_PROXIES": "127.0.0.0/8"}  # so that every caller is a source of its own

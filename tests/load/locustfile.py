@@ -12,7 +12,7 @@ from typing import Any
 from locust import LoadTestShape, User, events  # type: ignore[import-not-found,unused-ignore] # see above
 from locust.env import Environment  # type: ignore[import-not-found,unused-ignore] # see above
 
-from tests.load.database_size import NoGuestsError, invite
+from tests.load.accounts import NoGuestsError, invite
 from tests.load.durations import seconds
 from tests.load.people import OneAccount, Person, Spray, Steady, Storm
 from tests.load.verdict import Thresholds, faults

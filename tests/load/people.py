@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from locust import FastHttpUser, between, constant, task  # type: ignore[import-not-found,unused-ignore] # see above
 
-from tests.load.database_size import Guest, address
+from tests.load.accounts import Guest, address
 
 WRONG = "Wrong-pass-1!"
 SPRAYER = "198.19.255.1"  # one source for all who spray
