@@ -56,7 +56,7 @@ async def login(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.Login)
-    signed_in = await services.sessions.login(body.email, body.password, visitor)
+    signed_in = await services.login.with_password(body.email, body.password, visitor)
     return json_response(schemas.SignedIn.of(signed_in))
 
 

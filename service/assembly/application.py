@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, operations, sessions, signing
+from service.assembly import accounts, credentials, login, operations, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -133,6 +133,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
+        login=login.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
         introspection=asked.introspection,

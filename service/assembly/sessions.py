@@ -1,4 +1,4 @@
-"""Login, refresh, revocation, and the limits on them."""
+"""Refresh, logout, revocation, and the limits on them."""
 
 from dataclasses import dataclass
 
@@ -47,27 +47,24 @@ def build(
         events=events,
     )
     rotation = RefreshRotation(refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events)
-    sessions = Sessions(
-        users=backends.users,
-        refresh_sessions=refresh_sessions,
-        rotation=rotation,
-        revocation=revocation,
-        passwords=credentials.passwords,
-        throttle=throttle,
-        tokens=signing.tokens,
-        api_keys=credentials.api_keys,
-        settings=settings.tokens,
-        ambient=ambient,
-        events=events,
-    )
     return SessionParts(
+        sessions=Sessions(
+            users=backends.users,
+            refresh_sessions=refresh_sessions,
+            rotation=rotation,
+            revocation=revocation,
+            throttle=throttle,
+            tokens=signing.tokens,
+            settings=settings.tokens,
+            ambient=ambient,
+            events=events,
+        ),
         refresh_sessions=refresh_sessions,
         denylist=denylist,
         throttle=throttle,
         revocation=revocation,
         rotation=rotation,
         user_revocation=UserRevocation(backends.pending_revocations, refresh_sessions, revocation, ambient, OUTAGES),
-        sessions=sessions,
     )
 
 

@@ -9,12 +9,14 @@ from service.domain.passwords.passwords import Passwords
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
 from service.domain.signing.keyring import KeyRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
+    login: Login
     sessions: Sessions
     accounts: Accounts
     passwords: Passwords

@@ -57,9 +57,9 @@ async def account_is_closed(fakes: OnFakes, person: dict[str, Any]) -> None:
 async def test_a_login_that_an_ending_overtakes_opens_nothing(fakes: OnFakes, event: Event, *, after: bool) -> None:
     person = await fakes.client.sign_up()
     refresh_sessions = InterruptedSessions(fakes, lambda: event(fakes, person), after=after)
-    sessions = replace(fakes.application.sessions, refresh_sessions=refresh_sessions)
+    login = replace(fakes.application.login, refresh_sessions=refresh_sessions)
     with pytest.raises(InvalidCredentialsError):
-        await sessions.login(person["email"], PASSWORD, VISITOR)
+        await login.with_password(person["email"], PASSWORD, VISITOR)
     held = await refresh_sessions.all_of(UUID(person["userId"]), fakes.ambient.now())
     assert len(held) == (1 if event is password_is_changed else 0)  # the one that changed it
 

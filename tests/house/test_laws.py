@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 CODE = sorted((ROOT / "service").rglob("*.py"))
 LONGEST = 250
 LONGEST_FUNCTION = 40
-# Names that said nothing to a newcomer; each had a standard term (docs/architecture.md).
+# Names that said nothing to a newcomer; each had a standard term (docs/architecture.md, Names).
 RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )

@@ -15,6 +15,7 @@ from service.domain.sessions.models import EndedSession, Revocation
 from service.domain.sessions.ports import Denylist, ForgottenError, RefreshSessions, Revocations
 from service.domain.signing.key_states import killed_until
 from service.domain.signing.ports import SigningKeys
+from service.domain.signing.tokens import Tokens
 from service.errors import UnavailableError
 from service.settings import TokenSettings
 
@@ -101,6 +102,16 @@ class SessionRevocation:
     async def is_key_revoked(self, key_id: str) -> bool:
         """Raises UnavailableError as `is_revoked` does."""
         return await self._answered(self._denylist.denies_key(key_id))
+
+    async def require_good_key(self, tokens: Tokens) -> None:
+        """Raises UnavailableError while the denylist cannot answer, or denies the active signing key.
+
+        A revoked key may show up in the denylist first; the keys are then reloaded before anything is signed.
+        """
+        if await self.is_key_revoked(tokens.key_id):
+            await tokens.read_keys()
+            if await self.is_key_revoked(tokens.key_id):
+                raise UnavailableError
 
     async def _answered(self, question: Awaitable[bool]) -> bool:
         try:

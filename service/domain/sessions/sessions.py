@@ -1,17 +1,14 @@
-"""Login, refresh, logout, and the list of a user's sessions."""
+"""Refresh, logout, and the list of a user's sessions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.domain.credentials import emails
-from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Caller, Session, User, Visitor
-from service.domain.passwords.passwords import Passwords
-from service.domain.sessions.models import Refreshed, Revocation, SignedIn
+from service.domain.models import Caller, Session, Visitor
+from service.domain.sessions.models import Refreshed, Revocation
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
 from service.domain.sessions.refresh_tokens import RefreshToken
@@ -21,14 +18,11 @@ from service.domain.signing.tokens import Tokens
 from service.errors import (
     Fault,
     InvalidAccessTokenError,
-    InvalidCredentialsError,
     InvalidRefreshTokenError,
     InvalidTokenError,
     SessionNotFoundError,
     TokenMismatchError,
-    UnavailableError,
 )
-from service.networks import prefix_of
 from service.settings import TokenSettings
 
 
@@ -38,33 +32,11 @@ class Sessions:
     refresh_sessions: RefreshSessions
     rotation: RefreshRotation
     revocation: SessionRevocation
-    passwords: Passwords
     throttle: Throttle
     tokens: Tokens
-    api_keys: ApiKeys
     settings: TokenSettings
     ambient: Ambient
     events: Events
-
-    async def login(self, email: str, password: str, visitor: Visitor) -> SignedIn:
-        """The whole login policy, top to bottom; known and unknown addresses take the same path.
-
-        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
-        """
-        canonical_email = emails.for_look_up(email)
-        with self.passwords.reserve(visitor, canonical_email) as place:
-            async with self.throttle.login(canonical_email, visitor) as attempt:
-                user, _ = await asyncio.gather(self.users.by_email(canonical_email), self._key_must_be_good())
-                match = await self.passwords.match(password, user.password_hash if user else None, place)
-                if user is None or not match.same or user.disabled_at:
-                    why = self._emit_failure(canonical_email, user, same=match.same)
-                    raise InvalidCredentialsError(why, user_id=user.id if user else None)
-                if match.upgraded:
-                    await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
-                signed_in = await self._open(user, visitor)
-                attempt.succeeded()
-        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
-        return signed_in
 
     async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
         """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
@@ -72,7 +44,8 @@ class Sessions:
             token = RefreshToken.parse(text)
             async with self.throttle.refresh(visitor, token.text):
                 # Before the token is used up: an outage must not make a legitimate retry look like theft.
-                ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), self._key_must_be_good())
+                key_is_good = self.revocation.require_good_key(self.tokens)
+                ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), key_is_good)
                 if ended:
                     raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
                 session, successor = await self._use(token)
@@ -137,24 +110,6 @@ class Sessions:
         """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
         return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
 
-    async def _key_must_be_good(self) -> None:
-        """Raises UnavailableError while the denylist cannot answer, or denies the active signing key.
-
-        A revoked key may show up in the denylist first; the keys are then reloaded before anything is signed.
-        """
-        if await self.revocation.is_key_revoked(self.tokens.key_id):
-            await self.tokens.read_keys()
-            if await self.revocation.is_key_revoked(self.tokens.key_id):
-                raise UnavailableError
-
-    def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
-        """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
-        known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
-        why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
-        account = self.events.account(canonical_email)
-        self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
-        return why
-
     async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
             return await self.rotation.use(token)
@@ -162,33 +117,3 @@ class Sessions:
         if session is None:
             raise InvalidRefreshTokenError
         return session, None
-
-    async def _open(self, user: User, visitor: Visitor) -> SignedIn:
-        now = self.ambient.now()
-        session = Session(
-            id=self.ambient.new_id(),
-            user_id=user.id,
-            started_at=now,
-            last_used_at=now,
-            ends_at=now + self.settings.refresh_lifetime,
-            source=prefix_of(visitor.source),
-            user_agent=visitor.user_agent,
-            password_changed_at=user.password_changed_at,
-        )
-        refresh_token = RefreshToken.make(session.id, self.ambient)
-        over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
-        # Read again: disabling, deleting or a password change ends the sessions that exist by then, and this one may
-        # not have. One of the two always sees the other.
-        still = await self.users.by_id(user.id)
-        if still is None or not still.is_still(user):
-            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
-            await self.revocation.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
-            raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
-        await self.revocation.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
-        return SignedIn(
-            user=user,
-            session_id=session.id,
-            tokens=await self.tokens.issue(user, session),
-            refresh_token=refresh_token.text,
-            api_key=self.api_keys.open(user.id, user.api_key_sealed),
-        )

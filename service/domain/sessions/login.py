@@ -1,0 +1,93 @@
+"""The login policy."""
+
+import asyncio
+from dataclasses import dataclass
+
+from service.ambient import Ambient
+from service.domain.credentials import emails
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.limits.throttle import Throttle
+from service.domain.models import Session, User, Visitor
+from service.domain.passwords.passwords import Passwords
+from service.domain.sessions.models import SignedIn
+from service.domain.sessions.ports import RefreshSessions, UserLookup
+from service.domain.sessions.refresh_tokens import RefreshToken
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.signing.tokens import Tokens
+from service.errors import InvalidCredentialsError
+from service.networks import prefix_of
+from service.settings import TokenSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    users: UserLookup
+    refresh_sessions: RefreshSessions
+    revocation: SessionRevocation
+    passwords: Passwords
+    throttle: Throttle
+    tokens: Tokens
+    api_keys: ApiKeys
+    settings: TokenSettings
+    ambient: Ambient
+    events: Events
+
+    async def with_password(self, email: str, password: str, visitor: Visitor) -> SignedIn:
+        """The whole login policy, top to bottom; known and unknown addresses take the same path.
+
+        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
+        """
+        canonical_email = emails.for_look_up(email)
+        with self.passwords.reserve(visitor, canonical_email) as place:
+            async with self.throttle.login(canonical_email, visitor) as attempt:
+                key_is_good = self.revocation.require_good_key(self.tokens)
+                user, _ = await asyncio.gather(self.users.by_email(canonical_email), key_is_good)
+                match = await self.passwords.match(password, user.password_hash if user else None, place)
+                if user is None or not match.same or user.disabled_at:
+                    why = self._emit_failure(canonical_email, user, same=match.same)
+                    raise InvalidCredentialsError(why, user_id=user.id if user else None)
+                if match.upgraded:
+                    await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
+                signed_in = await self._open(user, visitor)
+                attempt.succeeded()
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        return signed_in
+
+    def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
+        """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
+        known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
+        why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
+        account = self.events.account(canonical_email)
+        self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
+        return why
+
+    async def _open(self, user: User, visitor: Visitor) -> SignedIn:
+        now = self.ambient.now()
+        session = Session(
+            id=self.ambient.new_id(),
+            user_id=user.id,
+            started_at=now,
+            last_used_at=now,
+            ends_at=now + self.settings.refresh_lifetime,
+            source=prefix_of(visitor.source),
+            user_agent=visitor.user_agent,
+            password_changed_at=user.password_changed_at,
+        )
+        refresh_token = RefreshToken.make(session.id, self.ambient)
+        over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
+        # Read again: disabling, deleting or a password change ends the sessions that exist by then, and this one may
+        # not have. One of the two always sees the other.
+        still = await self.users.by_id(user.id)
+        if still is None or not still.is_still(user):
+            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
+            await self.revocation.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
+            raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
+        await self.revocation.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
+        return SignedIn(
+            user=user,
+            session_id=session.id,
+            tokens=await self.tokens.issue(user, session),
+            refresh_token=refresh_token.text,
+            api_key=self.api_keys.open(user.id, user.api_key_sealed),
+        )
