@@ -46,17 +46,15 @@ class Batch(Generic[Q, A]):
     async def _travel(self, asked: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
         try:
             answers = await self._answer_all([question for question, _ in asked])
+            answered = list(zip(asked, answers, strict=True))
         except BaseException as error:
-            waiting, self._waiting = (
-                self._waiting,
-                [],
-            )  # they would wait for the same hanging store
+            waiting, self._waiting = self._waiting, []  # they would wait for the same hanging store
             for _, future in (*asked, *waiting):
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else ConnectionError())
             if not isinstance(error, Exception):
                 raise
             return
-        for (_, future), answer in zip(asked, answers, strict=True):
+        for (_, future), answer in answered:
             if not future.done():  # its request may have been cancelled meanwhile
                 future.set_result(answer)

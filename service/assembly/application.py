@@ -61,7 +61,8 @@ class Application(Services):
         await self.open_postgres()
         try:
             await self._require_good_redis()
-            await self.revocation.restore()
+            if self.clock.is_right:  # otherwise other instances do it, and this one serves nobody
+                await self.revocation.restore()
             await self.user_revocation.finish_overdue()
         except redis.OUTAGES as error:
             if refusal := failures.as_refusal(failures.of_redis(error)):
@@ -141,7 +142,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         feed=asked.feed,
         readiness=operated.readiness,
         store_watch=operated.store_watch,
-        clock=operated.clock,
+        clock=known.clock,
         redis_health=operated.redis_health,
         postgres_health=operated.postgres_health,
         key_compromise=operated.key_compromise,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.ambient import Ambient
 from service.assembly.backends import Backends
+from service.domain.clock_watch import ClockWatch
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink
@@ -19,6 +20,7 @@ class Credentials:
     passwords: Passwords
     events: Events
     audit: Audit
+    clock: ClockWatch
 
 
 def build(settings: Settings, ambient: Ambient, backends: Backends, log_event: Sink) -> Credentials:
@@ -33,4 +35,5 @@ def build(settings: Settings, ambient: Ambient, backends: Backends, log_event: S
         passwords=Passwords(settings.passwords, ambient),
         events=events,
         audit=audit,
+        clock=ClockWatch(),
     )

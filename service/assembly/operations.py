@@ -8,8 +8,8 @@ from service.assembly.backends import Backends
 from service.assembly.credentials import Credentials
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
+from service.domain.clock_watch import ClockWatch
 from service.domain.operations.background import Background
-from service.domain.operations.clock_watch import ClockWatch
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.readiness import Readiness
@@ -28,7 +28,6 @@ LEAST_LEEWAY = timedelta(seconds=1)  # clocks may differ by this much even if th
 class Operations:
     readiness: Readiness
     store_watch: StoreWatch
-    clock: ClockWatch
     redis_health: RedisHealth
     postgres_health: PostgresHealth | None
     key_compromise: KeyCompromise
@@ -46,14 +45,13 @@ def build(
     signing: Signing,
     sessions: SessionParts,
 ) -> Operations:
-    clock, redis_health = ClockWatch(), RedisHealth(backends.redis, backends.servers, ambient)
-    postgres_health = _postgres_health(settings, ambient, backends, redis_health, clock)
+    redis_health = RedisHealth(backends.redis, backends.servers, ambient)
+    postgres_health = _postgres_health(settings, ambient, backends, redis_health, credentials.clock)
     readiness = _readiness(ambient, signing, sessions, redis_health, postgres_health)
     key_compromise = KeyCompromise(signing.key_rotation, sessions.revocation)
     return Operations(
         readiness=readiness,
         store_watch=StoreWatch(readiness, ambient, failures.store_of),
-        clock=clock,
         redis_health=redis_health,
         postgres_health=postgres_health,
         key_compromise=key_compromise,

@@ -45,6 +45,7 @@ def build(
         ambient,
         keys=backends.signing_keys,
         events=events,
+        clock=credentials.clock,
     )
     rotation = RefreshRotation(refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events)
     return SessionParts(

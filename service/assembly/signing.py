@@ -29,5 +29,6 @@ def build(settings: Settings, ambient: Ambient, backends: Backends, credentials:
         lifetimes=lifetimes,
         ambient=ambient,
         events=credentials.events,
+        clock=credentials.clock,
     )
     return Signing(keys=keys, key_rotation=key_rotation, tokens=Tokens(keys, settings.tokens, ambient, lifetimes))

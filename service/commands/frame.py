@@ -12,7 +12,7 @@ from service.commands.operator import operator
 from service.domain.events.security_events import run_by
 from service.domain.operations.key_compromise import NotDeniedYetError
 from service.domain.sessions.ports import ForgottenError
-from service.errors import UnavailableError
+from service.errors import MisfitError, UnavailableError
 from service.settings import Settings, load
 from service.stores import failures
 
@@ -56,6 +56,8 @@ async def _open_and_act(application: Application, act: Act, asked: argparse.Name
 
 def no_answer(error: Exception) -> str:
     """The message of a command that an outage interrupted."""
+    if isinstance(error, MisfitError):
+        return "the clock of this machine, or of Postgres, is wrong (see the line above): set it, then run this again"
     if isinstance(error, UnavailableError):
         store = "a store"
     elif isinstance(error, (ForgottenError, NotDeniedYetError)):

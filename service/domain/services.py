@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
-from service.domain.operations.clock_watch import ClockWatch
+from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
 from service.domain.resource_servers.clients import ResourceServers

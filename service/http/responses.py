@@ -78,7 +78,8 @@ def cacheable(request: web.Request, body: bytes, content_type: str, max_age: int
     """Caches may keep it for `max_age` seconds. 304 for a client that has this body (RFC 9110 section 13.1.2)."""
     tag = ETag(hashlib.sha256(body).hexdigest()[:32])
     held = {one.value for one in request.if_none_match or ()}
-    if held & {tag.value, "*"}:
+    is_any = request.headers.get(hdrs.IF_NONE_MATCH, "").strip() == "*"  # quoted, it is a tag like any other
+    if tag.value in held or is_any:
         response = web.Response(status=HTTPStatus.NOT_MODIFIED)
     else:
         response = web.Response(body=body, content_type=content_type)

@@ -1,16 +1,17 @@
 """Health checks of the stores, each a phrase for `/readyz`; and how full Redis is."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.operations.clock_watch import ClockWatch
+from service.domain.clock_watch import ClockWatch
 from service.stores import rights
 from service.stores.postgres import Postgres
-from service.stores.redis import RedisServer, RedisTopology
+from service.stores.redis import OUTAGES, RedisServer, RedisTopology
 
 STATE = f"""
     SELECT
@@ -46,7 +47,11 @@ class PostgresHealth:
         if row is None or row["read_only"]:
             await self._postgres.start_afresh()  # another host may be the writable one by now
             return "read-only"
-        wrong = wrong_clock(_ahead(row["now"], before, after), self._redis.ahead, self._allowed)
+        ahead = _ahead(row["now"], before, after)
+        if abs(ahead) > self._allowed:
+            with suppress(*OUTAGES):
+                await self._redis.check()  # a third clock tells which of the two is wrong
+        wrong = wrong_clock(ahead, self._redis.ahead, self._allowed)
         self._clock.note(wrong)
         if row["lacks_rights"]:
             return "lacks rights on a table"

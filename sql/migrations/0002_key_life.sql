@@ -1,4 +1,4 @@
--- Signing keys with a life: the times that their states follow from (service/domain/signing/key_states.py).
+-- Signing keys with a life: the times that their states follow from (service/domain/key_states.py).
 
 ALTER TABLE signing_keys
     ADD COLUMN ready_at timestamptz,

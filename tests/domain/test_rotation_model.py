@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from service.domain.clock_watch import ClockWatch
 from service.domain.events.security_events import Reason
 from service.domain.models import Session
 from service.domain.seals import Seals
@@ -54,7 +55,14 @@ class Life(RuleBasedStateMachine):
             live = RedisSessions(redis, Scripts(redis), config)
             denylist = RedisDenylist(redis, RedisServer(b"run"), self.ambient)
             revocation = SessionRevocation(
-                memory, denylist, live, config, self.ambient, keys=FakeSigningKeys(), events=builders.events()
+                memory,
+                denylist,
+                live,
+                config,
+                self.ambient,
+                keys=FakeSigningKeys(),
+                events=builders.events(),
+                clock=ClockWatch(),
             )
             await revocation.restore()
             seals = Seals([builders.SECRET], self.ambient)

@@ -104,6 +104,7 @@ async def test_a_session_that_an_old_snapshot_brings_back_during_a_restoring_sta
         fakes.ambient,
         keys=fakes.application.backends.signing_keys,
         events=builders.events(),
+        clock=fakes.application.clock,
     )
     await revocation.restore()
     assert await denylist.is_complete()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from service.domain.clock_watch import ClockWatch
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.seals import Seals
 from service.domain.signing.key_rotation import KeyRotation
@@ -66,6 +67,7 @@ class Instances:
             lifetimes=lifetimes,
             ambient=self.ambient,
             events=builders.events(),
+            clock=ClockWatch(),
         )
         return ring, life
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
+from service.domain.clock_watch import ClockWatch
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.models import Claims
 from service.domain.sessions.models import EndedSession, Revocation
@@ -38,12 +39,14 @@ class SessionRevocation:
         *,
         keys: SigningKeys,
         events: Events,
+        clock: ClockWatch,
     ) -> None:
         self._revocations = revocations
         self._denylist = denylist
         self._refresh_sessions = refresh_sessions
         self._keys = keys
         self._events = events
+        self._clock = clock
         self._settings = settings
         self._ambient = ambient
         self._restoring: asyncio.Task[None] | None = None
@@ -144,8 +147,12 @@ class SessionRevocation:
             await self.restore()
 
     async def restore(self) -> None:
-        """Reload the denylist from Postgres, unless it is marked complete."""
+        """Reload the denylist from Postgres, unless it is marked complete.
+
+        Raises MisfitError on an instance whose clock is wrong: it cannot tell for how long revoked keys stay denied.
+        """
         if not await self._denylist.is_complete():
+            self._clock.require_right()
             await self._denylist.settle()  # or a revocation acknowledged on another primary would be missing here
             async with self._revocations.recall() as remembered:
                 another_was_quicker = await self._denylist.is_complete()

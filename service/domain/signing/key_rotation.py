@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from service.ambient import Ambient
+from service.domain.clock_watch import ClockWatch
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.signing.key_states import KILLED_FOR, KeyState, gone_at, in_state, is_standby, state_of
 from service.domain.signing.keyring import KeyRing
@@ -34,6 +35,7 @@ class KeyRotation:
         lifetimes: LongestLifetimes,
         ambient: Ambient,
         events: Events,
+        clock: ClockWatch,
     ) -> None:
         self._ring = ring
         self._stored = stored
@@ -41,6 +43,7 @@ class KeyRotation:
         self._lifetimes = lifetimes
         self._ambient = ambient
         self._events = events
+        self._clock = clock
 
     async def all(self) -> list[tuple[StoredKey, KeyState]]:
         """Every key with its state, the newest first."""
@@ -153,8 +156,12 @@ class KeyRotation:
         )
 
     async def ensure_keys(self) -> None:
-        """Reload the keys, and make sure that there is a standby key and an active one."""
+        """Reload the keys, and make sure that there is a standby key and an active one.
+
+        Raises MisfitError on an instance whose clock is wrong: it would date and delete keys of all instances.
+        """
         await self._ring.load()
+        self._clock.require_right()
         if not self._standbys(self._ring.rows):
             spare = await asyncio.to_thread(self._ring.make)
             spare = replace(spare, ready_at=spare.created_at + self.settings.publish_ahead)

@@ -19,6 +19,10 @@ class ClockWatch:
         elif before and not wrong:
             log.warning("clocks agree again")
 
+    @property
+    def is_right(self) -> bool:
+        return not self._wrong
+
     def require_right(self) -> None:
         """Raises MisfitError: with a wrong clock, valid tokens would be refused and new ones misdated."""
         if self._wrong:

@@ -1,0 +1,26 @@
+"""A landed migration is never edited, its comments included: databases know each by its digest."""
+
+import hashlib
+
+from tests.conftest import ROOT
+
+LANDED = {
+    "0001_first_house.sql": "9f580e78860abfd4",
+    "0002_key_life.sql": "1cd72688f14aaf15",
+    "0003_key_overlap_and_recall.sql": "ede950da831f5874",
+    "0004_revocation_feed.sql": "23cec00721cef08a",
+    "0005_audit.sql": "f4a803689609277a",
+    "0006_revocation_indexes.sql": "1d70039df1fe6462",
+    "0007_audit_operator.sql": "02992a64a4fdff9b",
+    "0008_longest_lives.sql": "d5fa6ac4d856b93d",
+    "0009_pending_endings.sql": "e82763cc06aeeceb",
+}
+
+
+def test_a_landed_migration_is_as_it_landed() -> None:
+    """Add the digest of a new one here with the migration; never change one that is there."""
+    found = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        for file in (ROOT / "sql/migrations").glob("*.sql")
+    }
+    assert found == LANDED
