@@ -12,7 +12,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     for action, about, act in (
         ("disable", "close an account and end its sessions", _disable),
-        ("enable", "open it again", _enable),
+        ("enable", "open a closed account again", _enable),
     ):
         one = actions.add_parser(action, help=about, description=about)
         one.add_argument("email", metavar="EMAIL")

@@ -241,3 +241,14 @@ async def test_a_change_of_password_may_be_repeated_for_five_minutes_and_no_long
         assert (await fakes.client.post("/auth/password", change, **bearer(mine))).status == status
     body = change | {"newPassword": "Another-3rd-One!"}
     assert (await fakes.client.post("/auth/password", body, **bearer(mine))).status == 401
+
+
+async def test_a_wrong_current_password_counts_once_also_right_after_a_change(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(throttle={"exempt": [], "login_account_source": "5/5m"})
+    person = await fakes.client.sign_up()
+    tokens = await fakes.client.log_in(person)
+    body = {"currentPassword": person["password"], "newPassword": "Another-Pass2!"}
+    assert (await fakes.client.post("/auth/password", body, **bearer(tokens))).status == 200
+    wrong = {"currentPassword": "Wrong-Pass1!", "newPassword": "Yet-Another-Pass3!"}
+    statuses = [(await fakes.client.post("/auth/password", wrong, **bearer(tokens))).status for _ in range(6)]
+    assert statuses == [401] * 5 + [429]

@@ -4,6 +4,7 @@ import pytest
 
 from service.api.operation import Operation
 from service.api.routes import OPERATIONS
+from service.errors import MisfitError
 from tests.conftest import OnFakes, problem
 
 TIMELESS = {
@@ -31,3 +32,14 @@ async def test_a_wrong_clock_makes_unavailable_whatever_goes_by_the_time(fakes: 
         assert answer.headers["Retry-After"]
     fakes.application.clock.note("")
     assert (await fakes.client.http.request(operation.method, path)).status != 503
+
+
+async def test_an_instance_whose_clock_is_wrong_restores_no_denylist(fakes: OnFakes) -> None:
+    await fakes.redis.flushall()
+    fakes.application.clock.note("the clock of this instance is 40 days ahead")
+    with pytest.raises(MisfitError):
+        await fakes.application.revocation.restore()
+    assert not await fakes.application.denylist.is_complete()
+    fakes.application.clock.note("")
+    await fakes.application.revocation.restore()
+    assert await fakes.application.denylist.is_complete()

@@ -5,6 +5,7 @@ import pytest
 from service.domain.operations.key_compromise import NotDeniedYetError
 from service.domain.signing.key_rotation import NoSuchKeyError
 from service.domain.signing.key_states import KILLED_FOR, OVERLAP, KeyState, state_of
+from service.errors import MisfitError
 from service.settings import TokenSettings
 from tests.support.builders import NOON, FakeAmbient
 from tests.support.key_rings import AHEAD, TOKENS, Instances
@@ -178,3 +179,17 @@ async def test_no_key_bears_a_name_that_looks_like_an_option(instances: Instance
     ring, _ = instances.start(TokenSettings.model_validate({"algorithm": algorithm}))
     names = [ring.make().kid for _ in range(200)]
     assert not [name for name in names if name.startswith("-")]
+
+
+async def test_an_instance_whose_clock_is_wrong_dates_and_deletes_no_key(
+    instances: Instances, ambient: FakeAmbient
+) -> None:
+    ring, life = instances.start()
+    await life.rotate(at_once=True)
+    before = list(instances.stored.keys)
+    ambient.advance(days=40)
+    instances.clock.note("the clock of this instance is 40 days ahead")
+    for change in (life.maintain(), life.rotate(), instances.revoke(life, ring.rows[0].kid)):
+        with pytest.raises(MisfitError):
+            await change
+    assert list(instances.stored.keys) == before

@@ -20,6 +20,10 @@ and to try. What a refusal looks like, and every code: [errors.md](errors.md). F
 - A password has 8 to 256 characters, with an uppercase letter, a lowercase letter, a number and a special character.
 - Every GET call supports HEAD. Every response has an `X-Request-Id`.
 """
+PATH = {
+    "sessionId": "of `GET /auth/sessions`, or the claim `origin_jti`",
+    "file": "`swagger-ui.css`, `swagger-ui-bundle.js` or `start.js`",
+}
 WHO = {
     "idToken": "an id token",
     "apiKey": "an API key",
@@ -54,7 +58,7 @@ def _who(call: dict[str, Any]) -> str:
 def _call(method: str, path: str, call: dict[str, Any]) -> str:
     lines = [f"### {method} {path}\n", f"{call['summary']}. {call['description']}\n"]
     lines += [
-        f"- `{one['name']}` in the {one['in']}: {one.get('description', 'an id of the list, or a name')}"
+        f"- `{one['name']}` in the {one['in']}: {one.get('description', PATH.get(one['name']))}"
         for one in call.get("parameters", ())
     ]
     if "requestBody" in call:

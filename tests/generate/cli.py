@@ -11,9 +11,9 @@ HEAD = """# The command
 
 Every subcommand of `tokenhouse`. Written by `make pages` from the parser.
 
-`make run` and `make install` put it at `.venv/bin/tokenhouse`. `dev` and `clients` need nothing; the others read the same settings
+`make run` and `make install` put it at `.venv/bin/tokenhouse`. `dev`, `clients` and `completion` need nothing; the others read the same settings
 as an instance ([configuration.md](configuration.md)), so they work from any machine that has them. `tokenhouse dev COMMAND` runs any of
-them on the instance that `tokenhouse dev` runs in the same directory. `--config FILE` is taken before and after a subcommand.
+them on the instance that `tokenhouse dev` runs in the same directory, with its settings and not those of the shell. `--config FILE` is taken before and after a subcommand.
 `source <(tokenhouse completion bash)` teaches bash to complete it.
 
 Exit status: 0 done, 1 failed or not now, 2 a wrong call, 78 a configuration that cannot work. What a command does is in the audit
@@ -36,8 +36,11 @@ def text() -> str:
 def _commands(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
     """Those that can be run, but for the copies of all others behind `dev`."""
     groups = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
-    if not groups or name == "tokenhouse dev":
-        yield name, parser.description or "", parser
+    if not groups or name.startswith("tokenhouse dev"):
+        words = " ".join(
+            str(one.metavar) for one in parser._actions if not one.option_strings and one.metavar != "COMMAND"
+        )
+        yield f"{name} {words}".strip(), parser.description or "", parser
         return
     for word, inner in groups[0].choices.items():
         yield from _commands(inner, f"{name} {word}")

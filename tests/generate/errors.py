@@ -29,7 +29,8 @@ the request in the log. Whatever has a `Retry-After` header may be sent again af
 BETWEEN = """
 *any*: a call of any path, a wrong one too. The OpenAPI document (`GET /openapi.json`) has the codes of each call as an enum. Two
 codes have members of their own: `invalid_fields` has `errors`, a list of
-`{field, code, message}`, and `rate_limited` has `violated-policies`.
+`{field, code, message}`, and `rate_limited` has `violated-policies`. `invalid_client` and `invalid_request` have `error` and
+`error_description` besides, for OAuth clients (RFC 6749).
 
 ## Codes of fields
 

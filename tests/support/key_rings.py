@@ -56,6 +56,7 @@ class Instances:
         self.ambient = ambient
         self.stored = CountedKeys()
         self.denials = Denials()
+        self.clock = ClockWatch()
 
     def start(self, tokens: TokenSettings = TOKENS, **settings: object) -> tuple[KeyRing, KeyRotation]:
         lifetimes = LongestLifetimes(FakeLifetimes(self.ambient), tokens, self.ambient)
@@ -67,7 +68,7 @@ class Instances:
             lifetimes=lifetimes,
             ambient=self.ambient,
             events=builders.events(),
-            clock=ClockWatch(),
+            clock=self.clock,
         )
         return ring, life
 

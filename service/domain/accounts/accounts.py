@@ -104,14 +104,8 @@ class Accounts:
         A call answered with an outage after the change may be retried: for some minutes the new password confirms it.
         Raises WrongPasswordError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        try:
-            user = await self._confirmed(caller, current, visitor)
-        except WrongPasswordError:
-            user = await self.profile(caller.member)
-            was_changed = user.password_changed_at > user.created_at
-            if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
-                raise
-            await self._confirmed(caller, new, visitor)
+        user, is_retry = await self._confirmed(caller, current, visitor, new)
+        if is_retry:
             changed = user.password_changed_at
             await self.user_revocation.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
             return
@@ -128,7 +122,7 @@ class Accounts:
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
         """Delete the account, its sessions and its API key. Raises the errors of `change_password`."""
-        user = await self._confirmed(caller, password, visitor)
+        user, _ = await self._confirmed(caller, password, visitor)
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
@@ -170,17 +164,29 @@ class Accounts:
             self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
         return user is not None
 
-    async def _confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
-        """The caller's account, after a check of its password. Wrong passwords count as failed logins."""
+    async def _confirmed(self, caller: Caller, password: str, visitor: Visitor, new: str = "") -> tuple[User, bool]:
+        """The caller's account, after a check of its password; whether `new` was right instead: see `change_password`.
+
+        However many passwords are compared, it counts as one login. Raises WrongPasswordError.
+        """
         user = await self.profile(caller.member)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
-                if not (await self.passwords.match(password, user.password_hash, place)).same:
+                is_right = (await self.passwords.match(password, user.password_hash, place)).same
+                is_retry = not is_right and bool(new) and await self._is_new_already(user, new, visitor)
+                if not (is_right or is_retry):
                     why = Reason.WRONG_CONFIRMATION
                     self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
                     raise WrongPasswordError(why, user_id=user.id, session_id=caller.session_id)
                 attempt.succeeded()
-        return user
+        return user, is_retry
+
+    async def _is_new_already(self, user: User, new: str, visitor: Visitor) -> bool:
+        was_changed = user.password_changed_at > user.created_at
+        if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
+            return False
+        with self.passwords.reserve(visitor, user.canonical_email) as place:
+            return (await self.passwords.match(new, user.password_hash, place)).same
 
     def _emit(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))
