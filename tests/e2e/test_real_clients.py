@@ -53,6 +53,7 @@ class Town:
         self._closing.push_async_callback(application.close)
         await application.open()
         application.clock.note("")  # it is wrong on purpose
+        await application.revocation.restore()
         return application, await self._serve(application), ambient
 
     async def verifier(self, of: Client) -> Verifier:
