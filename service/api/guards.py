@@ -96,10 +96,7 @@ def resource_server(described: Described[ResourceServerHandler], _: Literal[Cost
     handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        authorizations = request.headers.getall(hdrs.AUTHORIZATION, [])
-        if len(authorizations) + len(request.headers.getall(API_KEY, [])) > 1:
-            raise MalformedRequestError
-        credential = authorizations[0].strip() if authorizations else None
+        credential, _ = _presented(request)
         client = await request.app[SERVICES].resource_servers.by_credential(credential, visitor_of(request))
         query.check(request, about.query)
         return await handler(request, client)
@@ -110,15 +107,21 @@ def resource_server(described: Described[ResourceServerHandler], _: Literal[Cost
 def _credentials(request: web.Request) -> tuple[str | None, str | None]:
     """The bearer token and the API key; at most one of them.
 
-    Raises MalformedRequestError for more than one credential, InvalidTokenError for a scheme that is not Bearer.
+    Raises InvalidTokenError for a scheme that is not Bearer, and MalformedRequestError as `_presented` does.
     """
+    authorization, key = _presented(request)
+    if authorization is None:
+        return None, key
+    scheme, _, token = authorization.partition(" ")  # RFC 6750 section 2.1
+    if scheme.lower() != "bearer" or not token:
+        raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)  # no token was sent (RFC 6750 section 3.1)
+    return token.lstrip(" "), None
+
+
+def _presented(request: web.Request) -> tuple[str | None, str | None]:
+    """The Authorization field and the API key, at most one of them. Raises MalformedRequestError for more."""
     authorizations = request.headers.getall(hdrs.AUTHORIZATION, [])
     keys = request.headers.getall(API_KEY, [])
     if len(authorizations) + len(keys) > 1:
         raise MalformedRequestError
-    if not authorizations:
-        return None, keys[0] if keys else None
-    scheme, _, token = authorizations[0].strip().partition(" ")  # RFC 6750 section 2.1
-    if scheme.lower() != "bearer" or not token:
-        raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)  # no token was sent (RFC 6750 section 3.1)
-    return token.lstrip(" "), None
+    return authorizations[0].strip() if authorizations else None, keys[0] if keys else None

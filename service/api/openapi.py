@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from http import HTTPStatus
-from importlib import metadata
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,6 +31,7 @@ from service.http.errors import (
 from service.http.problems import INTERNAL, INTERNAL_CODE, PROBLEM
 from service.http.query import READING, NoQuery
 from service.http.schema import Problem, Schema
+from service.version import installed_version
 
 BODY_REFUSALS = (
     MalformedJsonError,
@@ -68,7 +68,7 @@ def document(operations: tuple[Operation, ...]) -> bytes:
             "openapi": "3.1.1",
             "info": {
                 "title": "Tokenhouse",
-                "version": _version(),
+                "version": installed_version() or "0",
                 "description": "Sign up, log in, refresh, log out. Errors are RFC 9457 problems with a stable `code`.",
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
@@ -105,13 +105,6 @@ def refusals_of(one: Operation) -> list[type[AuthError]]:
     if one.method not in READING or one.about.query is not NoQuery:
         refusals.append(MalformedQueryError)
     return list(dict.fromkeys(refusals))
-
-
-def _version() -> str:
-    try:
-        return metadata.version("tokenhouse")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"
 
 
 def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references

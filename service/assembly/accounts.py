@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.ambient import Ambient
-from service.assembly.backends import Backends
+from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
@@ -11,7 +10,6 @@ from service.domain.accounts.accounts import Accounts
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
-from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +20,8 @@ class AccountParts:
     feed: RevocationFeed
 
 
-def build(
-    settings: Settings,
-    ambient: Ambient,
-    backends: Backends,
-    *,
-    credentials: Credentials,
-    signing: Signing,
-    sessions: SessionParts,
-) -> AccountParts:
+def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> AccountParts:
+    settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
     introspection = Introspection(
         users=backends.users,
@@ -45,31 +36,23 @@ def build(
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     return AccountParts(
-        accounts=_accounts(settings, ambient, backends, credentials=credentials, signing=signing, sessions=sessions),
+        accounts=_accounts(basis, credentials, signing, sessions),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
     )
 
 
-def _accounts(
-    settings: Settings,
-    ambient: Ambient,
-    backends: Backends,
-    *,
-    credentials: Credentials,
-    signing: Signing,
-    sessions: SessionParts,
-) -> Accounts:
+def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> Accounts:
     return Accounts(
-        users=backends.users,
+        users=basis.backends.users,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
         passwords=credentials.passwords,
         throttle=sessions.throttle,
         api_keys=credentials.api_keys,
         keys=signing.keys,
-        settings=settings.api_keys,
-        ambient=ambient,
+        settings=basis.settings.api_keys,
+        ambient=basis.ambient,
         events=credentials.events,
     )

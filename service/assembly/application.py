@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, operations, sessions, signing
-from service.assembly.backends import OUTAGES, Backends, of_settings
+from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
@@ -112,11 +112,12 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
-    known = credentials.build(settings, ambient, backends, log_event)
-    signed = signing.build(settings, ambient, backends, known)
-    opened = sessions.build(settings, ambient, backends, known, signed)
-    asked = accounts.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened)
-    operated = operations.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened)
+    basis = Basis(settings, ambient, backends)
+    known = credentials.build(basis, log_event)
+    signed = signing.build(basis, known)
+    opened = sessions.build(basis, known, signed)
+    asked = accounts.build(basis, known, signed, opened)
+    operated = operations.build(basis, known, signed, opened)
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -134,7 +135,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(settings, ambient, backends, credentials=known, signing=signed, sessions=opened),
+        login=login.build(basis, known, signed, opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
         introspection=asked.introspection,

@@ -1,9 +1,11 @@
 """The storage backends: Postgres and Redis. Tests pass others."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 
+from service.ambient import Ambient
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.resource_servers.ports import RevocationStore
@@ -35,6 +37,14 @@ class Backends:
     redis: Redis
     servers: RedisTopology
     postgres: Postgres | None = None
+
+
+class Basis(NamedTuple):
+    """The inputs of every part."""
+
+    settings: Settings
+    ambient: Ambient
+    backends: Backends
 
 
 def of_settings(settings: Settings) -> Backends:

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from service.ambient import Ambient
-from service.assembly.backends import Backends
+from service.assembly.backends import Basis
 from service.domain.clock_watch import ClockWatch
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink
 from service.domain.passwords.passwords import Passwords
 from service.domain.seals import Purpose, Seals
-from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +21,8 @@ class Credentials:
     clock: ClockWatch
 
 
-def build(settings: Settings, ambient: Ambient, backends: Backends, log_event: Sink) -> Credentials:
+def build(basis: Basis, log_event: Sink) -> Credentials:
+    settings, ambient, backends = basis
     seals = Seals(settings.secrets, ambient)
     events = Events(lambda email: seals.pseudonym(email, Purpose.EVENTS), log_event)
     audit = Audit(backends.audit, settings.audit, ambient)

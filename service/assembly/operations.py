@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.ambient import Ambient
-from service.assembly.backends import Backends
+from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
@@ -16,7 +16,6 @@ from service.domain.operations.readiness import Readiness
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
 from service.errors import UnknownSecretError
-from service.settings import Settings
 from service.stores import failures
 from service.stores.all_sessions import RedisAllSessions
 from service.stores.health import PostgresHealth, RedisHealth
@@ -36,17 +35,10 @@ class Operations:
     background: Background
 
 
-def build(
-    settings: Settings,
-    ambient: Ambient,
-    backends: Backends,
-    *,
-    credentials: Credentials,
-    signing: Signing,
-    sessions: SessionParts,
-) -> Operations:
+def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> Operations:
+    ambient, backends = basis.ambient, basis.backends
     redis_health = RedisHealth(backends.redis, backends.servers, ambient)
-    postgres_health = _postgres_health(settings, ambient, backends, redis_health, credentials.clock)
+    postgres_health = _postgres_health(basis, redis_health, credentials.clock)
     readiness = _readiness(ambient, signing, sessions, redis_health, postgres_health)
     key_compromise = KeyCompromise(signing.key_rotation, sessions.revocation)
     return Operations(
@@ -61,7 +53,7 @@ def build(
             refresh_sessions=sessions.refresh_sessions,
             key_rotation=signing.key_rotation,
             compromise=key_compromise,
-            settings=settings.tokens,
+            settings=basis.settings.tokens,
             events=credentials.events,
         ),
         resealer=Resealer(
@@ -71,12 +63,9 @@ def build(
     )
 
 
-def _postgres_health(
-    settings: Settings, ambient: Ambient, backends: Backends, redis_health: RedisHealth, clock: ClockWatch
-) -> PostgresHealth | None:
-    if backends.postgres is None:
-        return None
-    return PostgresHealth(backends.postgres, redis_health, clock, ambient, max(settings.tokens.leeway, LEAST_LEEWAY))
+def _postgres_health(basis: Basis, redis_health: RedisHealth, clock: ClockWatch) -> PostgresHealth | None:
+    postgres, leeway = basis.backends.postgres, max(basis.settings.tokens.leeway, LEAST_LEEWAY)
+    return PostgresHealth(postgres, redis_health, clock, basis.ambient, leeway) if postgres else None
 
 
 def _readiness(

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.ambient import Ambient
-from service.assembly.backends import OUTAGES, Backends
+from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
 from service.assembly.signing import Signing
 from service.domain.limits.throttle import Throttle
@@ -12,7 +11,6 @@ from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.user_revocation import UserRevocation
-from service.settings import Settings
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts
@@ -30,13 +28,12 @@ class SessionParts:
     sessions: Sessions
 
 
-def build(
-    settings: Settings, ambient: Ambient, backends: Backends, credentials: Credentials, signing: Signing
-) -> SessionParts:
+def build(basis: Basis, credentials: Credentials, signing: Signing) -> SessionParts:
+    settings, ambient, backends = basis
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
-    throttle = _throttle(settings, backends, credentials, scripts)
+    throttle = _throttle(basis, credentials, scripts)
     revocation = SessionRevocation(
         backends.revocations,
         denylist,
@@ -69,11 +66,11 @@ def build(
     )
 
 
-def _throttle(settings: Settings, backends: Backends, credentials: Credentials, scripts: Scripts) -> Throttle:
+def _throttle(basis: Basis, credentials: Credentials, scripts: Scripts) -> Throttle:
     return Throttle(
-        RedisCounters(backends.redis, scripts),
-        settings.throttle,
+        RedisCounters(basis.backends.redis, scripts),
+        basis.settings.throttle,
         credentials.seals.pseudonym,
-        settings.passwords.max_wait,
+        basis.settings.passwords.max_wait,
         events=credentials.events,
     )

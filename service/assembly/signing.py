@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from service.ambient import Ambient
-from service.assembly.backends import Backends
+from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.tokens import Tokens
-from service.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +17,8 @@ class Signing:
     tokens: Tokens
 
 
-def build(settings: Settings, ambient: Ambient, backends: Backends, credentials: Credentials) -> Signing:
+def build(basis: Basis, credentials: Credentials) -> Signing:
+    settings, ambient, backends = basis
     lifetimes = LongestLifetimes(backends.lifetimes, settings.tokens, ambient)
     keys = KeyRing(backends.signing_keys, credentials.seals, ambient, settings.tokens, lifetimes)
     key_rotation = KeyRotation(

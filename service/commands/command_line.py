@@ -2,12 +2,15 @@
 
 import argparse
 import sys
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from service.version import installed_version
+
 WRONG_CALL = 2
+VERSION = (
+    f"tokenhouse {known}" if (known := installed_version()) else "tokenhouse, from a checkout that is not installed"
+)
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -18,17 +21,9 @@ class CommandLine(argparse.ArgumentParser):
         # No default: a subparser's default would override the value given before the subcommand.
         about = "the configuration file (also TOKENHOUSE_CONFIG)"
         self.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=about)
-        self.add_argument("--version", action="version", version=_version(), help="show the version and exit")
+        self.add_argument("--version", action="version", version=VERSION, help="show the version and exit")
 
     def error(self, message: str) -> NoReturn:
         """Print the full help, not only argparse's one line."""
         self.print_help(sys.stderr)
         self.exit(WRONG_CALL, f"\n{self.prog}: {message}\n")
-
-
-@cache
-def _version() -> str:
-    try:
-        return f"tokenhouse {version('tokenhouse')}"
-    except PackageNotFoundError:
-        return "tokenhouse, from a checkout that is not installed"

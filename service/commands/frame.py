@@ -16,7 +16,7 @@ from service.errors import MisfitError, UnavailableError
 from service.settings import Settings, load
 from service.stores import failures
 
-DONE, FAILED, WRONG_CALL, CONFIGURATION = 0, 1, 2, 78  # exit statuses; the last is EX_CONFIG of sysexits.h
+DONE, FAILED, CONFIGURATION = 0, 1, 78  # exit statuses; the last is EX_CONFIG of sysexits.h
 NOT_NOW: tuple[type[Exception], ...] = (*OUTAGES, ForgottenError, UnavailableError, NotDeniedYetError)
 
 Run = Callable[[argparse.Namespace], int]

@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from service.assembly.application import Application
-from service.commands.frame import DONE, FAILED, WRONG_CALL, complain, on_application, say
+from service.commands.command_line import WRONG_CALL
+from service.commands.frame import DONE, FAILED, complain, on_application, say
 
 QUESTION = (
     "This ends every session of every account and every signing key; everybody has to log in again, and no command"

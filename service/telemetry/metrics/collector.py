@@ -3,7 +3,6 @@
 import asyncio
 import platform
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import Metric
@@ -15,6 +14,7 @@ from service.http.server import HttpServer
 from service.telemetry.metrics import catalog, readings
 from service.telemetry.metrics.counters import EventCounters, Requests
 from service.telemetry.metrics.loop_lag import LoopLag
+from service.version import installed_version
 
 
 class MetricsCollector(Collector):
@@ -27,7 +27,7 @@ class MetricsCollector(Collector):
         self._application = application
         self._happenings = EventCounters()
         self._read: Sequence[Metric] = ()
-        self._build = _version(), platform.python_version()
+        self._build = installed_version() or "unknown", platform.python_version()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -63,10 +63,3 @@ class MetricsCollector(Collector):
         yield from readings.of_denylist(application.denylist)
         yield from readings.of_stores(application.backends, application.redis_health, state)
         yield from readings.of_keys(application.keys, application.key_rotation.settings, application.ambient.now())
-
-
-def _version() -> str:
-    try:
-        return version("tokenhouse")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
