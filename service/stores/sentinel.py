@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
@@ -29,8 +29,11 @@ CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 class Primary(RedisServer):
     """The server that most Sentinels name. A replica is refused: they name another one by now, or will soon.
 
-    Its replies count only while the refresh that named it is recent: it may have been replaced since. The number of
-    the failover (`config-epoch`) is part of its identity: a primary may be replaced and return unchanged.
+    So is a connection to any other address, however it came to outlast a failover: the server at its other end may
+    still be a primary, which is demoted some ten seconds after it was replaced.
+
+    Replies count only while the refresh that named the server is recent: it may have been replaced since. The number
+    of the failover (`config-epoch`) is part of its identity: a primary may be replaced and return unchanged.
     """
 
     named: Address = ("", 0)
@@ -41,6 +44,8 @@ class Primary(RedisServer):
     def hear_of(self, named: Address, failover: int, began: float) -> None:
         if (named, failover) != (self.named, self.failover):
             self.named, self.failover, self.named_since = named, failover, asyncio.get_running_loop().time()
+            self.run_id = b""
+            self.identified.clear()  # so every connection is identified again, or given up
         self.looked_at = began
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
@@ -58,6 +63,8 @@ class Primary(RedisServer):
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
+        if (connection.host, connection.port) != self.named:  # type: ignore[attr-defined] # it goes over TCP
+            raise RedisConnectionError("the Sentinels have named another primary meanwhile")
         RedisServer.note(self, connection, run_id)
 
 
@@ -81,12 +88,13 @@ class Sentinels(Sentinel):
         """`timeout`: seconds for each to answer, connecting included: redis-py limits only parts of that."""
         super().__init__([])
         self._timeout = timeout
-        self.failover = -1  # the number of the one that made the primary, at the last refresh
         pools = [CheckedPool(**{**options, "host": host, "port": port}) for host, port in hosts]
         self.sentinels = [Redis.from_pool(pool) for pool in pools]
 
-    async def discover_master(self, service_name: str) -> Address:
-        """The address that more than half of the Sentinels in the URL name. Raises MasterNotFoundError.
+    async def primary_of(self, service_name: str) -> tuple[Address, int]:
+        """The address that more than half of the Sentinels in the URL name, and the number of the failover behind it.
+
+        Raises MasterNotFoundError.
 
         So two instances that reach different ones cannot use two primaries at a time. redis-py trusts the first that
         answers, which may be cut off from the others, and asks them one by one.
@@ -100,25 +108,25 @@ class Sentinels(Sentinel):
         if votes * 2 <= len(self.sentinels):
             why = next((one for one in answers if isinstance(one, Exception)), None)
             raise MasterNotFoundError("no primary is named by more than half of the Sentinels") from why
-        self.failover = failover
-        return host, port
+        return (host, port), failover
 
 
 class WatchedPool(SentinelConnectionPool, CheckedPool):
     """Abandons a primary as soon as the Sentinels name another one, even if it is cut off and still answers."""
 
     _looked_at = float("-inf")  # when the last finished refresh began, successful or not
-    _looking: asyncio.Task[None] | None = None
+    _looking: asyncio.Task[Exception | None] | None = None
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
-        """Under load no command waits for a refresh. After a pause the first one does, to reach the current primary."""
+        """Under load no command waits for a refresh. After a pause the first one does, to reach the current primary.
+
+        Without a majority of the Sentinels the known primary stays, and its replies cease to count.
+        """
         age = asyncio.get_running_loop().time() - self._looked_at
-        if age >= LOOK_AGAIN and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look())
-        if age >= OVERDUE and self._looking is not None:
-            await asyncio.shield(self._looking)
-        if connection.should_reconnect():
-            await connection.disconnect(nowait=True)
+        if age >= LOOK_AGAIN:
+            looking = self._look()
+            if age >= OVERDUE:
+                await asyncio.shield(looking)
         await super().ensure_connection(connection)
 
     async def aclose(self) -> None:
@@ -128,22 +136,33 @@ class WatchedPool(SentinelConnectionPool, CheckedPool):
         await self.sentinel_manager.aclose()
 
     async def get_master_address(self) -> Address:
-        before, began = self.master_address, asyncio.get_running_loop().time()
-        address: Address = await super().get_master_address()  # closes idle connections
-        if before not in (None, address):
-            await self.update_active_connections_for_reconnect()
-        self._looked_at = began
-        primary = self._peer
-        if isinstance(primary, Primary):
-            primary.hear_of(address, self.sentinel_manager.failover, began)
-        return address
+        """What redis-py asks for before it connects. Raises the outage of the Sentinels."""
+        failed = await asyncio.shield(self._look())
+        if failed is not None:
+            raise failed
+        return self._primary.named
 
-    async def _look(self) -> None:
-        """Without a majority of the Sentinels the known primary stays, and its replies cease to count."""
+    def _look(self) -> "asyncio.Task[Exception | None]":
+        """One at a time: a reply that is overtaken by a later one would undo a failover."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._ask())
+        return self._looking
+
+    async def _ask(self) -> Exception | None:
+        """The outage, if nothing was learned."""
         began = asyncio.get_running_loop().time()
-        with suppress(*OUTAGES):
-            await self.get_master_address()
-        self._looked_at = began
+        try:
+            address, failover = await self.sentinel_manager.primary_of(self.service_name)
+            self._primary.hear_of(address, failover, began)
+        except OUTAGES as error:
+            return error
+        finally:
+            self._looked_at = began
+        return None
+
+    @property
+    def _primary(self) -> Primary:
+        return cast("Primary", self._peer)
 
 
 def watched(
