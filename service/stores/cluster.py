@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import RedisSettings
-from service.stores.cluster_map import Address, Claim, Term, claims_of
+from service.stores.cluster_map import Address, Claim, Term, claims_of, slot_of
 from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, REDIRECTED, RedisServer, client, connections_of
 from service.stores.timings import Connections, Timings
 
@@ -101,14 +101,16 @@ class Cluster(Redis):
         except RedisConnectionError as error:
             return [NodeReply(error)] * len(commands)
         answers = [NodeReply(ClusterDownError("nobody serves this slot"))] * len(commands)
+        slots = [slot_of(args) for args, _ in commands]
         loads: dict[Node, list[int]] = {}
-        for place, (args, _) in enumerate(commands):
-            if node := self._slots[_slot(args)]:
+        for place, slot in enumerate(slots):
+            if node := self._slots[slot]:
                 loads.setdefault(node, []).append(place)
         coming = [_deliver(node, [commands[place] for place in places]) for node, places in loads.items()]
-        for places, back in zip(loads.values(), await asyncio.gather(*coming), strict=True):
+        for (node, places), back in zip(loads.items(), await asyncio.gather(*coming), strict=True):
             for place, answer in zip(places, back, strict=True):
-                answers[place] = answer
+                replaced = self._slots[slots[place]] is not node  # while the command was on its way
+                answers[place] = NodeReply(answer.reply) if replaced else answer
         for place, command in enumerate(commands):
             if isinstance(answers[place].reply, AskError):
                 answers[place] = await self._follow(answers[place].reply, command)
@@ -119,7 +121,9 @@ class Cluster(Redis):
         return answers
 
     async def settle(self) -> None:
-        await self._look()
+        self._look_again()
+        if self._looking is not None:
+            await asyncio.shield(self._looking)
         if not self._terms:
             raise RedisConnectionError("no node of the cluster answers") from self._trouble
         latest = max(term.since for term in self._terms.values())
@@ -242,9 +246,3 @@ async def _deliver(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
     except OUTAGES as error:
         return [NodeReply(error)] * len(commands)
     return [NodeReply(*one) for one in zip(reply, runs, strict=True)]
-
-
-def _slot(args: Sequence[Any]) -> int:
-    """The slot of the first key: the first argument, or a script's first key."""
-    key = args[3] if args[0] in ("EVAL", "EVALSHA") else args[1]
-    return key_slot(key if isinstance(key, bytes) else str(key).encode())

@@ -1,7 +1,9 @@
-"""Which primary serves which slots of a Redis Cluster, parsed from CLUSTER NODES."""
+"""Which primary serves which slots of a Redis Cluster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from redis.crc import key_slot
 
 Address = tuple[str, int]
 
@@ -29,3 +31,9 @@ def claims_of(nodes: Mapping[str, Any], asked: str) -> Iterator[Claim]:
         host, _, port = address.rpartition(":")
         for first, *last in node["slots"] if int(port) else ():
             yield Claim(int(node["epoch"]), (host or asked, int(port)), int(first), int(last[0] if last else first))
+
+
+def slot_of(command: Sequence[Any]) -> int:
+    """The slot of the first key: the first argument, or a script's first key."""
+    key = command[3] if command[0] in ("EVAL", "EVALSHA") else command[1]
+    return key_slot(key if isinstance(key, bytes) else str(key).encode())

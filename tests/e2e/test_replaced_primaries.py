@@ -15,8 +15,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from service.ambient import Ambient
 from service.domain.sessions.ports import ForgottenError
 from service.settings import RedisSettings
-from service.stores import redis_keys
-from service.stores.cluster import Cluster
+from service.stores import cluster, redis_keys
+from service.stores.cluster import Cluster, Command, Node, NodeReply
 from service.stores.connect import connect
 from service.stores.denylist import RedisDenylist
 from service.stores.redis import RedisServer, RedisTopology
@@ -154,6 +154,41 @@ async def test_after_a_pause_the_first_question_goes_to_the_primary_that_the_clu
         let_time_pass(redis)
         assert await redis.get("word{06S}") == b"new"
         assert await old.ask("GET", "word{06S}") == b"old"
+
+
+async def test_a_reply_of_a_node_of_a_cluster_that_was_replaced_meanwhile_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with clustered(tmp_path) as stand, connected(stand.url) as (redis, servers):
+        assert isinstance(redis, Cluster)
+        denylist = RedisDenylist(redis, servers, Ambient())
+        await denylist.restore(remembering({"over": HOUR}))
+        await until(stand.successor.is_in_step)
+        held, is_over = asyncio.Event(), asyncio.Event()
+        deliver = cluster._deliver
+
+        async def deliver_late(node: Node, commands: Sequence[Command]) -> list[NodeReply]:
+            replies = await deliver(node, commands)
+            if commands[0][0][0] != "CLUSTER NODES":
+                held.set()
+                await is_over.wait()
+            return replies
+
+        monkeypatch.setattr(cluster, "_deliver", deliver_late)
+        question = asyncio.create_task(denylist.has("token", "aht", "key"))  # in the partition of slot 92
+        await held.wait()
+        await stand.successor.ask("CLUSTER FAILOVER", "TAKEOVER")
+
+        async def is_known() -> bool:
+            let_time_pass(redis)
+            await redis._know_the_map()
+            node = redis._slots[92]
+            return node is not None and node.address == stand.successor.place
+
+        await until(is_known)
+        is_over.set()
+        with pytest.raises(ForgottenError):
+            await question
 
 
 @pytest.fixture
