@@ -30,7 +30,7 @@ help: ## Show this list
 install: $(STAMP) ## Install everything into .venv, from the lock files
 
 # What running needs. `make run` stops here.
-$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml
+$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml $(wildcard service/native/*.[ch] service/native/build.py)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
