@@ -58,6 +58,9 @@ test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test`
 test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES or ROUNDS, SEED, GROUND, NEMESIS
 	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
 
+fuzz: $(STAMP) ## Look for faults in the C of service/native with sanitizers and against the bcrypt package: MINUTES
+	$(BIN)/python -m tests.native.fuzz --minutes $(or $(MINUTES),60)
+
 coverage: $(STAMP) ## Which lines and branches the quick tests run
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered tests/api tests/domain tests/contract
 

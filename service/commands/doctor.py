@@ -60,7 +60,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
 
     try:
         return [
-            *settings_check.judge(settings, _open_files()),
+            *settings_check.judge(settings, _open_files(), application.passwords.queue.engine.name),
             *_certificate(settings.server),
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),

@@ -173,9 +173,27 @@ def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check
         "tokens": {"issuer": "https://auth.example.com"},
         "passwords": {"bcrypt_rounds": 12},
     }
-    assert worst(settings_check.judge(builders.settings(**good), 20_000))[1] is Level.OK
+    assert worst(settings_check.judge(builders.settings(**good), 20_000, "lanes"))[1] is Level.OK
     settings = builders.settings(**{name: good.get(name, {}) | sections.get(name, {}) for name in good | sections})
-    assert worst(settings_check.judge(settings, 20_000)) == (check, level)
+    assert worst(settings_check.judge(settings, 20_000, "lanes")) == (check, level)
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs", "level"),
+    [
+        ("auto", "lanes", Level.OK),
+        ("auto", "wheel", Level.WARNING),
+        ("wheel", "wheel", Level.OK),
+        ("lanes", "lanes", Level.OK),
+    ],
+)
+def test_the_slower_password_engine_is_named_unless_it_was_chosen(asked: str, runs: str, level: Level) -> None:
+    settings = builders.settings(
+        tokens={"issuer": "https://auth.example.com"}, passwords={"bcrypt_rounds": 12, "engine": asked}
+    )
+    [finding] = [one for one in settings_check.judge(settings, 20_000, runs) if one.check == "password engine"]
+    assert finding.level is level
+    assert runs in finding.said
 
 
 def key(name: str, age: timedelta, *, is_active: bool) -> StoredKey:

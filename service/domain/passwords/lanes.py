@@ -27,7 +27,9 @@ class Lanes:
 
     def digest(self, password: bytes, salt: str, cost: int) -> str:
         """bcrypt of at most 72 bytes. Salt and digest are in bcrypt's own base 64."""
-        return str(bcrypt64.encode_bytes(self.pool.digest(password, bcrypt64.decode_bytes(salt.encode()), cost)), "ascii")
+        return str(
+            bcrypt64.encode_bytes(self.pool.digest(password, bcrypt64.decode_bytes(salt.encode()), cost)), "ascii"
+        )
 
     def handlers(self) -> Sequence[type]:
         """passlib's bcrypt_sha256 and bcrypt, computed here."""
