@@ -98,6 +98,7 @@ async def test_the_time_of_a_hash_is_measured_while_all_workers_hash() -> None:
     gated.engine.cost = 0.1
     gated.engine.finish()
     await (await gated.ask(ANN, "alone"))
+    await gated.engine.begin()
     assert gated.queue.hash_seconds == 1.0
     tasks = [await gated.ask(ANN, str(number)) for number in range(4)]
     for _ in range(2):
