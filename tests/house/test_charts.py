@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from tests.load.charts import DARK, DASHES, HEIGHT, LIGHT, WIDTH, Chart, Series, Theme, draw, write
+from tests.load.rows import engines
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -152,6 +153,17 @@ def test_a_file_for_each_kind_of_page(tmp_path: Path) -> None:
     assert LIGHT.background in light
     assert DARK.background in dark
     assert light.count("<circle") == dark.count("<circle") == len(CLIENTS)
+
+
+def test_the_benchmark_draws_medians_of_its_rounds() -> None:
+    rates = {"lanes": {1: [4.0, 5.0, 4.5], 64: [20.0, 30.0, 25.0]}, "wheel": {1: [4.0], 64: [7.0, 8.0]}}
+    assert [(one.name, one.points) for one in engines.logins_chart(rates).series] == [
+        ("lanes", [(1, 4.5), (64, 25.0)]),
+        ("wheel", [(1, 4.0), (64, 7.5)]),
+    ]
+    shares = {"p50": {1: [2.0], 64: [3.0]}, "p99": {1: [5.0], 64: [11.0, 9.0]}}
+    words = drawn(engines.me_chart(shares), LIGHT).findtext(f"{SVG}desc") or ""
+    assert "p50: 2 ms at 1, 3 ms at 64. p99: 5 ms at 1, 10 ms at 64." in words
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, -1.0])
