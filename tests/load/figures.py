@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import median
+from statistics import StatisticsError, linear_regression, median
 
 
 class Verdict(StrEnum):
@@ -75,6 +75,16 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         return math.inf
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def steady_rate(ends: Sequence[float]) -> float:
+    """Ends per second, by the line of least squares through their count. Ends that come in groups, as those of a thread
+    pool do, are counted right, where dividing by the time from the first to the last counts up to a whole group too many.
+    """
+    try:
+        return linear_regression(ends, range(len(ends))).slope
+    except StatisticsError:  # fewer than two, or all at once
+        return 0.0
 
 
 def ratio(part: float, whole: float) -> float:
