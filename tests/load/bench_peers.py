@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -16,7 +16,7 @@ from tests.load.instances import Stage, stage
 from tests.load.peers import contenders, table
 from tests.load.peers.contenders import Contender
 from tests.load.peers.environments import MissingPeerError
-from tests.load.peers.measure import STORM, Turn, members, turn
+from tests.load.peers.measure import ACCOUNTS, Turn, members, turn
 from tests.load.plan import Plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "peers.md"
@@ -43,28 +43,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _prepare(place: Stage, everyone: Sequence[Contender]) -> tuple[list[Contender], dict[Contender, str]]:
-    """Those that are there, and why the others are not."""
-    ready: list[Contender] = []
+async def _prepare(
+    place: Stage, everyone: Sequence[Contender]
+) -> tuple[dict[Contender, list[bytes]], dict[Contender, str]]:
+    """The requests for profiles of those that are there, and why the others are not."""
+    ready: dict[Contender, list[bytes]] = {}
     missing: dict[Contender, str] = {}
     for contender in everyone:
         try:
-            await contender.prepare(place, STORM)
-        except MissingPeerError as error:
-            missing[contender] = str(error)
+            await contender.prepare(place, ACCOUNTS)
+            ready[contender] = await members(place, contender)
+        except (MissingPeerError, RuntimeError) as error:
+            missing[contender] = str(error).splitlines()[-1]
             print(f"{contender.NAME} is left out: {error}", flush=True)
-        else:
-            ready.append(contender)
     return ready, missing
 
 
-async def _measure(place: Stage, ready: Sequence[Contender], plan: Plan) -> dict[Contender, list[Turn]]:
-    asked = {contender: await members(place, contender, STORM) for contender in ready}
+async def _measure(place: Stage, ready: Mapping[Contender, Sequence[bytes]], plan: Plan) -> dict[Contender, list[Turn]]:
     turns: dict[Contender, list[Turn]] = {contender: [] for contender in ready}
     order = list(ready)
     for number in range(plan.rounds):
         for contender in order:
-            measured = await turn(place, contender, plan, asked[contender])
+            measured = await turn(place, contender, plan, ready[contender])
             turns[contender].append(measured)
             print(f"round {number + 1}: {' | '.join(table.cells(contender.NAME, [measured]))}", flush=True)
         order.reverse()

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tests.load.client import Answer, Load, closed_loop, once, open_loop
 from tests.load.figures import ms, percentile, ratio, steady_rate
-from tests.load.instances import Instance, Stage, resident
+from tests.load.instances import Instance, Stage, email, resident
 from tests.load.peers.contenders import Contender
 from tests.load.plan import Plan
 
 CLIENTS = (1, 4, 16)
-STORM = 64  # clients that log in, and clients that ask for their profile
+STORM = 64
+MEMBERS = range(STORM, 2 * STORM)  # others ask for their profile: a user's oldest sessions end when they are too many
+ACCOUNTS = 2 * STORM
 PER_SECOND = 100
 SIGN_IN_AT_ONCE = 4
 SIGN_IN_TRIES = 100
@@ -38,8 +40,8 @@ class Turn:
         return ratio(self.logins[max(self.logins)], self.raw)
 
 
-async def members(place: Stage, contender: Contender, accounts: int) -> list[bytes]:
-    """The request for the own profile of each account, which must find it. Their tokens outlive the whole run."""
+async def members(place: Stage, contender: Contender) -> list[bytes]:
+    """The request of each member for the own profile. Their tokens outlive the whole run."""
     turns = asyncio.Semaphore(SIGN_IN_AT_ONCE)
 
     async def one(number: int) -> bytes:
@@ -47,12 +49,7 @@ async def members(place: Stage, contender: Contender, accounts: int) -> list[byt
             return contender.me(await _sign_in(instance, contender, number))
 
     with contender.serving(place) as instance:
-        asked = await asyncio.gather(*(one(number) for number in range(accounts)))
-        for number in (0, accounts - 1):
-            answer = await once(instance.port, asked[number])
-            if f"bench-{number}@example.com".encode() not in answer.body:
-                raise RuntimeError(f"{contender.NAME} does not know whom it let in: {answer.status} {answer.body!r}")
-    return list(asked)
+        return list(await asyncio.gather(*map(one, MEMBERS)))
 
 
 async def turn(place: Stage, contender: Contender, plan: Plan, asked: Sequence[bytes]) -> Turn:
@@ -61,6 +58,7 @@ async def turn(place: Stage, contender: Contender, plan: Plan, asked: Sequence[b
     with contender.serving(place) as instance:
         logins = {count: await _logins(instance, contender, plan, count) for count in CLIENTS}
         await _sign_in(instance, contender, 0)  # after the rest of the last load
+        await _check(instance, contender, asked)
         me = _good(await closed_loop(instance.port, asked, plan.seconds(4)))
         memory = _resident(instance)
         idle = _good(await open_loop(instance.port, asked, PER_SECOND, plan.seconds(5)))
@@ -84,6 +82,13 @@ async def _sign_in(instance: Instance, contender: Contender, number: int) -> Ans
     if answer.status != 200:
         raise RuntimeError(f"{contender.NAME} answered a login with {answer.status}: {answer.body[:200]!r}")
     return answer
+
+
+async def _check(instance: Instance, contender: Contender, asked: Sequence[bytes]) -> None:
+    """A profile is that of its member: some servers answer those whom they do not know with 200."""
+    answer = await once(instance.port, asked[0])
+    if email(MEMBERS[0]).encode() not in answer.body:
+        raise RuntimeError(f"{contender.NAME} does not know whom it let in: {answer.status} {answer.body[:200]!r}")
 
 
 async def _logins(instance: Instance, contender: Contender, plan: Plan, clients: int) -> float:
