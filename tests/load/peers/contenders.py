@@ -125,6 +125,7 @@ class _Peer:
             "PGUSER": url.username or "",
             "PGDATABASE": self.FOLDER,
             "PYTHONPATH": str(FILES / self.FOLDER),
+            "DJANGO_SETTINGS_MODULE": "settings",
             "NODE_ENV": "production",
         }
 
@@ -184,12 +185,18 @@ class DjangoSimpleJwt(_PythonPeer):
     )
     FOLDER = "django_simplejwt"
     PACKAGES = ("django", "djangorestframework", "djangorestframework-simplejwt", "gunicorn", "bcrypt")
-    PROGRAM = "project.py"
+    PROGRAM = "prepare.py"
 
     def _serve(self, port: int) -> Command:
         threads = str(THREADS_PER_CORE * len(cores()))
         worker = ["--workers", "1", "--worker-class", "gthread", "--threads", threads, "--keep-alive", KEEP_ALIVE]
-        return [self._program("gunicorn"), "project:application", "--bind", f"{LOOPBACK}:{port}", *worker]
+        return [
+            self._program("gunicorn"),
+            "django.core.wsgi:get_wsgi_application()",
+            "--bind",
+            f"{LOOPBACK}:{port}",
+            *worker,
+        ]
 
     def login(self, number: int) -> bytes:
         return request("POST", "/login", {"username": email(number), "password": PASSWORD})
