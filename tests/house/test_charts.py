@@ -8,7 +8,22 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from tests.load.charts import DARK, DASHES, HEIGHT, LIGHT, WIDTH, Chart, Series, Theme, draw, write
+from tests.load.charts import (
+    BOTTOM,
+    DARK,
+    DASHES,
+    HEIGHT,
+    LEFT,
+    LIGHT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Chart,
+    Series,
+    Theme,
+    draw,
+    write,
+)
 from tests.load.rows import engines
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -88,6 +103,16 @@ def test_no_text_overlaps_another_or_leaves_the_picture(shown: Chart) -> None:
     boxes = [box(text) for text in drawn(shown, LIGHT).iter(f"{SVG}text")]
     assert [(one.words, other.words) for one, other in combinations(boxes, 2) if one.touches(other)] == []
     assert [one for one in boxes if one.left < 0 or one.top < 0 or one.right > WIDTH or one.bottom > HEIGHT] == []
+
+
+@each
+def test_no_text_lies_on_the_lines_and_each_name_is_beside_them(shown: Chart) -> None:
+    boxes = [box(text) for text in drawn(shown, LIGHT).iter(f"{SVG}text")]
+    plot = Box("", LEFT, TOP, RIGHT, BOTTOM)
+    assert [one.words for one in boxes if one.touches(plot)] == []
+    names = [one for one in boxes if one.left > RIGHT]
+    assert len(names) == len(shown.series)
+    assert all((one.top + one.bottom) / 2 + 1 >= TOP and (one.top + one.bottom) / 2 - 1 <= BOTTOM for one in names)
 
 
 @each
