@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import StatisticsError, linear_regression, median
+from statistics import median
 
 
 class Verdict(StrEnum):
@@ -77,14 +77,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def steady_rate(ends: Sequence[float]) -> float:
-    """Ends per second, by the line of least squares through their count. Ends that come in groups, as those of a thread
-    pool do, are counted right, where dividing by the time from the first to the last counts up to a whole group too many.
+def rate_since(start: float, ends: Sequence[float]) -> float:
+    """Ends per second of work that began at `start` on an idle server, up to the last end. This counts those right that
+    come in groups, as those of a thread pool do; a window that opens later would count part of a group too many or too few.
     """
-    try:
-        return linear_regression(ends, range(len(ends))).slope
-    except StatisticsError:  # fewer than two, or all at once
-        return 0.0
+    return ratio(len(ends), ends[-1] - start) if ends else 0.0
 
 
 def ratio(part: float, whole: float) -> float:

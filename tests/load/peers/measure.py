@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 from tests.load.client import Answer, Load, closed_loop, once, open_loop
-from tests.load.figures import ms, percentile, ratio, steady_rate
+from tests.load.figures import ms, percentile, rate_since, ratio
 from tests.load.instances import Instance, Stage, email, resident
 from tests.load.peers.contenders import Contender
 from tests.load.plan import Plan
@@ -58,7 +59,7 @@ async def turn(place: Stage, contender: Contender, plan: Plan, asked: Sequence[b
     *fewer, most = CLIENTS
     with contender.serving(place) as instance:
         logins = {count: await _logins(instance, contender, count, seconds) for count in fewer}
-        await _sign_in(instance, contender, 0)  # after the rest of the last load
+        await _sign_in(instance, contender, 0)  # so that nothing else is hashed
         before = contender.raw_rate(seconds / 2)
         logins[most] = await _logins(instance, contender, most, seconds)
         await _sign_in(instance, contender, 0)
@@ -97,8 +98,10 @@ async def _check(instance: Instance, contender: Contender, asked: Sequence[bytes
 
 
 async def _logins(instance: Instance, contender: Contender, clients: int, seconds: float) -> float:
-    load = _good(await closed_loop(instance.port, _requests(contender, clients), seconds, warm_up=WARM_UP), BUSY)
-    return steady_rate([one.at for one in load.seen.get(200, [])])
+    await _sign_in(instance, contender, 0)  # after the rest of the last load
+    started = perf_counter()
+    load = _good(await closed_loop(instance.port, _requests(contender, clients), seconds, warm_up=0), BUSY)
+    return rate_since(started, [one.at for one in load.seen.get(200, [])])
 
 
 def _requests(contender: Contender, clients: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""When each check of the bcrypt package of this environment ended: `python raw_hashes.py SECONDS AT_ONCE`."""
+"""The start, then when each check of the bcrypt package of this environment ended: `python raw_hashes.py SECONDS AT_ONCE`."""
 
 import json
 import sys
@@ -10,9 +10,10 @@ import bcrypt
 PASSWORD = b"SecurePass1!"
 
 
-def ends(seconds: float, at_once: int) -> list[float]:
+def times(seconds: float, at_once: int) -> list[float]:
     stored = bcrypt.hashpw(PASSWORD, bcrypt.gensalt(12))
-    until = perf_counter() + seconds
+    started = perf_counter()
+    until = started + seconds
 
     def work() -> list[float]:
         ended: list[float] = []
@@ -23,8 +24,9 @@ def ends(seconds: float, at_once: int) -> list[float]:
 
     with ThreadPoolExecutor(at_once) as threads:
         running = [threads.submit(work) for _ in range(at_once)]
-        return sorted(end for one in running for end in one.result() if end <= until)  # later, some threads idle
+        ends = sorted(end for one in running for end in one.result() if end <= until)  # later, some threads idle
+    return [started, *ends]
 
 
 if __name__ == "__main__":
-    print(json.dumps(ends(float(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(times(float(sys.argv[1]), int(sys.argv[2]))))
