@@ -26,7 +26,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load.bench_peers", description="Tokenhouse and its peers.")
-    parser.add_argument("--quick", action="store_true", help="one short round, about three minutes")
+    parser.add_argument("--quick", action="store_true", help="one short round of three to four minutes")
     parser.add_argument("--output", type=Path, help="the page to write the table to; with --quick none unless given")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that the servers are stopped

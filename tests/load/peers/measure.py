@@ -21,7 +21,7 @@ SIGN_IN_AT_ONCE = 4
 SIGN_IN_TRIES = 100
 BUSY = 503
 WARM_UP = 1.0
-LOGINS, SHORT_LOGINS = 8.0, 4.0  # seconds; some servers let in a whole thread pool at a time
+LOGINS, SHORT_LOGINS = 7.0, 4.0  # seconds; some servers let in a whole thread pool at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ async def turn(place: Stage, contender: Contender, plan: Plan, asked: Sequence[b
         await _sign_in(instance, contender, 0)
         raw = (before + contender.raw_rate(seconds / 2)) / 2
         await _check(instance, contender, asked)
-        me = _good(await closed_loop(instance.port, asked, plan.seconds(4)))
+        me = _good(await closed_loop(instance.port, asked, plan.seconds(3)))
         memory = _resident(instance)
-        idle = _good(await open_loop(instance.port, asked, PER_SECOND, plan.seconds(5)))
+        idle = _good(await open_loop(instance.port, asked, PER_SECOND, plan.seconds(4)))
         storm = asyncio.create_task(
-            closed_loop(instance.port, _requests(contender, STORM), plan.seconds(8), warm_up=WARM_UP)
+            closed_loop(instance.port, _requests(contender, STORM), plan.seconds(6), warm_up=WARM_UP)
         )
         await asyncio.sleep(WARM_UP)
-        busy = _good(await open_loop(instance.port, asked, PER_SECOND, plan.seconds(8)))
+        busy = _good(await open_loop(instance.port, asked, PER_SECOND, plan.seconds(6)))
         await storm
     return Turn(raw, logins, me.rate(), _p99(idle), _p99(busy), bool(busy.seen.get(0)), memory)
 
