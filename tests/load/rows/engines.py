@@ -71,7 +71,10 @@ async def me_by_clients(service: Instance, plan: Plan, bearer: Sequence[str], dr
         charts.write(me_chart(shares), drawn_in / ME_CHART)
     return [
         Row(
-            name=f"`me` {name}, {count} logins at once", values=shares[name][count], unit=" ms", note="open loop, 100/s"
+            name=f"`me` {name}, clients that log in: {count}",
+            values=shares[name][count],
+            unit=" ms",
+            note="open loop, 100/s",
         )
         for count in NOTED
         for name in shares
@@ -109,9 +112,9 @@ def _medians(figures: Rates) -> list[Series]:
 
 
 def _to_wheel(rates: Rates, count: int) -> Row:
-    name = f"login/s at {count} clients, engine `lanes` to engine `wheel`"
+    name = f"login/s with engine `lanes` to that with `wheel`, clients: {count}"
     if not rates.keys() >= set(ENGINES):
-        return Row(name=name, values=[], note=f"only {', '.join(rates) or 'none'} started")
+        return Row(name=name, values=[], note=f"engines that started: {', '.join(rates) or 'none'}")
     lanes, wheel = (rates[engine][count] for engine in ENGINES)
     return Row(
         name=name,
