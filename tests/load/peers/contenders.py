@@ -54,8 +54,8 @@ class Contender(Protocol):
 class Tokenhouse:
     NAME = "Tokenhouse"
     SETUP = (
-        "`tokenhouse serve` as it comes, limits off for the generator: RS256, hashes in a queue with a thread for each "
-        "core, Postgres and Redis, an access log line for each request. `GET /auth/me` asks whether the session was "
+        "`tokenhouse serve` as it comes, limits off for the generator: RS256, hashes in a bounded queue of threads, "
+        "Postgres and Redis, an access log line for each request. `GET /auth/me` asks whether the session was "
         "revoked, and reads the user's row."
     )
 
