@@ -22,7 +22,7 @@ PIP_INSTALL = { $(BIN)/python -m pip install --disable-pip-version-check --requi
 	esac; done; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-faults test-histories coverage lint types imports fmt check schema rules pages lock pin load bench capacity release up down clean
+.PHONY: help install run test test-faults test-histories coverage lint types imports fmt check schema rules pages lock pin load bench bench-peers capacity release up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ load: $(LOAD_STAMP) ## Put load on a running service: HOST, SCENARIO, CLIENTS, D
 
 bench: $(STAMP) ## Measure the service against this machine's limits; rewrites docs/performance.md
 	$(BIN)/python -m tests.load.bench $(if $(QUICK),--quick)
+
+bench-peers: $(STAMP) ## Measure it beside fastapi-users, Django and better-auth, which it installs apart; rewrites docs/peers.md
+	$(BIN)/python -m tests.load.bench_peers $(if $(QUICK),--quick)
 
 capacity: $(STAMP) ## Measure what a session, a login and a user cost; rewrites docs/capacity.md
 	$(BIN)/python -m tests.load.capacity

@@ -16,7 +16,7 @@ from tests.load import report
 from tests.load.figures import Row, Verdict
 from tests.load.instances import NO_LIMITS, Stage, add_accounts, stage, tokens
 from tests.load.plan import Plan
-from tests.load.rows import limiter, logins, process, raw, requests, timing, watching
+from tests.load.rows import engines, limiter, logins, process, raw, requests, timing, watching
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 STORM = 256  # accounts that log in again and again: numbers 0 to 255
@@ -26,8 +26,8 @@ ACCOUNTS = 330
 TERMINATED = 128 + signal.SIGTERM
 
 
-async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
-    """The rows with bars, and the raw limits."""
+async def _measure(place: Stage, plan: Plan, drawn_in: Path | None) -> tuple[list[Row], list[Row]]:
+    """The rows with bars, and the raw limits. Charts are written to the directory `drawn_in`."""
     bars: list[Row] = []
 
     def add(rows: list[Row]) -> None:
@@ -47,7 +47,9 @@ async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
         add(await requests.refreshes(service, plan, [one["refreshToken"] for one in members]))
         add(await logins.rates(service, plan))
         add(await logins.neighbours(service, plan, bearer))
+        add(await engines.me_by_clients(service, plan, bearer, drawn_in))
         add(await timing.refusals(place, service, plan, SPOILT))
+    add(await engines.logins_by_clients(place, plan, drawn_in))
     add(await watching.overhead(place, plan, bearer))
     add(process.starts(place, plan))
     add(await limiter.refusals(place, plan, SPOILT + 2))
@@ -66,16 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load.bench", description="Benchmarks for ourselves.")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that the benchmark itself works")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
-    parser.add_argument("--output", type=Path, help="the page to write the figures to; with --quick none unless given")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="the page to write the figures to, with the charts beside it; with --quick none unless given",
+    )
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that the servers are stopped
+    output = asked.output or (None if asked.quick else PAGE)
     plan, started, load = Plan(quick=asked.quick), perf_counter(), report.load_average()
     with stage() as place:
         described = asyncio.run(report.machine(place, load))
         print("\n".join(described), flush=True)
-        bars, limits = asyncio.run(_measure(place, plan))
+        bars, limits = asyncio.run(_measure(place, plan, output and output.parent))
     text = report.page(described, bars, limits, plan.rounds)
-    output = asked.output or (None if plan.quick else PAGE)
     if output:
         report.write(text, output)
     missed = [row.name for row in bars if row.verdict is Verdict.MISSED]

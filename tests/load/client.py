@@ -17,6 +17,8 @@ LOOPBACK = "127.0.0.1"
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"Content-Length: "
 RETRY_AFTER = b"Retry-After: "
+CHUNKED = b"transfer-encoding: chunked"
+LAST_CHUNK = b"0\r\n\r\n"
 BUSY = (429, 503)
 
 
@@ -103,10 +105,17 @@ class Connection(asyncio.Protocol):
         end = heard.find(HEAD_END)
         if end < 0:
             return
-        self._needed = end + 4 + _number(heard[: end + 2], LENGTH)
-        if len(heard) < self._needed:
-            return
-        answer = Answer(int(heard[9:12]), heard[: end + 2], heard[end + 4 : self._needed])
+        head = heard[: end + 2]
+        body = heard[end + 4 :]
+        if LENGTH not in head and CHUNKED in head.lower():
+            if not body.endswith(LAST_CHUNK):
+                return
+            body = _joined(body)
+        else:
+            self._needed = end + 4 + _number(head, LENGTH)
+            if len(heard) < self._needed:
+                return
+        answer = Answer(int(heard[9:12]), head, body)
         self._heard, self._needed = b"", 0
         then, self._then = self._then, None
         if then is not None:
@@ -235,9 +244,20 @@ async def open_loop(port: int, requests: Sequence[bytes], per_second: float, sec
     return load
 
 
+def _joined(chunked: bytes) -> bytes:
+    """A whole body of RFC 9112, 7.1, without its chunk sizes."""
+    body = b""
+    while chunked:
+        size, _, rest = chunked.partition(b"\r\n")
+        length = int(size, 16)
+        body, chunked = body + rest[:length], rest[length + 2 :]
+    return body
+
+
 def _number(head: bytes, name: bytes) -> int:
+    """The field as this service spells it, or in lower case, as others do."""
     start = head.find(name)
-    if start < 0:
+    if start < 0 and (start := head.find(name.lower())) < 0:
         return 0
     start += len(name)
     return int(head[start : head.find(b"\r\n", start)])

@@ -77,6 +77,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
+def rate_since(start: float, ends: Sequence[float]) -> float:
+    """Ends per second of work that began at `start` on an idle server, up to the last end. This counts those right that
+    come in groups, as those of a thread pool do; a window that opens later would count part of a group too many or too few.
+    """
+    return ratio(len(ends), ends[-1] - start) if ends else 0.0
+
+
 def ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ class Instance:
     process: "subprocess.Popen[bytes]"
     port: int
     ready_after: float = 0.0
+    leads: bool = False  # a session of processes, which end with it and at once
 
     def pin(self, cores: list[int]) -> None:
         """Keep every thread it has by now on these cores."""
@@ -47,13 +48,16 @@ class Instance:
 
     def resident(self) -> float:
         """Its memory in MB."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE / 1_000_000
+        return resident(self.process.pid)
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS  # utime and stime of proc(5)
 
     def stop(self) -> None:
+        if self.leads:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(timeout=10)
@@ -82,32 +86,31 @@ class Stage:
             "TOKENHOUSE_METRICS__PORT": "0",
             **settings,
         }
-        with self._run(["-m", "service", "serve"], port, variables) as instance:
+        with self.run([sys.executable, "-m", "service", "serve"], port, variables) as instance:
             yield instance
 
     @contextmanager
     def hello(self) -> Iterator[Instance]:
         port = free_port()
-        with self._run(["-m", "tests.load.hello", str(port)], port, {}) as instance:
+        with self.run([sys.executable, "-m", "tests.load.hello", str(port)], port, {}) as instance:
             yield instance
 
     @contextmanager
-    def _run(self, words: list[str], port: int, variables: Mapping[str, str]) -> Iterator[Instance]:
-        inherited = {
-            name: value
-            for name, value in ENVIRONMENT.items()
-            if not name.startswith("TOKENHOUSE_") and name not in SHORT_NAMES
-        }
+    def run(
+        self, command: Sequence[str | Path], port: int, variables: Mapping[str, str], *, leads: bool = False
+    ) -> Iterator[Instance]:
+        """A server that answers /readyz at `port`."""
         log = self.logs / f"{port}.log"
         with log.open("ab") as output:
             started = perf_counter()
             process = subprocess.Popen(
-                [sys.executable, *words],
-                env={**inherited, **variables},
+                command,
+                env={**inherited(), **variables},
                 stdout=output,
                 stderr=output,
+                start_new_session=leads,
             )
-        instance = Instance(process, port)
+        instance = Instance(process, port, leads=leads)
         try:
             _await_ready(instance, started, log)
             yield instance
@@ -142,6 +145,20 @@ def _alone() -> Iterator[None]:
         except BlockingIOError:
             raise SystemExit("another benchmark runs on this machine: wait for its end") from None
         yield
+
+
+def resident(process: int) -> float:
+    """Memory in MB."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE / 1_000_000
+
+
+def inherited() -> dict[str, str]:
+    """The environment without settings of the service, which a benchmark chooses itself."""
+    return {
+        name: value
+        for name, value in ENVIRONMENT.items()
+        if not name.startswith("TOKENHOUSE_") and name not in SHORT_NAMES
+    }
 
 
 def email(number: int) -> str:
