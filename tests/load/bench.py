@@ -46,6 +46,7 @@ async def _measure(place: Stage, plan: Plan) -> tuple[list[Row], list[Row]]:
         add(await requests.against_hello(service, hello, plan, bearer))
         add(await requests.refreshes(service, plan, [one["refreshToken"] for one in members]))
         add(await logins.rates(service, plan))
+        add(await logins.flood(service, plan, bearer))
         add(await logins.neighbours(service, plan, bearer))
         add(await timing.refusals(place, service, plan, SPOILT))
     add(await watching.overhead(place, plan, bearer))
