@@ -62,7 +62,7 @@ class EarlyRefusals:
         http = self._http
         started = http.ambient.monotonic()
         request[REQUEST_ID] = request_id = request_id_of(request, http.ambient)
-        handler: Handler = lambda request: refuse(http, request, refusal)  # noqa: E731
+        handler: Handler = partial(refuse, http, refusal=refusal)
         for middleware in self._middlewares:
             handler = partial(middleware, handler=handler)
         status = CLIENT_GONE
