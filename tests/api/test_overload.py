@@ -1,8 +1,11 @@
 """What a client meets while the password queue is full: the same refusal on every way, in its slot, and soon."""
 
+import asyncio
 import json
 import re
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -20,6 +23,7 @@ from tests.support.builders import FakeAmbient
 from tests.support.certificates import make_certificate
 from tests.support.http_server import until
 from tests.support.overloads import BODY, HEAD, Overloaded, overloaded, post
+from tests.support.waiting import PATIENCE
 
 PAGE = "https://app.example.com"
 LAST = b"Connection: close\r\n"
@@ -143,6 +147,12 @@ async def test_a_clock_that_is_wrong_is_the_reason_that_is_given(full: Overloade
     assert json.loads(body)["code"] == "unavailable"
 
 
+async def test_a_queue_that_is_closed_is_no_overload(full: Overloaded) -> None:
+    await full.application.passwords.close()
+    body = (await full.ask(post(more=LAST))).partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["code"] == "unavailable"
+
+
 async def test_with_room_in_the_queue_a_login_is_let_in(full: Overloaded) -> None:
     full.free()
     assert (await full.ask(post(more=LAST))).startswith(b"HTTP/1.1 401 ")
@@ -220,7 +230,7 @@ async def test_beyond_the_last_slot_a_refusal_comes_at_once_and_closes_the_conne
         assert b"\r\nConnection: close\r\n" in answer
 
 
-@pytest.mark.parametrize("leave", ["close", "abort"])
+@pytest.mark.parametrize("leave", ["close", "reset"])
 async def test_a_client_that_hangs_up_leaves_its_place_to_another_and_is_counted_apart(
     slow: Overloaded, leave: str
 ) -> None:
@@ -228,12 +238,26 @@ async def test_a_client_that_hangs_up_leaves_its_place_to_another_and_is_counted
     await slow.send(post())
     await until(lambda: slow.pace.waiting == 2)
     slow.lines.clear()
-    gone.writer.close() if leave == "close" else gone.writer.transport.abort()
+    if leave == "reset":
+        gone.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.writer.transport.abort()
     await until(lambda: slow.pace.waiting == 1)
     await until(lambda: bool(slow.lines))
     assert [line.status for line in slow.lines] == [499]
     await slow.send(post())
     await until(lambda: slow.pace.waiting == 2)
+
+
+async def test_a_client_that_half_closes_is_answered_without_a_slot(slow: Overloaded) -> None:
+    waiting = await slow.send(post())
+    await until(lambda: slow.pace.waiting == 1)
+    waiting.writer.write_eof()
+    assert refused(await waiting.closed())
+    with socket.create_connection(("127.0.0.1", slow.port)) as client:  # no turn of the loop before its end
+        client.settimeout(PATIENCE)
+        client.sendall(post())
+        client.shutdown(socket.SHUT_WR)
+        assert refused(await asyncio.to_thread(lambda: b"".join(iter(lambda: client.recv(65_536), b""))))
 
 
 async def test_refusals_behind_a_guard_wait_as_well(fakes: OnFakes) -> None:
@@ -298,6 +322,16 @@ async def test_one_line_tells_how_many_were_refused_where_and_whence() -> None:
             "of_source": 5000,
         }
     ]
+
+
+async def test_the_line_is_written_at_level_warning_too() -> None:
+    write = logs.for_requests(LoggingSettings(format="json", level="WARNING"), FakeAmbient())
+    assert isinstance(write, Sampled)
+    with capture_logs() as log:
+        write(overload("/auth/login", "192.0.2.0/24"))
+        write(RequestRecord("r-2", "GET", "/auth/me", 401, 0.1))
+        write.flush()
+    assert [line["event"] for line in log] == ["requests refused"]
 
 
 async def test_the_line_comes_by_itself_and_again_while_the_overload_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
