@@ -7,18 +7,26 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.api import docs, problems
 from service.api.context import SERVICES
-from service.api.operation import Operation
+from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
 from service.assembly.application import Application
+from service.domain.models import Visitor
+from service.errors import OverloadedError, UnavailableError
 from service.http.client_address import ClientAddresses
 from service.http.context import HTTP, HttpContext
 from service.http.cors import cors
 from service.http.middleware import identify, render_errors
+from service.http.overload import EARLY_REFUSALS, EarlyRefusals, Overload
+from service.http.refusal_pace import RefusalPace
 from service.http.request_body import MAX_BYTES
 from service.http.tls import promise_tls
 from service.request_log import RequestRecord, print_request
 from service.settings import ServerSettings
 
+# Calls of anyone, which an overload may refuse before a credential, a query or a body is looked at
+HASHING_CALLS = frozenset(
+    (one.method, one.path) for one in OPERATIONS if one.access is Access.OPEN and OverloadedError in one.about.refuses
+)
 Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
@@ -43,7 +51,10 @@ def make_app(
         store_watch=application.store_watch,
         outages=application.outages,
         render=problems.render,
+        refusal_pace=RefusalPace(),
     )
+    app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], HASHING_CALLS, _overload_of(application), own)
+    app.on_shutdown.append(_refuse_all_who_wait)
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
         handler = _judged_by_the_clock(operation)
@@ -63,3 +74,24 @@ def _judged_by_the_clock(operation: Operation) -> Handler:
         return await operation.handler(request)
 
     return handle
+
+
+def _overload_of(application: Application) -> Overload:
+    """Where the application would refuse for another reason, it does so itself."""
+
+    def overload(source: str) -> OverloadedError | None:
+        if not application.clock.is_right:
+            return None
+        try:
+            application.passwords.refuse_if_full(Visitor(source))
+        except OverloadedError as refusal:
+            return refusal
+        except UnavailableError:
+            return None
+        return None
+
+    return overload
+
+
+async def _refuse_all_who_wait(app: web.Application) -> None:
+    app[HTTP].refusal_pace.end()

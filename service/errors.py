@@ -1,6 +1,6 @@
 """The domain's refusals, independent of protocol: each API has a table of status and wording (`api/problems.py`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -151,12 +151,19 @@ class ShownPolicy:
 
 
 class OverloadedError(AuthError):
+    """`room_in` tells how long it takes from now until there is room; zero where that is not known."""
+
     code = "overloaded"
     message = "Too many passwords are waiting to be checked. Try again later."
 
-    def __init__(self, retry_after: timedelta) -> None:
+    def __init__(self, room_in: Callable[[], timedelta] = timedelta) -> None:
         super().__init__()
-        self.retry_after = retry_after
+        self._room_in = room_in
+
+    @property
+    def retry_after(self) -> timedelta:
+        """Worked out when it is said: a refusal may wait before it is sent."""
+        return self._room_in()
 
 
 class UnavailableError(AuthError):

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import structlog
 
 from service.ambient import Ambient
+from service.errors import OverloadedError
 
 EVERY = 0.1  # seconds between two writes
+SUMMARY_EVERY = 5.0  # seconds of an overload that one line is about
 MOST = 1000  # lines that wait; a burst beyond it is written at once
 # https://www.w3.org/TR/trace-context/#traceparent-header; a later version may append fields after the flags
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -60,10 +62,45 @@ class RequestRecord(NamedTuple):
     held_back: int = 0  # suppressed lines of this kind since the last one written
 
 
+class OverloadSummary:
+    """Counts the refusals of an overload, and tells their number every few seconds in place of a line for each."""
+
+    def __init__(self) -> None:
+        self._refused: Counter[tuple[str, str]] = Counter()  # by route and source
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, route: str, source: str) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SUMMARY_EVERY, self.flush)
+        self._refused[route, source] += 1
+
+    def flush(self) -> None:
+        """Write the line, unless there is nothing to tell."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer, refused, self._refused = None, self._refused, Counter()
+        routes, sources = Counter[str](), Counter[str]()
+        for (route, source), count in refused.items():
+            routes[route] += count
+            sources[source] += count
+        [(most_from, of_it)] = sources.most_common(1)
+        structlog.get_logger("service.request").warning(
+            "requests refused",
+            code=OverloadedError.code,
+            refused=refused.total(),
+            routes=dict(routes),
+            sources=len(sources),
+            source=most_from,
+            of_source=of_it,
+        )
+
+
 class Sampled:
     """Samples request lines: drops those of probes that succeed, and limits the others to `per_second`.
 
     A kind of line (route, status and reason) gets a quarter of that, so that no flood of one kind hides the others.
+    Refusals of an overload are only counted, see OverloadSummary.
     """
 
     def __init__(
@@ -78,8 +115,12 @@ class Sampled:
         self._seen: Counter[tuple[str, int, str]] = Counter()
         self._total = 0
         self._held_back: Counter[tuple[str, int, str]] = Counter()
+        self._overload = OverloadSummary()
 
     def __call__(self, line: RequestRecord) -> None:
+        if line.refusal and line.refusal.code == OverloadedError.code:
+            self._overload.add(line.route, line.refusal.source)
+            return
         if line.route in PROBES and line.status < BAD and not self._probes:
             return
         second = int(self._ambient.monotonic())
@@ -96,6 +137,7 @@ class Sampled:
         self.write(line._replace(held_back=held_back) if held_back else line)
 
     def flush(self) -> None:
+        self._overload.flush()
         if isinstance(self.write, RequestLog):
             self.write.flush()
 

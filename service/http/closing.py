@@ -1,6 +1,7 @@
 """Closing connections: complete requests still get a response, and no response is lost to a TCP reset."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
 from typing import Any
@@ -13,12 +14,13 @@ UNREAD_SECONDS = 30.0  # for a client that does not read its responses
 
 
 class ClosingConnection(web.RequestHandler):
-    __slots__ = ("_ending", "_lost", "_over", "_stalled", "peer_has_ended")
+    __slots__ = ("_ending", "_lost", "_over", "_stalled", "peer_has_ended", "when_gone")
 
     def __init__(self, server: web.Server, **arguments: Any) -> None:  # noqa: ANN401 - aiohttp's own
         super().__init__(server, **arguments)
         self._ending = False  # respond to the complete requests, then close
         self.peer_has_ended = False
+        self.when_gone: Callable[[], object] | None = None  # called when the peer has ended or the connection is lost
         self._over = False  # further input is discarded
         self._lost: asyncio.Future[None] | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -27,6 +29,8 @@ class ClosingConnection(web.RequestHandler):
         super().connection_lost(exc)
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(None)
+        if self.when_gone is not None:
+            self.when_gone()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -106,6 +106,8 @@ class Connection(ClosingConnection):
         if self._over or not self._body.is_eof() or (self._waiter is not None and not self._messages):
             return False
         self._close = self.peer_has_ended = True
+        if self.when_gone is not None:
+            self.when_gone()
         return True
 
     def _begin(self, data: bytes) -> bytes:

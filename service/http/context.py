@@ -1,19 +1,25 @@
 """The HTTP layer's part of the application, and the facts it keeps with each request."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from service.ambient import Ambient
 from service.domain.models import Visitor
 from service.domain.operations.store_watch import StoreWatch
 from service.errors import AuthError
 from service.http.client_address import ClientAddresses
+from service.http.refusal_pace import RefusalPace
 from service.request_log import Refusal, RequestRecord
 
 MAX_AGENT = 128  # characters of a User-Agent worth keeping
+SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+ID = istr("X-Request-Id")
+CLIENT_GONE = 499  # nginx's status for it; logged, never sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,7 @@ class HttpContext:
     store_watch: StoreWatch
     outages: tuple[type[Exception], ...]
     render: Callable[[AuthError, str], web.Response]
+    refusal_pace: RefusalPace
 
 
 HTTP = web.AppKey("http", HttpContext)
@@ -34,6 +41,12 @@ REQUEST_ID = web.RequestKey("request_id", str)
 SOURCE = web.RequestKey("source", str)
 LOGGED_STATUS = web.RequestKey("logged_status", int)  # where it is not that of the response
 REFUSAL = web.RequestKey("refusal", Refusal)
+
+
+def request_id_of(request: web.BaseRequest, ambient: Ambient) -> str:
+    """The client's own, if well-formed, or a new one."""
+    sent = request.headers.getall(ID, [])
+    return sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
 
 
 def source_of(request: web.Request) -> str:

@@ -1,7 +1,5 @@
 """Middleware for every request: a request id, one log line, and the rendering of errors."""
 
-import re
-
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -10,15 +8,14 @@ from multidict import istr
 from service.domain.events.security_events import caused_from
 from service.errors import AuthError, ConfigurationError, MisfitError, OverloadedError, UnavailableError
 from service.http import problems
-from service.http.context import HTTP, LOGGED_STATUS, REFUSAL, REQUEST_ID, has_hung_up, source_of
+from service.http.context import CLIENT_GONE, HTTP, LOGGED_STATUS, REFUSAL, REQUEST_ID, request_id_of, source_of
 from service.http.errors import MethodNotAllowedError, NotFoundError
+from service.http.overload import refuse
 from service.http.responses import Response, complete
 from service.networks import prefix_of
 from service.request_log import Refusal, RequestRecord, note_trace
 
-SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-ID, TRACEPARENT = istr("X-Request-Id"), istr("traceparent")
-CLIENT_GONE = 499  # nginx's status for it; logged, never sent
+TRACEPARENT = istr("traceparent")
 
 log = structlog.get_logger("service.request")
 
@@ -28,9 +25,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     """Give the request its id (the client's own, if well-formed), log it, and complete the response's headers."""
     http = request.app[HTTP]
     ambient = http.ambient
-    sent = request.headers.getall(ID, [])
-    request_id = sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
-    request[REQUEST_ID] = request_id
+    request[REQUEST_ID] = request_id = request_id_of(request, ambient)
     structlog.contextvars.bind_contextvars(request_id=request_id)
     caused_from(lambda: source_of(request))
     if traceparent := request.headers.get(TRACEPARENT):
@@ -74,10 +69,10 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
             return problems.internal(request_id)
         if refusal is not error and isinstance(refusal, UnavailableError):
             http.store_watch.note(error)
-    if isinstance(refusal, OverloadedError) and has_hung_up(request):
-        request[LOGGED_STATUS] = CLIENT_GONE  # a 503 in the metrics would count as a refusal
     user_id = str(refusal.user_id) if refusal.user_id else ""
     request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id)
+    if isinstance(refusal, OverloadedError):
+        return await refuse(http, request, refusal)
     return http.render(refusal, request_id)
 
 

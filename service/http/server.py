@@ -19,6 +19,7 @@ from service.errors import ConfigurationError
 from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
+from service.http.overload import EARLY_REFUSALS, EarlyRefusals
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
 from service.settings import ServerSettings
 
@@ -82,7 +83,12 @@ class HttpServer(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         return _ConnectionFactory(
-            await super()._make_server(), self._settings, self.limiter, self.refusals, certificate=self.certificate
+            await super()._make_server(),
+            self._settings,
+            self.limiter,
+            self.refusals,
+            certificate=self.certificate,
+            early=self.app.get(EARLY_REFUSALS),
         )
 
 
@@ -134,10 +140,12 @@ class _ConnectionFactory(web.Server):
         refusals: RawErrors,
         *,
         certificate: Certificate | None = None,
+        early: EarlyRefusals | None = None,
     ) -> None:
         # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
         arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
-        super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
+        answer = early.before(plain.request_handler) if early else plain.request_handler
+        super().__init__(self._unless_unfit(answer), request_factory=plain.request_factory, **arguments)
         self.limiter = limiter
         self._refusals = refusals
         self._header_timeout = settings.header_timeout.total_seconds()

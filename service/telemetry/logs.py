@@ -77,16 +77,25 @@ def for_commands() -> None:
 
 
 def for_requests(settings: LoggingSettings, ambient: Ambient) -> Callable[[RequestRecord], None]:
-    """How request lines are written: in batches as JSON, one by one for people, not at all above level INFO."""
-    if settings.level in ("WARNING", "ERROR"):
-        return lambda _: None
-    write = print_request if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
+    """How request lines are written: in batches as JSON, one by one for people, not at all above level INFO.
+
+    At level WARNING, what is told of an overload still is.
+    """
+    if settings.level == "ERROR":
+        return _discard
+    write: Callable[[RequestRecord], None] = _discard
+    if settings.level != "WARNING":
+        write = print_request if _is_console(settings) else RequestLog(OUTPUT.write, ambient)
     return Sampled(write, ambient, per_second=settings.requests_per_second, probes=settings.probes)
 
 
 def for_events(settings: LoggingSettings, ambient: Ambient) -> security_events.Sink:
     """How security events are written: as JSON without structlog, which would add 25 us to a login or a refresh."""
     return security_events.write if _is_console(settings) else EventLog(settings, ambient)
+
+
+def _discard(_: RequestRecord) -> None:
+    """For levels at which requests have no line."""
 
 
 class EventLog:

@@ -132,7 +132,7 @@ async def test_a_hundred_failures_in_a_row_close_the_account_to_strangers_only()
 
 async def test_an_attempt_that_was_not_judged_does_not_count() -> None:
     limits = throttle()
-    for error in (OverloadedError(MINUTE), UnavailableError(), asyncio.CancelledError(), OSError()):
+    for error in (OverloadedError(lambda: MINUTE), UnavailableError(), asyncio.CancelledError(), OSError()):
         for _ in range(6):
             with pytest.raises(type(error)):
                 async with limits.login(ANN, HOME):

@@ -46,6 +46,7 @@ async def _measure(place: Stage, plan: Plan, drawn_in: Path | None) -> tuple[lis
         add(await requests.against_hello(service, hello, plan, bearer))
         add(await requests.refreshes(service, plan, [one["refreshToken"] for one in members]))
         add(await logins.rates(service, plan))
+        add(await logins.flood(service, plan, bearer))
         add(await logins.neighbours(service, plan, bearer))
         add(await engines.me_by_clients(service, plan, bearer, drawn_in))
         add(await timing.refusals(place, service, plan, SPOILT))

@@ -181,7 +181,7 @@ class Throttle:
                 if not (self._turns.are_taken(suspect.account) and await self._counters.knows(suspect)):
                     await turns.enter_async_context(self._turns.turn(suspect.account))
         except TimeoutError:
-            raise OverloadedError(self._max_wait) from None
+            raise OverloadedError(lambda: self._max_wait) from None
 
     def _is_free(self, visitor: Visitor) -> bool:
         if not self._settings.enabled:

@@ -150,19 +150,19 @@ class HashQueue:
             return None
         loser = self._places.loser_to(source, account)
         if loser is None:
-            raise self._overloaded()
+            self.refused += 1
+            raise OverloadedError(self._until_room)
         return loser
 
-    def _overloaded(self) -> OverloadedError:
-        """With the time that it takes to finish enough hashes to have room."""
-        self.refused += 1
+    def _until_room(self) -> timedelta:
         too_many = max(1, self.waiting + self.running - self.capacity + 1)
-        return OverloadedError(timedelta(seconds=too_many * self.hash_seconds / self.workers))
+        return timedelta(seconds=too_many * self.hash_seconds / self.workers)
 
     def _refusal_of(self, place: Slot) -> OverloadedError:
         has_gone = place.visitor.is_gone() or place.visitor.has_hung_up()
         self.abandoned += has_gone
-        return OverloadedError(timedelta(0)) if has_gone else self._overloaded()
+        self.refused += not has_gone
+        return OverloadedError() if has_gone else OverloadedError(self._until_room)
 
     def _turn_away(self, place: Slot, refusal: AuthError) -> None:
         place.refusal = refusal
