@@ -10,7 +10,7 @@ from aiohttp import web
 
 from service.app import make_app
 from service.assembly.application import Application
-from service.commands import opening
+from service.commands import event_loop, opening
 from service.commands.reload import LogWriters, reload_when_told
 from service.domain.operations.background import Task
 from service.errors import ConfigurationError
@@ -66,7 +66,7 @@ class Instance:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # an error that waiting cannot fix ends the process here
-            log.info("ready", host=self._server.host, port=self._runner.addresses[0][1])
+            log.info("ready", host=self._server.host, port=self._runner.addresses[0][1], event_loop=event_loop.name())
             _spare_the_collector()
             announce()
         await stopping

@@ -2,8 +2,9 @@
 
 import asyncio
 import errno
+import os
 import select
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -74,8 +75,7 @@ class HttpServer(web.AppRunner):
 
     def _sockets(self) -> Iterator[socket]:
         for site in self.sites:
-            if isinstance(listening := getattr(site, "_server", None), asyncio.Server):
-                yield from listening.sockets
+            yield from _listening(site)
         for connection in self.server.connections if self.server else ():
             if isinstance(connection, Connection) and (held := connection.socket):
                 yield held
@@ -100,9 +100,8 @@ async def listen(
     site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
     try:
         await site.start()
-        assert isinstance(site._server, asyncio.Server)  # noqa: S101, SLF001 - aiohttp does not show its sockets
-        for listening in site._server.sockets:  # noqa: SLF001 - as above
-            with listening.dup() as twin:
+        for listening in _listening(site):
+            with socket(fileno=os.dup(listening.fileno())) as twin:  # uvloop's own objects can do neither
                 twin.listen(BACKLOG)  # asyncio uses one number for the backlog and for AT_ONCE
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
@@ -114,6 +113,12 @@ async def listen(
             fault = f"{where} cannot be listened on; set {host_setting} to an address of this machine"
         raise ConfigurationError(fault) from None
     return site.port
+
+
+def _listening(site: web.BaseSite) -> Sequence[socket]:
+    """The sockets of a site, or what stands for them (uvloop): each has a descriptor."""
+    server = site._server  # noqa: SLF001 - aiohttp does not show its sockets
+    return server.sockets if server is not None else ()  # type: ignore[attr-defined] # as every loop's server has
 
 
 async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:

@@ -173,9 +173,15 @@ def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check
         "tokens": {"issuer": "https://auth.example.com"},
         "passwords": {"bcrypt_rounds": 12},
     }
-    assert worst(settings_check.judge(builders.settings(**good), 20_000))[1] is Level.OK
+    assert worst(settings_check.judge(builders.settings(**good), 20_000, "uvloop"))[1] is Level.OK
     settings = builders.settings(**{name: good.get(name, {}) | sections.get(name, {}) for name in good | sections})
-    assert worst(settings_check.judge(settings, 20_000)) == (check, level)
+    assert worst(settings_check.judge(settings, 20_000, "uvloop")) == (check, level)
+
+
+def test_a_missing_uvloop_is_named_unless_asyncio_was_asked_for() -> None:
+    for asked, running, level in (("auto", "asyncio", Level.WARNING), ("asyncio", "asyncio", Level.OK)):
+        judged = settings_check.judge(builders.settings(server={"event_loop": asked}), 20_000, running)
+        assert next(one for one in judged if one.check == "event loop").level is level
 
 
 def key(name: str, age: timedelta, *, is_active: bool) -> StoredKey:
