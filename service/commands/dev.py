@@ -46,8 +46,8 @@ def run(asked: argparse.Namespace) -> int:
     logs.configure(settings.logging)
     with stores(directory) as running:
         settings = load(asked.config, pinned=_pinned(settings, running, directory))
-        told = dev_instance.told_to_commands(directory, settings, asked.config)
-        with told, event_loop.runner(settings.server.event_loop) as loop:
+        shared = dev_instance.told_to_commands(directory, settings, asked.config)
+        with shared, event_loop.runner(settings.server.event_loop) as loop:
             loop.run(serve(settings, lambda port: _welcome(settings, port, directory)))
     return DONE
 
