@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import select
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -20,6 +20,7 @@ from service.errors import ConfigurationError
 from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
+from service.http.known_routes import Answering, directly
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
 from service.settings import ServerSettings
 
@@ -81,9 +82,9 @@ class HttpServer(web.AppRunner):
                 yield held
 
     async def _make_server(self) -> web.Server:
-        return _ConnectionFactory(
-            await super()._make_server(), self._settings, self.limiter, self.refusals, certificate=self.certificate
-        )
+        plain = await super()._make_server()
+        plain.request_handler = directly(self.app, plain.request_handler)
+        return _ConnectionFactory(plain, self._settings, self.limiter, self.refusals, certificate=self.certificate)
 
 
 async def listen(
@@ -123,9 +124,6 @@ def _listening(site: web.BaseSite) -> Sequence[socket]:
 
 async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop(hdrs.SERVER, None)
-
-
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _ConnectionFactory(web.Server):
