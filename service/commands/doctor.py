@@ -23,7 +23,7 @@ from service.settings import ServerSettings, Settings, load
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
-from service.stores.redis import OUTAGES as REDIS_OUTAGES
+from service.stores.timed_redis import OUTAGES as REDIS_OUTAGES
 
 SAMPLE = 200  # API keys to unseal
 BEFORE_ALL = UUID(int=0)
