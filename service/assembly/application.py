@@ -25,7 +25,7 @@ from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError
 from service.settings import Settings
-from service.stores import failures, inspection, migrations
+from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist
 from service.stores.health import PostgresHealth, RedisHealth
 
