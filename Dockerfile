@@ -1,7 +1,9 @@
-# The image of the service: Python, the locked packages and Tokenhouse. No compiler, no root. `make pin` puts digests behind
+# The image of the service: Python, the locked packages and Tokenhouse. No root; the compiler stays in the first stage. `make pin` puts digests behind
 # the names of base images, here and in the Compose files.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# For service/native; Python's headers are in the image.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv --without-pip /opt/tokenhouse
 WORKDIR /src
 # The packages first, those for traces among them: their layer is built again only when the lock changes. pip compiles

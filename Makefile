@@ -30,7 +30,7 @@ help: ## Show this list
 install: $(STAMP) ## Install everything into .venv, from the lock files
 
 # What running needs. `make run` stops here.
-$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml
+$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml $(wildcard service/native/*.[ch] service/native/build.py)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
@@ -57,6 +57,9 @@ test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test`
 
 test-histories: $(STAMP) ## Break the stores under people's hands and judge what they were told: MINUTES or ROUNDS, SEED, GROUND, NEMESIS
 	$(BIN)/python -m tests.e2e.history --minutes $(or $(MINUTES),10) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(GROUND),--ground "$(GROUND)") $(if $(NEMESIS),--nemesis $(NEMESIS))
+
+fuzz: $(STAMP) ## Look for faults in the C of service/native with sanitizers and against the bcrypt package: MINUTES
+	$(BIN)/python -m tests.native.fuzz --minutes $(or $(MINUTES),60)
 
 coverage: $(STAMP) ## Which lines and branches the quick tests run
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term-missing:skip-covered tests/api tests/domain tests/contract

@@ -75,7 +75,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "origin_jti": SESSION_ID,
     },
     schemas.Health: {"status": "ok"},
-    schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok"},
+    schemas.Readiness: {"status": "ok", "postgres": "ok", "redis": "ok", "passwords": "lanes"},
 }
 
 OTHER_BODIES: dict[str, Any] = {  # of calls whose response has no schema, by path

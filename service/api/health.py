@@ -31,8 +31,12 @@ async def healthz(_: web.Request) -> web.Response:
     needs_the_time=False,
 )
 async def readyz(request: web.Request) -> web.Response:
-    state = await request.app[SERVICES].readiness.state()
+    services = request.app[SERVICES]
+    state = await services.readiness.state()
     if state.is_ready:
-        return json_response(schemas.Readiness(status="ok", postgres=state.postgres, redis=state.redis))
+        engine = services.passwords.queue.engine.name
+        return json_response(
+            schemas.Readiness(status="ok", postgres=state.postgres, redis=state.redis, passwords=engine)
+        )
     request[REFUSAL] = Refusal(UnavailableError.code, "not_ready")
     return problems.not_ready({"postgres": state.postgres, "redis": state.redis}, request[REQUEST_ID])

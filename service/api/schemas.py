@@ -201,11 +201,12 @@ class Health(Schema):
 
 
 class Readiness(Schema):
-    """`ok`, or the reason in a word."""
+    """`ok`, or the reason in a word. `passwords`: what computes bcrypt, `lanes` or `wheel` (`passwords.engine`)."""
 
     status: str
     postgres: str
     redis: str
+    passwords: str
 
 
 # --- query parameters

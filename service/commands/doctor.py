@@ -61,7 +61,12 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
 
     try:
         return [
-            *settings_check.judge(settings, _open_files(), event_loop.name()),
+            *settings_check.judge(
+                settings,
+                _open_files(),
+                engine=application.passwords.queue.engine.name,
+                event_loop=event_loop.name(),
+            ),
             *_certificate(settings.server),
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),

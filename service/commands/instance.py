@@ -66,7 +66,13 @@ class Instance:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()  # an error that waiting cannot fix ends the process here
-            log.info("ready", host=self._server.host, port=self._runner.addresses[0][1], event_loop=event_loop.name())
+            log.info(
+                "ready",
+                host=self._server.host,
+                port=self._runner.addresses[0][1],
+                event_loop=event_loop.name(),
+                password_engine=self._application.passwords.queue.engine.name,
+            )
             _spare_the_collector()
             announce()
         await stopping

@@ -14,8 +14,10 @@ VERIFIED = timedelta(hours=24)  # MAX_LIFETIME of `tokenhouse_verify`
 OTHER_FILES = 256  # descriptors for other uses: connections to the stores, files, clients to be refused
 
 
-def judge(settings: Settings, open_files: int | None, event_loop: str) -> list[Finding]:
-    """`open_files`: how many this process may have open, None for any number. `event_loop`: the library that runs."""
+def judge(settings: Settings, open_files: int | None, *, engine: str, event_loop: str) -> list[Finding]:
+    """`open_files`: how many this process may have open, None for any number. `engine` hashes passwords; `event_loop`
+    is the library that runs the process.
+    """
     return [
         _issuer(settings),
         _lifetimes(settings.tokens),
@@ -23,6 +25,7 @@ def judge(settings: Settings, open_files: int | None, event_loop: str) -> list[F
         _limits(settings),
         _exempt(settings.throttle.exempt),
         _passwords(settings),
+        _engine(settings, engine),
         _files(settings.server, open_files),
         _event_loop(settings.server, event_loop),
         _log(settings),
@@ -92,6 +95,16 @@ def _passwords(settings: Settings) -> Finding:
     if rounds < LEAST_ROUNDS:
         return problem("passwords", f"bcrypt with {rounds} rounds", "set passwords.bcrypt_rounds to 12, at least 10")
     return ok("passwords", f"bcrypt with {rounds} rounds")
+
+
+def _engine(settings: Settings, engine: str) -> Finding:
+    if engine in (settings.passwords.engine, "lanes"):
+        return ok("password engine", engine)
+    return warning(
+        "password engine",
+        "wheel: the bcrypt package, with about a third of the logins per core, because lanes were not built",
+        "install a C compiler and Python's headers and reinstall, or set passwords.engine to wheel",
+    )
 
 
 def _files(server: ServerSettings, open_files: int | None) -> Finding:

@@ -97,6 +97,7 @@ class PasswordSettings(Section):
     bcrypt_rounds: int = Field(12, ge=4, le=15)
     max_wait: Duration = timedelta(seconds=2)
     workers: int | None = Field(None, ge=1)
+    engine: Literal["auto", "lanes", "wheel"] = "auto"
     refuse_common: bool = False
 
 

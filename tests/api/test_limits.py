@@ -142,7 +142,7 @@ async def test_exempt_sources_and_a_switched_off_throttle_meet_no_limit(on_fakes
 
 
 async def test_a_full_hash_queue_refuses_at_once_and_says_when_there_is_room(on_fakes: MakeOnFakes) -> None:
-    fakes = await on_fakes(passwords={"bcrypt_rounds": 10, "max_wait": "1ms", "workers": 1})
+    fakes = await on_fakes(passwords={"bcrypt_rounds": 10, "max_wait": "1ms", "workers": 1, "engine": "wheel"})
     login = {"email": "nobody@example.com", "password": "Wrong1!x"}
     answers = await asyncio.gather(*(fakes.client.post("/auth/login", login) for _ in range(12)))
     refused = [answer for answer in answers if answer.status == 503]

@@ -29,8 +29,8 @@ async def engine() -> AsyncIterator[GatedEngine]:
 @pytest.fixture
 async def watched(on_fakes: MakeOnFakes, engine: GatedEngine) -> AsyncIterator[Watched]:
     """One worker, which hashes when told to."""
-    fakes = await on_fakes(passwords={"workers": 1}, server={"trusted_proxies": ["127.0.0.0/8"]})
-    fakes.application.passwords.queue._engine = engine
+    fakes = await on_fakes(passwords={"workers": 1, "engine": "wheel"}, server={"trusted_proxies": ["127.0.0.0/8"]})
+    fakes.application.passwords.queue.engine = engine
     async with AsyncExitStack() as closing:
         yield await watch(fakes, closing)
 
@@ -103,7 +103,7 @@ async def test_a_client_that_resets_its_connection_is_not_hashed_for(watched: Wa
     await until(is_noticed)
     engine.finish()
     assert await logins(watched, 2) == {"POST /auth/login 401": 1, "POST /auth/login 499": 1}
-    assert len(engine.batches) == 1
+    assert len(engine.order) == 1
     stays.close()
 
 

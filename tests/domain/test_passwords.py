@@ -1,7 +1,7 @@
 """The password room, with real hashes of low cost."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import bcrypt
 import pytest
@@ -10,8 +10,11 @@ import pytest_asyncio
 from service import settings
 from service.ambient import Ambient
 from service.domain.models import Visitor
+from service.domain.passwords.bcrypt_engine import BcryptEngine, Decoys
 from service.domain.passwords.engine import Job, Match
-from service.domain.passwords.passwords import BcryptEngine, Decoys, Passwords, usable_cores
+from service.domain.passwords.lanes import Lanes, lanes_for
+from service.domain.passwords.passwords import Passwords, usable_cores
+from tests.support.lanes import needs_lanes
 
 ANN = Visitor("192.0.2.1")
 ROUNDS = 6  # of the engine under test; hashes of cost 4 are older ones
@@ -20,14 +23,14 @@ ROUNDS = 6  # of the engine under test; hashes of cost 4 are older ones
 class CountingEngine(BcryptEngine):
     """Remembers what it was asked, and the cost of every decoy it computed."""
 
-    def __init__(self, rounds: int = ROUNDS) -> None:
-        super().__init__(rounds, Decoys(Ambient()))
+    def __init__(self, rounds: int = ROUNDS, lanes: Lanes | None = None) -> None:
+        super().__init__(rounds, Decoys(Ambient()), lanes)
         self.jobs: list[Job] = []
         self.spent: list[int] = []
 
-    def verify_many(self, jobs: Sequence[Job]) -> list[Match]:
-        self.jobs += jobs
-        return super().verify_many(jobs)
+    def verify(self, job: Job) -> Match:
+        self.jobs.append(job)
+        return super().verify(job)
 
     def _spend(self, rounds: int) -> None:
         self.spent.append(rounds)
@@ -35,8 +38,8 @@ class CountingEngine(BcryptEngine):
 
 
 class Room:
-    def __init__(self, rounds: int = ROUNDS) -> None:
-        self.engine = CountingEngine(rounds)
+    def __init__(self, rounds: int = ROUNDS, lanes: Lanes | None = None) -> None:
+        self.engine = CountingEngine(rounds, lanes)
         self.passwords = Passwords(
             settings.PasswordSettings(bcrypt_rounds=rounds, workers=1), Ambient(), engine=self.engine
         )
@@ -50,9 +53,9 @@ class Room:
             return await self.passwords.match(password, stored, place)
 
 
-@pytest_asyncio.fixture
-async def room() -> AsyncIterator[Room]:
-    room = Room()
+@pytest_asyncio.fixture(params=["wheel", pytest.param("lanes", marks=needs_lanes)])
+async def room(request: pytest.FixtureRequest) -> AsyncIterator[Room]:
+    room = Room(lanes=lanes_for(request.param, 1))
     yield room
     await room.passwords.close()
 
@@ -63,7 +66,7 @@ def plain(password: bytes, rounds: int = ROUNDS, prefix: bytes = b"2b") -> str:
 
 
 def hashed(password: str, rounds: int) -> str:
-    made = BcryptEngine(rounds, Decoys(Ambient())).verify_many([Job(password, None)])[0].upgraded
+    made = BcryptEngine(rounds, Decoys(Ambient())).verify(Job(password, None)).upgraded
     assert made is not None
     return made
 
@@ -218,9 +221,15 @@ async def test_an_operation_gives_its_place_back(room: Room) -> None:
     assert (room.passwords.queue.waiting, room.passwords.queue.running, room.passwords.queue.hashes.count) == (0, 0, 2)
 
 
-async def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
-    assert Passwords(settings.PasswordSettings(bcrypt_rounds=4), Ambient()).queue.workers == usable_cores() >= 1
-    assert Passwords(settings.PasswordSettings(bcrypt_rounds=4, workers=3), Ambient()).queue.workers == 3
+@pytest.mark.parametrize("engine", ["wheel", pytest.param("lanes", marks=needs_lanes)])
+async def test_there_is_a_worker_for_each_lane_of_each_core_unless_told_otherwise(engine: str) -> None:
+    def workers(**more: object) -> int:
+        config = {"bcrypt_rounds": 4, "engine": engine, **more}
+        return Passwords(settings.PasswordSettings.model_validate(config), Ambient()).queue.workers
+
+    lanes = {"wheel": 1, "lanes": 4}[engine]
+    assert workers() == usable_cores() * lanes
+    assert workers(workers=3) == 3 * lanes
 
 
 def test_neither_a_job_nor_its_answer_shows_a_password_or_a_hash() -> None:

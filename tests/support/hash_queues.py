@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
 from datetime import timedelta
 
 from service.ambient import Ambient
@@ -25,37 +24,35 @@ class Clock(Ambient):
 
 
 class GatedEngine:
-    """Hashes a batch when told to, in `cost` seconds of the clock; the answer carries the password back."""
+    """Hashes when told to, in `cost` seconds of the clock; the answer carries the password back."""
+
+    name = "gated"
+    lanes = 1
 
     def __init__(self, clock: Clock) -> None:
-        self.lanes = 1
         self.cost = 1.0
-        self.batches: list[list[str]] = []
+        self.order: list[str] = []
         self.priority = 0
         self._clock = clock
         self._begun = threading.Semaphore(0)
         self._gate = threading.Semaphore(0)
 
-    def verify_many(self, jobs: Sequence[Job]) -> Sequence[Match]:
-        self.batches.append([job.password for job in jobs])
+    def verify(self, job: Job) -> Match:
+        self.order.append(job.password)
         self.priority = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         self._begun.release()
         self._gate.acquire()
         self._clock.seconds += self.cost
-        if jobs[0].password == "broken":
+        if job.password == "broken":
             raise SystemExit("as a panic of compiled code would")
-        return [Match(same=True, upgraded=job.password) for job in jobs]
+        return Match(same=True, upgraded=job.password)
 
     async def begin(self) -> None:
-        """Until a worker holds one more batch."""
+        """Until a worker holds one more job."""
         assert await asyncio.to_thread(self._begun.acquire, timeout=PATIENCE)
 
-    def finish(self, batches: int = 1) -> None:
-        self._gate.release(batches)
-
-    @property
-    def order(self) -> list[str]:
-        return [password for batch in self.batches for password in batch]
+    def finish(self, jobs: int = 1) -> None:
+        self._gate.release(jobs)
 
 
 class GatedQueue:

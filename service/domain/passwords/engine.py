@@ -1,6 +1,5 @@
 """The interface of password hash engines, as the hash queue uses it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,8 +24,12 @@ class HashEngine(Protocol):
     """Several threads call it at once, so it must release the GIL while it computes."""
 
     @property
-    def lanes(self) -> int:
-        """How many jobs one thread should compute together: 1 if more would gain nothing."""
+    def name(self) -> str:
+        """As operators know it."""
 
-    def verify_many(self, jobs: Sequence[Job]) -> Sequence[Match]:
-        """One match for each of up to `lanes` jobs, in their order. A job that cannot be computed does not match."""
+    @property
+    def lanes(self) -> int:
+        """How many threads keep one core busy."""
+
+    def verify(self, job: Job) -> Match:
+        """A job that cannot be computed does not match."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import os
 import sys
 import threading
@@ -50,7 +49,7 @@ class HashQueue:
     """A place counts from its reservation on, so an admitted request has room after the reads that precede its hash.
 
     The queue is full when the places held are more than the workers serve within `max_wait`, by the measured time per
-    hash. But one running and one waiting batch for each worker are always admitted, so that no worker idles while
+    hash. But one running and one waiting job for each worker are always admitted, so that no worker idles while
     refused clients wait to retry. In a full queue the places are shared fairly, see FairShare.
 
     The numbers are public for metrics. The lock is held for bookkeeping only, never during a hash.
@@ -65,20 +64,19 @@ class HashQueue:
         max_wait: timedelta,
         first_guess: timedelta,
     ) -> None:
-        """`first_guess` is the assumed time of one hash until one is measured."""
+        """`first_guess` is the assumed time of one hash, while all workers hash, until it is measured."""
         self.workers = workers
         self.running = 0
         self.refused = 0
         self.abandoned = 0  # places whose visitors had disconnected when their turn came, or when they lost the place
         self.waits = Histogram(WAITS)  # seconds from the reservation of a place to the start of its hash
-        self.hashes = Histogram()  # seconds of one hash; in a batch, its average
-        self.hash_seconds = first_guess.total_seconds()
+        self.hashes = Histogram()  # seconds of one hash
+        self.hash_seconds = first_guess.total_seconds()  # of one hash, while all workers hash
         self._measured = False
-        self._engine = engine
+        self.engine = engine
         self._ambient = ambient
         self._max_wait = max_wait.total_seconds()
         self._places: FairShare[Slot] = FairShare()
-        self._idle = workers
         self._closed = False
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
@@ -92,7 +90,7 @@ class HashQueue:
     def capacity(self) -> int:
         """How many places may be held at once, running ones included."""
         within_wait = int(self._max_wait * self.workers / self.hash_seconds) + 1
-        return max(within_wait, 2 * self.workers * self._engine.lanes)
+        return max(within_wait, 2 * self.workers)
 
     def refuse_if_full(self, visitor: Visitor) -> None:
         """Raise OverloadedError if `reserve` would do so for any account. Cheap: call it before anything else."""
@@ -171,23 +169,21 @@ class HashQueue:
         if place.work is not None:
             _on_loop(done := place.work[1], _settle, done, refusal)
 
-    def _next_batch(self) -> list[Slot]:
-        """The idle workers divide the ready jobs; none takes more than the engine's lanes."""
-        share = min(self._engine.lanes, math.ceil(self._places.ready / self._idle))
-        # No response takes longer than the longest wait, one batch ahead and its own: few clients would still be there.
-        too_old = self._ambient.monotonic() - self._max_wait - 2 * self._engine.lanes * self.hash_seconds
-        batch: list[Slot] = []
-        while len(batch) < share and (place := self._places.take()) is not None:
-            if place.visitor.is_gone() or place.since < too_old:
-                self._turn_away(place, self._refusal_of(place))
-            else:
-                batch.append(place)
-        return batch
+    def _next(self) -> Slot | None:
+        # No response takes longer than the longest wait, one hash ahead and its own: few clients would still be there.
+        too_old = self._ambient.monotonic() - self._max_wait - 2 * self.hash_seconds
+        while (place := self._places.take()) is not None:
+            if not place.visitor.is_gone() and place.since >= too_old:
+                return place
+            self._turn_away(place, self._refusal_of(place))
+        return None
 
-    def _measure(self, seconds: float) -> None:
-        weight = NEWEST_WEIGHT if self._measured else 1
-        self.hash_seconds += weight * (seconds - self.hash_seconds)
-        self._measured = True
+    def _measure(self, seconds: float, was_full: bool) -> None:  # noqa: FBT001 - it is called once
+        """Workers share cores, so a hash takes longest while all of them hash; that time decides who has room."""
+        if seconds > (0 if was_full else self.hash_seconds):  # a coarse clock may measure 0 for a cheap hash
+            weight = NEWEST_WEIGHT if self._measured else 1
+            self.hash_seconds += weight * (seconds - self.hash_seconds)
+            self._measured = True
 
     # --- in the worker threads
 
@@ -200,39 +196,34 @@ class HashQueue:
         if sys.platform == "linux":  # where each thread has its own priority
             with contextlib.suppress(OSError):  # its niceness is higher already
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while batch := self._take():
-            self._hash(batch)
+        while place := self._take():
+            self._hash(place)
 
-    def _take(self) -> list[Slot]:
-        """Wait for jobs; an empty batch means that the queue is closed."""
+    def _take(self) -> Slot | None:
+        """Wait for a job. None when the queue is closed."""
         with self._changed:
-            while not (batch := self._next_batch()) and not self._closed:
+            while (place := self._next()) is None and not self._closed:
                 self._changed.wait()
-            self._idle -= bool(batch)
-            self.running += len(batch)
-        return batch
+            self.running += place is not None
+        return place
 
-    def _hash(self, batch: list[Slot]) -> None:
-        work = [place.work for place in batch if place.work is not None]
-        started = self._ambient.monotonic()
+    def _hash(self, place: Slot) -> None:
+        assert place.work is not None  # noqa: S101 - a ready place has a job
+        job, done = place.work
+        started, full_before = self._ambient.monotonic(), self.running == self.workers
+        answer: Match | Exception
         try:
-            matches = self._engine.verify_many([job for job, _ in work])
-            answers: list[Match | Exception] = [match for _, match in zip(work, matches, strict=True)]
+            answer = self.engine.verify(job)
         except BaseException as error:  # noqa: BLE001 - compiled code can panic, which is no Exception; keep the thread
-            failure = RuntimeError("the hash engine failed")
-            failure.__cause__ = error
-            answers = [failure] * len(work)
-        seconds = (self._ambient.monotonic() - started) / len(batch)
+            answer = RuntimeError("the hash engine failed")
+            answer.__cause__ = error
+        seconds = self._ambient.monotonic() - started
         with self._changed:
-            self._idle += 1
-            self.running -= len(batch)
-            for place in batch:
-                self.waits.add(started - place.since)
-                self.hashes.add(seconds)
-            if seconds > 0:  # a coarse clock may measure 0 for a cheap hash
-                self._measure(seconds)
-        for (_, done), answer in zip(work, answers, strict=True):
-            _on_loop(done, _settle, done, answer)
+            self._measure(seconds, full_before and self.running == self.workers)
+            self.running -= 1
+            self.waits.add(started - place.since)
+            self.hashes.add(seconds)
+        _on_loop(done, _settle, done, answer)
 
 
 def _settle(done: asyncio.Future[Match], answer: Match | Exception) -> None:

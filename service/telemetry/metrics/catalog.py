@@ -101,6 +101,11 @@ QUEUE_WAITING = _gauge("hash_queue_waiting", "Places in the password queue that 
 QUEUE_RUNNING = _gauge("hash_queue_running", "Passwords that are being hashed.")
 QUEUE_CAPACITY = _gauge("hash_queue_capacity", "How many places there are at the measured time per hash.")
 QUEUE_WORKERS = _gauge("hash_queue_workers", "Threads that hash.")
+QUEUE_ENGINE = _gauge(
+    "hash_queue_engine",
+    "Always 1; the label tells what computes bcrypt: lanes or wheel.",
+    "engine",
+)
 QUEUE_REFUSED = _counter("hash_queue_refused", "Places refused, or taken back, because the queue was full or late.")
 QUEUE_ABANDONED = _counter(
     "hash_queue_abandoned", "Places whose visitors had gone when their turn came, or when they had to give way."

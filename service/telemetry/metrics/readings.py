@@ -48,6 +48,7 @@ def of_passwords(queue: HashQueue) -> Iterator[Metric]:
     yield catalog.QUEUE_RUNNING.single(queue.running)
     yield catalog.QUEUE_CAPACITY.single(queue.capacity)
     yield catalog.QUEUE_WORKERS.single(queue.workers)
+    yield catalog.QUEUE_ENGINE.labelled({(queue.engine.name,): 1})
     yield catalog.QUEUE_REFUSED.single(queue.refused)
     yield catalog.QUEUE_ABANDONED.single(queue.abandoned)
     yield catalog.QUEUE_WAITS.histogram({(): queue.waits})

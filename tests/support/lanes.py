@@ -1,0 +1,7 @@
+"""Tests of the compiled engine run where it was built."""
+
+import pytest
+
+from service.domain.passwords.lanes import IS_BUILT
+
+needs_lanes = pytest.mark.skipif(not IS_BUILT, reason="built without a C compiler")
