@@ -125,4 +125,4 @@ down: ## Stop the containers, keep their data
 	docker compose down
 
 clean: ## Remove what was installed and built; data in .tokenhouse/ stays
-	rm -rf $(VENV) $(LOAD_VENV) dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOAD_VENV) .venv-runtime dist .mypy_cache .ruff_cache .pytest_cache
