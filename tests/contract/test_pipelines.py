@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from service.embedded import Stores
 from service.settings import RedisSettings
 from service.stores.connect import connect
-from service.stores.timed_redis import OUTAGES
+from service.stores.timed_redis import OUTAGES, TimedPipeline
 from tests.support.waiting import PATIENCE
 
 LARGE = 1_000_000  # bytes: more than a socket takes at once
@@ -62,7 +62,8 @@ async def test_a_cancelled_pipeline_leaves_no_reply_for_the_next_one(client: Red
         pipe.eval(SLOW, 0)
         pipe.echo("first")
         waiting = asyncio.create_task(pipe.execute())
-        while pipe.carrier is None:  # type: ignore[attr-defined]  # noqa: ASYNC110 - it raises no event
+        assert isinstance(pipe, TimedPipeline)
+        while pipe.carrier is None:  # noqa: ASYNC110 - it raises no event
             await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
