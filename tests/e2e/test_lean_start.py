@@ -15,3 +15,13 @@ def test_a_library_that_is_merely_installed_is_not_imported(library: str) -> Non
     pytest.importorskip(library)
     loaded = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert library not in loaded.split()
+
+
+def test_a_start_reads_no_certificate_authorities() -> None:
+    """aiohttp's client, which comes along with its server, would; the function that does is in its place afterwards."""
+    look = (
+        "import ssl, service.__main__, aiohttp.connector as client;"
+        "print(len(client._SSL_CONTEXT_VERIFIED.get_ca_certs()), ssl.SSLContext.load_default_certs.__module__)"
+    )
+    said = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["0", "ssl"]
