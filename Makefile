@@ -49,8 +49,8 @@ $(STAMP): $(RUN_STAMP) tests/requirements.lock service/client/pyproject.toml
 run: $(RUN_STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
 	@$(BIN)/tokenhouse dev
 
-test: $(STAMP) ## Run the tests; they start what they need
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+test: $(STAMP) ## Run the tests, or those in TESTS; they start what they need
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
 
 test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test` runs the quicker part of it
 	$(BIN)/python -m pytest -m "" --numprocesses 2 --dist loadfile $(FAULTS)
@@ -128,4 +128,4 @@ down: ## Stop the containers, keep their data
 	docker compose down
 
 clean: ## Remove what was installed and built; data in .tokenhouse/ stays
-	rm -rf $(VENV) $(LOAD_VENV) dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(LOAD_VENV) .venv-runtime dist .mypy_cache .ruff_cache .pytest_cache

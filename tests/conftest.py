@@ -1,5 +1,6 @@
 """The service in three sizes: on fakes, on real stores, and as many instances as a story needs."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -21,6 +22,7 @@ from service.ambient import Ambient
 from service.app import make_app
 from service.assembly.application import Application, build, build_on
 from service.assembly.backends import Backends
+from service.commands import event_loop
 from service.domain.seals import Seals
 from service.domain.signing.keyring import KeyRing
 from service.domain.signing.longest_lifetimes import LongestLifetimes
@@ -44,6 +46,11 @@ from tests.support.fakes import (
 from tests.support.waiting import unhurried
 
 LONG = 16
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the service chooses, unless the environment names one (CONTRIBUTING.md)."""
+    return {builders.EVENT_LOOP: event_loop.factory(builders.EVENT_LOOP)}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

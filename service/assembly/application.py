@@ -25,7 +25,7 @@ from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError
 from service.settings import Settings
-from service.stores import failures, inspection, migrations, redis
+from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist
 from service.stores.health import PostgresHealth, RedisHealth
 
@@ -64,7 +64,7 @@ class Application(Services):
             if self.clock.is_right:  # otherwise other instances do it, and this one serves nobody
                 await self.revocation.restore()
             await self.user_revocation.finish_overdue()
-        except redis.OUTAGES as error:
+        except timed_redis.OUTAGES as error:
             if refusal := failures.as_refusal(failures.of_redis(error)):
                 raise refusal from error
             raise

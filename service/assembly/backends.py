@@ -12,7 +12,7 @@ from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
-from service.stores import postgres, redis
+from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.longest_lifetimes import PostgresLifetimes
@@ -23,7 +23,7 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 
-OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *redis.OUTAGES)  # errors that waiting can fix
+OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
 
 @dataclass(frozen=True, slots=True)

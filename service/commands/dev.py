@@ -1,12 +1,11 @@
 """`tokenhouse dev`: the whole service on one machine that has nothing but Python."""
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import Any
 
 from service.ambient import Ambient
-from service.commands import dev_instance
+from service.commands import dev_instance, event_loop
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
@@ -47,8 +46,9 @@ def run(asked: argparse.Namespace) -> int:
     logs.configure(settings.logging)
     with stores(directory) as running:
         settings = load(asked.config, pinned=_pinned(settings, running, directory))
-        with dev_instance.told_to_commands(directory, settings, asked.config):
-            asyncio.run(serve(settings, lambda port: _welcome(settings, port, directory)))
+        shared = dev_instance.told_to_commands(directory, settings, asked.config)
+        with shared, event_loop.runner(settings.server.event_loop) as loop:
+            loop.run(serve(settings, lambda port: _welcome(settings, port, directory)))
     return DONE
 
 

@@ -1,7 +1,6 @@
 """`tokenhouse doctor [--json]`: checks a deployment against its own settings."""
 
 import argparse
-import asyncio
 import json
 import resource
 from collections.abc import Awaitable, Sequence
@@ -12,6 +11,7 @@ from service.ambient import Ambient
 from service.assembly.application import build
 from service.assembly.backends import OUTAGES as ANY_OUTAGES
 from service.assembly.backends import Backends
+from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
 from service.doctor import keys, postgres, redis
 from service.doctor import settings as settings_check
@@ -23,7 +23,7 @@ from service.settings import ServerSettings, Settings, load
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
-from service.stores.redis import OUTAGES as REDIS_OUTAGES
+from service.stores.timed_redis import OUTAGES as REDIS_OUTAGES
 
 SAMPLE = 200  # API keys to unseal
 BEFORE_ALL = UUID(int=0)
@@ -42,7 +42,8 @@ def run(asked: argparse.Namespace) -> int:
     """Exit status 1 when there is any problem."""
     settings = load(asked.config)
     settings.require_stores_and_secret()
-    findings = asyncio.run(examine(settings, Ambient()))
+    with event_loop.runner(settings.server.event_loop) as loop:
+        findings = loop.run(examine(settings, Ambient()))
     say("\n".join(map(_json, findings)) if asked.json else _table(findings))
     return FAILED if any(one.level is Level.PROBLEM for one in findings) else DONE
 
@@ -60,7 +61,12 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
 
     try:
         return [
-            *settings_check.judge(settings, _open_files(), application.passwords.queue.engine.name),
+            *settings_check.judge(
+                settings,
+                _open_files(),
+                engine=application.passwords.queue.engine.name,
+                event_loop=event_loop.name(),
+            ),
             *_certificate(settings.server),
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),

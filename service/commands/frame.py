@@ -1,13 +1,13 @@
 """Shared by the commands on an installation: settings, application, outages, exit status, output."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
 from service.ambient import Ambient
 from service.assembly.application import Application, build
 from service.assembly.backends import OUTAGES
+from service.commands import event_loop
 from service.commands.operator import operator
 from service.domain.events.security_events import run_by
 from service.domain.operations.key_compromise import NotDeniedYetError
@@ -37,7 +37,8 @@ def on_application(
         settings.require_stores_and_secret()
         require(settings)
         try:
-            return asyncio.run(_open_and_act(build(settings, Ambient()), act, asked, postgres_alone=postgres_alone))
+            with event_loop.runner(settings.server.event_loop) as loop:
+                return loop.run(_open_and_act(build(settings, Ambient()), act, asked, postgres_alone=postgres_alone))
         except NOT_NOW as error:
             complain(no_answer(error))
             return FAILED

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from service.app import make_app
 from service.assembly.application import Application
-from service.commands import opening
+from service.commands import event_loop, opening
 from service.commands.reload import LogWriters, reload_when_told
 from service.domain.operations.background import Task
 from service.errors import ConfigurationError
@@ -70,6 +70,7 @@ class Instance:
                 "ready",
                 host=self._server.host,
                 port=self._runner.addresses[0][1],
+                event_loop=event_loop.name(),
                 password_engine=self._application.passwords.queue.engine.name,
             )
             _spare_the_collector()

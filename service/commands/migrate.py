@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from service.ambient import Ambient
+from service.commands import event_loop
 from service.commands.frame import DONE, complain, say
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions
@@ -20,7 +21,8 @@ PAUSE = 1.0  # seconds between two tries
 def run(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     settings.require_database()
-    applied = asyncio.run(_migrate(settings.database))
+    with event_loop.runner(settings.server.event_loop) as loop:
+        applied = loop.run(_migrate(settings.database))
     say("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
     return DONE
 

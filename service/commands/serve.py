@@ -10,6 +10,7 @@ import structlog
 
 from service.ambient import Ambient
 from service.assembly.application import build
+from service.commands import event_loop
 from service.commands.frame import DONE
 from service.commands.instance import Instance
 from service.commands.reload import LogWriters
@@ -29,7 +30,8 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def run(asked: argparse.Namespace) -> int:
     settings = load(asked.config)
     logs.configure(settings.logging)
-    asyncio.run(serve(settings, reload=lambda: load(asked.config)))
+    with event_loop.runner(settings.server.event_loop) as loop:
+        loop.run(serve(settings, reload=lambda: load(asked.config)))
     return DONE
 
 

@@ -14,8 +14,10 @@ VERIFIED = timedelta(hours=24)  # MAX_LIFETIME of `tokenhouse_verify`
 OTHER_FILES = 256  # descriptors for other uses: connections to the stores, files, clients to be refused
 
 
-def judge(settings: Settings, open_files: int | None, engine: str) -> list[Finding]:
-    """`open_files`: how many this process may have open, None for any number. `engine`: what hashes passwords."""
+def judge(settings: Settings, open_files: int | None, *, engine: str, event_loop: str) -> list[Finding]:
+    """`open_files`: how many this process may have open, None for any number. `engine` hashes passwords; `event_loop`
+    is the library that runs the process.
+    """
     return [
         _issuer(settings),
         _lifetimes(settings.tokens),
@@ -25,6 +27,7 @@ def judge(settings: Settings, open_files: int | None, engine: str) -> list[Findi
         _passwords(settings),
         _engine(settings, engine),
         _files(settings.server, open_files),
+        _event_loop(settings.server, event_loop),
         _log(settings),
     ]
 
@@ -112,6 +115,13 @@ def _files(server: ServerSettings, open_files: int | None) -> Finding:
         f"{open_files} may be open: too few for server.max_connections ({server.max_connections})",
         f"raise the limit (ulimit -n, LimitNOFILE, ulimits) to {server.max_connections + OTHER_FILES}",
     )
+
+
+def _event_loop(server: ServerSettings, running: str) -> Finding:
+    if server.event_loop == "auto" and running == "asyncio":
+        advice = "install uvloop, on which a request costs less; or set server.event_loop to asyncio"
+        return warning("event loop", "asyncio's own, because uvloop is not installed", advice)
+    return ok("event loop", running)
 
 
 def _log(settings: Settings) -> Finding:

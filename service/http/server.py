@@ -2,8 +2,9 @@
 
 import asyncio
 import errno
+import os
 import select
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -19,7 +20,8 @@ from service.errors import ConfigurationError
 from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
-from service.http.overload import EARLY_REFUSALS, EarlyRefusals
+from service.http.known_routes import Answering, directly
+from service.http.overload import EARLY_REFUSALS
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
 from service.settings import ServerSettings
 
@@ -75,21 +77,17 @@ class HttpServer(web.AppRunner):
 
     def _sockets(self) -> Iterator[socket]:
         for site in self.sites:
-            if isinstance(listening := getattr(site, "_server", None), asyncio.Server):
-                yield from listening.sockets
+            yield from _listening(site)
         for connection in self.server.connections if self.server else ():
             if isinstance(connection, Connection) and (held := connection.socket):
                 yield held
 
     async def _make_server(self) -> web.Server:
-        return _ConnectionFactory(
-            await super()._make_server(),
-            self._settings,
-            self.limiter,
-            self.refusals,
-            certificate=self.certificate,
-            early=self.app.get(EARLY_REFUSALS),
-        )
+        plain = await super()._make_server()
+        plain.request_handler = directly(self.app, plain.request_handler)
+        if early := self.app.get(EARLY_REFUSALS):
+            plain.request_handler = early.before(plain.request_handler)
+        return _ConnectionFactory(plain, self._settings, self.limiter, self.refusals, certificate=self.certificate)
 
 
 async def listen(
@@ -106,9 +104,8 @@ async def listen(
     site = web.TCPSite(runner, settings.host, settings.port, backlog=AT_ONCE, reuse_port=False)
     try:
         await site.start()
-        assert isinstance(site._server, asyncio.Server)  # noqa: S101, SLF001 - aiohttp does not show its sockets
-        for listening in site._server.sockets:  # noqa: SLF001 - as above
-            with listening.dup() as twin:
+        for listening in _listening(site):
+            with socket(fileno=os.dup(listening.fileno())) as twin:  # uvloop's own objects can do neither
                 twin.listen(BACKLOG)  # asyncio uses one number for the backlog and for AT_ONCE
     except OSError as error:
         where = f"{settings.host} port {settings.port}"
@@ -122,11 +119,14 @@ async def listen(
     return site.port
 
 
+def _listening(site: web.BaseSite) -> Sequence[socket]:
+    """The sockets of a site, or what stands for them (uvloop): each has a descriptor."""
+    server = site._server  # noqa: SLF001 - aiohttp does not show its sockets
+    return server.sockets if server is not None else ()  # type: ignore[attr-defined] # as every loop's server has
+
+
 async def _without_banner(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop(hdrs.SERVER, None)
-
-
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _ConnectionFactory(web.Server):
@@ -140,12 +140,10 @@ class _ConnectionFactory(web.Server):
         refusals: RawErrors,
         *,
         certificate: Certificate | None = None,
-        early: EarlyRefusals | None = None,
     ) -> None:
         # AppRunner put the arguments together; its debug mode would show tracebacks to the caller.
         arguments = {**plain._kwargs, "debug": False}  # noqa: SLF001 - aiohttp has no other way in
-        answer = early.before(plain.request_handler) if early else plain.request_handler
-        super().__init__(self._unless_unfit(answer), request_factory=plain.request_factory, **arguments)
+        super().__init__(self._unless_unfit(plain.request_handler), request_factory=plain.request_factory, **arguments)
         self.limiter = limiter
         self._refusals = refusals
         self._header_timeout = settings.header_timeout.total_seconds()

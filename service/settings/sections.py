@@ -22,6 +22,8 @@ from service.settings.values import (
     Span,
 )
 
+EventLoop = Literal["auto", "uvloop", "asyncio"]
+
 
 class ServerSettings(Section):
     host: str = "127.0.0.1"
@@ -37,6 +39,7 @@ class ServerSettings(Section):
     cors_origins: Origins = ()
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    event_loop: EventLoop = "auto"
 
     @model_validator(mode="after")
     def _certificate_and_key_belong_together(self) -> Self:

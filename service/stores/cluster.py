@@ -19,7 +19,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import RedisSettings
 from service.stores.cluster_map import Address, Claim, Term, claims_of, slot_of
-from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, REDIRECTED, RedisServer, client, connections_of
+from service.stores.redis import LEASE, LOOK_AGAIN, OVERDUE, REDIRECTED, RedisServer, client, connections_of
+from service.stores.timed_redis import OUTAGES
 from service.stores.timings import Connections, Timings
 
 PARTITIONS = tuple(f"{{{number:02x}}}" for number in range(256))  # in 256 slots, spread evenly

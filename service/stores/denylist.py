@@ -14,7 +14,8 @@ from service.coalescing import Batch
 from service.domain.sessions.ports import ForgottenError
 from service.histogram import Histogram
 from service.stores import redis_keys
-from service.stores.redis import OUTAGES, REDIRECTED, RedisTopology, script
+from service.stores.redis import REDIRECTED, RedisTopology, script
+from service.stores.timed_redis import OUTAGES
 
 MARK_COMPLETE = script("mark_complete.lua")  # sent as a whole (EVAL), because it is rare
 AT_ONCE = 1000  # entries written in one pipeline

@@ -11,7 +11,8 @@ from service.ambient import Ambient
 from service.domain.clock_watch import ClockWatch
 from service.stores import rights
 from service.stores.postgres import Postgres
-from service.stores.redis import OUTAGES, RedisServer, RedisTopology
+from service.stores.redis import RedisServer, RedisTopology
+from service.stores.timed_redis import OUTAGES
 
 STATE = f"""
     SELECT

@@ -7,21 +7,20 @@ from importlib.resources import files
 from typing import Any, ClassVar, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import AbstractConnection, Connection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.settings import RedisSettings
 from service.stores.pool import CheckedPool
+from service.stores.timed_redis import TimedPipeline, TimedRedis
 from service.stores.timings import Connections, Timings
 
-OUTAGES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 REDIRECTED = b"on the move"  # in place of a run id: the reply came from a server that does not own the key yet
 FRESH = 1.0  # seconds that a connection is used before its server is identified again
 LOOK_AGAIN = 0.3  # seconds until the list of primaries is refreshed, while requests go on
@@ -62,48 +61,6 @@ class RedisTopology(Protocol):
 
     def connections(self, redis: Redis) -> Connections:
         """To all servers."""
-
-
-class TimedRedis(Redis):
-    """A client that times its round trips."""
-
-    def __init__(self, pool: ConnectionPool, timings: Timings) -> None:
-        super().__init__(connection_pool=pool)
-        self.auto_close_connection_pool = True  # as `from_pool` does: the pool is not shared
-        self.timings = timings
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
-        with self.timings.timed(OUTAGES):
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # it has no types
-
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own signature
-        return TimedPipeline(self, transaction, shard_hint)
-
-
-class TimedPipeline(Pipeline):
-    """A pipeline that records the connection it was sent over."""
-
-    def __init__(self, client: TimedRedis, transaction: bool, shard_hint: str | None) -> None:  # noqa: FBT001 - as above
-        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._timings = client.timings
-        self.carrier: AbstractConnection | None = None
-
-    async def _execute_pipeline(
-        self,
-        connection: Connection,
-        commands: Any,  # noqa: ANN401 - redis-py's own
-        raise_on_error: bool,  # noqa: FBT001 - redis-py's own signature
-    ) -> Any:  # noqa: ANN401 - redis-py's own
-        self.carrier = connection
-        return await super()._execute_pipeline(connection, commands, raise_on_error)
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own signature
-        with self._timings.timed(OUTAGES):
-            info = await super().execute(raise_on_error)
-        for answer in info:
-            if isinstance(answer, RedisError) and not isinstance(answer, NoScriptError):
-                self._timings.fail(answer)
-        return info
 
 
 @dataclass(slots=True)

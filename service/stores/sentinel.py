@@ -19,9 +19,11 @@ from redis.exceptions import ResponseError
 
 from service.settings import RedisSettings
 from service.stores.pool import CheckedPool
-from service.stores.redis import LEASE, LOOK_AGAIN, OUTAGES, OVERDUE, RedisServer, TimedRedis, pool_options, pooled
+from service.stores.redis import LEASE, LOOK_AGAIN, OVERDUE, RedisServer, pool_options, pooled
+from service.stores.timed_redis import OUTAGES, TimedRedis
 
 Address = tuple[str, int]
+CLOCK_STEP = 0.005  # seconds: the clock of an event loop may count in whole milliseconds (uvloop)
 CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -55,7 +57,7 @@ class Primary(RedisServer):
         return [run and b"%s@%d" % (run, self.failover) for run in runs]
 
     async def settle(self) -> None:
-        await asyncio.sleep(self.named_since + LEASE - asyncio.get_running_loop().time())
+        await asyncio.sleep(self.named_since + LEASE + CLOCK_STEP - asyncio.get_running_loop().time())
 
     def terms(self) -> object:
         return self.named, self.failover

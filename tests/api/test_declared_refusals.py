@@ -148,7 +148,7 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
 )
 async def test_a_declared_refusal_can_be_met(on_fakes: MakeOnFakes, one: Operation, refusal: type[AuthError]) -> None:
     limits = {"throttle": LIMITS} if refusal is errors.RateLimitedError else {}
-    passwords = {"bcrypt_rounds": 4, "max_wait": "1s", "workers": 1}
+    passwords = {"bcrypt_rounds": 4, "max_wait": "1s", "workers": 1, "engine": "wheel"}
     fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **limits)
     person = await fakes.client.sign_up()
     caller = Caller(fakes, person, await fakes.client.log_in(person))

@@ -33,7 +33,7 @@ PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture
 async def fakes(on_fakes: MakeOnFakes) -> OnFakes:
-    return await on_fakes(passwords={"workers": 1, "max_wait": "1ms"})
+    return await on_fakes(passwords={"workers": 1, "engine": "wheel", "max_wait": "1ms"})
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from service.settings import ServerSettings
 from tests.support.http_server import CHUNKED, CREDENTIAL, GET, GOOD, HEAD, MARK, POST, BareServer, opened, until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -245,3 +246,12 @@ async def test_a_chunk_that_breaks_after_the_answer_just_ends_the_connection(bar
         await client.send(b"SECRETMARKER\r\n")
         assert await client.closed() == b""
     assert logged == []
+
+
+async def test_a_client_that_waits_to_be_told_to_go_on_is_told(bare: BareServer) -> None:
+    client = await bare.connect()
+    await client.send(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    async with asyncio.timeout(PATIENCE):
+        assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await client.send(b"hi")
+    assert (await client.answer()).body == b"hi"

@@ -180,3 +180,12 @@ async def test_no_secret_is_ever_logged(fakes: OnFakes, capsys: pytest.CaptureFi
     for secret in (*secrets, person["password"], "Wrong-Pass1!", person["email"], "in-the-query"):
         assert secret not in printed
     assert json.dumps(person["email"])[1:-1] not in printed
+
+
+async def test_a_path_is_answered_alike_with_and_without_a_query(client: Client) -> None:
+    """A path alone is found without aiohttp's router."""
+    for path, status in (("/healthz", 200), ("/auth/me", 401), ("/no-such-path", 404)):
+        plain, asked = await client.get(path), await client.get(f"{path}?")
+        assert plain.status == asked.status == status
+        assert set(plain.headers) == set(asked.headers)
+        assert plain.headers["Content-Type"] == asked.headers["Content-Type"]

@@ -14,7 +14,8 @@ from service.coalescing import MOST
 from service.domain.sessions.ports import ForgottenError
 from service.stores import redis_keys
 from service.stores.denylist import RedisDenylist
-from service.stores.redis import RedisServer, TimedPipeline, TimedRedis
+from service.stores.redis import RedisServer
+from service.stores.timed_redis import TimedPipeline, TimedRedis
 from tests.support.builders import FakeAmbient, remembering
 from tests.support.waiting import until
 

@@ -56,6 +56,7 @@ GOOD_POSTGRES = PostgresFacts(
 )
 SERVE_ONLY = DatabaseSettings(migrate_on_start=False)
 DAY = timedelta(days=1)
+RUNS = {"engine": "lanes", "event_loop": "uvloop"}
 
 
 def worst(findings: list[Finding]) -> tuple[str, Level]:
@@ -173,9 +174,9 @@ def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check
         "tokens": {"issuer": "https://auth.example.com"},
         "passwords": {"bcrypt_rounds": 12},
     }
-    assert worst(settings_check.judge(builders.settings(**good), 20_000, "lanes"))[1] is Level.OK
+    assert worst(settings_check.judge(builders.settings(**good), 20_000, **RUNS))[1] is Level.OK
     settings = builders.settings(**{name: good.get(name, {}) | sections.get(name, {}) for name in good | sections})
-    assert worst(settings_check.judge(settings, 20_000, "lanes")) == (check, level)
+    assert worst(settings_check.judge(settings, 20_000, **RUNS)) == (check, level)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,23 @@ def test_the_slower_password_engine_is_named_unless_it_was_chosen(asked: str, ru
     settings = builders.settings(
         tokens={"issuer": "https://auth.example.com"}, passwords={"bcrypt_rounds": 12, "engine": asked}
     )
-    [finding] = [one for one in settings_check.judge(settings, 20_000, runs) if one.check == "password engine"]
+    [finding] = [
+        one
+        for one in settings_check.judge(settings, 20_000, engine=runs, event_loop="uvloop")
+        if one.check == "password engine"
+    ]
+    assert finding.level is level
+    assert runs in finding.said
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs", "level"),
+    [("auto", "uvloop", Level.OK), ("auto", "asyncio", Level.WARNING), ("asyncio", "asyncio", Level.OK)],
+)
+def test_a_missing_uvloop_is_named_unless_asyncio_was_chosen(asked: str, runs: str, level: Level) -> None:
+    settings = builders.settings(server={"event_loop": asked})
+    judged = settings_check.judge(settings, 20_000, engine="lanes", event_loop=runs)
+    [finding] = [one for one in judged if one.check == "event loop"]
     assert finding.level is level
     assert runs in finding.said
 

@@ -38,6 +38,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "opentelemetry": {"telemetry/tracing.py"},
     "prometheus_client": {"telemetry/metrics"},
     "shtab": {"__main__.py"},
+    "uvloop": {"commands/event_loop.py"},
     "yarl": {"settings"},
 }
 

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from tests.load import report
 from tests.load.figures import Row, Verdict
-from tests.load.instances import NO_LIMITS, Stage, add_accounts, stage, tokens
+from tests.load.instances import NO_LIMITS, SERVICE_LOOP, Stage, add_accounts, stage, tokens
 from tests.load.plan import Plan
 from tests.load.rows import engines, limiter, logins, process, raw, requests, timing, watching
 
@@ -35,7 +35,7 @@ async def _measure(place: Stage, plan: Plan, drawn_in: Path | None) -> tuple[lis
         for row in rows:
             _say(row)
 
-    with place.service(NO_LIMITS) as service, place.hello() as hello:
+    with place.service(NO_LIMITS) as service, place.hello(SERVICE_LOOP) as hello, place.hello("asyncio") as plain:
         await add_accounts(place, service.port, ACCOUNTS)
         limits = await raw.limits(place, plan)
         for row in limits:
@@ -43,7 +43,7 @@ async def _measure(place: Stage, plan: Plan, drawn_in: Path | None) -> tuple[lis
         members = await tokens(service.port, MEMBERS)
         bearer = [f"Bearer {one['idToken']}" for one in members]
         add(await logins.latency(service, plan))
-        add(await requests.against_hello(service, hello, plan, bearer))
+        add(await requests.against_hello(service, hello, plain, plan, bearer))
         add(await requests.refreshes(service, plan, [one["refreshToken"] for one in members]))
         add(await logins.rates(service, plan))
         add(await logins.flood(service, plan, bearer))

@@ -1,7 +1,8 @@
-"""The bare contender: an aiohttp server that says hello, run as `python -m tests.load.hello PORT`."""
+"""The bare contender: an aiohttp server that says hello, run as `python -m tests.load.hello PORT LOOP`."""
 
 import asyncio
 import sys
+from importlib import import_module
 
 from aiohttp import web
 
@@ -21,4 +22,6 @@ async def _serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    loop = import_module(sys.argv[2])  # uvloop or asyncio
+    with asyncio.Runner(loop_factory=loop.new_event_loop) as runner:
+        runner.run(_serve(int(sys.argv[1])))

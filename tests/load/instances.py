@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -28,6 +29,7 @@ SHORT_NAMES = ("DATABASE_URL", "REDIS_URL", "PORT", "LOG_LEVEL")
 START_SECONDS = 30
 STEP = 0.005
 PAGE = os.sysconf("SC_PAGE_SIZE")
+SERVICE_LOOP = "uvloop" if find_spec("uvloop") else "asyncio"  # as `server.event_loop: auto` chooses
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -76,7 +78,7 @@ class Stage:
     secret: str
 
     @contextmanager
-    def service(self, settings: Mapping[str, str]) -> Iterator[Instance]:
+    def service(self, settings: Mapping[str, str], python: str = sys.executable) -> Iterator[Instance]:
         port = free_port()
         variables = {
             "TOKENHOUSE_DATABASE__URL": self.postgres,
@@ -86,13 +88,14 @@ class Stage:
             "TOKENHOUSE_METRICS__PORT": "0",
             **settings,
         }
-        with self.run([sys.executable, "-m", "service", "serve"], port, variables) as instance:
+        with self.run([python, "-m", "service", "serve"], port, variables) as instance:
             yield instance
 
     @contextmanager
-    def hello(self) -> Iterator[Instance]:
+    def hello(self, loop: str) -> Iterator[Instance]:
+        """On uvloop or asyncio."""
         port = free_port()
-        with self.run([sys.executable, "-m", "tests.load.hello", str(port)], port, {}) as instance:
+        with self.run([sys.executable, "-m", "tests.load.hello", str(port), loop], port, {}) as instance:
             yield instance
 
     @contextmanager

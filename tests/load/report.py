@@ -11,13 +11,24 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from tests.load.figures import Row, Verdict
-from tests.load.instances import Stage
+from tests.load.instances import SERVICE_LOOP, Stage
 from tests.load.limits import cores
 
 BEGIN = "<!-- figures: written by `make bench`, not by hand -->"
 END = "<!-- end of figures -->"
 COLUMNS = ("", "min", "median", "max", "bar", "target", "verdict", "")
-LIBRARIES = ("aiohttp", "asyncpg", "redis", "hiredis", "bcrypt", "libpass", "cryptography", "joserfc", "pydantic")
+LIBRARIES = (
+    "aiohttp",
+    "asyncpg",
+    "redis",
+    "hiredis",
+    "bcrypt",
+    "libpass",
+    "cryptography",
+    "joserfc",
+    "pydantic",
+    SERVICE_LOOP,
+)
 
 
 async def machine(place: Stage, load_before: float) -> list[str]:
@@ -28,7 +39,7 @@ async def machine(place: Stage, load_before: float) -> list[str]:
     redis = Redis.from_url(place.redis)
     redis_version = (await redis.info("server"))["redis_version"]
     await redis.aclose()
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES if name != "asyncio")
     return [
         f"- {Ambient().now():%Y-%m-%d %H:%M} UTC; load average {load_before:.2f} before the run",
         f"- {_processor()}, {len(cores())} cores; {platform.system()} {platform.release()}",

@@ -4,16 +4,17 @@ import base64
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Events, Sink
 from service.domain.models import Session, User
-from service.settings import Settings
+from service.settings import ENVIRONMENT, EventLoop, Settings
 
 SECRET = "rUMNs3bQy4E1fJx7Zc0WkTgV9aHdLpOi-XeKvYtBn2w"
 PASSWORD = "SecurePass1!"
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+EVENT_LOOP = cast("EventLoop", ENVIRONMENT.get("TEST_EVENT_LOOP", "auto"))
 _numbers = itertools.count(1)
 
 

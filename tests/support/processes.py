@@ -12,13 +12,14 @@ from urllib.request import urlopen
 
 from service.embedded import Stores
 from tests.conftest import ROOT
-from tests.support.builders import SECRET
+from tests.support.builders import EVENT_LOOP, SECRET
 from tests.support.waiting import PATIENCE, STORES
 
 # As `unhurried`, in the environment.
 UNHURRIED = {
     f"TOKENHOUSE_{section}__{name}".upper(): f"{PATIENCE:.0f}s" for section, names in STORES.items() for name in names
 }
+CHILD = {"TOKENHOUSE_METRICS__PORT": "0", "TOKENHOUSE_SERVER__EVENT_LOOP": EVENT_LOOP}
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def running(*arguments: str, within: Sequence[str] = (), **environment: str) -> 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
     process = subprocess.Popen(
         [*within, sys.executable, "-m", "service", *arguments],
-        env=kept | {"PYTHONPATH": str(ROOT), "TOKENHOUSE_METRICS__PORT": "0"} | environment,
+        env=kept | {"PYTHONPATH": str(ROOT)} | CHILD | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
