@@ -29,7 +29,7 @@ from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
 from service.embedded import Stores, stores
 from service.http.server import HttpServer, listen
-from service.settings import Settings
+from service.settings import EventLoop, Settings
 from service.stores.migrations import migrate
 from service.stores.redis import RedisServer
 from tests.support import builders
@@ -48,9 +48,10 @@ from tests.support.waiting import unhurried
 LONG = 16
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """The loop that the service chooses, unless the environment names one (CONTRIBUTING.md)."""
-    return {builders.EVENT_LOOP: event_loop.factory(builders.EVENT_LOOP)}
+    wanted: EventLoop = "asyncio" if item.get_closest_marker("sets_the_loop_s_clock") else builders.EVENT_LOOP
+    return {wanted: event_loop.factory(wanted)}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -8,6 +8,8 @@ import pytest
 
 from service.http.refusal_pace import AT_ONCE, PER_SECOND, RefusalPace
 
+pytestmark = pytest.mark.sets_the_loop_s_clock
+
 
 class Refused:
     """A client that is refused, and its connection."""
