@@ -6,17 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from service.settings import PasswordSettings
 from tests.load import charts
 from tests.load.charts import Chart, Series
 from tests.load.client import Load, closed_loop, open_loop, request
 from tests.load.figures import Row, ms, percentile, ratio
 from tests.load.instances import NO_LIMITS, Instance, Stage, login
+from tests.load.limits import Hashes, cores
 from tests.load.plan import Plan
-from tests.load.rows.logins import settle
+from tests.load.rows import logins
+from tests.load.rows.logins import DEFAULT_ENGINE, settle
 
 ENGINES = ("lanes", "wheel")
-SETTING = "engine"  # of `passwords`
 VARIABLE = "TOKENHOUSE_PASSWORDS__ENGINE"
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 FEW_CLIENTS = (1, 16, 64)  # of a short run
@@ -32,22 +32,25 @@ Rates = Mapping[str, Mapping[int, Sequence[float]]]  # engine, clients, a figure
 
 async def logins_by_clients(place: Stage, plan: Plan, drawn_in: Path | None) -> list[Row]:
     """Every engine that this service has, in turn, the other one first in every second round."""
-    if SETTING not in PasswordSettings.model_fields:
-        return [Row(name="login/s by clients and engine", values=[], note="the service has one engine only")]
     counts = FEW_CLIENTS if plan.quick else CLIENTS
     with ExitStack() as running:
         services = _start(place, running)
         rates: dict[str, dict[int, list[float]]] = {engine: {count: [] for count in counts} for engine, _ in services}
+        raw: list[float] = []
         for _ in range(plan.rounds):
+            raw.append(Hashes().rate(plan.seconds(4), len(cores())))
             for count in counts:
                 for engine, service in services:
                     load = await _storm(service, count, plan.seconds(4))
                     await settle(service)
                     rates[engine][count].append(load.rate())
             services.reverse()
+        others = [(engine, service) for engine, service in services if engine != DEFAULT_ENGINE]
+        rows = [row for engine, service in others for row in (await logins.latency(service, plan, engine))[1:]]
+    rows += [logins.to_raw(engine, rates[engine][16], raw) for engine, _ in others]
     if drawn_in and rates:
         charts.write(logins_chart(rates), drawn_in / LOGINS_CHART)
-    return [_to_wheel(rates, count) for count in NOTED]
+    return rows + [_to_wheel(rates, count) for count in NOTED]
 
 
 async def me_by_clients(service: Instance, plan: Plan, bearer: Sequence[str], drawn_in: Path | None) -> list[Row]:

@@ -1,9 +1,12 @@
 """Logins against the raw rate of bcrypt, and what an overload leaves of them."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
+from service.domain.passwords.lanes import IS_BUILT
 from service.settings import PasswordSettings
 from tests.load.client import Connection, Load, Patience, closed_loop, open_loop, request
 from tests.load.figures import Bar, Row, ms, percentile, ratio
@@ -13,11 +16,30 @@ from tests.load.plan import Plan
 
 WARM_UP = 2.0
 IMPATIENCE = 0.25  # seconds after which a client that ignores Retry-After tries again
+STRANGE = 0.01  # of the calls of a neighbour: more that fail are no measurement
 MAX_WAIT = PasswordSettings().max_wait.total_seconds()
+DEFAULT_ENGINE = "lanes" if IS_BUILT else "wheel"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBars:
+    """Of logins per second at 16 clients, and of the time of one login: to the raw rate, and time, of the bcrypt package."""
+
+    lanes: int
+    rate: float
+    rate_target: float
+    time: float
+    time_target: float
+
+
+ENGINES: Mapping[str, EngineBars] = {
+    "lanes": EngineBars(lanes=4, rate=2.6, rate_target=3.3, time=0.92, time_target=0.86),
+    "wheel": EngineBars(lanes=1, rate=0.95, rate_target=1.0, time=1.05, time_target=1.02),
+}
 
 
 async def rates(service: Instance, plan: Plan) -> list[Row]:
-    """Raw, 16 clients, 64 that wait as told, 256 that do not, and again from the start."""
+    """With the default engine: raw, 16 clients, 64 that wait as told, 256 that do not, and again from the start."""
     hashes, threads = Hashes(), len(cores())
     raw: list[float] = []
     loads: dict[str, list[Load]] = {"16": [], "64": [], "256": []}
@@ -27,17 +49,12 @@ async def rates(service: Instance, plan: Plan) -> list[Row]:
         loads["64"].append(await _load(service, plan, 64, Patience.HONOURS))
         loads["256"].append(await _load(service, plan, 256, Patience.IGNORES, IMPATIENCE))
     calm = [load.rate() for load in loads["16"]]
-    promised = [MAX_WAIT + 3 * ratio(threads, rate) for rate in raw]
+    hash_times = [ratio(threads * ENGINES[DEFAULT_ENGINE].lanes, rate) for rate in calm]
+    promised = [MAX_WAIT + 3 * seconds for seconds in hash_times]
     accepted = [percentile(load.times(200), 0.99) for load in loads["64"]]
     return [
         Row(name="bcrypt checks/s, all cores", values=raw, note=f"cost 12, {threads} threads", is_yardstick=True),
-        Row(
-            name="login/s at 16 clients to the raw bcrypt rate of all cores",
-            values=[ratio(rate, limit) for rate, limit in zip(calm, raw, strict=True)],
-            bar=0.95,
-            target=1.0,
-            note=f"median {median(calm):.2f}/s",
-        ),
+        to_raw(DEFAULT_ENGINE, calm, raw),
         Row(
             name="overload, 64 clients that honour Retry-After: login rate kept",
             values=_kept(loads["64"], calm),
@@ -51,7 +68,7 @@ async def rates(service: Instance, plan: Plan) -> list[Row]:
             side=Bar.AT_MOST,
             bar=1.0,
             target=1.0,
-            note=f"median {median(accepted):.2f} s; hash time with all cores busy {ratio(threads, median(raw)):.3f} s",
+            note=f"median {median(accepted):.2f} s; hash time with all workers busy {median(hash_times):.3f} s",
         ),
         Row(
             name="overload, 256 clients that ignore it: login rate kept",
@@ -70,6 +87,17 @@ async def rates(service: Instance, plan: Plan) -> list[Row]:
             target=250,
         ),
     ]
+
+
+def to_raw(engine: str, logins: Sequence[float], raw: Sequence[float]) -> Row:
+    """Logins per second at 16 clients, and the raw rate, of each round."""
+    return Row(
+        name=f"login/s at 16 clients to the raw bcrypt rate of all cores, engine `{engine}`",
+        values=[ratio(*pair) for pair in zip(logins, raw, strict=True)],
+        bar=ENGINES[engine].rate,
+        target=ENGINES[engine].rate_target,
+        note=f"median {median(logins):.2f}/s; the raw rate is that of the bcrypt package",
+    )
 
 
 async def flood(service: Instance, plan: Plan, bearer: list[str]) -> list[Row]:
@@ -105,7 +133,7 @@ async def flood(service: Instance, plan: Plan, bearer: list[str]) -> list[Row]:
     ]
 
 
-async def latency(service: Instance, plan: Plan) -> list[Row]:
+async def latency(service: Instance, plan: Plan, engine: str = DEFAULT_ENGINE) -> list[Row]:
     """One client and one raw hash in turn."""
     hashes = Hashes()
     connection = await Connection.open(service.port)
@@ -127,11 +155,11 @@ async def latency(service: Instance, plan: Plan) -> list[Row]:
     return [
         Row(name="one bcrypt check alone", values=raw, unit=" ms", side=Bar.AT_MOST, note="cost 12", is_yardstick=True),
         Row(
-            name="login p50, one client, to one raw hash",
+            name=f"login p50, one client, to one raw hash, engine `{engine}`",
             values=ratios,
             side=Bar.AT_MOST,
-            bar=1.05,
-            target=1.02,
+            bar=ENGINES[engine].time,
+            target=ENGINES[engine].time_target,
             note="in turn, one after the other",
         ),
     ]
@@ -194,6 +222,7 @@ def _kept(loads: list[Load], calm: list[float]) -> list[float]:
 
 
 def _p99(load: Load) -> float:
-    if strange := load.seen.keys() - {200, 0}:
+    strange = {status: len(seen) for status, seen in load.seen.items() if status not in (200, 0)}
+    if sum(strange.values()) > STRANGE * load.answers:
         raise RuntimeError(f"/auth/me was answered with {strange}")
     return ms(percentile(load.times(200, 0), 0.99))
