@@ -286,7 +286,9 @@ async def test_a_right_that_redis_withholds_is_named(
         ):
             await acl.execute_command("ACL", "SETUSER", name, "on", ">pw", *rules)
     url = another_redis.url.replace("redis://", f"redis://{user}@")
-    status, _, complaint = await command("users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url)
+    status, _, complaint = await command(
+        "users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url, TOKENHOUSE_REDIS__CONNECT_TIMEOUT="10s"
+    )
     assert (status, complaint.count("\n")) == (78, 1), complaint
     assert re.search(said, complaint), complaint
     found = await problems(command)
@@ -323,7 +325,9 @@ async def test_an_option_of_redis_url_that_cannot_work_is_told(
     command: Command, another_redis: EmbeddedRedis, database: Database, change: tuple[str, str], said: str
 ) -> None:
     url = another_redis.url.replace(*change)
-    status, _, complaint = await command("users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url)
+    status, _, complaint = await command(
+        "users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url, TOKENHOUSE_REDIS__CONNECT_TIMEOUT="10s"
+    )
     assert (status, complaint.count("\n")) == (78, 1), complaint
     assert re.search(said, complaint), complaint
     assert "Traceback" not in (await command("doctor"))[2]
@@ -363,7 +367,9 @@ async def test_a_certificate_of_redis_that_is_not_good_is_told(
     chain, key, authority = certificates
     async with impostor(chain, key) as port:
         url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority}"
-        status, _, complaint = await command("users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url)
+        status, _, complaint = await command(
+            "users", "disable", "nobody@example.com", TOKENHOUSE_REDIS__URL=url, TOKENHOUSE_REDIS__CONNECT_TIMEOUT="10s"
+        )
         assert (status, complaint.count("\n")) == (78, 1), complaint
         assert f"the certificate of the server at {REDIS_SETTING} is not good" in complaint
         assert "is not good" in (await problems(command))["redis"]

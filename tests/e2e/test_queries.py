@@ -213,7 +213,7 @@ def test_the_stores_ask_nothing_but_their_named_queries() -> None:
     others = {"LEDGER", "NEVER_IDLE"}
     handed_on = {
         ("postgres", "query"),
-        ("redis", "raise_on_error"),
+        ("timed_redis", "raise_on_error"),
         ("migrations", "script"),
         ("migrations", "statement"),
     }
