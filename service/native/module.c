@@ -78,13 +78,20 @@ static PyType_Spec pool_spec = {
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_lanes", NULL, -1, NULL, NULL, NULL, NULL, NULL};
 
+static int register_fork_handlers(void) {
+    static bool are_registered; /* once, also when the module is loaded again under another name */
+    if (are_registered) return 0;
+    are_registered = true;
+    return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
 PyMODINIT_FUNC PyInit__lanes(void) {
     PyObject *module = PyModule_Create(&definition);
     PyObject *type = module ? PyType_FromSpec(&pool_spec) : NULL;
     /* PyModule_AddObject takes over the reference to the type only when it succeeds. */
     if (type && PyModule_AddObject(module, "Pool", type) < 0) Py_CLEAR(type);
     if (!type || PyModule_AddIntConstant(module, "LANES", LANES) < 0 ||
-        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)) {
+        register_fork_handlers()) {
         Py_CLEAR(module);
         if (!PyErr_Occurred()) PyErr_SetString(PyExc_ImportError, "no handlers for fork()");
     }

@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.settings import RedisSettings
-from service.stores.cluster_map import Address, Claim, Term, claims_of, slot_of
+from service.stores.cluster_map import Address, Claim, Term, claims_of, note_terms, slot_of
 from service.stores.redis import LEASE, LOOK_AGAIN, OVERDUE, REDIRECTED, RedisServer, client, connections_of
 from service.stores.timed_redis import OUTAGES
 from service.stores.timings import Connections, Timings
@@ -110,11 +110,10 @@ class Cluster(Redis):
         coming = [_deliver(node, [commands[place] for place in places]) for node, places in loads.items()]
         for (node, places), back in zip(loads.items(), await asyncio.gather(*coming), strict=True):
             for place, answer in zip(places, back, strict=True):
-                replaced = self._slots[slots[place]] is not node  # while the command was on its way
-                answers[place] = NodeReply(answer.reply) if replaced else answer
-        for place, command in enumerate(commands):
-            if isinstance(answers[place].reply, AskError):
-                answers[place] = await self._follow(answers[place].reply, command)
+                if isinstance(answer.reply, AskError):
+                    answers[place] = await self._follow(answer.reply, node, commands[place])
+                else:
+                    answers[place] = self._counted(slots[place], node, answer)
         if any(isinstance(answer.reply, ASTRAY) for answer in answers):
             self._look_again()
         if asyncio.get_running_loop().time() - self._answered_at > LEASE:  # they may no longer be primaries
@@ -133,22 +132,28 @@ class Cluster(Redis):
     def terms(self) -> object:
         return {slot: (term.address, term.epoch) for slot, term in self._terms.items()}
 
-    async def _follow(self, redirection: AskError, command: Command) -> NodeReply:
+    def _counted(self, slot: int, node: Node, answer: NodeReply) -> NodeReply:
+        """Without its run id when the slot passed to another node while the command was on its way."""
+        return answer if self._slots[slot] is node else NodeReply(answer.reply)
+
+    async def _follow(self, redirection: AskError, by: Node, command: Command) -> NodeReply:
         """Follow a redirection. The command was not executed, so this is not a retry."""
         answer = NodeReply(redirection)
         for _ in range(HOPS):
             node = self._node((redirection.host, redirection.port))
             if isinstance(redirection, MovedError):
-                self._slots[redirection.slot_id] = node
+                slot = redirection.slot_id
+                if self._slots[slot] is by:  # no refresh has learned of a later owner
+                    self._slots[slot] = node
                 self._look_again()
-                answers = await _deliver(node, [command])
+                [answer] = await _deliver(node, [command])
+                answer = self._counted(slot, node, answer)
             else:
-                answers = await _deliver(node, [(("ASKING",), {}), command])
-                answers = [NodeReply(one.reply, REDIRECTED) for one in answers]
-            answer = answers[-1]
+                _, answer = await _deliver(node, [(("ASKING",), {}), command])
+                answer = NodeReply(answer.reply, REDIRECTED)
             if not isinstance(answer.reply, AskError):
                 break
-            redirection = answer.reply
+            redirection, by = answer.reply, node
         return answer
 
     def _node(self, address: Address) -> Node:
@@ -190,7 +195,7 @@ class Cluster(Redis):
         claims = sorted({claim for one in maps for claim in one})
         if not claims:
             return
-        self._note_terms(claims)
+        note_terms(self._terms, claims, PARTITION_SLOTS, now=asyncio.get_running_loop().time())
         primaries = {claim.address for claim in claims}
         answering = {address for address, one in zip(known, maps, strict=True) if one}
         if 2 * len(primaries & answering) > len(primaries):
@@ -201,14 +206,6 @@ class Cluster(Redis):
         self._slots = slots
         for address in set(self._nodes) - {node.address for node in slots if node} - {*self._doors}:
             await self._nodes.pop(address).redis.aclose()
-
-    def _note_terms(self, claims: Sequence[Claim]) -> None:
-        now = asyncio.get_running_loop().time()
-        for claim in claims:
-            for slot in PARTITION_SLOTS:
-                known = self._terms.get(slot)
-                if claim.first <= slot <= claim.last and (known is None or claim.epoch > known.epoch):
-                    self._terms[slot] = Term(claim.address, claim.epoch, now)
 
     async def _ask(self, node: Node) -> list[Claim]:
         [answer] = await _deliver(node, [(("CLUSTER NODES",), {})])

@@ -33,6 +33,15 @@ def claims_of(nodes: Mapping[str, Any], asked: str) -> Iterator[Claim]:
             yield Claim(int(node["epoch"]), (host or asked, int(port)), int(first), int(last[0] if last else first))
 
 
+def note_terms(terms: dict[int, Term], claims: Sequence[Claim], slots: Sequence[int], now: float) -> None:
+    """Record who serves each of the slots, where a claim is later than the known one."""
+    for claim in claims:
+        for slot in slots:
+            known = terms.get(slot)
+            if claim.first <= slot <= claim.last and (known is None or claim.epoch > known.epoch):
+                terms[slot] = Term(claim.address, claim.epoch, now)
+
+
 def slot_of(command: Sequence[Any]) -> int:
     """The slot of the first key: the first argument, or a script's first key."""
     key = command[3] if command[0] in ("EVAL", "EVALSHA") else command[1]

@@ -46,9 +46,11 @@ class Primary(RedisServer):
     def hear_of(self, named: Address, failover: int, began: float) -> None:
         if (named, failover) != (self.named, self.failover):
             self.named, self.failover, self.named_since = named, failover, asyncio.get_running_loop().time()
-            self.run_id = b""
-            self.identified.clear()  # so every connection is identified again, or given up
+            self.run_id = b""  # so no connection is current any more
         self.looked_at = began
+
+    async def confirm(self, connection: AbstractConnection) -> bool:
+        return self._is_named(connection) and await RedisServer.confirm(self, connection)
 
     def runs_of(self, pipe: Pipeline, count: int) -> Sequence[bytes]:
         runs = RedisServer.runs_of(self, pipe, count)
@@ -65,9 +67,12 @@ class Primary(RedisServer):
     def note(self, connection: AbstractConnection, run_id: bytes) -> None:
         if not run_id:
             raise RedisConnectionError("the Sentinels name a server that is no primary")
-        if (connection.host, connection.port) != self.named:  # type: ignore[attr-defined] # it goes over TCP
+        if not self._is_named(connection):
             raise RedisConnectionError("the Sentinels have named another primary meanwhile")
         RedisServer.note(self, connection, run_id)
+
+    def _is_named(self, connection: AbstractConnection) -> bool:
+        return (connection.host, connection.port) == self.named  # type: ignore[attr-defined] # it goes over TCP
 
 
 class OneSentinel:

@@ -53,7 +53,8 @@ class TimedPipeline(Pipeline):
         writer = connection._writer  # noqa: SLF001 - redis-py has no public accessor for it
         if writer is None:
             raise RedisConnectionError("the connection was closed before it was used")
-        writer.writelines(part for args, _ in commands for part in PACKER.pack(*args))
+        # All is packed before any is sent: after a command that cannot be packed, others would leave replies behind.
+        writer.writelines([part for args, _ in commands for part in PACKER.pack(*args)])
         replies: list[Any] = []
         for args, options in commands:
             try:

@@ -191,6 +191,12 @@ async def test_the_password_queue_can_be_watched(watched: Watched) -> None:
         assert await watched.grown(now, "hash_queue_waiting") == {"": 1}
 
 
+async def test_the_password_engine_is_named(on_fakes: MakeOnFakes) -> None:
+    async with AsyncExitStack() as closing:
+        watched = await watch(await on_fakes(passwords={"engine": "wheel"}), closing)
+        assert (await watched.series())["tokenhouse_hash_queue_engine", frozenset({("engine", "wheel")})] == 1
+
+
 async def test_stores_are_up_or_down_as_readyz_says(watched: Watched) -> None:
     """fakeredis does not say whether it is a primary, so it cannot be counted on."""
     assert (await watched.client.get("/readyz")).status == 503

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import DataError, ResponseError
 
 from service.embedded import Stores
 from service.settings import RedisSettings
@@ -46,6 +46,17 @@ async def test_an_error_is_raised_after_all_replies_were_read(client: Redis) -> 
         with pytest.raises(ResponseError):
             await pipe.execute()
     assert await client.get("one") == b"1"
+
+
+@pytest.mark.parametrize("unfit", [None, "\ud800", object()], ids=["none", "surrogate", "object"])
+async def test_a_command_that_cannot_be_sent_leaves_no_reply_for_the_next_one(client: Redis, unfit: object) -> None:
+    """There is only one connection."""
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.echo("first")
+        pipe.execute_command("ECHO", unfit)
+        with pytest.raises((DataError, UnicodeEncodeError)):
+            await pipe.execute()
+    assert await client.echo("second") == b"second"
 
 
 async def test_more_than_a_socket_takes_at_once_arrives_whole(client: Redis) -> None:

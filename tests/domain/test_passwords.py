@@ -1,7 +1,10 @@
 """The password room, with real hashes of low cost."""
 
+import os
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -35,6 +38,16 @@ class CountingEngine(BcryptEngine):
     def _spend(self, rounds: int) -> None:
         self.spent.append(rounds)
         super()._spend(rounds)
+
+
+class CountingPool:
+    def __init__(self, pool: Any) -> None:
+        self.count = 0
+        self._pool = pool
+
+    def digest(self, password: bytes, salt: bytes, cost: int) -> bytes:
+        self.count += 1
+        return bytes(self._pool.digest(password, salt, cost))
 
 
 class Room:
@@ -228,8 +241,34 @@ async def test_there_is_a_worker_for_each_lane_of_each_core_unless_told_otherwis
         return Passwords(settings.PasswordSettings.model_validate(config), Ambient()).queue.workers
 
     lanes = {"wheel": 1, "lanes": 4}[engine]
-    assert workers() == usable_cores() * lanes
-    assert workers(workers=3) == 3 * lanes
+    assert workers() == workers(workers=4096) == usable_cores() * lanes
+    assert workers(workers=1) == lanes
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("max 100000", 8), ("150000 100000", 2), ("10000 100000", 1), ("1600000 100000", 8), ("", 8)]
+)
+def test_a_quota_of_processor_time_leaves_fewer_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert usable_cores(tmp_path / "cpu.max") == cores
+    assert usable_cores(tmp_path / "none") == 8
+
+
+@needs_lanes
+def test_the_compiled_engine_computes_hashes_of_both_schemes() -> None:
+    lanes = Lanes(1)
+    digests = CountingPool(lanes.pool)
+    lanes.pool = digests  # type: ignore[assignment] # it looks like one
+    engine = BcryptEngine(4, Decoys(Ambient()), lanes)
+    made = engine.verify(Job("SecurePass1!", None)).upgraded
+    assert digests.count == 1
+    assert engine.verify(Job("SecurePass1!", made)).same
+    assert digests.count == 2
+    assert engine.verify(Job("SecurePass1!", plain(b"SecurePass1!", 4))).same
+    assert digests.count == 4  # and a hash to store in place of the old one
 
 
 def test_neither_a_job_nor_its_answer_shows_a_password_or_a_hash() -> None:

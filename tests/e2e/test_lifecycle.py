@@ -198,6 +198,16 @@ def test_probes_that_succeed_leave_no_line(embedded: Stores) -> None:
     assert not {("/healthz", 200), ("/readyz", 200)} & set(told)
 
 
+def test_the_start_line_tells_what_hashes_and_which_loop_runs(embedded: Stores) -> None:
+    chosen = {"TOKENHOUSE_PASSWORDS__ENGINE": "wheel", "TOKENHOUSE_SERVER__EVENT_LOOP": "asyncio"}
+    with serving(embedded, **chosen) as (process, port):
+        ready = lines_of(process, "ready")[-1]
+        assert (ready["password_engine"], ready["event_loop"]) == ("wheel", "asyncio")
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
+            assert json.load(answer)["passwords"] == "wheel"
+        stop(process)
+
+
 def test_sighup_with_a_configuration_that_cannot_work_changes_nothing(embedded: Stores, configuration: Path) -> None:
     with serving(embedded, TOKENHOUSE_CONFIG=str(configuration)) as (process, port):
         configuration.write_text(f"logging: {{level: LOUD}}\nsecret_key: {SECRET}\n")

@@ -177,6 +177,20 @@ assert pool.jobs() == (0, 0)
 
 
 @needs_lanes
+def test_a_module_loaded_twice_does_not_keep_a_process_from_forking() -> None:
+    script = """
+import os, service.native._lanes as first
+from tests.native.comparison import load
+again = load(first.__file__)
+assert again.Pool(1).digest(b"p", b"s" * 16, 4) == first.Pool(1).digest(b"p", b"s" * 16, 4)
+child = os.fork()
+if not child: os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
+@needs_lanes
 def test_an_interpreter_that_ends_does_not_wait_for_what_is_being_hashed() -> None:
     script = """
 import threading

@@ -2,7 +2,10 @@
 
 import os
 import unicodedata
+from contextlib import suppress
 from datetime import timedelta
+from math import ceil
+from pathlib import Path
 
 from service import settings
 from service.ambient import Ambient
@@ -17,11 +20,16 @@ from service.domain.passwords.policy import MAX_TYPED
 from service.errors import InvalidFieldsError
 
 SERVICE = "tokenhouse"
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds in each period, and the period; version 2 of cgroups
 
 
-def usable_cores() -> int:
-    """The number of cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores(quota: Path = CPU_QUOTA) -> int:
+    """The number of cores that this process may run on, by its affinity and the quota of its container."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # there is no quota, or no such file
+        share, period = quota.read_text(encoding="ascii").split()
+        cores = min(cores, ceil(int(share) / int(period)))
+    return max(cores, 1)
 
 
 class Passwords:
@@ -43,7 +51,9 @@ class Passwords:
         self._refuses_common = config.refuse_common
         decoys = Decoys(ambient)
         self._decoy = decoys.at(config.bcrypt_rounds)
-        cores = config.workers or usable_cores()
+        cores = usable_cores()
+        if config.workers:
+            cores = min(cores, config.workers)  # with more than there are, lanes would stay empty
         engine = engine or BcryptEngine(config.bcrypt_rounds, decoys, lanes_for(config.engine, cores))
         self.queue = HashQueue(
             engine,
