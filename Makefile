@@ -29,14 +29,23 @@ help: ## Show this list
 
 install: $(STAMP) ## Install everything into .venv, from the lock files
 
+# What needs a compiler is installed again when one has come to a machine that had none.
+ENGINE := service/native/_lanes.abi3.so
+COMPILER := $(shell command -v $(CC) 2>/dev/null)
+NO_COMPILER := $(VENV)/.installed-without-compiler
+.PHONY: again
+
 # What running needs. `make run` stops here.
-$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml $(wildcard service/native/*.[ch] service/native/build.py)
+$(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml $(wildcard service/native/*.[ch] service/native/build.py) $(if $(COMPILER),$(if $(wildcard $(NO_COMPILER)),again))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tokenhouse needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || echo "Making $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing what running needs into $(VENV)"
 	@$(call PIP_INSTALL,-r deploy/dev.lock -r deploy/build.lock)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(if $(COMPILER),rm -f,touch) $(NO_COMPILER)
+	@test -e $(ENGINE) || { echo "The compiled password engine was not built, so a core checks about a third of the logins:"; \
+		$(BIN)/python -m pip install -v --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>&1 | grep -A4 'built without' || true; }
 	@$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
 

@@ -2,6 +2,7 @@
 """`make release`: whether this checkout can be released; builds both distributions and names the tag."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ def main() -> int:
     if output("git", "tag", "--list", f"v{version}"):
         return fail(f"the tag v{version} exists: set the next version in both pyproject.toml and docs/changelog.md")
     run("bash", str(ROOT / ".ci" / "run"))
-    (ROOT / "dist").mkdir(exist_ok=True)
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
     for project in PROJECTS:
         run(
             sys.executable,
@@ -40,7 +41,8 @@ def main() -> int:
             "dist",
             str(project.parent),
         )
-    installed = version_of_the_wheel(ROOT / "dist" / f"tokenhouse-{version}-py3-none-any.whl")
+    [wheel] = (ROOT / "dist").glob(f"tokenhouse-{version}-*.whl")  # of this platform, where there is a C compiler
+    installed = version_of_the_wheel(wheel)
     if installed != f"tokenhouse {version}":
         return fail(f"the wheel calls itself {installed!r}")
     tag = f"git tag -a v{version} -m {version} && git push origin v{version}"

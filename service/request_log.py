@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import NamedTuple
 
 import structlog
@@ -71,7 +71,8 @@ class OverloadSummary:
 
     def add(self, route: str, source: str) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(SUMMARY_EVERY, self.flush)
+            context = Context()  # the line must not carry the id of a request
+            self._timer = asyncio.get_running_loop().call_later(SUMMARY_EVERY, self.flush, context=context)
         self._refused[route, source] += 1
 
     def flush(self) -> None:

@@ -1,6 +1,6 @@
 """The `tokenhouse` command: a file for each subcommand, and what they share."""
 
-from service.commands.lean_imports import leave_authorities_out, leave_companions_out
+from service.commands.lean_imports import skip_certificate_authorities, skip_optional_imports
 
-leave_companions_out()  # before any of them imports redis-py, structlog or aiohttp
-leave_authorities_out()
+skip_optional_imports()  # before any of them imports redis-py, structlog or aiohttp
+skip_certificate_authorities()

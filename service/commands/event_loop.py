@@ -13,7 +13,7 @@ def runner(wanted: EventLoop) -> asyncio.Runner:
 
 
 def name() -> str:
-    """Of the library whose loop runs."""
+    """The package of the running loop: `uvloop` or `asyncio`."""
     return type(asyncio.get_running_loop()).__module__.partition(".")[0]
 
 
@@ -21,9 +21,11 @@ def factory(wanted: EventLoop) -> Callable[[], asyncio.AbstractEventLoop]:
     if wanted == "asyncio":
         return asyncio.new_event_loop
     try:
-        import uvloop  # noqa: PLC0415 - not on every platform, and 4 MB where the other loop runs
+        import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
         if wanted == "uvloop":
-            raise ConfigurationError("server.event_loop is uvloop, which is not installed: set it to auto") from None
+            raise ConfigurationError(
+                "server.event_loop is uvloop, which is not installed: install it, or set it to auto"
+            ) from None
         return asyncio.new_event_loop
     return uvloop.new_event_loop

@@ -102,8 +102,8 @@ def _engine(settings: Settings, engine: str) -> Finding:
         return ok("password engine", engine)
     return warning(
         "password engine",
-        "wheel: the bcrypt package, with about a third of the logins per core, because lanes were not built",
-        "install a C compiler and Python's headers and reinstall, or set passwords.engine to wheel",
+        "wheel: the bcrypt package, a third of the logins per core; the compiled engine is missing or failed its check",
+        "install a C compiler and Python's headers, then this package again; or set passwords.engine to wheel",
     )
 
 

@@ -1,7 +1,7 @@
 """The HTTP layer's part of the application, and the facts it keeps with each request."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -35,6 +35,8 @@ class HttpContext:
     render: Callable[[AuthError, str], web.Response]
     refusal_pace: RefusalPace
 
+
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]  # a server's handler
 
 HTTP = web.AppKey("http", HttpContext)
 REQUEST_ID = web.RequestKey("request_id", str)

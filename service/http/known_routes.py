@@ -4,18 +4,19 @@ aiohttp looks the route up for each request, and asks a cache for the chain of i
 request. Paths with a parameter or a query, unknown ones and wrong methods still go that way.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from functools import partial
 from typing import cast
 
 from aiohttp import hdrs, web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Known = tuple[UrlMappingMatchInfo, Answering]
+from service.http.context import Answer
+
+Known = tuple[UrlMappingMatchInfo, Answer]
 
 
-def directly(app: web.Application, otherwise: Answering) -> Answering:
+def with_known_routes(app: web.Application, otherwise: Answer) -> Answer:
     """The handler of a frozen application's server; `otherwise` is aiohttp's own."""
     known = {(route.method, path): _matched(app, route) for path, route in _plain_routes(app)}
 
@@ -46,4 +47,4 @@ def _matched(app: web.Application, route: web.AbstractRoute) -> Known:
     handler = route.handler
     for middleware in reversed(app.middlewares):
         handler = partial(middleware, handler=handler)
-    return match, cast("Answering", handler)
+    return match, cast("Answer", handler)

@@ -9,11 +9,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.errors import OverloadedError
 from service.http.connection import Connection
-from service.http.context import CLIENT_GONE, LOGGED_STATUS, REQUEST_ID, HttpContext, has_hung_up, request_id_of
+from service.http.context import CLIENT_GONE, LOGGED_STATUS, REQUEST_ID, Answer, HttpContext, has_hung_up, request_id_of
 from service.networks import prefix_of
 from service.request_log import Refusal, RequestRecord
 
-Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Overload = Callable[[str], OverloadedError | None]  # by source; None when the application should decide
 
 
@@ -31,7 +30,7 @@ async def refuse(http: HttpContext, request: web.Request, refusal: OverloadedErr
 class EarlyRefusals:
     """Refuses calls that an overload concerns without aiohttp's application: the response is the same, and cheaper.
 
-    Requests whose head needs more than a look at its first line go on to the application, which refuses them too.
+    Requests with a query, an `Expect` field or another spelling of the path go on to the application, which does too.
     """
 
     def __init__(
@@ -47,8 +46,8 @@ class EarlyRefusals:
         self._overload = overload
         self._middlewares = tuple(reversed(middlewares))
 
-    def before(self, answer: Answering) -> Answering:
-        def first(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+    def in_front_of(self, answer: Answer) -> Answer:
+        def refuse_or_pass(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
             if (request.method, request.raw_path) not in self._calls or hdrs.EXPECT in request.headers:
                 return answer(request)
             source = self._http.addresses.source_of(request.remote, request.headers)
@@ -56,7 +55,7 @@ class EarlyRefusals:
             # the server's own requests are those of an application, which have items
             return answer(request) if refusal is None else self._answer(cast("web.Request", request), refusal, source)
 
-        return first
+        return refuse_or_pass
 
     async def _answer(self, request: web.Request, refusal: OverloadedError, source: str) -> web.StreamResponse:
         http = self._http

@@ -68,7 +68,8 @@ class RefusalPace:
         now = asyncio.get_running_loop().time()
         self._next_slot = max(self._next_slot, now - AT_ONCE * self._interval)
         while self._turns and self._next_slot <= now:
-            self._next_slot += self._interval * _begin(self._turns.popleft())
+            if _begin(self._turns.popleft()):  # a client that hung up leaves its slot to the next
+                self._next_slot += self._interval
         if self._turns:
             self._await_next_slot()
 

@@ -20,7 +20,8 @@ from service.errors import ConfigurationError
 from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
-from service.http.known_routes import Answering, directly
+from service.http.context import Answer
+from service.http.known_routes import with_known_routes
 from service.http.overload import EARLY_REFUSALS
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
 from service.settings import ServerSettings
@@ -84,9 +85,9 @@ class HttpServer(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
-        plain.request_handler = directly(self.app, plain.request_handler)
+        plain.request_handler = with_known_routes(self.app, plain.request_handler)
         if early := self.app.get(EARLY_REFUSALS):
-            plain.request_handler = early.before(plain.request_handler)
+            plain.request_handler = early.in_front_of(plain.request_handler)
         return _ConnectionFactory(plain, self._settings, self.limiter, self.refusals, certificate=self.certificate)
 
 
@@ -171,7 +172,7 @@ class _ConnectionFactory(web.Server):
     def _connection(self, kind: type[Connection], limiter: ConnectionLimiter) -> Connection:
         return kind(self, limiter, self._refusals, self._header_timeout, loop=self._loop, **self._kwargs)
 
-    def _unless_unfit(self, answer: _RequestHandler) -> Answering:
+    def _unless_unfit(self, answer: _RequestHandler) -> Answer:
         """Refuse HTTP/0.9, unknown transfer codings, and expectations, which aiohttp quotes: the parser accepts all."""
 
         def fit(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:

@@ -2,7 +2,7 @@
  *
  * There are no threads of our own. Each caller's job is put on the core with the fewest jobs, or waits in a queue while
  * all lanes are taken. One of the callers with a job on a core drives it: in chunks of half a millisecond, between which
- * it takes in who has come and lets go who is done. When its own job is done, it leaves the core to another of them. So
+ * it starts jobs that have arrived and releases finished ones. When its own job is done, it leaves the core to another of them. So
  * nobody waits for a batch to fill or to end, costs mix, and a job that is alone runs alone.
  *
  * One lock guards everything but the lanes, which belong to the thread that drives their core.
@@ -28,21 +28,21 @@ struct job {
     bool is_done;
     struct core *core; /* NULL while it waits in the queue */
     struct job *next;  /* in the queue */
-    pthread_cond_t news; /* it is done, or its core has no driver */
+    pthread_cond_t changed; /* it is done, or its core has no driver */
 };
 
 struct core {
     struct lane lanes[LANES];
     struct job *jobs[LANES];
     int taken; /* lanes that have a job */
-    int begun; /* the first of these: set up, and advancing. Only the driver reads or changes it */
+    int set_up; /* the first of these, which advance. Only the driver reads or changes it */
     bool is_driven;
 };
 
 struct pool {
     struct pool *next;
     struct job *first, *last; /* the queue */
-    int count;
+    int core_count;
     struct core cores[];
 };
 
@@ -53,13 +53,13 @@ static struct pool *pools;
 
 static struct core *emptiest(struct pool *pool) {
     struct core *found = &pool->cores[0];
-    for (int i = 1; i < pool->count; i++) {
+    for (int i = 1; i < pool->core_count; i++) {
         if (pool->cores[i].taken < found->taken) found = &pool->cores[i];
     }
     return found;
 }
 
-static void put_on(struct core *core, struct job *job) {
+static void start_on(struct core *core, struct job *job) {
     core->jobs[core->taken++] = job;
     job->core = core;
 }
@@ -68,7 +68,7 @@ static void put_on(struct core *core, struct job *job) {
 static void admit(struct pool *pool, struct job *job) {
     struct core *core = emptiest(pool);
     if (core->taken < LANES) {
-        put_on(core, job);
+        start_on(core, job);
     } else if (pool->first) {
         pool->last = pool->last->next = job;
     } else {
@@ -80,36 +80,37 @@ static void fill(struct pool *pool, struct core *core) {
     while (core->taken < LANES && pool->first) {
         struct job *job = pool->first;
         pool->first = job->next;
-        put_on(core, job);
+        start_on(core, job);
     }
 }
 
-/* The jobs that are begun stay in front of those that are not. */
-static void take_off(struct core *core, int place) {
-    core->begun--;
+/* The jobs whose lanes are set up stay in front of the others. */
+static void remove_from(struct core *core, int place) {
+    core->set_up--;
     core->taken--;
-    core->jobs[place] = core->jobs[core->begun];
-    if (place != core->begun) core->lanes[place] = core->lanes[core->begun];
-    wipe(&core->lanes[core->begun]);
-    core->jobs[core->begun] = core->jobs[core->taken];
+    core->jobs[place] = core->jobs[core->set_up];
+    if (place != core->set_up) core->lanes[place] = core->lanes[core->set_up];
+    wipe(&core->lanes[core->set_up]);
+    core->jobs[core->set_up] = core->jobs[core->taken];
 }
 
-static void let_go(struct core *core) {
-    for (int i = core->begun - 1; i >= 0; i--) {
+static void release_finished(struct core *core) {
+    for (int i = core->set_up - 1; i >= 0; i--) {
         struct job *job = core->jobs[i];
         if (core->lanes[i].steps_left) continue;
-        take_off(core, i);
+        remove_from(core, i);
         job->is_done = true;
-        pthread_cond_signal(&job->news);
+        pthread_cond_signal(&job->changed);
     }
 }
 
 /* --- without the lock, by the driver */
 
+/* One chunk: set up new lanes, advance all, finish those without steps left. */
 static void work(struct core *core, int taken) {
-    for (; core->begun < taken; core->begun++) {
-        const struct job *job = core->jobs[core->begun];
-        begin(&core->lanes[core->begun], job->password, job->length, job->salt, job->cost);
+    for (; core->set_up < taken; core->set_up++) {
+        const struct job *job = core->jobs[core->set_up];
+        begin(&core->lanes[core->set_up], job->password, job->length, job->salt, job->cost);
     }
     uint64_t steps = CHUNK;
     for (int i = 0; i < taken; i++) {
@@ -131,27 +132,27 @@ static void drive(struct pool *pool, struct core *core, const struct job *own) {
         pthread_mutex_unlock(&lock);
         work(core, taken);
         pthread_mutex_lock(&lock);
-        let_go(core);
+        release_finished(core);
         fill(pool, core);
     }
     core->is_driven = false;
-    if (core->taken) pthread_cond_signal(&core->jobs[0]->news);
+    if (core->taken) pthread_cond_signal(&core->jobs[0]->changed);
 }
 
 /* Returns when `job`, of which the first four members are set, has its digest. */
 static void compute(struct pool *pool, struct job *job) {
-    pthread_cond_init(&job->news, NULL);
+    pthread_cond_init(&job->changed, NULL);
     pthread_mutex_lock(&lock);
     admit(pool, job);
     while (!job->is_done) {
         if (job->core && !job->core->is_driven) {
             drive(pool, job->core, job);
         } else {
-            pthread_cond_wait(&job->news, &lock);
+            pthread_cond_wait(&job->changed, &lock);
         }
     }
     pthread_mutex_unlock(&lock);
-    pthread_cond_destroy(&job->news);
+    pthread_cond_destroy(&job->changed);
 }
 
 /* --- pools */
@@ -160,7 +161,7 @@ static void compute(struct pool *pool, struct job *job) {
 static struct pool *new_pool(int count) {
     struct pool *pool = calloc(1, sizeof *pool + (size_t)count * sizeof(struct core));
     if (!pool) return NULL;
-    pool->count = count;
+    pool->core_count = count;
     pthread_mutex_lock(&lock);
     pool->next = pools;
     pools = pool;
@@ -183,7 +184,7 @@ static void count_jobs(struct pool *pool, int *waiting, int *running) {
     *waiting = *running = 0;
     pthread_mutex_lock(&lock);
     for (struct job *job = pool->first; job; job = job->next) ++*waiting;
-    for (int i = 0; i < pool->count; i++) *running += pool->cores[i].taken;
+    for (int i = 0; i < pool->core_count; i++) *running += pool->cores[i].taken;
     pthread_mutex_unlock(&lock);
 }
 
@@ -196,7 +197,7 @@ static void after_fork_in_parent(void) { pthread_mutex_unlock(&lock); }
 static void after_fork_in_child(void) {
     for (struct pool *pool = pools; pool; pool = pool->next) {
         pool->first = pool->last = NULL;
-        overwrite(pool->cores, 0, (size_t)pool->count * sizeof(struct core));
+        overwrite(pool->cores, 0, (size_t)pool->core_count * sizeof(struct core));
     }
     pthread_mutex_unlock(&lock);
 }

@@ -6,7 +6,7 @@
  *
  * Every loop over lanes is unrolled: `count` is a constant wherever it matters, so all halves stay in registers.
  *
- * As in every bcrypt, look-ups depend on the password. Whoever shares the core's cache may observe them.
+ * As in every bcrypt, look-ups depend on the password. Code on the same core can observe them through its cache.
  */
 #ifndef LANES_H
 #define LANES_H
@@ -26,7 +26,7 @@ enum {
     DIGEST_BYTES = 23, /* bcrypt drops the 24th */
 };
 
-enum mixed { KEY, SALT };
+enum material { KEY, SALT };
 
 struct lane {
     uint32_t p[SUBKEYS], s[BOXES];
@@ -68,10 +68,10 @@ ALWAYS_INLINE void encrypt(const struct lane *lanes, int count, uint32_t *left, 
     }
 }
 
-/* Blowfish's key schedule: fill p and s with the encryptions of encryptions of zero. */
-ALWAYS_INLINE void expand(struct lane *lanes, int count, enum mixed what) {
+/* Blowfish's key schedule: encrypt zero again and again; each result replaces the next two words of p, then of s. */
+ALWAYS_INLINE void expand(struct lane *lanes, int count, enum material which) {
     uint32_t left[LANES] = {0}, right[LANES] = {0};
-    EACH_LANE for (int word = 0; word < SUBKEYS; word++) lanes[i].p[word] ^= lanes[i].mixed[what][word];
+    EACH_LANE for (int word = 0; word < SUBKEYS; word++) lanes[i].p[word] ^= lanes[i].mixed[which][word];
     _Pragma("GCC unroll 1") for (int word = 0; word < SUBKEYS; word += 2) {
         encrypt(lanes, count, left, right);
         EACH_LANE lanes[i].p[word] = left[i], lanes[i].p[word + 1] = right[i];

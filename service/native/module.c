@@ -17,7 +17,7 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *arguments, PyObject *key
     (void)keywords;
     if (!PyArg_ParseTuple(arguments, "i", &count)) return NULL;
     if (count < 1 || count > MOST_CORES) {
-        PyErr_SetString(PyExc_ValueError, "at least one core");
+        PyErr_SetString(PyExc_ValueError, "from 1 to 4096 cores");
         return NULL;
     }
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);

@@ -9,13 +9,15 @@ import struct
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 from structlog.testing import capture_logs
 
 from service.app import HASHING_CALLS
 from service.http.refusal_pace import RefusalPace
-from service.request_log import Refusal, RequestRecord, Sampled
+from service.request_log import OverloadSummary, Refusal, RequestRecord, Sampled
 from service.settings import LoggingSettings, ServerSettings
 from service.telemetry import logs
 from tests.conftest import MakeOnFakes, OnFakes, bearer
@@ -332,6 +334,17 @@ async def test_the_line_is_written_at_level_warning_too() -> None:
         write(RequestRecord("r-2", "GET", "/auth/me", 401, 0.1))
         write.flush()
     assert [line["event"] for line in log] == ["requests refused"]
+
+
+async def test_the_line_carries_the_id_of_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.request_log.SUMMARY_EVERY", 0.0)
+    bound: list[dict[str, Any]] = []
+    summary = OverloadSummary()
+    monkeypatch.setattr(summary, "flush", lambda: bound.append(get_contextvars()))
+    with bound_contextvars(request_id="r-1"):
+        summary.add("/auth/login", "192.0.2.0/24")
+    await until(lambda: bool(bound))
+    assert bound == [{}]
 
 
 async def test_the_line_comes_by_itself_and_again_while_the_overload_lasts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,27 @@ def test_make_run_installs_what_running_needs_and_says_so_while_it_works(copy: P
     assert re.findall(r"-r (\S+)", (copy / "asked").read_text()) == ["tests/requirements.lock"]
 
 
+def test_an_engine_that_is_not_built_is_told_with_the_reason(copy: Path) -> None:
+    (copy / "go").touch()
+    python = copy / ".venv" / "bin" / "python"
+    python.write_text(PIP + """case "$*" in *" -v "*) echo "built without the engine: no Python.h"; esac\n""")
+    with make(copy, "run") as process:
+        said = process.communicate()[0]
+    assert "password engine was not built" in said
+    assert "no Python.h" in said
+    with make(copy, "run") as process:
+        assert process.communicate()[0] == "it runs\n"
+
+
+def test_a_compiler_that_came_later_is_used(copy: Path) -> None:
+    (copy / "go").touch()
+    outcomes = []
+    for compiler in ("no-such-compiler", "no-such-compiler", "sh", "sh"):
+        with make(copy, "run", f"CC={compiler}") as process:
+            outcomes.append(process.communicate()[0] == "it runs\n")
+    assert outcomes == [False, True, False, True]  # whether nothing was installed
+
+
 def test_an_installation_that_fails_ends_with_pips_complaint(copy: Path) -> None:
     for name in ("go", "fails"):
         (copy / name).touch()

@@ -27,7 +27,7 @@ class GatedEngine:
     """Hashes when told to, in `cost` seconds of the clock; the answer carries the password back."""
 
     name = "gated"
-    lanes = 1
+    threads_per_core = 1
 
     def __init__(self, clock: Clock) -> None:
         self.cost = 1.0

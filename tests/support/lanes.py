@@ -4,4 +4,4 @@ import pytest
 
 from service.domain.passwords.lanes import IS_BUILT
 
-needs_lanes = pytest.mark.skipif(not IS_BUILT, reason="built without a C compiler")
+needs_lanes = pytest.mark.skipif(not IS_BUILT, reason="the compiled engine was not built")

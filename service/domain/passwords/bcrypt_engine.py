@@ -1,4 +1,4 @@
-"""Computes and checks password hashes with bcrypt, for as long as the answer must not tell anything."""
+"""Computes and checks password hashes with bcrypt, in a time that does not reveal whether the account exists."""
 
 from passlib.context import CryptContext
 from passlib.hash import bcrypt, bcrypt_sha256
@@ -34,7 +34,7 @@ class BcryptEngine:
     def __init__(self, rounds: int, decoys: Decoys, lanes: Lanes | None = None) -> None:
         """Without `lanes`, the bcrypt package computes."""
         self.name = "wheel" if lanes is None else "lanes"
-        self.lanes = 1 if lanes is None else lanes.each
+        self.threads_per_core = 1 if lanes is None else lanes.per_core
         self._rounds = rounds
         self._decoys = decoys
         self._context = CryptContext(

@@ -28,7 +28,7 @@ class HashEngine(Protocol):
         """As operators know it."""
 
     @property
-    def lanes(self) -> int:
+    def threads_per_core(self) -> int:
         """How many threads keep one core busy."""
 
     def verify(self, job: Job) -> Match:

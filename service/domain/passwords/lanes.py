@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import bcrypt as package
+import structlog
 from passlib.hash import bcrypt, bcrypt_sha256
 from passlib.utils.binary import bcrypt64
 
@@ -14,6 +15,8 @@ try:
 except ImportError:  # built without a C compiler
     _native = None  # type: ignore[assignment] # asked for below
 
+log = structlog.get_logger()
+
 IS_BUILT = _native is not None
 SAMPLES = (b"", b"correct horse battery staple", b"\xff\x00" * 36)
 
@@ -22,7 +25,7 @@ class Lanes:
     """A number of cores, each with lanes that the calling threads share."""
 
     def __init__(self, cores: int) -> None:
-        self.each: int = _native.LANES
+        self.per_core: int = _native.LANES
         self.pool = _native.Pool(cores)
 
     def digest(self, password: bytes, salt: str, cost: int) -> str:
@@ -59,12 +62,13 @@ def lanes_for(engine: Literal["auto", "lanes", "wheel"], cores: int) -> Lanes | 
     if engine == "wheel":
         return None
     if not IS_BUILT:
-        trouble = "they were not built; install a C compiler and Python's headers and reinstall"
+        trouble = "was not built; install a C compiler and Python's headers, then this package again"
     else:
         lanes = Lanes(cores)
         if lanes.agrees_with_the_package():
             return lanes
-        trouble = "they do not compute what the bcrypt package does; report this"
+        trouble = "does not compute what the bcrypt package does; report this"
+        log.error("the compiled password engine is not used", reason=trouble)
     if engine == "lanes":
-        raise ConfigurationError(f"passwords.engine is `lanes`, but {trouble}, or set it to `auto`")
+        raise ConfigurationError(f"passwords.engine is lanes, but the compiled engine {trouble}, or set it to auto")
     return None

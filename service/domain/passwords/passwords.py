@@ -58,7 +58,7 @@ class Passwords:
         self.queue = HashQueue(
             engine,
             ambient,
-            workers=cores * engine.lanes,
+            workers=cores * engine.threads_per_core,
             max_wait=config.max_wait,
             first_guess=timedelta(seconds=0.4) * 2.0 ** (config.bcrypt_rounds - 12),
         )

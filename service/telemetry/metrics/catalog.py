@@ -100,7 +100,7 @@ AUDIT_WAITING = _gauge("audit_events_waiting", "Events that wait to be written t
 QUEUE_WAITING = _gauge("hash_queue_waiting", "Places in the password queue that are reserved or wait.")
 QUEUE_RUNNING = _gauge("hash_queue_running", "Passwords that are being hashed.")
 QUEUE_CAPACITY = _gauge("hash_queue_capacity", "How many places there are at the measured time per hash.")
-QUEUE_WORKERS = _gauge("hash_queue_workers", "Threads that hash.")
+QUEUE_WORKERS = _gauge("hash_queue_workers", "Threads that hash: one for each core, or four with the engine `lanes`.")
 QUEUE_ENGINE = _gauge(
     "hash_queue_engine",
     "Always 1; the label tells what computes bcrypt: lanes or wheel.",
