@@ -45,7 +45,7 @@ $(RUN_STAMP): deploy/dev.lock deploy/build.lock pyproject.toml $(wildcard servic
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(if $(COMPILER),rm -f,touch) $(NO_COMPILER)
 	@test -e $(ENGINE) || { echo "The compiled password engine was not built, so a core checks about a third of the logins:"; \
-		$(BIN)/python -m pip install -v --disable-pip-version-check --no-deps --no-build-isolation --editable . 2>&1 | grep -A4 'built without' || true; }
+		{ $(BIN)/python -m pip install -v --disable-pip-version-check --no-deps --no-build-isolation --editable .; } 2>&1 | grep -A4 'built without' || true; }
 	@$(BIN)/python -m compileall -q service  # the first start is as quick as the next, also where Python may write none of it
 	@touch $@
 

@@ -12,13 +12,18 @@ from aiohttp import hdrs, web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 from service.http.context import Answer
+from service.http.overload import EARLY_REFUSALS
 
 Known = tuple[UrlMappingMatchInfo, Answer]
 
 
 def with_known_routes(app: web.Application, otherwise: Answer) -> Answer:
     """The handler of a frozen application's server; `otherwise` is aiohttp's own."""
-    known = {(route.method, path): _matched(app, route) for path, route in _plain_routes(app)}
+    early = app.get(EARLY_REFUSALS)
+    known: dict[tuple[str, str], Known] = {}
+    for path, route in _plain_routes(app):
+        match, handler = _matched(app, route)
+        known[route.method, path] = match, early.in_front_of(handler, route.method, path) if early else handler
 
     def answer(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         found = known.get((request.method, request.raw_path))

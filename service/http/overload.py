@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import cast
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from service.errors import OverloadedError
@@ -46,10 +46,12 @@ class EarlyRefusals:
         self._overload = overload
         self._middlewares = tuple(reversed(middlewares))
 
-    def in_front_of(self, answer: Answer) -> Answer:
+    def in_front_of(self, answer: Answer, method: str, path: str) -> Answer:
+        """For requests of this method and exact path. A call that no overload concerns stays as it is."""
+        if (method, path) not in self._calls:
+            return answer
+
         def refuse_or_pass(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-            if (request.method, request.raw_path) not in self._calls or hdrs.EXPECT in request.headers:
-                return answer(request)
             source = self._http.addresses.source_of(request.remote, request.headers)
             refusal = self._overload(source)
             # the server's own requests are those of an application, which have items

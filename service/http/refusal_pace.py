@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-PER_SECOND = 600  # of one instance; at some 60 us each they take 4 % of a core, at 1000 other calls were seen to wait
+PER_SECOND = 500  # of one instance; at 600 the slowest hundredth of other calls was seen to wait (decision 0022)
 LONGEST_WAIT = 2.0  # seconds; a refusal whose slot lies further ahead is sent at once
 AT_ONCE = 10  # refusals in one turn of the event loop, after a stall
 

@@ -22,7 +22,6 @@ from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
 from service.http.context import Answer
 from service.http.known_routes import with_known_routes
-from service.http.overload import EARLY_REFUSALS
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
 from service.settings import ServerSettings
 
@@ -86,8 +85,6 @@ class HttpServer(web.AppRunner):
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
         plain.request_handler = with_known_routes(self.app, plain.request_handler)
-        if early := self.app.get(EARLY_REFUSALS):
-            plain.request_handler = early.in_front_of(plain.request_handler)
         return _ConnectionFactory(plain, self._settings, self.limiter, self.refusals, certificate=self.certificate)
 
 
