@@ -8,7 +8,8 @@ from typing import Protocol
 
 PER_SECOND = 500  # of one instance; at 600 the slowest hundredth of other calls was seen to wait (decision 0022)
 LONGEST_WAIT = 2.0  # seconds; a refusal whose slot lies further ahead is sent at once
-AT_ONCE = 10  # refusals in one turn of the event loop, after a stall
+AT_ONCE = 20  # refusals in one turn of the event loop, after a stall
+TOGETHER = 0.02  # seconds of slots that leave in one turn of the loop: a turn for each costs as much as they do
 
 
 class Departing(Protocol):
@@ -23,8 +24,11 @@ class RefusalPace:
     Times are in seconds of the loop's clock.
     """
 
-    def __init__(self, per_second: float = PER_SECOND, longest_wait: float = LONGEST_WAIT) -> None:
+    def __init__(
+        self, per_second: float = PER_SECOND, longest_wait: float = LONGEST_WAIT, together: float = TOGETHER
+    ) -> None:
         self._interval = 1 / per_second
+        self._together = together
         self._most = int(per_second * longest_wait)
         self._next_slot = 0.0
         self._turns: deque[asyncio.Future[None]] = deque()  # those of clients that hung up are done, and are skipped
@@ -60,7 +64,7 @@ class RefusalPace:
 
     def _await_next_slot(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(self._next_slot, self._release)
+            self._timer = asyncio.get_running_loop().call_at(self._next_slot + self._together, self._release)
 
     def _release(self) -> None:
         """Begin the turns whose slots have come. A loop that was late makes up for a few of them, not for all."""

@@ -10,6 +10,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion10, HttpVersion11
 from multidict import CIMultiDict, istr
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from service.http.context import REQUEST_ID
 
@@ -64,7 +65,7 @@ def json_response(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Re
     """Members without a value are left out rather than null."""
     return Response(
         status=status,
-        body=body.model_dump_json(by_alias=True, exclude_none=True).encode(),
+        body=to_json(body, by_alias=True, exclude_none=True),
         content_type="application/json",
         charset="utf-8",
     )

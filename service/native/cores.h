@@ -2,8 +2,8 @@
  *
  * There are no threads of our own. Each caller's job is put on the core with the fewest jobs, or waits in a queue while
  * all lanes are taken. One of the callers with a job on a core drives it: in chunks of half a millisecond, between which
- * it starts jobs that have arrived and releases finished ones. When its own job is done, it leaves the core to another of them. So
- * nobody waits for a batch to fill or to end, costs mix, and a job that is alone runs alone.
+ * it starts jobs that have arrived and releases finished ones. When its own job is done, it leaves the core to another
+ * of them. So nobody waits for a batch to fill or to end, costs mix, and a job that is alone runs alone.
  *
  * One lock guards everything but the lanes, which belong to the thread that drives their core.
  */

@@ -73,14 +73,14 @@ def left(refused: list[Refused]) -> list[int]:
 
 
 async def test_below_the_rate_no_refusal_waits(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=9)
+    pace = RefusalPace(per_second=1, longest_wait=9, together=0)
     for _ in range(5):
         assert left(await refuse(pace, 1)) == [0]
         await clock.advance(1)
 
 
 async def test_above_it_each_leaves_in_its_slot_in_the_order_of_coming(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=9)
+    pace = RefusalPace(per_second=1, longest_wait=9, together=0)
     refused = await refuse(pace, 4)
     assert left(refused) == [0]
     await clock.advance(0.9)
@@ -91,8 +91,22 @@ async def test_above_it_each_leaves_in_its_slot_in_the_order_of_coming(clock: Cl
     assert all(one.in_its_slot for one in refused)
 
 
+async def test_those_of_some_slots_leave_together(clock: Clock) -> None:
+    pace = RefusalPace(per_second=1, longest_wait=9, together=2.5)
+    refused = await refuse(pace, 6)
+    assert left(refused) == [0]
+    await clock.advance(3.4)
+    assert left(refused) == [0]
+    await clock.advance(0.2)
+    assert left(refused) == [0, 1, 2, 3]
+    await clock.advance(2.8)
+    assert left(refused) == [0, 1, 2, 3]
+    await clock.advance(0.2)
+    assert left(refused) == [0, 1, 2, 3, 4, 5]
+
+
 async def test_a_newcomer_does_not_overtake_those_who_wait(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=9)
+    pace = RefusalPace(per_second=1, longest_wait=9, together=0)
     refused = await refuse(pace, 3)
     clock.jump(1)
     refused += await refuse(pace, 1)
@@ -102,7 +116,7 @@ async def test_a_newcomer_does_not_overtake_those_who_wait(clock: Clock) -> None
 
 
 async def test_a_refusal_whose_slot_is_too_far_ahead_leaves_at_once_and_out_of_its_slot(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=2)
+    pace = RefusalPace(per_second=1, longest_wait=2, together=0)
     refused = await refuse(pace, 4)
     assert left(refused) == [0, 3]
     assert not refused[3].in_its_slot
@@ -111,7 +125,7 @@ async def test_a_refusal_whose_slot_is_too_far_ahead_leaves_at_once_and_out_of_i
 
 
 async def test_a_client_that_hangs_up_frees_its_place_and_its_slot(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=2)
+    pace = RefusalPace(per_second=1, longest_wait=2, together=0)
     refused = await refuse(pace, 3)
     refused[1].hang_up()
     await settled()
@@ -124,7 +138,7 @@ async def test_a_client_that_hangs_up_frees_its_place_and_its_slot(clock: Clock)
 
 
 async def test_a_cancelled_refusal_frees_its_place_too(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=9)
+    pace = RefusalPace(per_second=1, longest_wait=9, together=0)
     refused = await refuse(pace, 3)
     refused[1].cancel()
     await clock.advance(1)
@@ -134,7 +148,7 @@ async def test_a_cancelled_refusal_frees_its_place_too(clock: Clock) -> None:
 
 
 async def test_a_loop_that_stalled_makes_up_for_a_few_slots_and_not_for_all(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=99)
+    pace = RefusalPace(per_second=1, longest_wait=99, together=0)
     refused = await refuse(pace, 90)
     await clock.advance(60)
     assert AT_ONCE <= len(left(refused)) - 1 <= AT_ONCE + 1
@@ -144,7 +158,7 @@ async def test_a_loop_that_stalled_makes_up_for_a_few_slots_and_not_for_all(cloc
 
 
 async def test_at_the_end_nobody_waits_any_more(clock: Clock) -> None:
-    pace = RefusalPace(per_second=1, longest_wait=2)
+    pace = RefusalPace(per_second=1, longest_wait=2, together=0)
     refused = await refuse(pace, 3)
     pace.end()
     await settled()
@@ -161,6 +175,6 @@ async def test_the_shipped_rate_holds_a_refusal_for_two_seconds_at_most(clock: C
         "at once": sum(not one.in_its_slot for one in refused if one.has_left),
     }
     assert outcomes == {"kept": 2 * PER_SECOND, "at once": 2499 - 2 * PER_SECOND}
-    for _ in range(2001):
+    for _ in range(2021):  # milliseconds, with those for which slots leave together
         await clock.advance(0.001)
     assert all(one.has_left and one.in_its_slot for one in kept)
