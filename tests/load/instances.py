@@ -26,6 +26,7 @@ PASSWORD = "SecurePass1!"  # of accounts that are gone with the benchmark
 NO_LIMITS = {"TOKENHOUSE_THROTTLE__EXEMPT": "127.0.0.0/8"}
 NO_METRICS = {"TOKENHOUSE_METRICS__ENABLED": "false"}
 SHORT_NAMES = ("DATABASE_URL", "REDIS_URL", "PORT", "LOG_LEVEL")
+SLOWER = "PYTHONDONTWRITEBYTECODE"  # each start would compile all modules
 START_SECONDS = 30
 STEP = 0.005
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -156,11 +157,11 @@ def resident(process: int) -> float:
 
 
 def inherited() -> dict[str, str]:
-    """The environment without settings of the service, which a benchmark chooses itself."""
+    """The environment without settings of the service, which a benchmark chooses itself, and with bytecode."""
     return {
         name: value
         for name, value in ENVIRONMENT.items()
-        if not name.startswith("TOKENHOUSE_") and name not in SHORT_NAMES
+        if not name.startswith("TOKENHOUSE_") and name not in (*SHORT_NAMES, SLOWER)
     }
 
 
