@@ -344,11 +344,12 @@ async def impostor(chain: Path, key: Path, *, asked_for_tls: bytes = b"") -> Asy
             if asked_for_tls:
                 await reader.readexactly(8)
                 writer.write(asked_for_tls)
-            await writer.start_tls(context)
+                await writer.start_tls(context)
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    # Who is not asked speaks TLS from the first byte on: begun later, it could miss what the client has sent already.
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=None if asked_for_tls else context)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
