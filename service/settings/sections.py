@@ -23,6 +23,7 @@ from service.settings.values import (
 )
 
 EventLoop = Literal["auto", "uvloop", "asyncio"]
+PasswordEngine = Literal["auto", "lanes", "wheel"]
 
 
 class ServerSettings(Section):
@@ -97,7 +98,7 @@ class PasswordSettings(Section):
     bcrypt_rounds: int = Field(12, ge=4, le=15)
     max_wait: Duration = timedelta(seconds=2)
     workers: int | None = Field(None, ge=1)
-    engine: Literal["auto", "lanes", "wheel"] = "auto"
+    engine: PasswordEngine = "auto"
     refuse_common: bool = False
 
 

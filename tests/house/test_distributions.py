@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.wheels import build_wheel
 
 CLIENT = ROOT / "service" / "client"
 NODE = CLIENT / "node"
@@ -42,25 +42,6 @@ def installed_by(text: str) -> set[str]:
             word for word in words if word and not word.startswith(("-", ".", "/", "$")) and word not in after_option
         }
     return found
-
-
-def build(directory: Path, to: Path) -> zipfile.ZipFile:
-    call = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(to),
-        str(directory),
-    ]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    [wheel] = to.glob("*.whl")
-    return zipfile.ZipFile(wheel)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +87,7 @@ def test_the_verifier_needs_two_packages_and_nothing_of_the_service() -> None:
 
 
 def test_the_wheel_of_the_verifier_is_typed_and_holds_nothing_else(tmp_path: Path) -> None:
-    with build(CLIENT, tmp_path) as wheel:
+    with build_wheel(CLIENT, tmp_path) as wheel:
         modules = {file.name for file in (CLIENT / "tokenhouse_verify").iterdir() if file.is_file()}
         named = {name for name in wheel.namelist() if ".dist-info/" not in name}
         assert named == {f"tokenhouse_verify/{name}" for name in modules}
@@ -118,7 +99,7 @@ def test_the_wheel_of_the_verifier_is_typed_and_holds_nothing_else(tmp_path: Pat
 
 
 def test_the_wheel_of_the_verifier_works_without_the_service(tmp_path: Path) -> None:
-    with build(CLIENT, tmp_path) as wheel:
+    with build_wheel(CLIENT, tmp_path) as wheel:
         wheel.extractall(tmp_path / "alone")
     program = """
 import importlib.util, sys
@@ -138,7 +119,7 @@ print(verifier.verify(verifier.token("ada")).user_id)
 
 
 def test_the_wheel_of_the_service_leaves_the_verifier_out(tmp_path: Path) -> None:
-    with build(ROOT, tmp_path) as wheel:
+    with build_wheel(ROOT, tmp_path) as wheel:
         names = wheel.namelist()
     assert "service/app.py" in names
     assert not [name for name in names if name.startswith("service/client") or "tokenhouse_verify" in name]

@@ -1,6 +1,5 @@
 """The package is built with the compiled engine where there is a compiler, and without it elsewhere."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from service.native.build import BUILT
 from tests.conftest import ROOT
 from tests.native.build import SANITIZERS, build_storm, has_compiler
+from tests.support.wheels import build_wheel
 
 BUILT_FROM = ("service", "sql", "config.yaml", "pyproject.toml", "README.md", "LICENSE")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "client", "node_modules")
@@ -34,23 +34,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def wheel_of(checkout: Path, compiler: str = "") -> zipfile.ZipFile:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        f"{checkout}/dist",
-    ]
-    done = subprocess.run(
-        [*command, f"{checkout}"], capture_output=True, text=True, check=False, env={**os.environ, "CC": compiler}
-    )
-    assert done.returncode == 0, done.stderr
-    [wheel] = (checkout / "dist").glob("*.whl")
-    return zipfile.ZipFile(wheel)
+    return build_wheel(checkout, checkout / "dist", CC=compiler)
 
 
 @needs_compiler

@@ -1,7 +1,6 @@
 """bcrypt in the lanes of `service.native`, where it was built and agrees with the bcrypt package."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import bcrypt as package
 import structlog
@@ -9,6 +8,7 @@ from passlib.hash import bcrypt, bcrypt_sha256
 from passlib.utils.binary import bcrypt64
 
 from service.errors import ConfigurationError
+from service.settings import PasswordEngine
 
 try:
     from service.native import _lanes as _native
@@ -57,7 +57,7 @@ class Lanes:
         )
 
 
-def lanes_for(engine: Literal["auto", "lanes", "wheel"], cores: int) -> Lanes | None:
+def lanes_for(engine: PasswordEngine, cores: int) -> Lanes | None:
     """None when the bcrypt package shall compute. Raises ConfigurationError when lanes are asked for in vain."""
     if engine == "wheel":
         return None

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
@@ -79,23 +80,23 @@ class Tokenhouse:
         return request("GET", "/auth/me", authorization=f"Bearer {signed_in.json()['idToken']}")
 
 
-class _Peer:
+class _Peer(ABC):
     """A program in an environment of its own, with a database of its own on the Postgres of the stage."""
 
     FOLDER: ClassVar[str]
     home: Path
 
-    def _install(self) -> Path:
-        raise NotImplementedError
+    @abstractmethod
+    def _install(self) -> Path: ...
 
-    def _prepare(self) -> Command:
-        raise NotImplementedError
+    @abstractmethod
+    def _prepare(self) -> Command: ...
 
-    def _serve(self, port: int) -> Command:
-        raise NotImplementedError
+    @abstractmethod
+    def _serve(self, port: int) -> Command: ...
 
-    def _hashes(self, seconds: float) -> Command:
-        raise NotImplementedError
+    @abstractmethod
+    def _hashes(self, seconds: float) -> Command: ...
 
     async def prepare(self, place: Stage, accounts: int) -> None:
         self.home = await asyncio.to_thread(self._install)
