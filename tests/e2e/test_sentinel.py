@@ -16,7 +16,7 @@ from tests.conftest import Client, Instances
 from tests.e2e.test_memory_loss import settles
 from tests.support.deployments import HOST, NAME, Member, Watched, part, running, watched
 from tests.support.outages import CALLS, Scene, all_unavailable
-from tests.support.waiting import brisk, until
+from tests.support.waiting import brisk, unhurried, until
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ async def test_sentinels_and_servers_have_passwords_of_their_own(tmp_path: Path)
     sentinel = Locked(tmp_path, told, sentinel=True)
     url = f"redis+sentinel://:primary-pass@{sentinel.address}/{NAME}/2?sentinel_password=sentinel-pass"
     async with running([primary, sentinel]):
-        redis, _ = connect(RedisSettings.model_validate({"url": url}))
+        redis, _ = connect(RedisSettings.model_validate({"url": url} | unhurried({})["redis"]))
         try:
             await redis.set("word", "kept", px=60_000)
             assert await redis.get("word") == b"kept"
