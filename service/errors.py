@@ -55,6 +55,36 @@ class WrongPasswordError(InvalidCredentialsError):
     message = "The password is wrong."
 
 
+class SecondFactorRequiredError(AuthError):
+    """The password was right. `challenge` is empty where a call asks for `code` besides the password, not a login."""
+
+    code = "second_factor_required"
+    message = "The account has a second factor: send a code of it, or a passkey, as well."
+
+    def __init__(
+        self, factors: Sequence[str], challenge: str = "", expires_in: timedelta = timedelta(), *, user_id: UUID
+    ) -> None:
+        super().__init__(self.code, user_id=user_id)
+        self.factors, self.challenge, self.expires_in = tuple(factors), challenge, expires_in
+
+
+class InvalidCodeError(InvalidCredentialsError):
+    """One answer for a code or link that is wrong, spent, expired, of somebody else, or was never asked for."""
+
+    code = "invalid_code"
+    message = "The code is wrong, was used already, or has expired. Ask for a new one."
+
+
+class InvalidChallengeError(InvalidCredentialsError):
+    code = "invalid_challenge"
+    message = "This sign-in took too long, is over already, or had too many wrong codes. Log in again."
+
+
+class EmailNotVerifiedError(AuthError):
+    code = "email_not_verified"
+    message = "Prove your e-mail address first: ask for a code, and send it."
+
+
 class Fault(StrEnum):
     """Why a credential was refused; docs/observability.md explains each."""
 
@@ -122,6 +152,33 @@ class SessionNotFoundError(AuthError):
 class EmailTakenError(AuthError):
     code = "email_taken"
     message = "This e-mail address has an account. Log in instead."
+
+
+class FactorExistsError(AuthError):
+    code = "factor_exists"
+    message = "The account has this factor already. Remove it first."
+
+
+class FactorNotFoundError(AuthError):
+    code = "not_found"
+    message = "You have no such factor."
+
+
+class ApiKeyNotFoundError(AuthError):
+    code = "not_found"
+    message = "You have no such API key."
+
+
+class TooManyError(AuthError):
+    """Of something that a user may have a number of."""
+
+    code = "too_many"
+    message = "You have as many of these as one account may have. Remove one first."
+
+
+class NotConfiguredError(AuthError):
+    code = "not_configured"
+    message = "This service is not set up for that. Its operators find in the documentation which settings it needs."
 
 
 # --- limits and outages

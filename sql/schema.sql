@@ -15,10 +15,63 @@ CREATE TABLE audit_events (
     operator text DEFAULT ''::text NOT NULL
 );
 
+CREATE TABLE email_changes (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    email text NOT NULL,
+    canonical_email text NOT NULL,
+    was_verified boolean NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone,
+    undo_until timestamp with time zone
+);
+
 CREATE TABLE longest_lives (
     token_seconds bigint NOT NULL,
     session_seconds bigint NOT NULL,
     used_until timestamp with time zone NOT NULL
+);
+
+CREATE TABLE mails (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    recipient text NOT NULL,
+    user_id uuid,
+    language text NOT NULL,
+    facts jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    last_reply text DEFAULT ''::text NOT NULL,
+    rendered bytea
+);
+
+CREATE TABLE named_api_keys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    rate text,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+
+CREATE TABLE passkeys (
+    id bytea NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL,
+    backed_up boolean NOT NULL,
+    transports text[] NOT NULL,
+    aaguid uuid NOT NULL,
+    rp_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone
 );
 
 CREATE TABLE pending_endings (
@@ -29,6 +82,11 @@ CREATE TABLE pending_endings (
     password_changed_at timestamp with time zone,
     asked_at timestamp with time zone DEFAULT now() NOT NULL,
     due_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE recovery_codes (
+    user_id uuid NOT NULL,
+    digest bytea NOT NULL
 );
 
 CREATE TABLE revocations (
@@ -57,6 +115,13 @@ CREATE TABLE signing_keys (
     killed_at timestamp with time zone
 );
 
+CREATE TABLE totp (
+    user_id uuid NOT NULL,
+    secret_sealed bytea NOT NULL,
+    confirmed_at timestamp with time zone NOT NULL,
+    last_step bigint NOT NULL
+);
+
 CREATE TABLE users (
     id uuid NOT NULL,
     email text NOT NULL,
@@ -70,17 +135,39 @@ CREATE TABLE users (
     password_changed_at timestamp with time zone NOT NULL,
     disabled_at timestamp with time zone,
     earlier_api_key_digest bytea,
-    earlier_api_key_until timestamp with time zone
+    earlier_api_key_until timestamp with time zone,
+    email_verified_at timestamp with time zone,
+    second_factor_since timestamp with time zone,
+    groups text[] DEFAULT '{}'::text[] NOT NULL,
+    language text DEFAULT ''::text NOT NULL
 );
 
 ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY email_changes
+    ADD CONSTRAINT email_changes_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY longest_lives
     ADD CONSTRAINT longest_lives_pkey PRIMARY KEY (token_seconds, session_seconds);
 
+ALTER TABLE ONLY mails
+    ADD CONSTRAINT mails_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY named_api_keys
+    ADD CONSTRAINT named_api_keys_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY named_api_keys
+    ADD CONSTRAINT named_api_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY passkeys
+    ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY pending_endings
     ADD CONSTRAINT pending_endings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, digest);
 
 ALTER TABLE ONLY revocations
     ADD CONSTRAINT revocations_pkey PRIMARY KEY (session_id);
@@ -90,6 +177,9 @@ ALTER TABLE ONLY schema_migrations
 
 ALTER TABLE ONLY signing_keys
     ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY totp
+    ADD CONSTRAINT totp_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_api_key_digest_key UNIQUE (api_key_digest);
@@ -109,6 +199,18 @@ CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) W
 
 CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
 
+CREATE INDEX email_changes_requested_at ON email_changes USING btree (requested_at);
+
+CREATE INDEX mails_due_at ON mails USING btree (due_at) WHERE ((failed_at IS NULL) AND (rendered IS NULL));
+
+CREATE INDEX mails_kept ON mails USING btree (created_at) WHERE ((failed_at IS NOT NULL) OR (rendered IS NOT NULL));
+
+CREATE INDEX mails_user_id ON mails USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE INDEX named_api_keys_user_id ON named_api_keys USING btree (user_id);
+
+CREATE INDEX passkeys_user_id ON passkeys USING btree (user_id);
+
 CREATE INDEX pending_endings_due_at ON pending_endings USING btree (due_at);
 
 CREATE INDEX revocations_entered_by ON revocations USING btree (entered_by, session_id);
@@ -118,3 +220,21 @@ CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);
 CREATE INDEX revocations_in_force ON revocations USING btree (denied_until, session_id, entered_by);
 
 CREATE INDEX revocations_of_user ON revocations USING btree (user_id, session_id);
+
+ALTER TABLE ONLY email_changes
+    ADD CONSTRAINT email_changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY mails
+    ADD CONSTRAINT mails_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY named_api_keys
+    ADD CONSTRAINT named_api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY passkeys
+    ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY recovery_codes
+    ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY totp
+    ADD CONSTRAINT totp_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;

@@ -216,7 +216,9 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     """The migrated, empty database."""
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
-    await connection.execute("TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings")
+    await connection.execute(
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+    )
     yield connection
     await connection.close()
 

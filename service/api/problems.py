@@ -47,6 +47,15 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     ),
     errors.SessionNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
+    errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED),
+    errors.InvalidCodeError: Row(HTTPStatus.UNAUTHORIZED),
+    errors.InvalidChallengeError: Row(HTTPStatus.UNAUTHORIZED),
+    errors.EmailNotVerifiedError: Row(HTTPStatus.FORBIDDEN),
+    errors.FactorExistsError: Row(HTTPStatus.CONFLICT),
+    errors.FactorNotFoundError: Row(HTTPStatus.NOT_FOUND),
+    errors.ApiKeyNotFoundError: Row(HTTPStatus.NOT_FOUND),
+    errors.TooManyError: Row(HTTPStatus.CONFLICT),
+    errors.NotConfiguredError: Row(HTTPStatus.NOT_IMPLEMENTED),
     errors.RateLimitedError: Row(HTTPStatus.TOO_MANY_REQUESTS, WAIT),
     errors.OverloadedError: Row(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -116,6 +125,9 @@ def _members(error: AuthError) -> dict[str, Any]:
             return {"errors": [{"field": one.field, "code": one.code, "message": one.message} for one in broken]}
         case errors.InvalidClientError():
             return problems.oauth_members(error.code, detail_of(type(error)))
+        case errors.SecondFactorRequiredError(challenge=challenge, factors=factors, expires_in=expires_in):
+            begun = {"challenge": challenge, "expiresIn": int(expires_in.total_seconds())} if challenge else {}
+            return {"factors": list(factors), **begun}
         case errors.RateLimitedError(policy=policy):
             return {"type": QUOTA_EXCEEDED} | ({"violated-policies": [_violated(policy)]} if policy else {})
         case _:

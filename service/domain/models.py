@@ -19,6 +19,10 @@ class User:
     created_at: datetime
     password_changed_at: datetime
     disabled_at: datetime | None = None
+    email_verified_at: datetime | None = None
+    second_factor_since: datetime | None = None  # set while a login asks for more than the password
+    groups: tuple[str, ...] = ()
+    language: str = ""  # of mails; a language tag (RFC 5646), or empty
 
     def is_still(self, earlier: "User") -> bool:
         """Whether a password accepted for `earlier`, an older read of the row, is still valid."""
@@ -86,3 +90,4 @@ class Session:
     source: str
     user_agent: str
     password_changed_at: datetime  # of the password that opened it
+    methods: tuple[str, ...] = ()  # how the user authenticated (RFC 8176), if by more than the password

@@ -34,6 +34,11 @@ class Purpose(Enum):
     LIMITS = b"limits"
     EVENTS = b"events"
     FEED = b"feed cursor"
+    TOTP_SEAL = b"totp seal"
+    RECOVERY_CODE = b"recovery code"
+    MAIL_CODE = b"mailed code"
+    MAIL_TOKEN = b"mailed token"
+    CHALLENGE = b"login challenge"
 
 
 class Seals:

@@ -28,7 +28,9 @@ from service.settings.sections import (
     IntrospectionSettings,
     KeySettings,
     LoggingSettings,
+    MailSettings,
     MetricsSettings,
+    PasskeySettings,
     PasswordSettings,
     RedisSettings,
     ServerSettings,
@@ -77,6 +79,8 @@ class Settings(BaseSettings):
     api_keys: ApiKeySettings = ApiKeySettings()
     passwords: PasswordSettings = PasswordSettings()
     throttle: ThrottleSettings = ThrottleSettings()
+    mail: MailSettings = MailSettings()
+    passkeys: PasskeySettings = PasskeySettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -122,11 +122,32 @@ class ThrottleSettings(Section):
     session_list: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
     session_end: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
     export: RateSetting = Rate(quota=10, window=timedelta(hours=1))
+    mail_source: RateSetting = Rate(quota=10, window=timedelta(hours=1))
+    mail_address: RateSetting = Rate(quota=5, window=timedelta(hours=1))
+    mail_global: RateSetting = Rate(quota=1000, window=timedelta(hours=1))
+    code_source: RateSetting = Rate(quota=20, window=timedelta(minutes=5))
+    code_account: RateSetting = Rate(quota=10, window=timedelta(hours=1))
+    passkey_source: RateSetting = Rate(quota=30, window=timedelta(minutes=5))
     exempt: Networks = ()
 
 
 class IntrospectionSettings(Section):
     clients: Clients = Field(default_factory=dict)
+
+
+class MailSettings(Section):
+    url: SecretStr = SecretStr("")
+    sender: str = ""
+    reply_to: str = ""
+    timeout: Duration = timedelta(seconds=10)
+    give_up: Duration = timedelta(hours=24)
+    verification: Literal["optional", "required"] = "optional"
+    templates: Path | None = None
+
+
+class PasskeySettings(Section):
+    rp_id: str | None = None
+    origins: Origins = ()
 
 
 class AuditSettings(Section):

@@ -15,6 +15,12 @@ TABLES: Mapping[str, Sequence[str]] = {
     "longest_lives": ALL,
     "pending_endings": ALL,
     "audit_events": ALL,  # UPDATE for FOR UPDATE
+    "mails": ALL,
+    "email_changes": ALL,
+    "totp": ALL,
+    "recovery_codes": ALL,
+    "passkeys": ALL,
+    "named_api_keys": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

@@ -129,6 +129,7 @@ class RedisSessions:
             ends_at=min(_time(fields[b"e"]), started_at + self._settings.refresh_lifetime),
             password_changed_at=_time(fields.get(b"v", b"0")),
             source=fields[b"i"].decode(),
+            methods=tuple(fields.get(b"m", b"").decode().split()),
             user_agent=user_agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
 
@@ -152,6 +153,7 @@ def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
         "e": _ms(session.ends_at),
         "v": _ms(session.password_changed_at),
         "i": session.source,
+        **({"m": " ".join(session.methods)} if session.methods else {}),
         **{name: part for name, part in parts.items() if part},
     }
 

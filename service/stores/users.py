@@ -17,13 +17,16 @@ from service.stores.postgres import Postgres
 
 _COLUMNS = (
     "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
-    " disabled_at"
+    " disabled_at, email_verified_at, second_factor_since, groups, language"
 )
 _FIELDS = _COLUMNS.split(", ")
-INSERT = f"""
-    INSERT INTO users ({_COLUMNS}, api_key_digest)
+INSERT = """
+    INSERT INTO users (
+        id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
+        password_changed_at, language, api_key_digest
+    )
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-"""  # noqa: S608 - our own column names
+"""
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
 BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
 BY_API_KEYS = f"""
@@ -82,7 +85,7 @@ class PostgresUsers:
                 user.api_key_sealed,
                 user.created_at,
                 user.password_changed_at,
-                user.disabled_at,
+                user.language,
                 api_key_digest,
             )
         except asyncpg.UniqueViolationError as error:
@@ -156,4 +159,4 @@ class PostgresUsers:
 
 def _user(row: asyncpg.Record | None) -> User | None:
     """From a row that has a user's columns, and may have others."""
-    return User(**{name: row[name] for name in _FIELDS}) if row else None
+    return User(**{name: row[name] for name in _FIELDS} | {"groups": tuple(row["groups"])}) if row else None

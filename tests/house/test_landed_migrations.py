@@ -14,6 +14,10 @@ LANDED = {
     "0007_audit_operator.sql": "02992a64a4fdff9b",
     "0008_longest_lives.sql": "d5fa6ac4d856b93d",
     "0009_pending_endings.sql": "e82763cc06aeeceb",
+    "0010_accounts.sql": "03f12369b63a5f15",
+    "0011_mails.sql": "3cf944604b7247f3",
+    "0012_second_factors.sql": "85dabc1a9f8e1e68",
+    "0013_named_api_keys.sql": "f44d53bd8ab5c886",
 }
 
 

@@ -16,6 +16,8 @@ async def open_postgres(embedded: Stores) -> AsyncIterator[Postgres]:
     await migrate(url)
     postgres = Postgres(DatabaseSettings.model_validate({"url": url}))
     await postgres.open()
-    await postgres.execute("TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings")
+    await postgres.execute(
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+    )
     yield postgres
     await postgres.close()

@@ -73,6 +73,8 @@ class Tokens:
             "iat": int(now.timestamp()),
             "auth_time": int(session.started_at.timestamp()),
             "origin_jti": session.id,
+            **({"amr": list(session.methods)} if session.methods else {}),
+            **({"cognito:groups": list(user.groups)} if user.groups else {}),
         }
         id_claims = common | {
             "token_use": Use.ID,
@@ -80,7 +82,7 @@ class Tokens:
             "exp": int((now + self._settings.id_lifetime).timestamp()),
             "jti": self._ambient.new_id(),
             "email": user.email,
-            "email_verified": False,
+            "email_verified": user.email_verified_at is not None,
             "given_name": user.first_name,
             "family_name": user.last_name,
             "cognito:username": str(user.id),

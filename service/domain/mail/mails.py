@@ -1,0 +1,27 @@
+"""Files wishes for mails. A request never decides whether a mail goes out, and never waits for a mail server."""
+
+from collections.abc import Callable
+
+from service.ambient import Ambient
+from service.domain.mail.models import Wish
+from service.domain.mail.ports import Outbox
+from service.errors import NotConfiguredError
+
+
+class Mails:
+    def __init__(self, outbox: Outbox, ambient: Ambient, *, is_configured: bool) -> None:
+        self._outbox = outbox
+        self._ambient = ambient
+        self.is_configured = is_configured
+        self.on_wish: Callable[[], None] = lambda: None  # wakes the worker of this instance
+
+    def require_configured(self) -> None:
+        """Raises NotConfiguredError."""
+        if not self.is_configured:
+            raise NotConfiguredError
+
+    async def wish(self, wish: Wish) -> None:
+        """One INSERT; nothing at all without mail."""
+        if self.is_configured:
+            await self._outbox.add(self._ambient.new_uuid(), wish)
+            self.on_wish()

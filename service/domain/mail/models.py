@@ -1,0 +1,46 @@
+"""Wishes, mails and letters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    VERIFY = "verify"
+    RESET = "reset"
+    EMAIL_CHANGE = "email_change"
+    EMAIL_UNDO = "email_undo"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A mail that somebody asks for. `facts` never holds a secret, nor anything that a user chose."""
+
+    kind: Kind
+    recipient: str  # as it was asked for: nobody has looked yet whether there is such an account
+    user_id: UUID | None = None
+    language: str = ""  # a language tag (RFC 5646), or empty
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail(Wish):
+    """A wish in the outbox."""
+
+    id: UUID
+    created_at: datetime  # by the clock of the store
+    attempts: int  # this one included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What one mail says: a template by its name, and the values in it."""
+
+    recipient: str
+    template: str
+    language: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    good_until: datetime | None = None  # of the code in it; the mail is not sent later

@@ -1,0 +1,1 @@
+"""Forgotten passwords, proofs of an e-mail address, and its change."""

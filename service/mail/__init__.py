@@ -1,0 +1,1 @@
+"""Writes letters from templates and hands them to a mail server."""
