@@ -7,8 +7,8 @@ from uuid import UUID
 
 from service.domain.mail.models import Letter, Mail, Wish
 
-# Writes the letter of one kind of mail; the same mail gives the same letter, however often it is written. None: there is
-# nothing to send, as nobody has that address, or what was asked for is done. Raises the stores' outages.
+# Writes the letter of one kind of mail; the same mail always gives the same letter. None: there is
+# nothing to send, as nobody has that address or what was asked for is done. Raises the stores' outages.
 Writer = Callable[[Mail], Awaitable[Letter | None]]
 
 

@@ -1,0 +1,53 @@
+"""Notices to a user about what happened to the account, filed where it is decided."""
+
+from enum import StrEnum
+
+import structlog
+
+from service.ambient import Ambient
+from service.domain.mail.mails import Mails
+from service.domain.mail.models import Kind, Wish
+from service.domain.mail.user_agents import name_of
+from service.domain.models import User, Visitor
+from service.networks import prefix_of
+
+log = structlog.get_logger(__name__)
+
+
+class Notice(StrEnum):
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - as above
+    EMAIL_CHANGED = "email_changed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    API_KEY_REPLACED = "api_key_replaced"
+    TOKEN_REUSED = "token_reused"  # noqa: S105 - as above
+    ACCOUNT_CLOSED = "account_closed"
+    BY_OPERATOR = "by_operator"
+
+
+class Notices:
+    def __init__(self, mails: Mails, ambient: Ambient, outages: tuple[type[Exception], ...]) -> None:
+        self._mails = mails
+        self._ambient = ambient
+        self._outages = outages
+
+    async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
+        """`recipient` instead of the account's own address. What happened has happened: an outage here is only logged."""
+        facts = {"what": what.value, "at": self._ambient.now().isoformat(timespec="seconds")}
+        if visitor:
+            facts |= {"network": prefix_of(visitor.source), "agent": name_of(visitor.user_agent)}
+        owner = None if what is Notice.ACCOUNT_CLOSED else user.id  # a closed account takes its mails with it
+        try:
+            await self._mails.wish(
+                Wish(
+                    kind=Kind.NOTICE,
+                    recipient=recipient or user.email,
+                    user_id=owner,
+                    language=user.language,
+                    facts=facts,
+                )
+            )
+        except self._outages as error:
+            log.warning("notice lost", what=what.value, user_id=str(user.id), error=type(error).__name__)
