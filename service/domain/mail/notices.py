@@ -34,7 +34,7 @@ class Notices:
         self._outages = outages
 
     async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
-        """`recipient` instead of the account's own address. What happened has happened: an outage here is only logged."""
+        """`recipient`: instead of the account's address. An outage is only logged: what it tells is done."""
         facts = {"what": what.value, "at": self._ambient.now().isoformat(timespec="seconds")}
         if visitor:
             facts |= {"network": prefix_of(visitor.source), "agent": name_of(visitor.user_agent)}
