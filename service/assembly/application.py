@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, operations, sessions, signing
+from service.assembly import accounts, credentials, login, mail, operations, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -11,6 +11,10 @@ from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.mails import Mails
+from service.domain.mail.notices import Notices
+from service.domain.mail.ports import Courier
+from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
@@ -54,6 +58,10 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
+    mails: Mails
+    notices: Notices
+    courier: Courier | None
+    mail_worker: MailWorker | None
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -114,6 +122,7 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
     known = credentials.build(basis, log_event)
+    posted = mail.build(basis)
     signed = signing.build(basis, known)
     opened = sessions.build(basis, known, signed)
     asked = accounts.build(basis, known, signed, opened)
@@ -150,4 +159,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mass_revocation=operated.mass_revocation,
         resealer=operated.resealer,
         background=operated.background,
+        mails=posted.mails,
+        notices=posted.notices,
+        courier=posted.courier,
+        mail_worker=mail.build_worker(basis, posted, opened.throttle, writers={}),
     )

@@ -1,6 +1,6 @@
 """The storage backends: Postgres and Redis. Tests pass others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
+from service.domain.mail.ports import Outbox
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
@@ -16,6 +17,7 @@ from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.outbox import PostgresOutbox
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
 from service.stores.redis import RedisTopology
@@ -37,6 +39,7 @@ class Backends:
     redis: Redis
     servers: RedisTopology
     postgres: Postgres | None = None
+    outbox: Outbox = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -61,4 +64,5 @@ def of_settings(settings: Settings) -> Backends:
         client,
         servers,
         pg,
+        outbox=PostgresOutbox(pg),
     )

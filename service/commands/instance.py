@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from service.telemetry.tracing import Tracing
 
 DELETE_EVERY = 600.0  # seconds
+MAILS_KEPT = timedelta(days=7)  # those that were given up, and those of an inbox
 log = structlog.get_logger(__name__)
 
 
@@ -117,16 +119,20 @@ class Instance:
             "clock": application.readiness.run_forever,
             "tidy": lambda: delete_expired_forever(application),
         }
+        if worker := application.mail_worker:
+            tasks["mails"] = worker.run_forever
         if reload := self._reload:
             tasks["reload"] = lambda: reload_when_told(application, self._runner, self._writers, reload)
         return tasks
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete expired revocations and audit events at intervals, so that their tables stay small."""
+    """Delete expired revocations, mails and audit events at intervals, so that their tables stay small."""
+    outbox = application.backends.outbox
     while True:
         await asyncio.sleep(DELETE_EVERY)
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
+        await application.background.attempt("tidy-mails", lambda: outbox.delete_expired(MAILS_KEPT))
         if application.clock.is_right:  # the audit trail expires by the clock of the instance
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
 

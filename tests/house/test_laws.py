@@ -39,6 +39,8 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "opentelemetry": {"telemetry/tracing.py"},
     "prometheus_client": {"telemetry/metrics"},
     "shtab": {"__main__.py"},
+    "aiosmtplib": {"mail/smtp.py"},
+    "jinja2": {"mail/letters.py"},
     "uvloop": {"commands/event_loop.py"},
     "yarl": {"settings"},
 }

@@ -1,12 +1,13 @@
 """Notices to a user about what happened to the account, filed where it is decided."""
 
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
 
 from service.ambient import Ambient
 from service.domain.mail.mails import Mails
-from service.domain.mail.models import Kind, Wish
+from service.domain.mail.models import Kind, Letter, Mail, Wish
 from service.domain.mail.user_agents import name_of
 from service.domain.models import User, Visitor
 from service.networks import prefix_of
@@ -33,6 +34,11 @@ class Notices:
         self._ambient = ambient
         self._outages = outages
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether anybody is told: what is only needed to tell them need not be asked for."""
+        return self._mails.is_configured
+
     async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
         """`recipient`: instead of the account's address. An outage is only logged: what it tells is done."""
         facts = {"what": what.value, "at": self._ambient.now().isoformat(timespec="seconds")}
@@ -51,3 +57,15 @@ class Notices:
             )
         except self._outages as error:
             log.warning("notice lost", what=what.value, user_id=str(user.id), error=type(error).__name__)
+
+
+async def write_notice(mail: Mail) -> Letter:
+    """The writer of the mails that `tell` files."""
+    at = datetime.fromisoformat(mail.facts["at"])
+    values = {
+        "what": mail.facts["what"],
+        "at": f"{at:%Y-%m-%d %H:%M} UTC",
+        "network": mail.facts.get("network", ""),
+        "agent": mail.facts.get("agent", ""),
+    }
+    return Letter(recipient=mail.recipient, template="notice", language=mail.language, values=values)
