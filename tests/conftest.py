@@ -35,6 +35,8 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
+from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -108,6 +110,8 @@ class OnFakes:
     users: FakeUsers
     revocations: FakeRevocations
     redis: Redis
+    outbox: FakeOutbox
+    email_changes: FakeEmailChanges
 
 
 @pytest.fixture(autouse=True)
@@ -169,17 +173,30 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
         async def build(**sections: dict[str, Any]) -> OnFakes:
             lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
             users, revocations = FakeUsers(pending), FakeRevocations(ambient, lifetimes)
+            outbox = FakeOutbox(ambient, lambda user_id: user_id in users.rows)
+            changes = FakeEmailChanges(users, outbox)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             ground = Backends(
-                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lifetimes, pending, redis, server
+                users,
+                FakeSigningKeys(signing_key()),
+                revocations,
+                FakeAuditTrail(),
+                lifetimes,
+                pending,
+                redis,
+                server,
+                outbox=outbox,
+                proved_users=FakeProvedUsers(users, changes),
+                email_changes=changes,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)
             closing.callback(application.tokens.close)
             await application.open()
-            return OnFakes(await serve(application), application, ambient, users, revocations, redis)
+            served = await serve(application)
+            return OnFakes(served, application, ambient, users, revocations, redis, outbox, changes)
 
         yield build
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -13,6 +13,7 @@ class Kind(StrEnum):
     EMAIL_CHANGE = "email_change"
     EMAIL_UNDO = "email_undo"
     NOTICE = "notice"
+    OTHER = "other"  # of another version of the service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +45,24 @@ class Letter:
     language: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     good_until: datetime | None = None  # of the code in it; the mail is not sent later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMail:
+    """A mail of the inbox: a whole message (RFC 5322)."""
+
+    id: UUID
+    kind: Kind
+    recipient: str
+    created_at: datetime
+    rendered: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxState:
+    """Counts stop at ten thousand."""
+
+    waiting: int  # to be sent
+    oldest: timedelta  # since the oldest of them was asked for
+    failed: int  # given up, and kept for the operator
+    last_reply: str  # to the latest of those
