@@ -36,6 +36,7 @@ from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -110,6 +111,7 @@ class OnFakes:
     revocations: FakeRevocations
     redis: Redis
     outbox: FakeOutbox
+    email_changes: FakeEmailChanges
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +174,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
             users, revocations = FakeUsers(pending), FakeRevocations(ambient, lifetimes)
             outbox = FakeOutbox(ambient, users.rows.__contains__)
+            changes = FakeEmailChanges(users, outbox)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
@@ -185,12 +188,15 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 redis,
                 server,
                 outbox=outbox,
+                proved_users=FakeProvedUsers(users, changes),
+                email_changes=changes,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)
             closing.callback(application.tokens.close)
             await application.open()
-            return OnFakes(await serve(application), application, ambient, users, revocations, redis, outbox)
+            served = await serve(application)
+            return OnFakes(served, application, ambient, users, revocations, redis, outbox, changes)
 
         yield build
 

@@ -7,9 +7,11 @@ from aiohttp import web
 from service.api import schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, Description, Returns, Tag
+from service.api.languages import language_of
 from service.domain.accounts.accounts import NewAccount
 from service.domain.models import Caller
 from service.errors import (
+    EmailNotVerifiedError,
     EmailTakenError,
     InvalidAccessTokenError,
     InvalidCredentialsError,
@@ -26,7 +28,7 @@ from service.http.responses import json_response
 @Description(
     tag=Tag.SIGN_IN,
     summary="Create an account; it is active at once",
-    description="There is no e-mail step. One address has one account, however it is spelt. The `apiKey` is for the "
+    description="No e-mail step comes first. One address has one account, however it is spelt. The `apiKey` is for the "
     "header `x-api-key`; each login returns it again.",
     takes=schemas.SignUp,
     returns=Returns(HTTPStatus.CREATED, schemas.SignedUp),
@@ -36,7 +38,7 @@ async def sign_up(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.SignUp)
-    new = NewAccount(body.email, body.password, body.first_name, body.last_name)
+    new = NewAccount(body.email, body.password, body.first_name, body.last_name, language_of(request))
     user_id, api_key = await services.accounts.sign_up(new, visitor)
     welcome = schemas.SignedUp(message="The account is ready. Log in to get tokens.", user_id=user_id, api_key=api_key)
     return json_response(welcome, HTTPStatus.CREATED)
@@ -50,7 +52,7 @@ async def sign_up(request: web.Request) -> web.Response:
     "30 days, by default.",
     takes=schemas.Login,
     returns=Returns(body=schemas.SignedIn),
-    refuses=(InvalidCredentialsError, *HASHING),
+    refuses=(InvalidCredentialsError, EmailNotVerifiedError, *HASHING),
 )
 async def login(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)

@@ -24,6 +24,7 @@ class Tag(Enum):
     """The tags of the document, in its order."""
 
     SIGN_IN = "Sign in", "The four calls: sign up, log in, refresh, log out."
+    RECOVERY = "Recovery", "Forgotten passwords, and proofs of an address. Answered where mail is set up."
     ACCOUNT = "Account", "What members see and change of their own account."
     SESSIONS = "Sessions", "The logins of a member, one for each device."
     VERIFICATION = "Verification", "For services and proxies that are shown a token."

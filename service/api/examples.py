@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from service.api import schemas
+from service.api import recovery_schemas, schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
 SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJkZWZiZTYzNSJ9.c2lnbmF0dXJl"  # noqa: S105 - it opens nothing
 REFRESH_TOKEN = "rt_the_refreshToken_of_your_login"  # noqa: S105 - as above
+MAIL_TOKEN = "mu_the_token_of_the_link_in_your_mail"  # noqa: S105 - as above
+CODE = "48151623"
 API_KEY = "ak_the_apiKey_of_your_login"
 EMAIL = "ada@example.com"
 PASSWORD = "SecurePass1!"  # noqa: S105 - of a person who does not exist
@@ -43,6 +45,13 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Refresh: {"refreshToken": REFRESH_TOKEN},
     schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
     schemas.Logout: {"accessToken": TOKEN},
+    recovery_schemas.Forgot: {"email": EMAIL},
+    recovery_schemas.Reset: {"email": EMAIL, "code": CODE, "newPassword": "Another-Pass2!", "revokeApiKey": False},
+    recovery_schemas.VerifyEmail: {"email": EMAIL, "code": CODE},
+    recovery_schemas.ChangeEmail: {"newEmail": "countess@example.com", "password": PASSWORD},
+    recovery_schemas.ConfirmEmail: {"code": CODE},
+    recovery_schemas.UndoEmail: {"token": MAIL_TOKEN},
+    recovery_schemas.CurrentEmail: {"email": "countess@example.com"},
     schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},
     schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
     schemas.Sessions: {"sessions": [SESSION]},

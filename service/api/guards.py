@@ -22,6 +22,7 @@ from service.http.errors import MalformedRequestError
 API_KEY = istr("x-api-key")
 
 CallerHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+MaybeCallerHandler = Callable[[web.Request, Caller | None], Awaitable[web.StreamResponse]]
 MemberHandler = Callable[[web.Request, Member], Awaitable[web.StreamResponse]]
 ResourceServerHandler = Callable[[web.Request, ResourceServer], Awaitable[web.StreamResponse]]
 
@@ -34,6 +35,8 @@ class Cost(Enum):
     EXPORT = "counted by the guard, with throttle.export"
     ROTATION = "counted by the domain, with throttle.api_key_rotation"
     PASSWORD = "the limits of logins and the fair shares of the password queue"  # noqa: S105 - a name
+    MAILS = "counted by the domain, with throttle.mail_source"
+    CODES = "counted by the domain, with throttle.code_source"
     ONCE = "it ends the session that may call it"
     LOOK_UPS = "a fixed number of look-ups by key, which travel with those of others"
 
@@ -70,6 +73,21 @@ def bearer(described: Described[CallerHandler], cost: Cost) -> Guarded:
         return await handler(request, caller)
 
     return Guarded(guarded, Access.BEARER, about)
+
+
+def anyone_or_bearer(described: Described[MaybeCallerHandler], _: Literal[Cost.CODES]) -> Guarded:
+    """Without a credential, or with a valid id token; a bad one is refused."""
+    handler, about = described.handler, described.about
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        token, key = _credentials(request)
+        if key is not None:
+            raise KeyNotAcceptedError(Fault.KEY_NOT_ACCEPTED)
+        caller = await request.app[SERVICES].sessions.authenticate(token) if token is not None else None
+        query.check(request, about.query)
+        return await handler(request, caller)
+
+    return Guarded(guarded, Access.OPTIONAL, about)
 
 
 def member(described: Described[MemberHandler], _: Literal[Cost.LOOK_UPS]) -> Guarded:

@@ -121,7 +121,7 @@ def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dic
         shown = {"schema": references[one.about.takes, "validation"], "example": BODIES[one.about.takes]}
         described["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
     if one.access is not Access.OPEN:
-        described["security"] = [{scheme: []} for scheme in one.access.value]
+        described["security"] = [{scheme: []} if scheme else {} for scheme in one.access.value]
     if parameters := [*_of_the_path(one.path), *_of_the_query(one.about.query)]:
         described["parameters"] = parameters
     return described

@@ -15,6 +15,7 @@ class Access(Enum):
 
     OPEN = ()
     BEARER = ("idToken",)
+    OPTIONAL = ("idToken", "")  # also without
     MEMBER = ("idToken", "apiKey")
     RESOURCE_SERVER = ("resourceServer",)
 

@@ -1,7 +1,18 @@
 """The route table: every call with its guard. Parameters and responses are described at the handlers."""
 
-from service.api import account, auth, docs, forward_auth, health, introspection, revocation_feed, sessions, well_known
-from service.api.guards import Cost, anyone, bearer, member, resource_server
+from service.api import (
+    account,
+    auth,
+    docs,
+    forward_auth,
+    health,
+    introspection,
+    recovery,
+    revocation_feed,
+    sessions,
+    well_known,
+)
+from service.api.guards import Cost, anyone, anyone_or_bearer, bearer, member, resource_server
 from service.api.operation import delete, get, post
 
 OPERATIONS = (
@@ -9,6 +20,14 @@ OPERATIONS = (
     post("/auth/login", anyone(auth.login)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
+    # forgotten passwords, and proofs of an address
+    post("/auth/forgot", anyone(recovery.forgot)),
+    post("/auth/reset", anyone(recovery.reset)),
+    post("/auth/email/verification", bearer(recovery.verification, Cost.MAILS)),
+    post("/auth/email/verify", anyone_or_bearer(recovery.verify, Cost.CODES)),
+    post("/auth/email", bearer(recovery.change, Cost.PASSWORD)),
+    post("/auth/email/confirm", anyone_or_bearer(recovery.confirm, Cost.CODES)),
+    post("/auth/email/undo", anyone(recovery.undo)),
     # the caller's account
     get("/auth/me", member(account.me, Cost.LOOK_UPS)),
     delete("/auth/me", bearer(account.close, Cost.PASSWORD)),

@@ -10,6 +10,7 @@ from service.domain.accounts.accounts import Accounts
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.domain.sessions.address_proof import AddressProof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,9 @@ class AccountParts:
     feed: RevocationFeed
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> AccountParts:
+def build(
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+) -> AccountParts:
     settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
     introspection = Introspection(
@@ -36,14 +39,16 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: Se
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions),
+        accounts=_accounts(basis, credentials, signing, sessions, address_proof),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
     )
 
 
-def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> Accounts:
+def _accounts(
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+) -> Accounts:
     return Accounts(
         users=basis.backends.users,
         revocation=sessions.revocation,
@@ -55,4 +60,5 @@ def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions
         settings=basis.settings.api_keys,
         ambient=basis.ambient,
         events=credentials.events,
+        address_proof=address_proof,
     )

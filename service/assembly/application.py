@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, mail, operations, sessions, signing
+from service.assembly import accounts, credentials, login, mail, operations, recovery, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -20,6 +20,7 @@ from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
+from service.domain.recovery.letters import ProofLetters
 from service.domain.services import Services
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
@@ -62,6 +63,7 @@ class Application(Services):
     notices: Notices
     courier: Courier | None
     mail_worker: MailWorker | None
+    proof_letters: ProofLetters
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -122,10 +124,12 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
     known = credentials.build(basis, log_event)
-    posted = mail.build(basis)
     signed = signing.build(basis, known)
     opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, opened)
+    posted = mail.build(basis)
+    address_proof = recovery.build_proof(basis, known, opened, posted)
+    asked = accounts.build(basis, known, signed, opened, address_proof)
+    recovered = recovery.build(basis, known, opened, posted, asked)
     operated = operations.build(basis, known, signed, opened)
     return Application(
         settings=settings,
@@ -144,12 +148,16 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, opened),
+        login=login.build(basis, known, signed, opened, address_proof),
         sessions=opened.sessions,
         accounts=asked.accounts,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
+        password_recovery=recovered.password_recovery,
+        verification=recovered.verification,
+        address_changes=recovered.address_changes,
+        proof_letters=recovered.letters,
         readiness=operated.readiness,
         store_watch=operated.store_watch,
         clock=known.clock,
@@ -162,5 +170,5 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mails=posted.mails,
         notices=posted.notices,
         courier=posted.courier,
-        mail_worker=mail.build_worker(basis, posted, opened.throttle, writers={}),
+        mail_worker=mail.build_worker(basis, posted, opened.throttle, recovered.letters.writers),
     )

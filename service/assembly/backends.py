@@ -9,6 +9,7 @@ from service.ambient import Ambient
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Outbox
+from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
@@ -16,10 +17,12 @@ from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
+from service.stores.email_changes import PostgresEmailChanges
 from service.stores.longest_lifetimes import PostgresLifetimes
 from service.stores.outbox import PostgresOutbox
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
+from service.stores.proved_users import PostgresProvedUsers
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
 from service.stores.signing_keys import PostgresSigningKeys
@@ -40,6 +43,8 @@ class Backends:
     servers: RedisTopology
     postgres: Postgres | None = None
     outbox: Outbox = field(kw_only=True)
+    proved_users: ProvedUsers = field(kw_only=True)
+    email_changes: EmailChanges = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -54,8 +59,9 @@ def of_settings(settings: Settings) -> Backends:
     """Nothing here touches the network: backends can be made before their servers are up."""
     pg = Postgres(settings.database)
     client, servers = connect(settings.redis)
+    users = PostgresUsers(pg)
     return Backends(
-        PostgresUsers(pg),
+        users,
         PostgresSigningKeys(pg),
         PostgresRevocations(pg),
         PostgresAuditTrail(pg),
@@ -65,4 +71,6 @@ def of_settings(settings: Settings) -> Backends:
         servers,
         pg,
         outbox=PostgresOutbox(pg),
+        proved_users=PostgresProvedUsers(pg, users),
+        email_changes=PostgresEmailChanges(pg),
     )

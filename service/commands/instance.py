@@ -127,14 +127,15 @@ class Instance:
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete expired revocations, mails and audit events at intervals, so that their tables stay small."""
+    """Delete what expired of revocations, mails, audit events and changes of addresses: their tables stay small."""
     outbox = application.backends.outbox
     while True:
         await asyncio.sleep(DELETE_EVERY)
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
         await application.background.attempt("tidy-mails", lambda: outbox.delete_expired(MAILS_KEPT))
-        if application.clock.is_right:  # the audit trail expires by the clock of the instance
+        if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
+            await application.background.attempt("tidy-email-changes", application.address_changes.delete_expired)
 
 
 def _spare_the_collector() -> None:

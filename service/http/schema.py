@@ -41,6 +41,7 @@ S = TypeVar("S", bound=Schema)
 _CODES: dict[str, tuple[FieldCode, str]] = {
     "missing": (FieldCode.MISSING, "is required"),
     "string_type": (FieldCode.WRONG_TYPE, "must be a string"),
+    "bool_type": (FieldCode.WRONG_TYPE, "must be true or false"),
 }
 
 

@@ -8,6 +8,7 @@
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
 | th:denied:key:<kid>         | string | 30 days: its holder can forge tokens' dates   | a leaked key    |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
+| th:code:{<user id>}:<kind>  | hash   | what is left of the mail's code, 24 h at most | the mail worker |
 
 In Redis Cluster the denylist is divided into partitions, each in a slot of its own with an epoch marker of its own:
 th:denied:session{00}:<session id> and th:complete{00}, up to {ff}. A session's own entry, those of its tokens and a
@@ -44,6 +45,11 @@ def denied_token(token_id: str, partition: str = "") -> str:
 
 def epoch(partition: str) -> str:
     return f"{EPOCH}{partition}"
+
+
+def code(user_id: UUID, kind: str) -> str:
+    """`kind` is one of ours: of the mail that the code is in."""
+    return f"{PREFIX}code:{{{user_id}}}:{kind}"
 
 
 def probe() -> str:

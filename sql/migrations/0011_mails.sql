@@ -19,10 +19,11 @@ CREATE INDEX mails_due_at ON mails (due_at) WHERE failed_at IS NULL AND rendered
 CREATE INDEX mails_user_id ON mails (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX mails_kept ON mails (created_at) WHERE failed_at IS NOT NULL OR rendered IS NOT NULL;
 
--- A change of the e-mail address that waits for its proof; after the proof the row stays while it can be undone.
+-- Changes of the e-mail address: one of a user waits for its proof, those that were proved stay while they can be undone.
+-- A later change removes no earlier one: who took an account over could otherwise make the undoing impossible.
 CREATE TABLE email_changes (
-    user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
-    id uuid NOT NULL,                               -- its mails and codes name it; a later request replaces it
+    id uuid PRIMARY KEY,                            -- its mails and codes name it; a later request replaces it
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
     email text NOT NULL,                            -- the new address; after the change, the one before
     canonical_email text NOT NULL,
     was_verified boolean NOT NULL,                  -- whether the address before was proved
@@ -31,4 +32,6 @@ CREATE TABLE email_changes (
     undo_until timestamptz
 );
 
+CREATE UNIQUE INDEX email_changes_waiting ON email_changes (user_id) WHERE changed_at IS NULL;
+CREATE INDEX email_changes_user_id ON email_changes (user_id);
 CREATE INDEX email_changes_requested_at ON email_changes (requested_at);

@@ -15,7 +15,7 @@ LANDED = {
     "0008_longest_lives.sql": "d5fa6ac4d856b93d",
     "0009_pending_endings.sql": "e82763cc06aeeceb",
     "0010_accounts.sql": "03f12369b63a5f15",
-    "0011_mails.sql": "3cf944604b7247f3",
+    "0011_mails.sql": "dfa5955728ba8373",
     "0012_second_factors.sql": "85dabc1a9f8e1e68",
     "0013_named_api_keys.sql": "f44d53bd8ab5c886",
 }

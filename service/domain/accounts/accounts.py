@@ -12,6 +12,7 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
+from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
@@ -29,6 +30,7 @@ class NewAccount:
     password: str
     first_name: str
     last_name: str
+    language: str = ""  # of mails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Accounts:
     settings: ApiKeySettings
     ambient: Ambient
     events: Events
+    address_proof: AddressProof
 
     async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
         """The new account's id and API key. Hashes before the look-up, so a taken address takes as long as a free one.
@@ -68,6 +71,7 @@ class Accounts:
             api_key_sealed=sealed,
             created_at=now,
             password_changed_at=now,
+            language=new.language,
         )
         try:
             await self.users.add(user, digest)
@@ -76,6 +80,7 @@ class Accounts:
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
         self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
+        await self.address_proof.welcome(user)
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
@@ -163,6 +168,11 @@ class Accounts:
             await self.users.enable(user.id)
             self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
         return user is not None
+
+    async def confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:
+        """The caller's account, after a check of its password. Raises the errors of `change_password`."""
+        user, _ = await self._confirmed(caller, password, visitor)
+        return user
 
     async def _confirmed(self, caller: Caller, password: str, visitor: Visitor, new: str = "") -> tuple[User, bool]:
         """The caller's account, after a check of its password; whether `new` was right instead: see `change_password`.

@@ -52,6 +52,12 @@ class Reason(StrEnum):
     DISABLED = "disabled"
     CHANGED_MEANWHILE = "changed_meanwhile"
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks to change the password or to close the account
+    EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
+    # codes and links of mails
+    WRONG_CODE = "wrong_code"
+    WRONG_LINK = "wrong_link"
+    CODE_OVER = "code_over"  # right, but used already, expired, or asked for before the account changed
+    OF_ANOTHER = "of_another"  # account than the caller's
     # sign-up
     EMAIL_TAKEN = "email_taken"
     # presented tokens and keys
@@ -68,6 +74,9 @@ class Reason(StrEnum):
     BY_USER = "by_user"
     OVER_THE_CAP = "over_the_cap"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - as above
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_CHANGE_UNDONE = "email_change_undone"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_DISABLED = "account_disabled"
     REUSE = "reuse"
@@ -76,6 +85,10 @@ class Reason(StrEnum):
     EVERYBODY = "everybody"
     API_KEY_ROTATED = "api_key_rotated"
     # accounts and signing keys
+    RESET = "reset"  # of a forgotten password
+    EMAIL_VERIFIED = "email_verified"
+    EMAIL_CHANGE_REQUESTED = "email_change_requested"
+    SQUATTER_EVICTED = "squatter_evicted"  # somebody proved the address first, who was not in the account
     ENABLED = "enabled"
     PLANNED = "planned"
     AT_ONCE = "at_once"

@@ -45,6 +45,8 @@ Policy = Literal[
     "api-key-unknown",
     "api-key-rotation",
     "mail-address",
+    "mail",
+    "code",
     CallPolicy,
 ]
 POLICIES: tuple[str, ...] = get_args(Policy)
@@ -88,12 +90,12 @@ class Throttle:
 
         Any other error refunds the attempt. Raises RateLimitedError, or OverloadedError after the maximum wait.
         """
-        if self._is_free(visitor):
+        if self.is_free(visitor):
             yield Attempt()
             return
         if self._settings.login_attempts:
             source = Charge("source", visitor.source, self._settings.login_attempts)
-            await self._take("login-attempts", source, visitor=visitor)
+            await self.take("login-attempts", source, visitor=visitor)
         suspect = Suspect(visitor.source, self._digest(account), self._digest(f"{account}\0{visitor.source}"))
         async with AsyncExitStack() as turns:
             await self._wait_for_turns(suspect, turns)
@@ -113,7 +115,7 @@ class Throttle:
 
     async def sign_up(self, visitor: Visitor) -> None:
         source = Charge("source", visitor.source, self._settings.signup_source)
-        await self._take("signup", source, Charge("global", "", self._settings.signup_global), visitor=visitor)
+        await self.take("signup", source, Charge("global", "", self._settings.signup_global), visitor=visitor)
 
     @asynccontextmanager
     async def refresh(self, visitor: Visitor, token: str) -> AsyncIterator[None]:
@@ -125,32 +127,32 @@ class Throttle:
         source = Charge("source", visitor.source, self._settings.refresh_source)
         of_token = Charge("token", self._digest(token), self._settings.refresh_token)
         async with self.looking_up(visitor):
-            await self._take("refresh", source, of_token, visitor=visitor)
+            await self.take("refresh", source, of_token, visitor=visitor)
             try:
                 yield
             except InvalidRefreshTokenError:
-                if not self._is_free(visitor):
+                if not self.is_free(visitor):
                     await self._counters.refund("refresh", source)
                 raise
 
     def looking_up(self, visitor: Visitor) -> AbstractAsyncContextManager[None]:
         """Bounds look-ups of refresh tokens, which no rate limit may refuse. Raises UnavailableError after 2 s."""
-        return nullcontext() if self._is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
+        return nullcontext() if self.is_free(visitor) else self._look_ups.turn(visitor.source, LOOK_UP_WAIT)
 
     async def unknown_refresh_token(self, visitor: Visitor) -> None:
         """Counted after the look-up, so that a neighbour's bad tokens never stop a good one."""
         source = Charge("source", visitor.source, self._settings.refresh_unknown)
-        await self._take("refresh-unknown", source, visitor=visitor)
+        await self.take("refresh-unknown", source, visitor=visitor)
 
     async def unknown_api_key(self, visitor: Visitor) -> None:
         """Counted after the look-up, as unknown refresh tokens are; valid keys are not counted."""
         source = Charge("source", visitor.source, self._settings.api_key_unknown)
-        await self._take("api-key-unknown", source, visitor=visitor)
+        await self.take("api-key-unknown", source, visitor=visitor)
 
     async def api_key_rotation(self, visitor: Visitor, user_id: UUID) -> None:
         """Each rotation adds an event to the audit trail, and a user must not be able to fill it."""
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
-        await self._take("api-key-rotation", of_user, visitor=visitor)
+        await self.take("api-key-rotation", of_user, visitor=visitor)
 
     async def mail_address(self, account: str) -> bool:
         """Whether one more mail may go to an address, which strangers may have named. Its answer is seen by nobody."""
@@ -176,10 +178,11 @@ class Throttle:
         rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
         row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
         rate = rates.get(decision, self._settings.export)
-        await self._take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
+        await self.take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
 
-    async def _take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
-        if self._is_free(visitor):
+    async def take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
+        """Charge every row, or none when one is full. For the limits of other files too."""
+        if self.is_free(visitor):
             return
         refusal = await self._counters.take(decision, (source, *others))
         self.decisions[decision, refusal is None] += 1
@@ -210,7 +213,8 @@ class Throttle:
         except TimeoutError:
             raise OverloadedError(lambda: self._max_wait) from None
 
-    def _is_free(self, visitor: Visitor) -> bool:
+    def is_free(self, visitor: Visitor) -> bool:
+        """Whether no limit applies."""
         if not self._settings.enabled:
             return True
         if not self._settings.exempt or visitor.source == "local":

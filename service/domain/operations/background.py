@@ -23,6 +23,7 @@ Task = Literal[
     "tidy",
     "tidy-audit",
     "tidy-mails",
+    "tidy-email-changes",
     "tidy-revocations",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)

@@ -1,1 +1,1 @@
-"""Forgotten passwords, proofs of an e-mail address, and its change."""
+"""Proofs that somebody reads the mails to an address, for a new password, a proved address or a new one."""

@@ -10,6 +10,7 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
+from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
@@ -29,6 +30,7 @@ class Login:
     throttle: Throttle
     tokens: Tokens
     api_keys: ApiKeys
+    address_proof: AddressProof
     settings: TokenSettings
     ambient: Ambient
     events: Events
@@ -36,7 +38,7 @@ class Login:
     async def with_password(self, email: str, password: str, visitor: Visitor) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
-        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
+        Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or EmailNotVerifiedError.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
@@ -49,6 +51,7 @@ class Login:
                     raise InvalidCredentialsError(why, user_id=user.id if user else None)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
+                await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
                 signed_in = await self._open(user, visitor)
                 attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))

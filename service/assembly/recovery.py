@@ -1,0 +1,161 @@
+"""Forgotten passwords, proofs of an address, and changes of it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from service.assembly.accounts import AccountParts
+from service.assembly.backends import OUTAGES, Basis
+from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
+from service.assembly.sessions import SessionParts
+from service.domain.limits.mail_limits import MailLimits
+from service.domain.models import Caller, User, Visitor
+from service.domain.recovery.address_changes import AddressChanges
+from service.domain.recovery.aftermath import Aftermath
+from service.domain.recovery.letters import ProofLetters
+from service.domain.recovery.mail_secrets import MailSecrets
+from service.domain.recovery.password_recovery import PasswordRecovery
+from service.domain.recovery.proofs import Proofs
+from service.domain.recovery.verification import Verification
+from service.domain.sessions.address_proof import AddressProof
+from service.errors import ConfigurationError, UnavailableError
+from service.stores.counters import RedisCounters
+from service.stores.mail_codes import RedisMailCodes
+from service.stores.scripts import Scripts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryParts:
+    password_recovery: PasswordRecovery
+    verification: Verification
+    address_changes: AddressChanges
+    letters: ProofLetters
+
+
+def build_proof(basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts) -> AddressProof:
+    """What login and sign-up need. Raises ConfigurationError when a proof is required that no mail can ask for."""
+    is_required = basis.settings.mail.verification == "required"
+    if is_required and not posted.mails.is_configured:
+        raise ConfigurationError(
+            "mail.verification is required, but there is no mail: set mail.url, or mail.verification to optional"
+        )
+    return AddressProof(
+        mails=posted.mails,
+        limits=_limits(basis, credentials, sessions),
+        events=credentials.events,
+        is_required=is_required,
+        outages=OUTAGES,
+    )
+
+
+def build(
+    basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts, asked: AccountParts
+) -> RecoveryParts:
+    ambient, backends, events = basis.ambient, basis.backends, credentials.events
+    codes = RedisMailCodes(backends.redis, Scripts(backends.redis, backends.servers.home_of))
+    proofs = Proofs(
+        users=backends.proved_users,
+        codes=codes,
+        secrets=MailSecrets(credentials.seals),
+        limits=_limits(basis, credentials, sessions),
+        ambient=ambient,
+        events=events,
+    )
+    earlier = Earlier(
+        basis,
+        credentials,
+        sessions,
+        posted,
+        asked,
+        proofs,
+        Aftermath(user_revocation=sessions.user_revocation, codes=codes, outages=(*OUTAGES, UnavailableError)),
+    )
+    return RecoveryParts(
+        password_recovery=_password_recovery(earlier),
+        verification=_verification(earlier),
+        address_changes=_address_changes(earlier),
+        letters=ProofLetters(
+            issuer=basis.settings.tokens.issuer,
+            users=proofs.users,
+            changes=backends.email_changes,
+            codes=codes,
+            secrets=proofs.secrets,
+            ambient=ambient,
+        ),
+    )
+
+
+class Earlier(NamedTuple):
+    """What the policies are made of."""
+
+    basis: Basis
+    credentials: Credentials
+    sessions: SessionParts
+    posted: MailParts
+    asked: AccountParts
+    proofs: Proofs
+    aftermath: Aftermath
+
+
+def _password_recovery(earlier: Earlier) -> PasswordRecovery:
+    basis, credentials, sessions, posted, _, proofs, aftermath = earlier
+    return PasswordRecovery(
+        users=proofs.users,
+        proofs=proofs,
+        mails=posted.mails,
+        limits=proofs.limits,
+        notices=posted.notices,
+        passwords=credentials.passwords,
+        api_keys=credentials.api_keys,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        aftermath=aftermath,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _verification(earlier: Earlier) -> Verification:
+    basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
+    return Verification(
+        users=proofs.users,
+        accounts=asked.accounts,
+        proofs=proofs,
+        mails=posted.mails,
+        limits=proofs.limits,
+        passwords=credentials.passwords,
+        throttle=sessions.throttle,
+        aftermath=aftermath,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _address_changes(earlier: Earlier) -> AddressChanges:
+    basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
+
+    async def confirm_caller(caller: Caller, password: str, code: str, visitor: Visitor) -> User:  # noqa: ARG001 - there are no second factors yet
+        return await asked.accounts.confirmed(caller, password, visitor)
+
+    return AddressChanges(
+        changes=basis.backends.email_changes,
+        confirm_caller=confirm_caller,
+        accounts=asked.accounts,
+        proofs=proofs,
+        mails=posted.mails,
+        limits=proofs.limits,
+        notices=posted.notices,
+        passwords=credentials.passwords,
+        api_keys=credentials.api_keys,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        aftermath=aftermath,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _limits(basis: Basis, credentials: Credentials, sessions: SessionParts) -> MailLimits:
+    redis, servers = basis.backends.redis, basis.backends.servers
+    counters = RedisCounters(redis, Scripts(redis, servers.home_of))
+    return MailLimits(sessions.throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)

@@ -1,0 +1,58 @@
+"""The limits on mails that are asked for, and on codes out of mails."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from service.domain.limits.charges import Charge, Counters
+from service.domain.limits.throttle import Throttle
+from service.domain.models import Visitor
+from service.errors import InvalidCodeError, RateLimitedError
+from service.settings import ThrottleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MailLimits:
+    throttle: Throttle
+    counters: Counters
+    settings: ThrottleSettings
+    digest: Callable[[str], str]
+
+    async def mail(self, visitor: Visitor) -> None:
+        """Before a mail is asked for, whatever the address. Raises RateLimitedError."""
+        source = Charge("source", visitor.source, self.settings.mail_source)
+        await self.throttle.take("mail", source, Charge("global", "", self.settings.mail_global), visitor=visitor)
+
+    async def admits_mail(self, visitor: Visitor) -> bool:
+        """As `mail`, for a mail that nobody asked for in so many words."""
+        try:
+            await self.mail(visitor)
+        except RateLimitedError:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def code(self, visitor: Visitor, account: str = "") -> AsyncIterator[None]:
+        """Check a code or a link inside. It is charged before, so that guesses in parallel are bounded.
+
+        InvalidCodeError keeps the charge; without it, or with another error, it is refunded. `account`: the canonical
+        address that a code is tried for, whether it has an account or not. Links name none: they cannot be guessed.
+        Raises RateLimitedError.
+        """
+        charges = [Charge("source", visitor.source, self.settings.code_source)]
+        if account:
+            charges.append(Charge("account", self.digest(account), self.settings.code_account))
+        await self.throttle.take("code", *charges, visitor=visitor)
+        try:
+            yield
+        except InvalidCodeError:
+            raise
+        except BaseException:
+            await self._refund(charges, visitor)
+            raise
+        await self._refund(charges, visitor)
+
+    async def _refund(self, charges: list[Charge], visitor: Visitor) -> None:
+        if not self.throttle.is_free(visitor):
+            for charge in charges:
+                await self.counters.refund("code", charge)

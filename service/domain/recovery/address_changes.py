@@ -1,0 +1,158 @@
+"""Changing the e-mail address: the new one is proved first, and the one before can take the change back."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.domain.accounts.accounts import Accounts
+from service.domain.credentials import emails
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.limits.mail_limits import MailLimits
+from service.domain.mail.mails import Mails
+from service.domain.mail.models import Kind, Wish
+from service.domain.mail.notices import Notice, Notices
+from service.domain.models import Caller, User, Visitor
+from service.domain.passwords.passwords import Passwords
+from service.domain.recovery.aftermath import Aftermath
+from service.domain.recovery.mail_secrets import named_in
+from service.domain.recovery.models import (
+    UNDO_FOR,
+    ConfirmedChange,
+    EmailChange,
+    MailProof,
+    NewApiKey,
+    ShownMail,
+    UndoneChange,
+)
+from service.domain.recovery.ports import EmailChanges
+from service.domain.recovery.proofs import Proofs
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.user_revocation import UserRevocation
+
+KEEP = UNDO_FOR + timedelta(days=1)  # after it was asked for, a change is of no use to anybody
+A_MOMENT = timedelta(milliseconds=1)
+RANDOM_PASSWORD_BYTES = 32
+Confirm = Callable[[Caller, str, str, Visitor], Awaitable[User]]  # with the password, and a second factor's code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanges:
+    changes: EmailChanges
+    confirm_caller: Confirm
+    accounts: Accounts
+    proofs: Proofs
+    mails: Mails
+    limits: MailLimits
+    notices: Notices
+    passwords: Passwords
+    api_keys: ApiKeys
+    revocation: SessionRevocation
+    user_revocation: UserRevocation
+    aftermath: Aftermath
+    ambient: Ambient
+    events: Events
+
+    async def ask(self, caller: Caller, new_email: str, password: str, code: str, visitor: Visitor) -> None:
+        """A mail to the new address. It is not sent where the address has an account, and the answer is the same.
+
+        Raises NotConfiguredError, RateLimitedError and the errors of `confirm_caller`.
+        """
+        self.mails.require_configured()
+        await self.limits.mail(visitor)
+        user = await self.confirm_caller(caller, password, code, visitor)
+        canonical_email = emails.canonical(new_email)
+        change = EmailChange(self.ambient.new_uuid(), user.id, new_email, canonical_email, self.ambient.now())
+        await self.changes.request(change)
+        facts = {"change": str(change.id)}
+        wish = Wish(kind=Kind.EMAIL_CHANGE, recipient=new_email, user_id=user.id, language=user.language, facts=facts)
+        await self.mails.wish(wish)
+        self._emit(user.id, Reason.EMAIL_CHANGE_REQUESTED, caller.session_id)
+
+    async def confirm_code(self, caller: Caller, code: str, visitor: Visitor) -> str:
+        """The new address, from now on the account's. The caller's session is kept.
+
+        Raises NotConfiguredError, InvalidTokenError, InvalidCodeError, RateLimitedError or UnavailableError.
+        """
+        self.mails.require_configured()
+        user = await self.accounts.profile(caller.member)
+        proof = await self.proofs.of_user(Kind.EMAIL_CHANGE, user, code, visitor)
+        return await self._confirm(proof, caller, visitor)
+
+    async def confirm_link(self, token: str, caller: Caller | None, visitor: Visitor) -> str:
+        """As `confirm_code`, for anybody who has the link; a session is kept if it is of the same account."""
+        self.mails.require_configured()
+        proof = await self.proofs.of(Kind.EMAIL_CHANGE, ShownMail(token=token), visitor)
+        return await self._confirm(proof, caller, visitor)
+
+    async def undo(self, token: str, visitor: Visitor) -> bool:
+        """The address before is the account's again, and a mail to it is good for a new password.
+
+        Whoever made the change knew the password: that, every session, and all that was added to the account since
+        are gone. False: the sessions end within seconds. Raises NotConfiguredError, InvalidCodeError, EmailTakenError,
+        OverloadedError, RateLimitedError or UnavailableError.
+        """
+        self.mails.require_configured()
+        with self.passwords.reserve(visitor) as place:
+            user, change_id = await self._undoable(token, visitor)
+            random = self.ambient.random_bytes(RANDOM_PASSWORD_BYTES).hex()
+            password_hash = await self.passwords.hash(random, place)
+        await self.revocation.require_complete()
+        at = max(self.ambient.now(), user.password_changed_at + A_MOMENT)
+        ending = self.user_revocation.of(user.id, Reason.EMAIL_CHANGE_UNDONE, password_changed_at=at)
+        _, sealed, digest = self.api_keys.make(user.id)
+        undone = UndoneChange(
+            change_id=change_id,
+            at=self.ambient.now(),
+            password_hash=password_hash,
+            ending=ending,
+            api_key=NewApiKey(sealed, digest),
+            mail_id=self.ambient.new_uuid(),
+        )
+        if not await self.changes.undo(undone):
+            raise self.proofs.refused(Reason.CODE_OVER, user)
+        self.mails.on_wish()
+        self._emit(user.id, Reason.EMAIL_CHANGE_UNDONE)
+        return await self.aftermath.end_sessions(ending)
+
+    async def delete_expired(self) -> None:
+        await self.changes.delete_expired(self.ambient.now() - KEEP)
+
+    async def _confirm(self, proof: MailProof, caller: Caller | None, visitor: Visitor) -> str:
+        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        user, now = proof.user, self.ambient.now()
+        kept = caller.session_id if caller and caller.user_id == user.id else ""
+        ending = self.user_revocation.of(user.id, Reason.EMAIL_CHANGED, kept)
+        change = ConfirmedChange(
+            change_id=UUID(proof.code.subject),
+            before=user,
+            at=now,
+            undo_until=now + UNDO_FOR,
+            ending=ending,
+            mail_id=self.ambient.new_uuid(),
+        )
+        email = await self.changes.confirm(change)
+        if email is None:
+            raise self.proofs.refused(Reason.CODE_OVER, user)
+        self.mails.on_wish()
+        self._emit(user.id, Reason.EMAIL_CHANGED, kept)
+        await self.aftermath.end_sessions(ending)
+        await self.aftermath.forget(user.id, Kind.EMAIL_CHANGE)
+        await self.notices.tell(replace(user, email=email), Notice.EMAIL_CHANGED, visitor)
+        return email
+
+    async def _undoable(self, token: str, visitor: Visitor) -> tuple[User, UUID]:
+        async with self.limits.code(visitor):
+            named = named_in(token)
+            if named is not None and named.kind is Kind.EMAIL_UNDO:
+                for change in await self.changes.undoable(named.user_id, self.ambient.now()):
+                    if self.proofs.secrets.is_token(token, named.kind, named.user_id, change.id):
+                        user = await self.proofs.users.by_id(named.user_id)
+                        if user is not None:
+                            return user, change.id
+            raise self.proofs.refused(Reason.WRONG_LINK)
+
+    def _emit(self, user_id: UUID, reason: Reason, session_id: str = "") -> None:
+        self.events.emit(Event(Name.USER_UPDATED, reason=reason, user_id=user_id, session_id=session_id))

@@ -1,0 +1,105 @@
+"""Forgotten passwords: a mail, and a new password with what is in it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.ambient import Ambient
+from service.domain.credentials import emails
+from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.limits.mail_limits import MailLimits
+from service.domain.mail.mails import Mails
+from service.domain.mail.models import Kind, Wish
+from service.domain.mail.notices import Notice, Notices
+from service.domain.models import User, Visitor
+from service.domain.passwords.passwords import Passwords
+from service.domain.recovery.aftermath import Aftermath
+from service.domain.recovery.models import MailProof, NewApiKey, PasswordReset, ShownMail
+from service.domain.recovery.ports import ProvedUsers
+from service.domain.recovery.proofs import Proofs
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.user_revocation import UserRevocation
+
+A_MOMENT = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordRecovery:
+    users: ProvedUsers
+    proofs: Proofs
+    mails: Mails
+    limits: MailLimits
+    notices: Notices
+    passwords: Passwords
+    api_keys: ApiKeys
+    revocation: SessionRevocation
+    aftermath: Aftermath
+    user_revocation: UserRevocation
+    ambient: Ambient
+    events: Events
+
+    async def ask(self, email: str, language: str, visitor: Visitor) -> None:
+        """Files a wish, whether the address has an account or not: who writes the mail looks it up.
+
+        Raises NotConfiguredError, RateLimitedError or a store's outage.
+        """
+        self.mails.require_configured()
+        await self.limits.mail(visitor)
+        recipient = emails.for_look_up(email).replace("\0", "")  # Postgres rejects a text with NUL
+        await self.mails.wish(Wish(kind=Kind.RESET, recipient=recipient, language=language))
+
+    async def reset(
+        self,
+        shown: ShownMail,
+        new_password: str,
+        visitor: Visitor,
+        *,
+        kind: Kind = Kind.RESET,
+        replace_api_key: bool = False,
+    ) -> bool:
+        """Set a new password, with a code or link of this kind of mail. Ends every session; False: that is being done.
+
+        Raises NotConfiguredError, InvalidCodeError, InvalidFieldsError, OverloadedError, RateLimitedError or
+        UnavailableError.
+        """
+        self.mails.require_configured()
+        account = None if shown.token else emails.for_look_up(shown.email)
+        with self.passwords.reserve(visitor, account) as place:
+            proof = await self.proofs.of(kind, shown, visitor)
+            self.passwords.refuse_common("newPassword", new_password, proof.user.canonical_email)
+            password_hash = await self.passwords.hash(new_password, place)
+        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        return await self._make(proof, kind, password_hash, visitor, replace_api_key=replace_api_key)
+
+    async def _make(
+        self, proof: MailProof, kind: Kind, password_hash: str, visitor: Visitor, *, replace_api_key: bool
+    ) -> bool:
+        user, now = proof.user, self.ambient.now()
+        # Later than the mail by either clock, so that the mail is not good once more if it is written again.
+        at = max(now, user.password_changed_at + A_MOMENT, proof.code.created_at + A_MOMENT)
+        ending = self.user_revocation.of(user.id, Reason.PASSWORD_RESET, password_changed_at=at)
+        _, sealed, digest = self.api_keys.make(user.id)
+        reset = PasswordReset(
+            before=user,
+            password_hash=password_hash,
+            at=now,
+            ending=ending,
+            api_key=NewApiKey(sealed, digest),
+            replace_api_key=replace_api_key,
+        )
+        is_first = await self.users.reset(reset)
+        if is_first is None:
+            raise self.proofs.refused(Reason.CODE_OVER, user)
+        self._tell(user, is_first=is_first, replaced_key=is_first or replace_api_key)
+        is_over = await self.aftermath.end_sessions(ending)
+        await self.aftermath.forget(user.id, kind)
+        await self.notices.tell(user, Notice.PASSWORD_RESET, visitor)
+        return is_over
+
+    def _tell(self, user: User, *, is_first: bool, replaced_key: bool) -> None:
+        self.events.emit(Event(Name.PASSWORD_CHANGED, reason=Reason.RESET, user_id=user.id))
+        if is_first:
+            self.events.emit(Event(Name.USER_UPDATED, reason=Reason.SQUATTER_EVICTED, user_id=user.id))
+            self.events.emit(Event(Name.USER_UPDATED, reason=Reason.EMAIL_VERIFIED, user_id=user.id))
+        if replaced_key:
+            self.events.emit(Event(Name.TOKEN_CREATED, reason=Reason.API_KEY_ROTATED, user_id=user.id))
