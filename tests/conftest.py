@@ -35,6 +35,7 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
+from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -173,7 +174,15 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             ground = Backends(
-                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lifetimes, pending, redis, server
+                users,
+                FakeSecondFactors(users),
+                FakeSigningKeys(signing_key()),
+                revocations,
+                FakeAuditTrail(),
+                lifetimes,
+                pending,
+                redis,
+                server,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

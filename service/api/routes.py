@@ -1,12 +1,24 @@
 """The route table: every call with its guard. Parameters and responses are described at the handlers."""
 
-from service.api import account, auth, docs, forward_auth, health, introspection, revocation_feed, sessions, well_known
+from service.api import (
+    account,
+    auth,
+    docs,
+    factors,
+    forward_auth,
+    health,
+    introspection,
+    revocation_feed,
+    sessions,
+    well_known,
+)
 from service.api.guards import Cost, anyone, bearer, member, resource_server
 from service.api.operation import delete, get, post
 
 OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
+    post("/auth/login/challenge", anyone(auth.answer_challenge)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # the caller's account
@@ -15,6 +27,12 @@ OPERATIONS = (
     post("/auth/password", bearer(account.change_password, Cost.PASSWORD)),
     post("/auth/api-key", bearer(account.rotate_api_key, Cost.ROTATION)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
+    # the caller's second factors
+    get("/auth/factors", bearer(factors.all_of, Cost.LIST)),
+    post("/auth/factors/totp", bearer(factors.begin_totp, Cost.PASSWORD)),
+    post("/auth/factors/totp/confirm", bearer(factors.confirm_totp, Cost.PASSWORD)),
+    delete("/auth/factors/totp", bearer(factors.remove_totp, Cost.PASSWORD)),
+    post("/auth/factors/recovery-codes", bearer(factors.replace_recovery_codes, Cost.PASSWORD)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, operations, sessions, signing
+from service.assembly import accounts, credentials, login, operations, second_factors, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -115,8 +115,9 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     basis = Basis(settings, ambient, backends)
     known = credentials.build(basis, log_event)
     signed = signing.build(basis, known)
+    second = second_factors.build(basis, known, second_factors.no_notices(basis))
     opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, opened)
+    asked = accounts.build(basis, known, signed, second, opened)
     operated = operations.build(basis, known, signed, opened)
     return Application(
         settings=settings,
@@ -135,9 +136,10 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, opened),
+        login=login.build(basis, known, signed, second, opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
+        factors=asked.factors,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
