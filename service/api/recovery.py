@@ -21,6 +21,7 @@ from service.errors import (
     InvalidTokenError,
     NotConfiguredError,
     RateLimitedError,
+    SecondFactorRequiredError,
     UnavailableError,
     WrongPasswordError,
 )
@@ -116,13 +117,13 @@ async def verify(request: web.Request, caller: Caller | None) -> web.Response:
     f"account, there is no mail, and the answer is the same. {AUTHORIZE}",
     takes=recovery_schemas.ChangeEmail,
     returns=Returns(HTTPStatus.ACCEPTED, schemas.Message),
-    refuses=(NotConfiguredError, WrongPasswordError, *HASHING),
+    refuses=(NotConfiguredError, WrongPasswordError, SecondFactorRequiredError, InvalidCodeError, *HASHING),
 )
 async def change(request: web.Request, caller: Caller) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.ChangeEmail)
-    await services.address_changes.ask(caller, body.new_email, body.password, body.code or "", visitor)
+    await services.address_changes.ask(caller, body.new_email, body.password, body.proof, visitor)
     message = "A mail with a code is on its way to the new address, unless it has an account."
     return json_response(schemas.Message(message=message), HTTPStatus.ACCEPTED)
 

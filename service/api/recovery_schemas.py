@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from service.api.factor_schemas import ConfirmWithPassword
 from service.api.fields import Email, NewPassword, Text
 from service.http.schema import Schema
 
@@ -33,10 +34,8 @@ class VerifyEmail(Schema):
     new_password: NewPassword | None = Field(None, description="For whoever is not in the account, and takes it over.")
 
 
-class ChangeEmail(Schema):
+class ChangeEmail(ConfirmWithPassword):
     new_email: Email
-    password: Text
-    code: Text | None = Field(None, description="Of the second factor, where the account has one.")
 
 
 class ConfirmEmail(Schema):

@@ -4,6 +4,7 @@ from service.api import (
     account,
     auth,
     docs,
+    factors,
     forward_auth,
     health,
     introspection,
@@ -18,6 +19,7 @@ from service.api.operation import delete, get, post
 OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
+    post("/auth/login/challenge", anyone(auth.answer_challenge)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # forgotten passwords, and proofs of an address
@@ -34,6 +36,12 @@ OPERATIONS = (
     post("/auth/password", bearer(account.change_password, Cost.PASSWORD)),
     post("/auth/api-key", bearer(account.rotate_api_key, Cost.ROTATION)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
+    # the caller's second factors
+    get("/auth/factors", bearer(factors.all_of, Cost.LIST)),
+    post("/auth/factors/totp", bearer(factors.begin_totp, Cost.PASSWORD)),
+    post("/auth/factors/totp/confirm", bearer(factors.confirm_totp, Cost.PASSWORD)),
+    delete("/auth/factors/totp", bearer(factors.remove_totp, Cost.PASSWORD)),
+    post("/auth/factors/recovery-codes", bearer(factors.replace_recovery_codes, Cost.PASSWORD)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from service.api.factor_schemas import Factors, Proving
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
+from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions import models
 from service.http.query import Switch
 from service.http.schema import Schema
@@ -21,7 +23,7 @@ class SignUp(Schema):
     last_name: Name
 
 
-class Login(Schema):
+class Login(Proving):
     email: Text
     password: Text
 
@@ -82,12 +84,12 @@ class Refreshed(Schema):
         )
 
 
-class ChangePassword(Schema):
+class ChangePassword(Proving):
     current_password: Text
     new_password: NewPassword
 
 
-class CloseAccount(Schema):
+class CloseAccount(Proving):
     password: Text
 
 
@@ -128,7 +130,7 @@ ENDED_SESSIONS = TypeAdapter(list[EndedSession])
 
 
 class Export(Schema):
-    """Everything that is stored about a user, except the password hash and the sealed API key."""
+    """Everything that is stored about a user, except the password hash, and what is sealed or digested."""
 
     user_id: UUID
     email: str
@@ -137,11 +139,12 @@ class Export(Schema):
     last_name: str
     created_at: datetime
     password_changed_at: datetime
+    factors: Factors
     sessions: list[Session]
     ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
     @classmethod
-    def of(cls, user: domain.User, held: Sequence[domain.Session], current_id: str) -> Self:
+    def of(cls, user: domain.User, factors: HeldFactors, held: Sequence[domain.Session], current_id: str) -> Self:
         """Without the ended sessions, which are written piece by piece."""
         return cls(
             user_id=user.id,
@@ -151,6 +154,7 @@ class Export(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             password_changed_at=user.password_changed_at,
+            factors=Factors.of(factors),
             sessions=[Session.of(one, current_id) for one in held],
             ended_sessions=[],
         )

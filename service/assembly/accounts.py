@@ -4,25 +4,30 @@ from dataclasses import dataclass
 
 from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
+from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.confirmation import Confirmation
+from service.domain.accounts.factors import Factors
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
-from service.domain.sessions.address_proof import AddressProof
+from service.stores.challenges import RedisEnrolments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountParts:
     accounts: Accounts
+    confirmation: Confirmation
+    factors: Factors
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
 
 
 def build(
-    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+    basis: Basis, credentials: Credentials, signing: Signing, second: FactorParts, sessions: SessionParts
 ) -> AccountParts:
     settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
@@ -38,19 +43,34 @@ def build(
     feed = RevocationFeed(
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
+    confirmation = _confirmation(basis, credentials, second, sessions)
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions, address_proof),
+        accounts=_accounts(basis, credentials, signing, sessions, confirmation),
+        confirmation=confirmation,
+        factors=_factors(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
     )
 
 
+def _confirmation(basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts) -> Confirmation:
+    return Confirmation(
+        users=basis.backends.users,
+        passwords=credentials.passwords,
+        second_factors=second.second_factors,
+        throttle=sessions.throttle,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
 def _accounts(
-    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, confirmation: Confirmation
 ) -> Accounts:
     return Accounts(
         users=basis.backends.users,
+        confirmation=confirmation,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
         passwords=credentials.passwords,
@@ -60,5 +80,22 @@ def _accounts(
         settings=basis.settings.api_keys,
         ambient=basis.ambient,
         events=credentials.events,
-        address_proof=address_proof,
+        address_proof=sessions.address_proof,
+    )
+
+
+def _factors(
+    basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts, confirmation: Confirmation
+) -> Factors:
+    return Factors(
+        users=basis.backends.users,
+        changes=basis.backends.factors,
+        enrolments=RedisEnrolments(basis.backends.redis),
+        second_factors=second.second_factors,
+        confirmation=confirmation,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        throttle=sessions.throttle,
+        ambient=basis.ambient,
+        events=credentials.events,
     )

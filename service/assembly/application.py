@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, mail, operations, recovery, sessions, signing
+from service.assembly import accounts, credentials, login, mail, operations, recovery, second_factors, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -125,10 +125,10 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     basis = Basis(settings, ambient, backends)
     known = credentials.build(basis, log_event)
     signed = signing.build(basis, known)
-    opened = sessions.build(basis, known, signed)
     posted = mail.build(basis)
-    address_proof = recovery.build_proof(basis, known, opened, posted)
-    asked = accounts.build(basis, known, signed, opened, address_proof)
+    second = second_factors.build(basis, known, posted.notices)
+    opened = sessions.build(basis, known, signed, posted)
+    asked = accounts.build(basis, known, signed, second, opened)
     recovered = recovery.build(basis, known, opened, posted, asked)
     operated = operations.build(basis, known, signed, opened)
     return Application(
@@ -148,9 +148,10 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, opened, address_proof),
+        login=login.build(basis, known, signed, second, opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
+        factors=asked.factors,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,

@@ -1,16 +1,18 @@
 """The storage backends: Postgres and Redis. Tests pass others."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import Users
+from service.domain.accounts.ports import FactorChanges, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Outbox
+from service.domain.operations.ports import TotpSeals
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
+from service.domain.second_factors.ports import FactorStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
@@ -25,15 +27,21 @@ from service.stores.postgres import Postgres
 from service.stores.proved_users import PostgresProvedUsers
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
+from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
 
+class SecondFactorStore(FactorStore, FactorChanges, TotpSeals, Protocol):
+    """All that is asked of the tables of second factors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     users: Users
+    factors: SecondFactorStore
     signing_keys: SigningKeys
     revocations: RevocationStore
     audit: AuditTrail
@@ -62,6 +70,7 @@ def of_settings(settings: Settings) -> Backends:
     users = PostgresUsers(pg)
     return Backends(
         users,
+        PostgresSecondFactors(pg),
         PostgresSigningKeys(pg),
         PostgresRevocations(pg),
         PostgresAuditTrail(pg),

@@ -8,8 +8,6 @@ from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
 from service.assembly.mail import MailParts
 from service.assembly.sessions import SessionParts
-from service.domain.limits.mail_limits import MailLimits
-from service.domain.models import Caller, User, Visitor
 from service.domain.recovery.address_changes import AddressChanges
 from service.domain.recovery.aftermath import Aftermath
 from service.domain.recovery.letters import ProofLetters
@@ -17,9 +15,7 @@ from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
 from service.domain.recovery.proofs import Proofs
 from service.domain.recovery.verification import Verification
-from service.domain.sessions.address_proof import AddressProof
-from service.errors import ConfigurationError, UnavailableError
-from service.stores.counters import RedisCounters
+from service.errors import UnavailableError
 from service.stores.mail_codes import RedisMailCodes
 from service.stores.scripts import Scripts
 
@@ -32,22 +28,6 @@ class RecoveryParts:
     letters: ProofLetters
 
 
-def build_proof(basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts) -> AddressProof:
-    """What login and sign-up need. Raises ConfigurationError when a proof is required that no mail can ask for."""
-    is_required = basis.settings.mail.verification == "required"
-    if is_required and not posted.mails.is_configured:
-        raise ConfigurationError(
-            "mail.verification is required, but there is no mail: set mail.url, or mail.verification to optional"
-        )
-    return AddressProof(
-        mails=posted.mails,
-        limits=_limits(basis, credentials, sessions),
-        events=credentials.events,
-        is_required=is_required,
-        outages=OUTAGES,
-    )
-
-
 def build(
     basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts, asked: AccountParts
 ) -> RecoveryParts:
@@ -57,7 +37,7 @@ def build(
         users=backends.proved_users,
         codes=codes,
         secrets=MailSecrets(credentials.seals),
-        limits=_limits(basis, credentials, sessions),
+        limits=sessions.mail_limits,
         ambient=ambient,
         events=events,
     )
@@ -134,12 +114,9 @@ def _verification(earlier: Earlier) -> Verification:
 def _address_changes(earlier: Earlier) -> AddressChanges:
     basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
 
-    async def confirm_caller(caller: Caller, password: str, code: str, visitor: Visitor) -> User:  # noqa: ARG001 - there are no second factors yet
-        return await asked.accounts.confirmed(caller, password, visitor)
-
     return AddressChanges(
         changes=basis.backends.email_changes,
-        confirm_caller=confirm_caller,
+        confirmation=asked.confirmation,
         accounts=asked.accounts,
         proofs=proofs,
         mails=posted.mails,
@@ -153,9 +130,3 @@ def _address_changes(earlier: Earlier) -> AddressChanges:
         ambient=basis.ambient,
         events=credentials.events,
     )
-
-
-def _limits(basis: Basis, credentials: Credentials, sessions: SessionParts) -> MailLimits:
-    redis, servers = basis.backends.redis, basis.backends.servers
-    counters = RedisCounters(redis, Scripts(redis, servers.home_of))
-    return MailLimits(sessions.throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
 from service.assembly.signing import Signing
+from service.domain.limits.mail_limits import MailLimits
 from service.domain.limits.throttle import Throttle
+from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.user_revocation import UserRevocation
+from service.errors import ConfigurationError
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts
@@ -22,18 +26,24 @@ class SessionParts:
     refresh_sessions: RefreshSessions
     denylist: RedisDenylist
     throttle: Throttle
+    mail_limits: MailLimits
+    address_proof: AddressProof
     revocation: SessionRevocation
     rotation: RefreshRotation
     user_revocation: UserRevocation
     sessions: Sessions
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing) -> SessionParts:
+def build(basis: Basis, credentials: Credentials, signing: Signing, posted: MailParts) -> SessionParts:
+    """Raises ConfigurationError when a proof of the address is required that no mail can ask for."""
     settings, ambient, backends = basis
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
     throttle = _throttle(basis, credentials, scripts)
+    mail_limits = MailLimits(
+        throttle, RedisCounters(backends.redis, scripts), settings.throttle, credentials.seals.pseudonym
+    )
     revocation = SessionRevocation(
         backends.revocations,
         denylist,
@@ -60,9 +70,22 @@ def build(basis: Basis, credentials: Credentials, signing: Signing) -> SessionPa
         refresh_sessions=refresh_sessions,
         denylist=denylist,
         throttle=throttle,
+        mail_limits=mail_limits,
+        address_proof=_address_proof(basis, credentials, posted, mail_limits),
         revocation=revocation,
         rotation=rotation,
         user_revocation=UserRevocation(backends.pending_revocations, refresh_sessions, revocation, ambient, OUTAGES),
+    )
+
+
+def _address_proof(basis: Basis, credentials: Credentials, posted: MailParts, mail_limits: MailLimits) -> AddressProof:
+    is_required = basis.settings.mail.verification == "required"
+    if is_required and not posted.mails.is_configured:
+        raise ConfigurationError(
+            "mail.verification is required, but there is no mail: set mail.url, or mail.verification to optional"
+        )
+    return AddressProof(
+        mails=posted.mails, limits=mail_limits, events=credentials.events, is_required=is_required, outages=OUTAGES
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.factors import Factors
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
@@ -25,6 +26,7 @@ class Services:
     password_recovery: PasswordRecovery
     verification: Verification
     address_changes: AddressChanges
+    factors: Factors
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

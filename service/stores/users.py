@@ -8,7 +8,7 @@ import asyncpg
 
 from service.coalescing import Batch
 from service.domain.models import User
-from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
 from service.stores import pending_revocations
@@ -123,8 +123,8 @@ class PostgresUsers:
     async def enable(self, user_id: UUID) -> None:
         await self._postgres.execute(ENABLE, user_id)
 
-    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
-        return [SealedApiKey(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
+        return [Sealed(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
 
     async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
         rows = await self._postgres.fetch(

@@ -19,6 +19,7 @@ log = structlog.get_logger("service.events")
 
 class Name(StrEnum):
     LOGGED_IN = "authn_login_success"
+    LOGIN_CHALLENGED = "authn_login_challenge"
     LOGIN_FAILED = "authn_login_fail"
     PASSWORD_CHANGED = "authn_password_change"  # noqa: S105 - an event's name
     TOKEN_CREATED = "authn_token_created"  # noqa: S105 - as above
@@ -50,14 +51,15 @@ class Reason(StrEnum):
     UNKNOWN_EMAIL = "unknown_email"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason's name
     DISABLED = "disabled"
+    WRONG_CODE = "wrong_code"  # of a second factor or of a mail
+    CHALLENGE_OVER = "challenge_over"  # after too many tries, or because another use of it was faster
     CHANGED_MEANWHILE = "changed_meanwhile"
-    WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks to change the password or to close the account
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
     # codes and links of mails
-    WRONG_CODE = "wrong_code"
     WRONG_LINK = "wrong_link"
     CODE_OVER = "code_over"  # right, but used already, expired, or asked for before the account changed
     OF_ANOTHER = "of_another"  # account than the caller's
+    WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up
     EMAIL_TAKEN = "email_taken"
     # presented tokens and keys
@@ -89,6 +91,10 @@ class Reason(StrEnum):
     EMAIL_VERIFIED = "email_verified"
     EMAIL_CHANGE_REQUESTED = "email_change_requested"
     SQUATTER_EVICTED = "squatter_evicted"  # somebody proved the address first, who was not in the account
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     ENABLED = "enabled"
     PLANNED = "planned"
     AT_ONCE = "at_once"

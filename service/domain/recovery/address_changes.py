@@ -1,12 +1,12 @@
 """Changing the e-mail address: the new one is proved first, and the one before can take the change back."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.confirmation import Confirmation
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Reason
@@ -29,19 +29,19 @@ from service.domain.recovery.models import (
 )
 from service.domain.recovery.ports import EmailChanges
 from service.domain.recovery.proofs import Proofs
+from service.domain.second_factors.models import Proof
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 
 KEEP = UNDO_FOR + timedelta(days=1)  # after it was asked for, a change is of no use to anybody
 A_MOMENT = timedelta(milliseconds=1)
 RANDOM_PASSWORD_BYTES = 32
-Confirm = Callable[[Caller, str, str, Visitor], Awaitable[User]]  # with the password, and a second factor's code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressChanges:
     changes: EmailChanges
-    confirm_caller: Confirm
+    confirmation: Confirmation
     accounts: Accounts
     proofs: Proofs
     mails: Mails
@@ -55,14 +55,14 @@ class AddressChanges:
     ambient: Ambient
     events: Events
 
-    async def ask(self, caller: Caller, new_email: str, password: str, code: str, visitor: Visitor) -> None:
+    async def ask(self, caller: Caller, new_email: str, password: str, proof: Proof, visitor: Visitor) -> None:
         """A mail to the new address. It is not sent where the address has an account, and the answer is the same.
 
-        Raises NotConfiguredError, RateLimitedError and the errors of `confirm_caller`.
+        Raises NotConfiguredError, RateLimitedError and the errors of `Confirmation.require`.
         """
         self.mails.require_configured()
         await self.limits.mail(visitor)
-        user = await self.confirm_caller(caller, password, code, visitor)
+        user = await self.confirmation.require(caller, password, proof, visitor)
         canonical_email = emails.canonical(new_email)
         change = EmailChange(self.ambient.new_uuid(), user.id, new_email, canonical_email, self.ambient.now())
         await self.changes.request(change)
