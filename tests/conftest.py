@@ -185,6 +185,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 redis,
                 server,
                 outbox=outbox,
+                inbox=outbox,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
@@ -20,7 +21,9 @@ class AccountParts:
     feed: RevocationFeed
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> AccountParts:
+def build(
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, mail: MailParts
+) -> AccountParts:
     settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
     introspection = Introspection(
@@ -36,14 +39,16 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: Se
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions),
+        accounts=_accounts(basis, credentials, signing, sessions, mail),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
     )
 
 
-def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> Accounts:
+def _accounts(
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, mail: MailParts
+) -> Accounts:
     return Accounts(
         users=basis.backends.users,
         revocation=sessions.revocation,
@@ -55,4 +60,5 @@ def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions
         settings=basis.settings.api_keys,
         ambient=basis.ambient,
         events=credentials.events,
+        notices=mail.notices,
     )

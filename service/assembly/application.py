@@ -124,8 +124,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     known = credentials.build(basis, log_event)
     posted = mail.build(basis)
     signed = signing.build(basis, known)
-    opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, opened)
+    opened = sessions.build(basis, known, signed, posted)
+    asked = accounts.build(basis, known, signed, opened, posted)
     operated = operations.build(basis, known, signed, opened)
     return Application(
         settings=settings,

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
-from service.domain.mail.ports import Outbox
+from service.domain.mail.ports import Inbox, Outbox
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
@@ -40,6 +40,7 @@ class Backends:
     servers: RedisTopology
     postgres: Postgres | None = None
     outbox: Outbox = field(kw_only=True)
+    inbox: Inbox = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -54,6 +55,7 @@ def of_settings(settings: Settings) -> Backends:
     """Nothing here touches the network: backends can be made before their servers are up."""
     pg = Postgres(settings.database)
     client, servers = connect(settings.redis)
+    outbox = PostgresOutbox(pg)
     return Backends(
         PostgresUsers(pg),
         PostgresSigningKeys(pg),
@@ -64,5 +66,6 @@ def of_settings(settings: Settings) -> Backends:
         client,
         servers,
         pg,
-        outbox=PostgresOutbox(pg),
+        outbox=outbox,
+        inbox=outbox,
     )

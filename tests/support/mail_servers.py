@@ -56,7 +56,8 @@ class MailSink:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         assert isinstance(envelope.content, bytes)
         message = email.message_from_bytes(envelope.content, policy=default)
-        login = session.auth_data
+        login: object = session.auth_data
+        assert server.transport is not None
         with self._lock:
             self.arrivals.append(
                 Arrival(
