@@ -1,19 +1,23 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, mail, operations, sessions, signing
+from service.assembly.accounts import AccountParts
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
+from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
+from service.assembly.operations import Operations
+from service.assembly.sessions import SessionParts
+from service.assembly.signing import Signing
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
-from service.domain.mail.mails import Mails
-from service.domain.mail.notices import Notices
-from service.domain.mail.ports import Courier
 from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
@@ -58,9 +62,7 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
-    mails: Mails
-    notices: Notices
-    courier: Courier | None
+    mail: MailParts
     mail_worker: MailWorker | None
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -125,13 +127,35 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     posted = mail.build(basis)
     signed = signing.build(basis, known)
     opened = sessions.build(basis, known, signed, posted)
-    asked = accounts.build(basis, known, signed, opened, posted)
-    operated = operations.build(basis, known, signed, opened)
+    return _application(
+        basis,
+        Parts(
+            known=known,
+            posted=posted,
+            signed=signed,
+            opened=opened,
+            asked=accounts.build(basis, known, signed, opened, posted),
+            operated=operations.build(basis, known, signed, opened),
+        ),
+    )
+
+
+class Parts(NamedTuple):
+    known: Credentials
+    posted: MailParts
+    signed: Signing
+    opened: SessionParts
+    asked: AccountParts
+    operated: Operations
+
+
+def _application(basis: Basis, parts: Parts) -> Application:
+    known, posted, signed, opened, asked, operated = parts
     return Application(
-        settings=settings,
-        issuer=settings.tokens.issuer,
-        ambient=ambient,
-        backends=backends,
+        settings=basis.settings,
+        issuer=basis.settings.tokens.issuer,
+        ambient=basis.ambient,
+        backends=basis.backends,
         passwords=known.passwords,
         events=known.events,
         audit=known.audit,
@@ -159,8 +183,6 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mass_revocation=operated.mass_revocation,
         resealer=operated.resealer,
         background=operated.background,
-        mails=posted.mails,
-        notices=posted.notices,
-        courier=posted.courier,
+        mail=posted,
         mail_worker=mail.build_worker(basis, posted, opened.throttle, writers={}),
     )

@@ -45,14 +45,9 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
         events=events,
         clock=credentials.clock,
     )
+    tell_owner = mail.notices.tell_owner
     rotation = RefreshRotation(
-        refresh_sessions,
-        revocation,
-        credentials.seals,
-        settings.tokens,
-        ambient,
-        events=events,
-        tell_owner=mail.notices.tell_owner,
+        refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events, tell_owner=tell_owner
     )
     return SessionParts(
         sessions=Sessions(

@@ -120,7 +120,7 @@ async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> lis
 
 async def _mail(settings: Settings, application: Application) -> list[Finding]:
     url = settings.mail.url.get_secret_value()
-    if application.courier is None:
+    if application.mail.courier is None:
         return [mail.judge_absence(is_verification_required=settings.mail.verification == "required")]
     try:
         outbox = [mail.judge_outbox(await application.backends.outbox.state())]
@@ -130,7 +130,7 @@ async def _mail(settings: Settings, application: Application) -> list[Finding]:
         return [mail.judge_inbox(), *outbox]
     host = mail_server(url).host
     try:
-        greeting = await application.courier.greet()
+        greeting = await application.mail.courier.greet()
     except UnreachableError as error:
         return [mail.judge_silence(host, str(error)), *outbox]
     return [mail.judge_server(host, is_encrypted=greeting.is_encrypted), *outbox]

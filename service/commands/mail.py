@@ -24,7 +24,7 @@ def _require_mail(settings: Settings) -> None:
 
 
 async def _test(application: Application, asked: argparse.Namespace) -> int:
-    courier, ambient = application.courier, application.ambient
+    courier, ambient = application.mail.courier, application.ambient
     assert courier is not None  # noqa: S101 - it was required above
     mail = Mail(kind=Kind.OTHER, recipient=asked.address, id=ambient.new_uuid(), created_at=ambient.now(), attempts=1)
     try:
