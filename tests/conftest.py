@@ -192,6 +192,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 outbox=outbox,
                 proved_users=FakeProvedUsers(users, changes),
                 email_changes=changes,
+                inbox=outbox,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

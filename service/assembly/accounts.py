@@ -81,6 +81,7 @@ def _accounts(
         ambient=basis.ambient,
         events=credentials.events,
         address_proof=sessions.address_proof,
+        notices=sessions.notices,
     )
 
 

@@ -1,26 +1,24 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, mail, operations, recovery, second_factors, sessions, signing
+from service.assembly import login, mail
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
+from service.assembly.mail import MailParts
+from service.assembly.parts import Parts, build_parts
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
-from service.domain.mail.mails import Mails
-from service.domain.mail.notices import Notices
-from service.domain.mail.ports import Courier
 from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
-from service.domain.recovery.letters import ProofLetters
 from service.domain.services import Services
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
@@ -59,11 +57,8 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
-    mails: Mails
-    notices: Notices
-    courier: Courier | None
+    mail: MailParts
     mail_worker: MailWorker | None
-    proof_letters: ProofLetters
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -123,53 +118,51 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known = credentials.build(basis, log_event)
-    signed = signing.build(basis, known)
-    posted = mail.build(basis)
-    second = second_factors.build(basis, known, posted.notices)
-    opened = sessions.build(basis, known, signed, posted)
-    asked = accounts.build(basis, known, signed, second, opened)
-    recovered = recovery.build(basis, known, opened, posted, asked)
-    operated = operations.build(basis, known, signed, opened)
+    parts = build_parts(basis, log_event)
+    services = _services(basis, parts)
     return Application(
+        **{field.name: getattr(services, field.name) for field in fields(services)},
         settings=settings,
-        issuer=settings.tokens.issuer,
         ambient=ambient,
         backends=backends,
-        passwords=known.passwords,
-        events=known.events,
-        audit=known.audit,
-        keys=signed.keys,
-        tokens=signed.tokens,
-        key_rotation=signed.key_rotation,
-        refresh_sessions=opened.refresh_sessions,
-        denylist=opened.denylist,
-        throttle=opened.throttle,
-        revocation=opened.revocation,
-        rotation=opened.rotation,
-        user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, second, opened),
-        sessions=opened.sessions,
+        events=parts.known.events,
+        audit=parts.known.audit,
+        tokens=parts.signed.tokens,
+        key_rotation=parts.signed.key_rotation,
+        refresh_sessions=parts.opened.refresh_sessions,
+        denylist=parts.opened.denylist,
+        throttle=parts.opened.throttle,
+        revocation=parts.opened.revocation,
+        rotation=parts.opened.rotation,
+        user_revocation=parts.opened.user_revocation,
+        store_watch=parts.operated.store_watch,
+        redis_health=parts.operated.redis_health,
+        postgres_health=parts.operated.postgres_health,
+        key_compromise=parts.operated.key_compromise,
+        mass_revocation=parts.operated.mass_revocation,
+        resealer=parts.operated.resealer,
+        background=parts.operated.background,
+        mail=parts.posted,
+        mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+    )
+
+
+def _services(basis: Basis, parts: Parts) -> Services:
+    asked, recovered = parts.asked, parts.recovered
+    return Services(
+        issuer=basis.settings.tokens.issuer,
+        login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
+        sessions=parts.opened.sessions,
         accounts=asked.accounts,
         factors=asked.factors,
-        introspection=asked.introspection,
-        resource_servers=asked.resource_servers,
-        feed=asked.feed,
         password_recovery=recovered.password_recovery,
         verification=recovered.verification,
         address_changes=recovered.address_changes,
-        proof_letters=recovered.letters,
-        readiness=operated.readiness,
-        store_watch=operated.store_watch,
-        clock=known.clock,
-        redis_health=operated.redis_health,
-        postgres_health=operated.postgres_health,
-        key_compromise=operated.key_compromise,
-        mass_revocation=operated.mass_revocation,
-        resealer=operated.resealer,
-        background=operated.background,
-        mails=posted.mails,
-        notices=posted.notices,
-        courier=posted.courier,
-        mail_worker=mail.build_worker(basis, posted, opened.throttle, recovered.letters.writers),
+        passwords=parts.known.passwords,
+        introspection=asked.introspection,
+        resource_servers=asked.resource_servers,
+        feed=asked.feed,
+        keys=parts.signed.keys,
+        readiness=parts.operated.readiness,
+        clock=parts.known.clock,
     )

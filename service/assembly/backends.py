@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.accounts.ports import FactorChanges, Users
 from service.domain.events.audit_trail import AuditTrail
-from service.domain.mail.ports import Outbox
+from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
@@ -53,6 +53,7 @@ class Backends:
     outbox: Outbox = field(kw_only=True)
     proved_users: ProvedUsers = field(kw_only=True)
     email_changes: EmailChanges = field(kw_only=True)
+    inbox: Inbox = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -68,6 +69,7 @@ def of_settings(settings: Settings) -> Backends:
     pg = Postgres(settings.database)
     client, servers = connect(settings.redis)
     users = PostgresUsers(pg)
+    outbox = PostgresOutbox(pg)
     return Backends(
         users,
         PostgresSecondFactors(pg),
@@ -79,7 +81,8 @@ def of_settings(settings: Settings) -> Backends:
         client,
         servers,
         pg,
-        outbox=PostgresOutbox(pg),
         proved_users=PostgresProvedUsers(pg, users),
         email_changes=PostgresEmailChanges(pg),
+        outbox=outbox,
+        inbox=outbox,
     )

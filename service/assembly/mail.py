@@ -43,7 +43,7 @@ def build(basis: Basis) -> MailParts:
     mails = Mails(backends.outbox, ambient, is_configured=is_configured)
     return MailParts(
         mails=mails,
-        notices=Notices(mails, ambient, OUTAGES),
+        notices=Notices(mails, backends.users, ambient, OUTAGES),
         courier=_courier(basis, settings.mail) if is_configured else None,
     )
 

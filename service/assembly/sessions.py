@@ -8,6 +8,7 @@ from service.assembly.mail import MailParts
 from service.assembly.signing import Signing
 from service.domain.limits.mail_limits import MailLimits
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.notices import Notices
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
@@ -28,13 +29,14 @@ class SessionParts:
     throttle: Throttle
     mail_limits: MailLimits
     address_proof: AddressProof
+    notices: Notices
     revocation: SessionRevocation
     rotation: RefreshRotation
     user_revocation: UserRevocation
     sessions: Sessions
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing, posted: MailParts) -> SessionParts:
+def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailParts) -> SessionParts:
     """Raises ConfigurationError when a proof of the address is required that no mail can ask for."""
     settings, ambient, backends = basis
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
@@ -54,7 +56,10 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, posted: Mail
         events=events,
         clock=credentials.clock,
     )
-    rotation = RefreshRotation(refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events)
+    tell_owner = mail.notices.tell_owner
+    rotation = RefreshRotation(
+        refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events, tell_owner=tell_owner
+    )
     return SessionParts(
         sessions=Sessions(
             users=backends.users,
@@ -71,21 +76,22 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, posted: Mail
         denylist=denylist,
         throttle=throttle,
         mail_limits=mail_limits,
-        address_proof=_address_proof(basis, credentials, posted, mail_limits),
+        notices=mail.notices,
+        address_proof=_address_proof(basis, credentials, mail, mail_limits),
         revocation=revocation,
         rotation=rotation,
         user_revocation=UserRevocation(backends.pending_revocations, refresh_sessions, revocation, ambient, OUTAGES),
     )
 
 
-def _address_proof(basis: Basis, credentials: Credentials, posted: MailParts, mail_limits: MailLimits) -> AddressProof:
+def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail_limits: MailLimits) -> AddressProof:
     is_required = basis.settings.mail.verification == "required"
-    if is_required and not posted.mails.is_configured:
+    if is_required and not mail.mails.is_configured:
         raise ConfigurationError(
             "mail.verification is required, but there is no mail: set mail.url, or mail.verification to optional"
         )
     return AddressProof(
-        mails=posted.mails, limits=mail_limits, events=credentials.events, is_required=is_required, outages=OUTAGES
+        mails=mail.mails, limits=mail_limits, events=credentials.events, is_required=is_required, outages=OUTAGES
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,7 +29,10 @@ log = structlog.get_logger(__name__)
 
 
 class Instance:
-    """`reload` loads the settings again at SIGHUP. Raises ConfigurationError as its parts do."""
+    """`reload` loads the settings again at SIGHUP. `has_inbox`: kept mails are shown to this machine.
+
+    Raises ConfigurationError as its parts do.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,8 @@ class Instance:
         server: ServerSettings,
         writers: LogWriters,
         reload: Callable[[], Settings] | None = None,
+        *,
+        has_inbox: bool = False,
     ) -> None:
         settings = application.settings
         self._application = application
@@ -50,6 +56,7 @@ class Instance:
             self._lifespan,
             log_request=self._metrics.before(writers.request) if self._metrics else writers.request,
             middlewares=[self._tracing.middleware] if self._tracing else [],
+            add_routes=partial(_add_inbox, application) if has_inbox else lambda _: None,
         )
         self._runner = HttpServer(app, server, application.ambient)
 
@@ -146,6 +153,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def _add_inbox(application: Application, app: web.Application) -> None:
+    from service.dev_inbox import pages  # noqa: PLC0415 - only `tokenhouse dev` needs it, and the libraries of mail
+
+    pages.add_routes(app, application.backends.inbox)
 
 
 def _tracing() -> "Tracing":

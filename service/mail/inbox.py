@@ -1,6 +1,6 @@
 """Instead of a mail server: mails are kept in the database as they would have been sent. For development."""
 
-from service.domain.mail.models import Letter, Mail
+from service.domain.mail.models import Greeting, Letter, Mail
 from service.domain.mail.ports import Outbox
 from service.mail.letters import Letters
 
@@ -18,6 +18,9 @@ class InboxCourier:
         rendered = self._letters.render(mail, letter, extra)
         await self._outbox.keep(mail, rendered.message)
         return "kept in the inbox"
+
+    async def greet(self) -> Greeting:
+        return Greeting(is_encrypted=False, is_logged_in=False)
 
     async def rest(self) -> None:
         """Nothing is open."""

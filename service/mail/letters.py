@@ -162,8 +162,8 @@ def _complaint(template: str, language: str, error: Exception) -> str:
     where = f"the mail {template}" + (f" in {language}" if language else "")
     if isinstance(error, jinja2.TemplateSyntaxError):
         where = f"{error.filename or error.name}, line {error.lineno}"
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"{SETTING}: {where}: {said}"
+    why = " ".join(str(error).split()) or type(error).__name__
+    return f"{SETTING}: {where}: {why}"
 
 
 def _in_ascii(recipient: str) -> str:

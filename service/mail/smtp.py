@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 
-from service.domain.mail.models import Letter, Mail
+from service.domain.mail.models import Greeting, Letter, Mail
 from service.domain.mail.ports import PostponedError, RefusedError, UnreachableError
 from service.mail.letters import Letters
 from service.settings import MailServer, MailTls
@@ -25,14 +25,6 @@ FAILURES = (SMTPException, OSError, TimeoutError, ValueError)
 class SmtpConnection:
     client: SMTP
     mails: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """What is known of a server that was connected to."""
-
-    is_encrypted: bool
-    is_logged_in: bool
 
 
 class SmtpCourier:
@@ -71,7 +63,6 @@ class SmtpCourier:
             client.close()
 
     async def greet(self) -> Greeting:
-        """Connect, log in where there is a password, and leave. Raises UnreachableError."""
         try:
             connection = await self._open()
         except FAILURES as error:

@@ -2,7 +2,7 @@
 
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
-from service.settings.mail_url import MailServer, MailTls, keeps_mails, mail_server, mailbox
+from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
     ApiKeySettings,
     AuditSettings,
@@ -28,6 +28,7 @@ from service.settings.variables import as_variables, is_about_settings
 
 __all__ = [
     "ENVIRONMENT",
+    "INBOX",
     "ApiKeySettings",
     "AuditSettings",
     "DatabaseSettings",

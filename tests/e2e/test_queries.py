@@ -24,7 +24,7 @@ from service.coalescing import MOST
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, pending_revocations, revocations, rights
+from service.stores import audit, outbox, pending_revocations, revocations, rights
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -73,6 +73,7 @@ FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
 PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
 LIMIT = 1_000
+HOUR = timedelta(hours=1)
 ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
@@ -86,6 +87,17 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "migrations.HAS_LEDGER": (),
     "migrations.APPLIED": (),
     "migrations.ENTER": ("9999_x.sql", b"x"),
+    "outbox.INSERT": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}"),
+    "outbox.CLAIM": (4, HOUR),
+    "outbox.POSTPONE": (ONE, HOUR, "451"),
+    "outbox.PUT_BACK": (ONE, HOUR),
+    "outbox.GIVE_UP": (ONE, "550"),
+    "outbox.KEEP": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}", b"x"),
+    "outbox.REMOVE": (ONE,),
+    "outbox.STATE": (outbox.MOST_COUNTED,),
+    "outbox.FORGET": (HOUR, outbox.AT_ONCE),
+    "outbox.KEPT": (LIMIT, "u2@example.com", outbox.MOST_SHOWN),
+    "outbox.KEPT_ONE": (UUID(digest("2").hex()),),
     "pooler.BACKEND": (),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),

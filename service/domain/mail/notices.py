@@ -2,6 +2,8 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -28,16 +30,16 @@ class Notice(StrEnum):
     BY_OPERATOR = "by_operator"
 
 
+class Owners(Protocol):
+    async def by_id(self, user_id: UUID) -> User | None: ...
+
+
 class Notices:
-    def __init__(self, mails: Mails, ambient: Ambient, outages: tuple[type[Exception], ...]) -> None:
+    def __init__(self, mails: Mails, users: Owners, ambient: Ambient, outages: tuple[type[Exception], ...]) -> None:
         self._mails = mails
+        self._users = users
         self._ambient = ambient
         self._outages = outages
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether anybody is told: what is only needed to tell them need not be asked for."""
-        return self._mails.is_configured
 
     async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
         """`recipient`: instead of the account's address. An outage is only logged: what it tells is done."""
@@ -57,6 +59,18 @@ class Notices:
             )
         except self._outages as error:
             log.warning("notice lost", what=what.value, user_id=str(user.id), error=type(error).__name__)
+
+    async def tell_owner(self, user_id: UUID, what: Notice, visitor: Visitor) -> None:
+        """As `tell`, where the account was not read for another reason. Without mail it is not read at all."""
+        if not self._mails.is_configured:
+            return
+        try:
+            user = await self._users.by_id(user_id)
+        except self._outages as error:
+            log.warning("notice lost", what=what.value, user_id=str(user_id), error=type(error).__name__)
+            return
+        if user:
+            await self.tell(user, what, visitor)
 
 
 async def write_notice(mail: Mail) -> Letter:
