@@ -1,10 +1,16 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, mail, operations, recovery, sessions, signing
+from service.assembly.accounts import AccountParts
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
+from service.assembly.credentials import Credentials
+from service.assembly.operations import Operations
+from service.assembly.sessions import SessionParts
+from service.assembly.signing import Signing
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
@@ -16,8 +22,9 @@ from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
-from service.domain.recovery.letters import ProofLetters
+from service.domain.recovery.recovery import Recovery
 from service.domain.services import Services
+from service.domain.sessions.login import Login
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
@@ -55,7 +62,6 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
-    proof_letters: ProofLetters
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -115,14 +121,7 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known = credentials.build(basis, log_event)
-    signed = signing.build(basis, known)
-    opened = sessions.build(basis, known, signed)
-    posted = mail.build(basis)
-    address_proof = recovery.build_proof(basis, known, opened, posted)
-    asked = accounts.build(basis, known, signed, opened, address_proof)
-    recovered = recovery.build(basis, known, opened, posted, asked)
-    operated = operations.build(basis, known, signed, opened)
+    known, signed, opened, signed_in, asked, recovered, operated = _parts(basis, log_event)
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -140,16 +139,13 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, opened, address_proof),
+        login=signed_in,
         sessions=opened.sessions,
         accounts=asked.accounts,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
-        password_recovery=recovered.password_recovery,
-        verification=recovered.verification,
-        address_changes=recovered.address_changes,
-        proof_letters=recovered.letters,
+        recovery=recovered,
         readiness=operated.readiness,
         store_watch=operated.store_watch,
         clock=known.clock,
@@ -159,4 +155,34 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mass_revocation=operated.mass_revocation,
         resealer=operated.resealer,
         background=operated.background,
+    )
+
+
+class Parts(NamedTuple):
+    """Each is made of those before it."""
+
+    known: Credentials
+    signed: Signing
+    opened: SessionParts
+    login: Login
+    asked: AccountParts
+    recovered: Recovery
+    operated: Operations
+
+
+def _parts(basis: Basis, log_event: Sink) -> Parts:
+    known = credentials.build(basis, log_event)
+    posted = mail.build(basis)
+    signed = signing.build(basis, known)
+    opened = sessions.build(basis, known, signed)
+    address_proof = recovery.build_proof(basis, known, opened, posted)
+    asked = accounts.build(basis, known, signed, opened, address_proof)
+    return Parts(
+        known,
+        signed,
+        opened,
+        login.build(basis, known, signed, opened, address_proof),
+        asked,
+        recovery.build(basis, known, opened, posted, asked),
+        operations.build(basis, known, signed, opened),
     )

@@ -1,6 +1,5 @@
 """Forgotten passwords, proofs of an address, and changes of it."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.assembly.accounts import AccountParts
@@ -16,20 +15,13 @@ from service.domain.recovery.letters import ProofLetters
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
 from service.domain.recovery.proofs import Proofs
+from service.domain.recovery.recovery import Recovery
 from service.domain.recovery.verification import Verification
 from service.domain.sessions.address_proof import AddressProof
 from service.errors import ConfigurationError, UnavailableError
 from service.stores.counters import RedisCounters
 from service.stores.mail_codes import RedisMailCodes
 from service.stores.scripts import Scripts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryParts:
-    password_recovery: PasswordRecovery
-    verification: Verification
-    address_changes: AddressChanges
-    letters: ProofLetters
 
 
 def build_proof(basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts) -> AddressProof:
@@ -50,7 +42,7 @@ def build_proof(basis: Basis, credentials: Credentials, sessions: SessionParts, 
 
 def build(
     basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts, asked: AccountParts
-) -> RecoveryParts:
+) -> Recovery:
     ambient, backends, events = basis.ambient, basis.backends, credentials.events
     codes = RedisMailCodes(backends.redis, Scripts(backends.redis, backends.servers.home_of))
     proofs = Proofs(
@@ -70,10 +62,10 @@ def build(
         proofs,
         Aftermath(user_revocation=sessions.user_revocation, codes=codes, outages=(*OUTAGES, UnavailableError)),
     )
-    return RecoveryParts(
-        password_recovery=_password_recovery(earlier),
+    return Recovery(
+        passwords=_password_recovery(earlier),
         verification=_verification(earlier),
-        address_changes=_address_changes(earlier),
+        addresses=_address_changes(earlier),
         letters=ProofLetters(
             issuer=basis.settings.tokens.issuer,
             users=proofs.users,

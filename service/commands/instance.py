@@ -129,7 +129,7 @@ async def delete_expired_forever(application: Application) -> None:
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
-            await application.background.attempt("tidy-email-changes", application.address_changes.delete_expired)
+            await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)
 
 
 def _spare_the_collector() -> None:

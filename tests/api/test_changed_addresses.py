@@ -22,12 +22,12 @@ class Mover(Story):
 
     tokens: dict[str, Any]
 
-    async def ask(self, email: str = NEXT, password: str | None = None) -> ClientResponse:  # type: ignore[override]
+    async def request(self, email: str = NEXT, password: str | None = None) -> ClientResponse:
         body = {"newEmail": email, "password": password or self.person["password"]}
         return await self.client.post("/auth/email", body, **bearer(self.tokens))
 
     async def letter(self, email: str = NEXT) -> Letter:
-        assert (await self.ask(email)).status == 202
+        assert (await self.request(email)).status == 202
         return await self.postbox.one()
 
     async def confirm(self, body: dict[str, str], **headers: str) -> ClientResponse:
@@ -61,7 +61,7 @@ async def mover(on_fakes: MakeOnFakes) -> Mover:
 
 
 async def test_the_new_address_gets_a_mail_and_nothing_has_changed_yet(mover: Mover) -> None:
-    answer = await mover.ask()
+    answer = await mover.request()
     assert answer.status == 202
     letter = await mover.postbox.one()
     assert (letter.recipient, letter.template, letter.values["minutes"]) == (NEXT, "email_change", "30")
@@ -104,7 +104,7 @@ async def test_a_body_without_either_says_what_is_missing(mover: Mover) -> None:
 
 
 async def test_the_password_is_asked_for(mover: Mover) -> None:
-    assert await code_of(await mover.ask(password="Wrong-Pass1!")) == (401, "invalid_credentials")
+    assert await code_of(await mover.request(password="Wrong-Pass1!")) == (401, "invalid_credentials")
     assert mover.fakes.email_changes.rows == {}
     assert await mover.postbox.collect() == []
 
@@ -120,7 +120,7 @@ async def test_the_new_and_the_old_address_are_told(mover: Mover) -> None:
 async def test_an_address_that_has_an_account_is_answered_alike_and_gets_no_mail(mover: Mover) -> None:
     other = await mover.client.sign_up()
     await mover.postbox.collect()
-    free, taken = await mover.ask(), await mover.ask(other["email"].upper())
+    free, taken = await mover.request(), await mover.request(other["email"].upper())
     assert (await free.text(), free.status) == (await taken.text(), taken.status)
     assert await mover.postbox.collect() == []
 
@@ -140,15 +140,15 @@ async def test_the_same_address_in_other_letters_is_a_change_too(mover: Mover) -
 async def test_a_later_request_replaces_an_earlier_one(mover: Mover) -> None:
     first = await mover.letter()
     mover.fakes.ambient.advance(seconds=1)
-    assert (await mover.ask(THIRD)).status == 202
+    assert (await mover.request(THIRD)).status == 202
     assert await is_wrong(await mover.confirm({"token": token_of(first)}))
     assert (await mover.confirm({"token": token_of(await mover.postbox.one())})).status == 200
     assert mover.only.email == THIRD
 
 
 async def test_a_mail_for_a_request_that_was_replaced_is_not_sent(mover: Mover) -> None:
-    await mover.ask()
-    await mover.ask(THIRD)
+    await mover.request()
+    await mover.request(THIRD)
     assert (await mover.postbox.one()).recipient == THIRD
 
 
@@ -278,7 +278,7 @@ async def test_changes_that_nobody_can_undo_any_more_are_removed(mover: Mover) -
     await mover.move()
     for days, left in ((7, 1), (2, 0)):
         mover.fakes.ambient.advance(days=days)
-        await mover.fakes.application.address_changes.delete_expired()
+        await mover.fakes.application.recovery.addresses.delete_expired()
         assert len(mover.fakes.email_changes.rows) == left
 
 

@@ -187,7 +187,9 @@ async def test_a_link_is_no_good_for_another_purpose_or_another_user(story: Stor
     verified = await story.client.post("/auth/email/verify", {"token": token, "newPassword": NEW})
     assert await is_wrong(verified)
     stranger = next(user for user in story.fakes.users.rows.values() if user.email == other["email"])
-    forged = story.fakes.application.proof_letters.secrets.token(story.postbox.mails[0].kind, stranger.id, stranger.id)
+    forged = story.fakes.application.recovery.letters.secrets.token(
+        story.postbox.mails[0].kind, stranger.id, stranger.id
+    )
     for bad in (
         token[:3] + forged[3:25] + token[25:],
         token[:-1] + ("A" if token[-1] != "A" else "B"),
@@ -331,7 +333,7 @@ async def test_a_used_code_that_could_not_be_forgotten_is_good_for_nothing(
         raise ConnectionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(story.fakes.application.password_recovery.aftermath.codes, "remove", fail)
+        patch.setattr(story.fakes.application.recovery.passwords.aftermath.codes, "remove", fail)
         assert (await story.reset(letter)).status == 200
     assert await is_wrong(await story.reset(letter))
     assert await is_wrong(await story.reset_by_code(letter.values["code"]))

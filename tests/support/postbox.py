@@ -33,7 +33,7 @@ class Postbox:
         return written
 
     async def write(self, mail: Mail) -> Letter | None:
-        return await self.application.proof_letters.writers[Kind(mail.kind)](mail)
+        return await self.application.recovery.letters.writers[Kind(mail.kind)](mail)
 
     async def one(self) -> Letter:
         """The only letter that is new."""
