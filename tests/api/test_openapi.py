@@ -108,7 +108,7 @@ class Tryer:
 
     async def press(self, path: str, method: str, said: dict[str, Any]) -> ClientResponse:
         headers: dict[str, str] = {}
-        match [next(iter(scheme)) for scheme in said.get("security", [])]:
+        match [next(iter(scheme), "") for scheme in said.get("security", [])]:
             case ["resourceServer"]:
                 headers["Authorization"] = basic()
             case ["idToken", *_]:
