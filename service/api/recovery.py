@@ -45,7 +45,7 @@ SENT = "If there is an account with this address, a mail is on its way to it."
 )
 async def forgot(request: web.Request) -> web.Response:
     body = await read(request, recovery_schemas.Forgot)
-    recovery = request.app[SERVICES].password_recovery
+    recovery = request.app[SERVICES].recovery.passwords
     await recovery.ask(body.email, language_of(request), visitor_of(request))
     return json_response(schemas.Message(message=SENT), HTTPStatus.ACCEPTED)
 
@@ -65,7 +65,7 @@ async def reset(request: web.Request) -> web.Response:
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.Reset)
     shown = _shown(body.token, body.email, body.code)
-    recovery = services.password_recovery
+    recovery = services.recovery.passwords
     are_over = await recovery.reset(shown, body.new_password, visitor, replace_api_key=body.revoke_api_key)
     return json_response(schemas.Message(message=_reset(are_over=are_over)))
 
@@ -78,7 +78,7 @@ async def reset(request: web.Request) -> web.Response:
     refuses=MAILING,
 )
 async def verification(request: web.Request, caller: Caller) -> web.Response:
-    await request.app[SERVICES].verification.ask(caller, visitor_of(request))
+    await request.app[SERVICES].recovery.verification.ask(caller, visitor_of(request))
     return json_response(
         schemas.Message(message="Unless your address is proved already, a mail is on its way."), HTTPStatus.ACCEPTED
     )
@@ -98,12 +98,12 @@ async def verify(request: web.Request, caller: Caller | None) -> web.Response:
     body = await read(request, recovery_schemas.VerifyEmail)
     shown = _shown(body.token, body.email, body.code)
     if body.new_password:
-        are_over = await services.password_recovery.reset(shown, body.new_password, visitor, kind=Kind.VERIFY)
+        are_over = await services.recovery.passwords.reset(shown, body.new_password, visitor, kind=Kind.VERIFY)
         return json_response(schemas.Message(message=f"The address is proved. {_reset(are_over=are_over)}"))
     if body.password:
-        await services.verification.with_password(shown, body.password, visitor)
+        await services.recovery.verification.with_password(shown, body.password, visitor)
     elif caller:
-        await services.verification.with_session(shown, caller, visitor)
+        await services.recovery.verification.with_session(shown, caller, visitor)
     else:
         missing = "send an id token of the account, its password, or a new one"
         raise InvalidFieldsError([BrokenField("newPassword", FieldCode.MISSING, missing)])
@@ -123,7 +123,7 @@ async def change(request: web.Request, caller: Caller) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.ChangeEmail)
-    await services.address_changes.ask(caller, body.new_email, body.password, body.proof, visitor)
+    await services.recovery.addresses.ask(caller, body.new_email, body.password, body.proof, visitor)
     message = "A mail with a code is on its way to the new address, unless it has an account."
     return json_response(schemas.Message(message=message), HTTPStatus.ACCEPTED)
 
@@ -138,12 +138,13 @@ async def change(request: web.Request, caller: Caller) -> web.Response:
     refuses=(InvalidCodeError, *MAILING),
 )
 async def confirm(request: web.Request, caller: Caller | None) -> web.Response:
-    changes, visitor = request.app[SERVICES].address_changes, visitor_of(request)
+    changes, visitor = request.app[SERVICES].recovery.addresses, visitor_of(request)
     body = await read(request, recovery_schemas.ConfirmEmail)
     if body.token:
         email = await changes.confirm_link(body.token, caller, visitor)
     elif not body.code:
-        raise InvalidFieldsError([BrokenField("token", FieldCode.MISSING, "send a token, or a code with an id token")])
+        missing = {"token": "send a token, or a code with an id token"}
+        raise InvalidFieldsError([BrokenField(name, FieldCode.MISSING, message) for name, message in missing.items()])
     elif caller is None:
         raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
     else:
@@ -165,7 +166,7 @@ async def undo(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.UndoEmail)
-    are_over = await services.address_changes.undo(body.token, visitor)
+    are_over = await services.recovery.addresses.undo(body.token, visitor)
     over = "Every session is over." if are_over else SESSIONS_END_SOON
     return json_response(
         schemas.Message(message=f"The change is undone. {over} A mail to set a new password is on its way.")

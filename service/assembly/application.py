@@ -148,16 +148,14 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 
 def _services(basis: Basis, parts: Parts) -> Services:
-    asked, recovered = parts.asked, parts.recovered
+    asked = parts.asked
     return Services(
         issuer=basis.settings.tokens.issuer,
         login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         factors=asked.factors,
-        password_recovery=recovered.password_recovery,
-        verification=recovered.verification,
-        address_changes=recovered.address_changes,
+        recovery=parts.recovered,
         passwords=parts.known.passwords,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,

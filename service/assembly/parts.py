@@ -8,11 +8,11 @@ from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
 from service.assembly.mail import MailParts
 from service.assembly.operations import Operations
-from service.assembly.recovery import RecoveryParts
 from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.events.security_events import Sink
+from service.domain.recovery.recovery import Recovery
 
 
 class Parts(NamedTuple):
@@ -22,7 +22,7 @@ class Parts(NamedTuple):
     second: FactorParts
     opened: SessionParts
     asked: AccountParts
-    recovered: RecoveryParts
+    recovered: Recovery
     operated: Operations
 
 

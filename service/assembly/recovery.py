@@ -1,6 +1,5 @@
 """Forgotten passwords, proofs of an address, and changes of it."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.assembly.accounts import AccountParts
@@ -14,23 +13,16 @@ from service.domain.recovery.letters import ProofLetters
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
 from service.domain.recovery.proofs import Proofs
+from service.domain.recovery.recovery import Recovery
 from service.domain.recovery.verification import Verification
 from service.errors import UnavailableError
 from service.stores.mail_codes import RedisMailCodes
 from service.stores.scripts import Scripts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryParts:
-    password_recovery: PasswordRecovery
-    verification: Verification
-    address_changes: AddressChanges
-    letters: ProofLetters
-
-
 def build(
     basis: Basis, credentials: Credentials, sessions: SessionParts, posted: MailParts, asked: AccountParts
-) -> RecoveryParts:
+) -> Recovery:
     ambient, backends, events = basis.ambient, basis.backends, credentials.events
     codes = RedisMailCodes(backends.redis, Scripts(backends.redis, backends.servers.home_of))
     proofs = Proofs(
@@ -50,10 +42,10 @@ def build(
         proofs,
         Aftermath(user_revocation=sessions.user_revocation, codes=codes, outages=(*OUTAGES, UnavailableError)),
     )
-    return RecoveryParts(
-        password_recovery=_password_recovery(earlier),
+    return Recovery(
+        passwords=_password_recovery(earlier),
         verification=_verification(earlier),
-        address_changes=_address_changes(earlier),
+        addresses=_address_changes(earlier),
         letters=ProofLetters(
             issuer=basis.settings.tokens.issuer,
             users=proofs.users,

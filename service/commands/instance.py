@@ -142,7 +142,7 @@ async def delete_expired_forever(application: Application) -> None:
         await application.background.attempt("tidy-mails", lambda: outbox.delete_expired(MAILS_KEPT))
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
-            await application.background.attempt("tidy-email-changes", application.address_changes.delete_expired)
+            await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)
 
 
 def _spare_the_collector() -> None:

@@ -7,9 +7,7 @@ from service.domain.accounts.factors import Factors
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
-from service.domain.recovery.address_changes import AddressChanges
-from service.domain.recovery.password_recovery import PasswordRecovery
-from service.domain.recovery.verification import Verification
+from service.domain.recovery.recovery import Recovery
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
@@ -23,10 +21,8 @@ class Services:
     login: Login
     sessions: Sessions
     accounts: Accounts
-    password_recovery: PasswordRecovery
-    verification: Verification
-    address_changes: AddressChanges
     factors: Factors
+    recovery: Recovery
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

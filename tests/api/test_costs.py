@@ -16,6 +16,7 @@ from service.domain.sessions.revocation import PAGE
 from service.errors import RateLimitedError
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 from tests.support.builders import NOON
+from tests.support.postbox import MAIL
 
 ONCE = "1/1h"
 LIMITED = [
@@ -29,8 +30,8 @@ LIMITED = [
 
 @pytest.fixture
 async def limited(on_fakes: MakeOnFakes) -> OnFakes:
-    names = ("session_list", "session_end", "export", "api_key_rotation")
-    return await on_fakes(throttle={"exempt": [], **dict.fromkeys(names, ONCE)})
+    names = ("session_list", "session_end", "export", "api_key_rotation", "mail_source")
+    return await on_fakes(mail=MAIL, throttle={"exempt": [], **dict.fromkeys(names, ONCE)})
 
 
 @pytest.mark.parametrize(("method", "path", "policy"), LIMITED)
@@ -56,7 +57,12 @@ async def test_what_is_limited_says_so_in_the_route_table(limited: OnFakes) -> N
     told = {(one.method, one.path) for one in OPERATIONS if RateLimitedError in one.about.refuses}
     found = set()
     for one in OPERATIONS:
-        if one.access is Access.BEARER and one.path not in ("/auth/logout", "/auth/password", "/auth/me"):
+        if one.access is Access.BEARER and one.path not in (
+            "/auth/logout",
+            "/auth/password",
+            "/auth/me",
+            "/auth/email",
+        ):
             tokens = await limited.client.log_in(await limited.client.sign_up())
             path = one.path.replace("{sessionId}", "0" * 32)
             said = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -16,10 +17,21 @@ from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
 
 DECLARED = [(one, refusal) for one in OPERATIONS for refusal in one.about.refuses if one.path != "/readyz"]
-ONCE = ("login_source", "signup_source", "refresh_source", "api_key_rotation", "session_list", "session_end", "export")
+ONCE = (
+    "mail_source",
+    "code_source",
+    "login_source",
+    "signup_source",
+    "refresh_source",
+    "api_key_rotation",
+    "session_list",
+    "session_end",
+    "export",
+)
 LIMITS = {"exempt": [], "api_key_unknown": "1/1h", "refresh_unknown": "1/1h", **dict.fromkeys(ONCE, "1/1h")}
 NOBODY = {"email": "nobody@example.com", "password": "Wrong-Pass1!"}
 NEW = {"email": "new@example.com", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}
@@ -50,6 +62,10 @@ class Caller:
             "/auth/logout": {"accessToken": self.tokens["accessToken"]},
             "/auth/password": {"currentPassword": self.person["password"], "newPassword": "Another-Pass2!"},
             "/auth/me": {"password": self.person["password"]},
+            "/auth/forgot": {"email": self.person["email"]},
+            "/auth/reset": {"token": "mr_none", "newPassword": "Another-Pass2!"},
+            "/auth/email/verify": {"token": "mv_none", "newPassword": "Another-Pass2!"},
+            "/auth/email": {"newEmail": "new@example.com", "password": self.person["password"]},
         }
         return bodies.get(path, {"token": "rt_none"})
 
@@ -64,8 +80,12 @@ async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
     match one.path:
         case "/auth/introspect":
             headers = {"Authorization": basic(secret="cs_wrong")}
-        case "/auth/login" | "/auth/password":
-            body = NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
+        case "/auth/login" | "/auth/password" | "/auth/email":
+            body = (
+                NOBODY
+                | {"newEmail": "new@example.com"}
+                | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
+            )
         case "/auth/me" if one.method == "DELETE":
             body = NOBODY
         case "/auth/me" | "/auth/verify":
@@ -98,7 +118,13 @@ async def overloaded(caller: Caller, one: Operation) -> ClientResponse:
 
 
 async def wrong_password(caller: Caller, one: Operation) -> ClientResponse:
-    return await caller.make(one, NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"})
+    if one.path == "/auth/email/verify":  # with a good link
+        letter = await Postbox(caller.fakes.application).one()
+        return await caller.make(one, {"token": token_of(letter), "password": "Wrong-Pass1!"})
+    return await caller.make(
+        one,
+        NOBODY | {"newEmail": "new@example.com"} | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"},
+    )
 
 
 async def wrong_refresh_token(caller: Caller, one: Operation) -> ClientResponse:
@@ -115,7 +141,28 @@ async def of_another_session(caller: Caller, one: Operation) -> ClientResponse:
 
 
 async def taken_email(caller: Caller, one: Operation) -> ClientResponse:
+    if one.path == "/auth/email/undo":
+        return await caller.make(one, {"token": await taken_back(caller)})
     return await caller.make(one, NEW | {"email": caller.person["email"]})
+
+
+async def taken_back(caller: Caller) -> str:
+    """The link to undo a change, when somebody else has taken the address that was left."""
+    postbox, client = Postbox(caller.fakes.application), caller.fakes.client
+    await postbox.collect()
+    body = {"newEmail": "new@example.com", "password": caller.person["password"]}
+    assert (await client.post("/auth/email", body, **bearer(caller.tokens))).status == 202
+    assert (await client.post("/auth/email/confirm", {"token": token_of(await postbox.one())})).status == 200
+    letter = await postbox.one()
+    await client.sign_up(email=caller.person["email"])
+    return token_of(letter)
+
+
+async def not_proved(caller: Caller, one: Operation) -> ClientResponse:
+    application = caller.fakes.application
+    login = replace(application.login, address_proof=replace(application.login.address_proof, is_required=True))
+    object.__setattr__(application, "login", login)
+    return await caller.make(one)
 
 
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
@@ -139,6 +186,9 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.EmailTakenError: taken_email,
     errors.InvalidClientError: no_credential,
     errors.SessionNotFoundError: as_it_is,
+    errors.InvalidCodeError: as_it_is,
+    errors.NotConfiguredError: as_it_is,
+    errors.EmailNotVerifiedError: not_proved,
     NotFoundError: as_it_is,
 }
 
@@ -148,8 +198,9 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
 )
 async def test_a_declared_refusal_can_be_met(on_fakes: MakeOnFakes, one: Operation, refusal: type[AuthError]) -> None:
     limits = {"throttle": LIMITS} if refusal is errors.RateLimitedError else {}
+    mail = {} if refusal is errors.NotConfiguredError else {"mail": MAIL}
     passwords = {"bcrypt_rounds": 4, "max_wait": "1s", "workers": 1, "engine": "wheel"}
-    fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **limits)
+    fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **mail, **limits)
     person = await fakes.client.sign_up()
     caller = Caller(fakes, person, await fakes.client.log_in(person))
     answer = await PROVOKED[refusal](caller, one)

@@ -9,15 +9,17 @@ from aiohttp import ClientResponse
 from openapi_schema_validator import OAS31Validator
 
 from service.api.description import Tag
-from service.api.examples import BODIES, EMAIL, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
+from service.api.examples import BODIES, CODE, EMAIL, MAIL_TOKEN, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
 from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
 from service.broken_fields import FieldCode
+from service.domain.mail.models import Letter
 from service.domain.operations.readiness import ReadinessReport
 from service.http.schema import Schema
-from tests.conftest import ROOT, Client, MakeOnFakes, bearer
+from tests.conftest import ROOT, Client, MakeOnFakes, OnFakes, bearer
+from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
 
 DOCUMENT: dict[str, Any] = json.loads(document(OPERATIONS))
@@ -101,12 +103,12 @@ def test_the_version_is_that_of_the_release() -> None:
 class Tryer:
     """Somebody who presses *try it* on each call of the page, in turn, and pastes in what the login answered."""
 
-    def __init__(self, client: Client, tokens: dict[str, Any]) -> None:
-        self._client, self._tokens = client, tokens
+    def __init__(self, client: Client, tokens: dict[str, Any], letter: Letter | None = None) -> None:
+        self._client, self._tokens, self._letter = client, tokens, letter
 
     async def press(self, path: str, method: str, said: dict[str, Any]) -> ClientResponse:
         headers: dict[str, str] = {}
-        match [next(iter(scheme)) for scheme in said.get("security", [])]:
+        match [next(iter(scheme), "") for scheme in said.get("security", [])]:
             case ["resourceServer"]:
                 headers["Authorization"] = basic()
             case ["idToken", *_]:
@@ -118,13 +120,31 @@ class Tryer:
         body = {name: self._pasted(name, value) for name, value in example.items()} if example else None
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
-    def _pasted(self, name: str, value: str) -> str:
-        """What a person must replace: tokens and the id of a session."""
+    def _pasted(self, name: str, value: Any) -> Any:
+        """What a person must replace: tokens, the id of a session, and what was in a mail."""
+        if value in (CODE, MAIL_TOKEN):
+            assert self._letter
+            return self._letter.values["code"] if value == CODE else token_of(self._letter)
         if value == SESSION_ID:
             return str(self._tokens["another"])
         return (
             str(self._tokens["refreshToken" if name == "token" else name]) if value in (TOKEN, REFRESH_TOKEN) else value
         )
+
+
+async def mailed(fakes: OnFakes, path: str, tokens: dict[str, Any]) -> Letter | None:
+    """The letter that the call needs, which another call has asked for."""
+    postbox, client = Postbox(fakes.application), fakes.client
+    if path == "/auth/reset":
+        await client.post("/auth/forgot", {"email": EMAIL})
+    elif path in ("/auth/email/confirm", "/auth/email/undo"):
+        body = {"newEmail": "countess@example.com", "password": PASSWORD}
+        assert (await client.post("/auth/email", body, **bearer(tokens))).status == 202
+    letters = await postbox.collect()
+    if path == "/auth/email/undo":
+        assert (await client.post("/auth/email/confirm", {"token": token_of(letters[-1])})).status == 200
+        letters = await postbox.collect()
+    return letters[-1] if letters else None
 
 
 async def ready() -> ReadinessReport:
@@ -135,7 +155,7 @@ async def ready() -> ReadinessReport:
 async def test_what_is_shown_works_when_it_is_tried(
     on_fakes: MakeOnFakes, monkeypatch: pytest.MonkeyPatch, path: str, method: str, said: dict[str, Any]
 ) -> None:
-    fakes = await on_fakes(introspection=KNOWN)
+    fakes = await on_fakes(introspection=KNOWN, mail=MAIL)
     client = fakes.client
     monkeypatch.setattr(fakes.application.readiness, "state", ready)  # a fake of Redis has no configuration to show
     tokens: dict[str, Any] = {}
@@ -145,7 +165,7 @@ async def test_what_is_shown_works_when_it_is_tried(
         other = await client.log_in({"email": EMAIL, "password": PASSWORD})
         held = (await (await client.get("/auth/sessions", **bearer(other))).json())["sessions"]
         tokens["another"] = next(one["sessionId"] for one in held if one["current"])
-    answer = await Tryer(client, tokens).press(path, method, said)
+    answer = await Tryer(client, tokens, await mailed(fakes, path, tokens)).press(path, method, said)
     documented = said["responses"][str(answer.status)]
     assert answer.status == int(ROWS[method.upper(), path].about.returns.status), await answer.text()
     for name, header in documented["headers"].items():

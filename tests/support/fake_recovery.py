@@ -32,7 +32,7 @@ class FakeEmailChanges:
 
     async def confirm(self, change: ConfirmedChange) -> str | None:
         row, user = self.rows.get(change.change_id), self.users.rows.get(change.before.id)
-        if row is None or row.changed_at or user is None or not _is_as(change.before, user):
+        if row is None or row.changed_at or user is None or row.user_id != user.id or not _is_as(change.before, user):
             return None
         if _holder(self.users, row.canonical_email) not in (None, user.id):
             return None
