@@ -46,7 +46,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "email": EMAIL,
     },
     factor_schemas.AnswerChallenge: {"challenge": CHALLENGE, "code": CODE},
-    factor_schemas.ConfirmWithPassword: {"password": PASSWORD},
+    factor_schemas.ConfirmWithPassword: {"password": PASSWORD, "code": CODE},
     factor_schemas.TotpSecret: {
         "secret": TOTP_SECRET,
         "uri": f"otpauth://totp/auth.example.com:ada%40example.com?secret={TOTP_SECRET}&issuer=auth.example.com",

@@ -1,10 +1,16 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, operations, second_factors, sessions, signing
+from service.assembly.accounts import AccountParts
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
+from service.assembly.credentials import Credentials
+from service.assembly.operations import Operations
+from service.assembly.sessions import SessionParts
+from service.assembly.signing import Signing
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
@@ -17,6 +23,7 @@ from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
 from service.domain.services import Services
+from service.domain.sessions.login import Login
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
@@ -111,6 +118,17 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
     return build_on(of_settings(settings), settings, ambient, log_event=log_event)
 
 
+class Parts(NamedTuple):
+    """What an application is put together from, each part made of earlier ones."""
+
+    known: Credentials
+    signed: Signing
+    opened: SessionParts
+    asked: AccountParts
+    operated: Operations
+    login: Login
+
+
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
     known = credentials.build(basis, log_event)
@@ -119,6 +137,14 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     opened = sessions.build(basis, known, signed)
     asked = accounts.build(basis, known, signed, second, opened)
     operated = operations.build(basis, known, signed, opened)
+    return _application(
+        basis, Parts(known, signed, opened, asked, operated, login.build(basis, known, signed, second, opened))
+    )
+
+
+def _application(basis: Basis, parts: Parts) -> Application:
+    settings, ambient, backends = basis
+    known, signed, opened, asked, operated, login_policy = parts
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -136,7 +162,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, second, opened),
+        login=login_policy,
         sessions=opened.sessions,
         accounts=asked.accounts,
         factors=asked.factors,
