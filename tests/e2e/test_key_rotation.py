@@ -199,10 +199,10 @@ async def test_a_new_secret_takes_over_and_nothing_is_lost(
 
     told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys")
+    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys, 0 TOTP secrets")
     assert await database.fetchval("SELECT api_key_sealed FROM users WHERE email = $1", person["email"]) != sealed
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 0 signing keys, 0 API keys")
+    assert (status, said.strip()) == (0, "sealed anew: 0 signing keys, 0 API keys, 0 TOTP secrets")
 
     new = await with_secrets(NEW_SECRET)
     for client in (old, both, new):

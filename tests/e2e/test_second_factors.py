@@ -40,7 +40,7 @@ def now() -> datetime:
 async def a_member(clients: list[Client]) -> Member:
     person = await clients[0].sign_up()
     tokens = await clients[0].log_in(person)
-    return Member(clients, person, tokens, await second.enrol(clients[0], person, tokens, now()))
+    return Member(clients, person, tokens, await second.enrol(clients[0], person, tokens, now(), 0))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_adding_an_app_here_ends_the_sessions_there(instances: Instances) 
     here, there = await instances(2)
     person = await here.sign_up()
     thief, mine = await there.log_in(person), await here.log_in(person)
-    await second.enrol(here, person, mine, now())
+    await second.enrol(here, person, mine, now(), 0)
     assert [(await there.me(one)).status for one in (thief, mine)] == [401, 200]
     assert (await there.refresh(thief)).status == 401
 
@@ -131,7 +131,7 @@ async def test_a_login_that_a_new_factor_overtakes_opens_nothing(
         nonlocal added
         if not added:
             added = True
-            await second.enrol(client, person, mine, now())
+            await second.enrol(client, person, mine, now(), 0)
         return await opened(self, *arguments)
 
     monkeypatch.setattr(RedisSessions, "open", open_late)
@@ -177,7 +177,7 @@ async def test_a_login_without_a_second_factor_asks_the_stores_as_often_as_ever(
     (client,) = await instances(1, throttle={"exempt": []})
     plain, other = await client.sign_up(), await client.sign_up()
     await client.log_in(plain)
-    await second.enrol(client, other, await client.log_in(other), now())
+    await second.enrol(client, other, await client.log_in(other), now(), 0)
     counted = Counted(monkeypatch)
     await client.log_in(plain)
     # The limits twice, the denylist, the session and its index; the user's row twice.
