@@ -18,6 +18,7 @@ from service.stores.sessions import RedisSessions
 from tests.conftest import Client, Instances, bearer
 from tests.support import second_factors as second
 from tests.support.builders import PASSWORD
+from tests.support.databases import Command
 from tests.support.second_factors import App
 
 PARALLEL = 50
@@ -148,6 +149,22 @@ async def test_a_closed_account_takes_its_rows_along(
     assert answer.status == 204
     for table in ("totp", "recovery_codes"):
         assert await database.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - our own names
+
+
+# --- commands
+
+
+async def test_an_operator_sees_and_removes_the_factors_of_an_account(member: Member, command: Command) -> None:
+    email = member.person["email"]
+    status, said, _ = await command("users", "factors", email)
+    assert (status, said) == (0, f"authenticator app: since {now():%Y-%m-%d}; passkeys: 0; recovery codes left: 10\n")
+    assert (await member.clients[0].me(member.tokens)).status == 200
+    assert (await command("users", "factors", email, "--remove"))[:2] == (0, "removed; every session is over\n")
+    assert (await member.clients[1].me(member.tokens)).status == 401
+    assert (await second.log_in(member.clients[0], member.person)).status == 200
+    assert (await command("users", "factors", email, "--remove"))[:2] == (0, "the account has no second factor\n")
+    assert (await command("users", "factors", "nobody@example.com"))[0] == 1
+    assert (await command("users", "factors", "nobody@example.com", "--remove"))[0] == 1
 
 
 # --- what it costs those who have none
