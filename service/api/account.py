@@ -12,7 +12,6 @@ from service.domain.second_factors.models import NO_PROOF
 from service.domain.sessions.models import Revocation
 from service.errors import (
     InvalidCodeError,
-    OverloadedError,
     RateLimitedError,
     SecondFactorRequiredError,
     UnavailableError,
@@ -41,7 +40,7 @@ async def me(request: web.Request, who: Member) -> web.Response:
     takes=factor_schemas.Proving,
     body_is_optional=True,
     returns=Returns(body=schemas.ApiKey),
-    refuses=(SecondFactorRequiredError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
+    refuses=(SecondFactorRequiredError, InvalidCodeError, RateLimitedError, UnavailableError),
 )
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
     body = await read_optional(request, factor_schemas.Proving)

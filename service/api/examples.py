@@ -10,7 +10,7 @@ SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJkZWZiZTYzNSJ9.c2lnbmF0dXJl"  # noqa: S105 - it opens nothing
 REFRESH_TOKEN = "rt_the_refreshToken_of_your_login"  # noqa: S105 - as above
 MAIL_TOKEN = "mu_the_token_of_the_link_in_your_mail"  # noqa: S105 - as above
-CODE = "48151623"
+MAIL_CODE = "48151623"
 API_KEY = "ak_the_apiKey_of_your_login"
 EMAIL = "ada@example.com"
 PASSWORD = "SecurePass1!"  # noqa: S105 - of a person who does not exist
@@ -48,7 +48,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "email": EMAIL,
     },
     factor_schemas.AnswerChallenge: {"challenge": CHALLENGE, "code": CODE},
-    factor_schemas.ConfirmWithPassword: {"password": PASSWORD},
+    factor_schemas.ConfirmWithPassword: {"password": PASSWORD, "code": CODE},
     factor_schemas.TotpSecret: {
         "secret": TOTP_SECRET,
         "uri": f"otpauth://totp/auth.example.com:ada%40example.com?secret={TOTP_SECRET}&issuer=auth.example.com",
@@ -61,10 +61,10 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
     schemas.Logout: {"accessToken": TOKEN},
     recovery_schemas.Forgot: {"email": EMAIL},
-    recovery_schemas.Reset: {"email": EMAIL, "code": CODE, "newPassword": "Another-Pass2!", "revokeApiKey": False},
-    recovery_schemas.VerifyEmail: {"email": EMAIL, "code": CODE},
+    recovery_schemas.Reset: {"email": EMAIL, "code": MAIL_CODE, "newPassword": "Another-Pass2!", "revokeApiKey": False},
+    recovery_schemas.VerifyEmail: {"email": EMAIL, "code": MAIL_CODE},
     recovery_schemas.ChangeEmail: {"newEmail": "countess@example.com", "password": PASSWORD},
-    recovery_schemas.ConfirmEmail: {"code": CODE},
+    recovery_schemas.ConfirmEmail: {"code": MAIL_CODE},
     recovery_schemas.UndoEmail: {"token": MAIL_TOKEN},
     recovery_schemas.CurrentEmail: {"email": "countess@example.com"},
     schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},

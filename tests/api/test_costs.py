@@ -19,6 +19,15 @@ from tests.support.builders import NOON
 from tests.support.postbox import MAIL
 
 ONCE = "1/1h"
+BOUNDED_BY_LOGINS = (
+    "/auth/logout",  # by the session that it ends
+    "/auth/password",
+    "/auth/me",
+    "/auth/email",
+    "/auth/factors/totp",
+    "/auth/factors/totp/confirm",
+    "/auth/factors/recovery-codes",
+)
 LIMITED = [
     ("GET", "/auth/sessions", "session-list-session"),
     ("DELETE", "/auth/sessions", "session-end-session"),
@@ -57,12 +66,7 @@ async def test_what_is_limited_says_so_in_the_route_table(limited: OnFakes) -> N
     told = {(one.method, one.path) for one in OPERATIONS if RateLimitedError in one.about.refuses}
     found = set()
     for one in OPERATIONS:
-        if one.access is Access.BEARER and one.path not in (
-            "/auth/logout",
-            "/auth/password",
-            "/auth/me",
-            "/auth/email",
-        ):
+        if one.access is Access.BEARER and one.path not in BOUNDED_BY_LOGINS:
             tokens = await limited.client.log_in(await limited.client.sign_up())
             path = one.path.replace("{sessionId}", "0" * 32)
             said = [

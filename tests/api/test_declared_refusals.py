@@ -17,8 +17,10 @@ from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support import second_factors as second
 from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
+from tests.support.second_factors import App
 
 DECLARED = [(one, refusal) for one in OPERATIONS for refusal in one.about.refuses if one.path != "/readyz"]
 ONCE = (
@@ -42,6 +44,12 @@ class Caller:
 
     def __init__(self, fakes: OnFakes, person: dict[str, Any], tokens: dict[str, Any]) -> None:
         self.fakes, self.person, self.tokens = fakes, person, tokens
+        self.app: App | None = None
+
+    async def enrol(self) -> App:
+        """From now on this is somebody with a second factor."""
+        self.app = await second.enrol(self.fakes.client, self.person, self.tokens, self.fakes.ambient.now())
+        return self.app
 
     async def make(self, one: Operation, body: object = None, **headers: str) -> ClientResponse:
         match one.access:
@@ -51,10 +59,10 @@ class Caller:
                 headers = {"Authorization": basic()} | headers
         path = one.path.replace("{sessionId}", "0" * 24).replace("{file}", "none.css")
         return await self.fakes.client.http.request(
-            one.method, path, json=body or self._body(one.path), headers=headers
+            one.method, path, json=body or self.body_of(one.path), headers=headers
         )
 
-    def _body(self, path: str) -> dict[str, Any]:
+    def body_of(self, path: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
             "/auth/signup": NEW,
             "/auth/login": {name: self.person[name] for name in ("email", "password")},
@@ -66,6 +74,10 @@ class Caller:
             "/auth/reset": {"token": "mr_none", "newPassword": "Another-Pass2!"},
             "/auth/email/verify": {"token": "mv_none", "newPassword": "Another-Pass2!"},
             "/auth/email": {"newEmail": "new@example.com", "password": self.person["password"]},
+            "/auth/factors/totp": {"password": self.person["password"]},
+            "/auth/factors/recovery-codes": {"password": self.person["password"]},
+            "/auth/factors/totp/confirm": {"code": "123456"},
+            "/auth/login/challenge": {"challenge": "ch_none", "code": "123456"},
         }
         return bodies.get(path, {"token": "rt_none"})
 
@@ -80,7 +92,11 @@ async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
     match one.path:
         case "/auth/introspect":
             headers = {"Authorization": basic(secret="cs_wrong")}
-        case "/auth/login" | "/auth/password" | "/auth/email":
+        case "/auth/login/challenge":
+            body = {"challenge": await _challenge(caller), "code": "x"}
+        case "/auth/api-key":
+            body = {"code": "x"} if caller.app else None
+        case "/auth/login" | "/auth/password" | "/auth/email" | "/auth/factors/totp" | "/auth/factors/recovery-codes":
             body = (
                 NOBODY
                 | {"newEmail": "new@example.com"}
@@ -165,6 +181,46 @@ async def not_proved(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.make(one)
 
 
+async def _challenge(caller: Caller) -> str:
+    await caller.enrol()
+    return await second.challenge(caller.fakes.client, caller.person)
+
+
+async def without_a_proof(caller: Caller, one: Operation) -> ClientResponse:
+    await caller.enrol()
+    return await caller.make(one)
+
+
+async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
+    match one.path:
+        case (
+            "/auth/factors/totp/confirm"
+            | "/auth/reset"
+            | "/auth/email/verify"
+            | "/auth/email/confirm"
+            | "/auth/email/undo"
+        ):
+            return await caller.make(one)
+        case "/auth/login/challenge":
+            return await caller.make(one, {"challenge": await _challenge(caller), "code": "x"})
+        case _:
+            await caller.enrol()
+            return await caller.make(one, caller.body_of(one.path) | {"code": "x"})
+
+
+async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> ClientResponse:
+    fakes, key = caller.fakes, f"th:totp:{{{caller.person['userId']}}}"
+    if one.path == "/auth/factors/totp":
+        app = await caller.enrol()
+        return await caller.make(one, caller.body_of(one.path) | {"code": app.recovery_codes[0]})
+    begun = await (await second.begin(fakes.client, caller.person, caller.tokens)).json()
+    code, sealed = App(begun["uri"]).code(fakes.ambient.now()), await fakes.redis.get(key)
+    assert sealed
+    await second.confirm(fakes.client, caller.tokens, code)
+    await fakes.redis.set(key, sealed, ex=600)
+    return await caller.make(one, {"code": code})
+
+
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
 
@@ -184,9 +240,13 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.InvalidAccessTokenError: wrong_access_token,
     errors.TokenMismatchError: of_another_session,
     errors.EmailTakenError: taken_email,
+    errors.SecondFactorRequiredError: without_a_proof,
+    errors.InvalidCodeError: wrong_code,
+    errors.InvalidChallengeError: as_it_is,
+    errors.FactorExistsError: of_an_app_that_is_on_already,
+    errors.FactorNotFoundError: as_it_is,
     errors.InvalidClientError: no_credential,
     errors.SessionNotFoundError: as_it_is,
-    errors.InvalidCodeError: as_it_is,
     errors.NotConfiguredError: as_it_is,
     errors.EmailNotVerifiedError: not_proved,
     NotFoundError: as_it_is,

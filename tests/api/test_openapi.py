@@ -9,7 +9,18 @@ from aiohttp import ClientResponse
 from openapi_schema_validator import OAS31Validator
 
 from service.api.description import Tag
-from service.api.examples import BODIES, CODE, EMAIL, MAIL_TOKEN, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
+from service.api.examples import (
+    BODIES,
+    CHALLENGE,
+    CODE,
+    EMAIL,
+    MAIL_CODE,
+    MAIL_TOKEN,
+    PASSWORD,
+    REFRESH_TOKEN,
+    SESSION_ID,
+    TOKEN,
+)
 from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
@@ -19,8 +30,10 @@ from service.domain.mail.models import Letter
 from service.domain.operations.readiness import ReadinessReport
 from service.http.schema import Schema
 from tests.conftest import ROOT, Client, MakeOnFakes, OnFakes, bearer
+from tests.support import second_factors as second
 from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
+from tests.support.second_factors import App
 
 DOCUMENT: dict[str, Any] = json.loads(document(OPERATIONS))
 SHOWN = [(path, method, said) for path, item in DOCUMENT["paths"].items() for method, said in item.items()]
@@ -121,10 +134,12 @@ class Tryer:
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
     def _pasted(self, name: str, value: Any) -> Any:
-        """What a person must replace: tokens, the id of a session, and what was in a mail."""
-        if value in (CODE, MAIL_TOKEN):
+        """What a person must replace: tokens, the id of a session, and what an app or a mail says."""
+        if value in (MAIL_CODE, MAIL_TOKEN):
             assert self._letter
-            return self._letter.values["code"] if value == CODE else token_of(self._letter)
+            return self._letter.values["code"] if value == MAIL_CODE else token_of(self._letter)
+        if value in (CODE, CHALLENGE):
+            return str(self._tokens.get(value, value))
         if value == SESSION_ID:
             return str(self._tokens["another"])
         return (
@@ -147,6 +162,17 @@ async def mailed(fakes: OnFakes, path: str, tokens: dict[str, Any]) -> Letter | 
     return letters[-1] if letters else None
 
 
+# The other calls show a code as well; an account without a second factor does not need it.
+ASK_FOR_A_CODE = (
+    "/auth/login/challenge",
+    "/auth/api-key",
+    "/auth/factors",
+    "/auth/factors/recovery-codes",
+    "/auth/export",
+    ("/auth/factors/totp", "delete"),
+)
+
+
 async def ready() -> ReadinessReport:
     return ReadinessReport("ok", "ok")
 
@@ -165,6 +191,13 @@ async def test_what_is_shown_works_when_it_is_tried(
         other = await client.log_in({"email": EMAIL, "password": PASSWORD})
         held = (await (await client.get("/auth/sessions", **bearer(other))).json())["sessions"]
         tokens["another"] = next(one["sessionId"] for one in held if one["current"])
+        person = {"email": EMAIL, "password": PASSWORD}
+        if path == "/auth/factors/totp/confirm":
+            begun = await (await second.begin(client, person, tokens)).json()
+            tokens[CODE] = App(begun["uri"]).code(fakes.ambient.now())
+        elif path in ASK_FOR_A_CODE or (path, method) in ASK_FOR_A_CODE:
+            app = await second.enrol(client, person, tokens, fakes.ambient.now())
+            tokens |= {CHALLENGE: await second.challenge(client, person), CODE: app.code(fakes.ambient.now())}
     answer = await Tryer(client, tokens, await mailed(fakes, path, tokens)).press(path, method, said)
     documented = said["responses"][str(answer.status)]
     assert answer.status == int(ROWS[method.upper(), path].about.returns.status), await answer.text()

@@ -7,7 +7,7 @@ import asyncpg
 from service.stores.migrations import migrate
 
 ROWS = 1_000_000
-BIG = ("users", "revocations", "audit_events", "mails")
+BIG = ("users", "revocations", "audit_events", "mails", "totp", "recovery_codes", "passkeys")
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
 # forgotten; of three months of events the first day has outlived its time.
@@ -41,6 +41,22 @@ FILL = {
             CASE WHEN i % 3 = 0 THEN at ELSE now() + interval '1 hour' END, 1,
             CASE WHEN i % 6 = 1 THEN at END, '451', CASE WHEN i % 6 = 2 THEN decode(md5(i::text), 'hex') END
         FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '1 day' AS at)
+    """,
+    "totp": """
+        INSERT INTO totp
+        SELECT md5(i::text)::uuid, decode(md5(i::text), 'hex'), now(), i
+        FROM generate_series(1, {rows}) AS i
+    """,
+    "recovery_codes": """
+        INSERT INTO recovery_codes
+        SELECT md5((i / 10 + 1)::text)::uuid, decode(md5('code' || i), 'hex')
+        FROM generate_series(1, {rows}) AS i
+    """,
+    "passkeys": """
+        INSERT INTO passkeys
+        SELECT decode(md5('key' || i), 'hex'), md5((i / 10 + 1)::text)::uuid, 'A phone', '', 0, true, ARRAY['internal'],
+            md5('model')::uuid, 'example.com', now(), now()
+        FROM generate_series(1, {rows}) AS i
     """,
 }
 
