@@ -43,19 +43,8 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
     throttle = _throttle(basis, credentials, scripts)
-    mail_limits = MailLimits(
-        throttle, RedisCounters(backends.redis, scripts), settings.throttle, credentials.seals.pseudonym
-    )
-    revocation = SessionRevocation(
-        backends.revocations,
-        denylist,
-        refresh_sessions,
-        settings.tokens,
-        ambient,
-        keys=backends.signing_keys,
-        events=events,
-        clock=credentials.clock,
-    )
+    mail_limits = _mail_limits(basis, credentials, scripts, throttle)
+    revocation = _revocation(basis, credentials, denylist, refresh_sessions)
     tell_owner = mail.notices.tell_owner
     rotation = RefreshRotation(
         refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events, tell_owner=tell_owner
@@ -82,6 +71,26 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
         rotation=rotation,
         user_revocation=UserRevocation(backends.pending_revocations, refresh_sessions, revocation, ambient, OUTAGES),
     )
+
+
+def _revocation(
+    basis: Basis, credentials: Credentials, denylist: RedisDenylist, refresh_sessions: RefreshSessions
+) -> SessionRevocation:
+    return SessionRevocation(
+        basis.backends.revocations,
+        denylist,
+        refresh_sessions,
+        basis.settings.tokens,
+        basis.ambient,
+        keys=basis.backends.signing_keys,
+        events=credentials.events,
+        clock=credentials.clock,
+    )
+
+
+def _mail_limits(basis: Basis, credentials: Credentials, scripts: Scripts, throttle: Throttle) -> MailLimits:
+    counters = RedisCounters(basis.backends.redis, scripts)
+    return MailLimits(throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)
 
 
 def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail_limits: MailLimits) -> AddressProof:

@@ -10,7 +10,7 @@ from service.mail.inbox import PREFIX, SHOWN
 
 
 @dataclass(frozen=True, slots=True)
-class ShownMail:
+class InboxMail:
     """`secrets`: the code and the link of the mail, where it has them."""
 
     facts: dict[str, str]
@@ -18,7 +18,7 @@ class ShownMail:
     html: str
 
 
-def shown(mail: KeptMail) -> ShownMail:
+def shown(mail: KeptMail) -> InboxMail:
     message = message_from_bytes(mail.rendered, policy=default)
     facts = {
         "id": str(mail.id),
@@ -29,7 +29,7 @@ def shown(mail: KeptMail) -> ShownMail:
         "text": _part(message, "plain"),
     }
     secrets = {name: str(value) for name in SHOWN if (value := message[f"{PREFIX}{name.title()}"])}
-    return ShownMail(facts, secrets, _part(message, "html"))
+    return InboxMail(facts, secrets, _part(message, "html"))
 
 
 def _part(message: EmailMessage, kind: str) -> str:

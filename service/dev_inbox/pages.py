@@ -16,7 +16,7 @@ from uuid import UUID
 from aiohttp import hdrs, web
 from pydantic_core import to_json
 
-from service.dev_inbox.messages import ShownMail, shown
+from service.dev_inbox.messages import InboxMail, shown
 from service.domain.mail.ports import Inbox
 from service.http.errors import NotFoundError
 from service.http.responses import Response
@@ -82,7 +82,7 @@ class InboxPages:
             raise NotFoundError
         return _html(shown(kept).html, OF_A_MAIL)
 
-    async def _mails(self, request: web.Request) -> list[ShownMail]:
+    async def _mails(self, request: web.Request) -> list[InboxMail]:
         return [shown(one) for one in await self._inbox.kept(MOST, request.query.get("to", ""))]
 
 
