@@ -36,6 +36,7 @@ class MailSink:
     replies: dict[str, str] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
     port: int = 0
+    delay: float = 0.0  # seconds before a mail is taken
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,6 +56,7 @@ class MailSink:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         assert isinstance(envelope.content, bytes)
+        await asyncio.sleep(self.delay)
         message = email.message_from_bytes(envelope.content, policy=default)
         login: object = session.auth_data
         assert server.transport is not None
