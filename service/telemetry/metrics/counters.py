@@ -17,11 +17,14 @@ LabelSet = tuple[Name, Outcome, str]
 # it does not. docs/observability.md has the same table.
 LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
+    (Name.LOGIN_CHALLENGED, Outcome.SUCCESS): [Reason.NONE],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
         Reason.UNKNOWN_EMAIL,
         Reason.WRONG_PASSWORD,
         Reason.DISABLED,
         Reason.CHANGED_MEANWHILE,
+        Reason.WRONG_CODE,
+        Reason.CHALLENGE_OVER,
         Reason.WRONG_CONFIRMATION,
     ],
     (Name.PASSWORD_CHANGED, Outcome.SUCCESS): [Reason.NONE],
@@ -43,6 +46,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.ACCOUNT_CLOSED,
         Reason.ACCOUNT_DISABLED,
         Reason.CHANGED_MEANWHILE,
+        Reason.FACTOR_ADDED,
         Reason.REUSE,
         Reason.REVOKED,
         Reason.BY_OPERATOR,
@@ -52,7 +56,14 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
     (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE],
     (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN],
-    (Name.USER_UPDATED, Outcome.SUCCESS): [Reason.DISABLED, Reason.ENABLED],
+    (Name.USER_UPDATED, Outcome.SUCCESS): [
+        Reason.DISABLED,
+        Reason.ENABLED,
+        Reason.FACTOR_ADDED,
+        Reason.FACTOR_REMOVED,
+        Reason.RECOVERY_CODES_REPLACED,
+        Reason.RECOVERY_CODE_USED,
+    ],
     (Name.USER_DELETED, Outcome.SUCCESS): [Reason.NONE],
     (Name.KEY_ROTATED, Outcome.SUCCESS): [Reason.PLANNED, Reason.AT_ONCE],
     (Name.KEY_KILLED, Outcome.SUCCESS): [Reason.NONE],
