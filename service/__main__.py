@@ -5,7 +5,20 @@ import sys
 
 import shtab
 
-from service.commands import audit, clients, dev, dev_instance, doctor, keys, migrate, secrets, serve, sessions, users
+from service.commands import (
+    audit,
+    clients,
+    dev,
+    dev_instance,
+    doctor,
+    keys,
+    mail,
+    migrate,
+    secrets,
+    serve,
+    sessions,
+    users,
+)
 from service.commands.command_line import CommandLine
 from service.commands.frame import CONFIGURATION, DONE, complain, say
 from service.errors import ConfigurationError
@@ -67,6 +80,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     keys.add_parsers(commands)
     clients.add_parsers(commands)
     secrets.add_parsers(commands)
+    mail.add_parsers(commands)
 
 
 def _complete(asked: argparse.Namespace) -> int:

@@ -36,8 +36,12 @@ def make_app(
     *lifespans: Lifespan,
     log_request: Callable[[RequestRecord], None] = print_request,
     middlewares: Sequence[Middleware] = (),
+    add_routes: Callable[[web.Application], None] = lambda _: None,
 ) -> web.Application:
-    """`lifespans` wrap the serving; production prepares its stores in them, tests need none."""
+    """`lifespans` wrap the serving; production prepares its stores in them, tests need none.
+
+    `add_routes` adds what is no part of the API.
+    """
     own = [cors(frozenset(settings.cors_origins))] if settings.cors_origins else []
     if settings.tls_certificate:
         own.append(promise_tls)
@@ -61,6 +65,7 @@ def make_app(
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors use HEAD
             app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
+    add_routes(app)
     app.cleanup_ctx.extend(lifespans)
     return app
 

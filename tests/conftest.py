@@ -173,7 +173,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
         async def build(**sections: dict[str, Any]) -> OnFakes:
             lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
             users, revocations = FakeUsers(pending), FakeRevocations(ambient, lifetimes)
-            outbox = FakeOutbox(ambient, lambda user_id: user_id in users.rows)
+            outbox = FakeOutbox(ambient, users.rows.__contains__)
             changes = FakeEmailChanges(users, outbox)
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
@@ -188,6 +188,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 redis,
                 server,
                 outbox=outbox,
+                inbox=outbox,
                 proved_users=FakeProvedUsers(users, changes),
                 email_changes=changes,
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
@@ -22,7 +23,13 @@ class AccountParts:
 
 
 def build(
-    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+    basis: Basis,
+    credentials: Credentials,
+    signing: Signing,
+    sessions: SessionParts,
+    mail: MailParts,
+    *,
+    address_proof: AddressProof,
 ) -> AccountParts:
     settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
@@ -39,7 +46,7 @@ def build(
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions, address_proof),
+        accounts=_accounts(basis, credentials, signing, sessions, mail, address_proof=address_proof),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
@@ -47,7 +54,13 @@ def build(
 
 
 def _accounts(
-    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, address_proof: AddressProof
+    basis: Basis,
+    credentials: Credentials,
+    signing: Signing,
+    sessions: SessionParts,
+    mail: MailParts,
+    *,
+    address_proof: AddressProof,
 ) -> Accounts:
     return Accounts(
         users=basis.backends.users,
@@ -61,4 +74,5 @@ def _accounts(
         ambient=basis.ambient,
         events=credentials.events,
         address_proof=address_proof,
+        notices=mail.notices,
     )

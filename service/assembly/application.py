@@ -8,6 +8,7 @@ from service.assembly import accounts, credentials, login, mail, operations, rec
 from service.assembly.accounts import AccountParts
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
 from service.assembly.operations import Operations
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
@@ -17,6 +18,7 @@ from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
 from service.domain.operations.mass_revocation import MassRevocation
@@ -62,6 +64,8 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
+    mail: MailParts
+    mail_worker: MailWorker | None
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -121,12 +125,45 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known, signed, opened, signed_in, asked, recovered, operated = _parts(basis, log_event)
+    known = credentials.build(basis, log_event)
+    posted = mail.build(basis)
+    signed = signing.build(basis, known)
+    opened = sessions.build(basis, known, signed, posted)
+    address_proof = recovery.build_proof(basis, known, opened, posted)
+    asked = accounts.build(basis, known, signed, opened, posted, address_proof=address_proof)
+    return _application(
+        basis,
+        Parts(
+            known=known,
+            posted=posted,
+            signed=signed,
+            opened=opened,
+            signed_in=login.build(basis, known, signed, opened, address_proof),
+            asked=asked,
+            recovered=recovery.build(basis, known, opened, posted, asked),
+            operated=operations.build(basis, known, signed, opened),
+        ),
+    )
+
+
+class Parts(NamedTuple):
+    known: Credentials
+    posted: MailParts
+    signed: Signing
+    opened: SessionParts
+    signed_in: Login
+    asked: AccountParts
+    recovered: Recovery
+    operated: Operations
+
+
+def _application(basis: Basis, parts: Parts) -> Application:
+    known, posted, signed, opened, signed_in, asked, recovered, operated = parts
     return Application(
-        settings=settings,
-        issuer=settings.tokens.issuer,
-        ambient=ambient,
-        backends=backends,
+        settings=basis.settings,
+        issuer=basis.settings.tokens.issuer,
+        ambient=basis.ambient,
+        backends=basis.backends,
         passwords=known.passwords,
         events=known.events,
         audit=known.audit,
@@ -155,34 +192,6 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mass_revocation=operated.mass_revocation,
         resealer=operated.resealer,
         background=operated.background,
-    )
-
-
-class Parts(NamedTuple):
-    """Each is made of those before it."""
-
-    known: Credentials
-    signed: Signing
-    opened: SessionParts
-    login: Login
-    asked: AccountParts
-    recovered: Recovery
-    operated: Operations
-
-
-def _parts(basis: Basis, log_event: Sink) -> Parts:
-    known = credentials.build(basis, log_event)
-    posted = mail.build(basis)
-    signed = signing.build(basis, known)
-    opened = sessions.build(basis, known, signed)
-    address_proof = recovery.build_proof(basis, known, opened, posted)
-    asked = accounts.build(basis, known, signed, opened, address_proof)
-    return Parts(
-        known,
-        signed,
-        opened,
-        login.build(basis, known, signed, opened, address_proof),
-        asked,
-        recovery.build(basis, known, opened, posted, asked),
-        operations.build(basis, known, signed, opened),
+        mail=posted,
+        mail_worker=mail.build_worker(basis, posted, opened.throttle, recovered.letters.writers),
     )

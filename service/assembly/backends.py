@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from service.ambient import Ambient
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail
-from service.domain.mail.ports import Outbox
+from service.domain.mail.ports import Inbox, Outbox
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
@@ -43,6 +43,7 @@ class Backends:
     servers: RedisTopology
     postgres: Postgres | None = None
     outbox: Outbox = field(kw_only=True)
+    inbox: Inbox = field(kw_only=True)
     proved_users: ProvedUsers = field(kw_only=True)
     email_changes: EmailChanges = field(kw_only=True)
 
@@ -60,6 +61,7 @@ def of_settings(settings: Settings) -> Backends:
     pg = Postgres(settings.database)
     client, servers = connect(settings.redis)
     users = PostgresUsers(pg)
+    outbox = PostgresOutbox(pg)
     return Backends(
         users,
         PostgresSigningKeys(pg),
@@ -70,7 +72,8 @@ def of_settings(settings: Settings) -> Backends:
         client,
         servers,
         pg,
-        outbox=PostgresOutbox(pg),
+        outbox=outbox,
+        inbox=outbox,
         proved_users=PostgresProvedUsers(pg, users),
         email_changes=PostgresEmailChanges(pg),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
+from service.assembly.mail import MailParts
 from service.assembly.signing import Signing
 from service.domain.limits.throttle import Throttle
 from service.domain.sessions.ports import RefreshSessions
@@ -28,7 +29,7 @@ class SessionParts:
     sessions: Sessions
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing) -> SessionParts:
+def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailParts) -> SessionParts:
     settings, ambient, backends = basis
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
@@ -44,7 +45,10 @@ def build(basis: Basis, credentials: Credentials, signing: Signing) -> SessionPa
         events=events,
         clock=credentials.clock,
     )
-    rotation = RefreshRotation(refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events)
+    tell_owner = mail.notices.tell_owner
+    rotation = RefreshRotation(
+        refresh_sessions, revocation, credentials.seals, settings.tokens, ambient, events=events, tell_owner=tell_owner
+    )
     return SessionParts(
         sessions=Sessions(
             users=backends.users,

@@ -9,10 +9,11 @@ from service.commands import dev_instance, event_loop
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import MetricsSettings, Settings, TokenSettings, load, url_here
+from service.settings import INBOX, MetricsSettings, Settings, TokenSettings, load, url_here
 from service.telemetry import logs
 
 SECRET_BYTES = 48
+SENDER = "Tokenhouse <tokenhouse@localhost>"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 # In production a slow store counts as down. A laptop is often just busy.
 PATIENCE = {
@@ -22,6 +23,7 @@ PATIENCE = {
 }
 WELCOME = """
 Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
+Mails are kept, not sent: {url}/dev/mails
 
 Try it in another terminal:
 
@@ -48,13 +50,13 @@ def run(asked: argparse.Namespace) -> int:
         settings = load(asked.config, pinned=_pinned(settings, running, directory))
         shared = dev_instance.told_to_commands(directory, settings, asked.config)
         with shared, event_loop.runner(settings.server.event_loop) as loop:
-            loop.run(serve(settings, lambda port: _welcome(settings, port, directory)))
+            loop.run(serve(settings, lambda port: _welcome(settings, port, directory), has_inbox=True))
     return DONE
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
-    """Always its own stores. Unless configured: its own secret, a local issuer, any free port for metrics, long store
-    timeouts and no rate limits for this machine.
+    """Always its own stores. Unless configured: its own secret, a local issuer, an inbox for mails, any free port for
+    metrics, long store timeouts and no rate limits for this machine.
     """
     pinned: dict[str, Any] = {name: _unless_told(settings, name, wanted) for name, wanted in PATIENCE.items()}
     pinned["database"] |= {"url": running.postgres.url, "migrate_on_start": True}
@@ -65,6 +67,11 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         pinned["throttle"] = {"exempt": LOOPBACK}
     if settings.metrics.port == MetricsSettings().port:
         pinned["metrics"] = {"port": 0}
+    if not settings.mail.url.get_secret_value():
+        pinned["mail"] = {"url": INBOX, "sender": settings.mail.sender or SENDER}
+        pinned["throttle"] = pinned.get("throttle", {}) | _unless_told(
+            settings, "throttle", {"mail_address": "1000/1m"}
+        )
     if settings.tokens.issuer == TokenSettings().issuer:
         pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
     return pinned

@@ -8,18 +8,19 @@ from dataclasses import asdict
 from uuid import UUID
 
 from service.ambient import Ambient
-from service.assembly.application import build
+from service.assembly.application import Application, build
 from service.assembly.backends import OUTAGES as ANY_OUTAGES
 from service.assembly.backends import Backends
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, postgres, redis
+from service.doctor import keys, mail, postgres, redis
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
+from service.domain.mail.ports import UnreachableError
 from service.domain.seals import Seals
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
-from service.settings import ServerSettings, Settings, load
+from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.postgres import OUTAGES
@@ -32,7 +33,7 @@ UNREAD: Outages = (*OUTAGES, ConfigurationError)
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    about = "check a deployment: stores, policies, clocks, secrets, keys, proxies, limits; changes nothing"
+    about = "check a deployment: stores, policies, clocks, secrets, keys, mail, proxies, limits; changes nothing"
     doctor = commands.add_parser("doctor", help=about, description=about)
     doctor.add_argument("--json", action="store_true", help="one JSON object a line")
     doctor.set_defaults(run=run)
@@ -71,6 +72,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
             *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
+            *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
@@ -114,6 +116,24 @@ async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> lis
         *keys.judge(rows, settings.keys, settings.tokens.longest, ambient.now()),
         *keys.judge_seals(rows, api_keys, seals, len(settings.secret_keys_previous)),
     ]
+
+
+async def _mail(settings: Settings, application: Application) -> list[Finding]:
+    url = settings.mail.url.get_secret_value()
+    if application.mail.courier is None:
+        return [mail.judge_absence(is_verification_required=settings.mail.verification == "required")]
+    try:
+        outbox = [mail.judge_outbox(await application.backends.outbox.state())]
+    except UNREAD as error:
+        outbox = [warning("mail.outbox", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    if keeps_mails(settings.mail):
+        return [mail.judge_inbox(), *outbox]
+    host = mail_server(url).host
+    try:
+        greeting = await application.mail.courier.greet()
+    except UnreachableError as error:
+        return [mail.judge_silence(host, str(error)), *outbox]
+    return [mail.judge_server(host, is_encrypted=greeting.is_encrypted), *outbox]
 
 
 async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:

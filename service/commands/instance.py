@@ -3,6 +3,8 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
     from service.telemetry.tracing import Tracing
 
 DELETE_EVERY = 600.0  # seconds
+MAILS_KEPT = timedelta(days=7)  # those that were given up, and those of an inbox
 log = structlog.get_logger(__name__)
 
 
 class Instance:
-    """`reload` loads the settings again at SIGHUP. Raises ConfigurationError as its parts do."""
+    """`reload` loads the settings again at SIGHUP. `has_inbox`: kept mails are shown to this machine.
+
+    Raises ConfigurationError as its parts do.
+    """
 
     def __init__(
         self,
@@ -34,6 +40,8 @@ class Instance:
         server: ServerSettings,
         writers: LogWriters,
         reload: Callable[[], Settings] | None = None,
+        *,
+        has_inbox: bool = False,
     ) -> None:
         settings = application.settings
         self._application = application
@@ -48,6 +56,7 @@ class Instance:
             self._lifespan,
             log_request=self._metrics.before(writers.request) if self._metrics else writers.request,
             middlewares=[self._tracing.middleware] if self._tracing else [],
+            add_routes=partial(_add_inbox, application) if has_inbox else lambda _: None,
         )
         self._runner = HttpServer(app, server, application.ambient)
 
@@ -117,16 +126,20 @@ class Instance:
             "clock": application.readiness.run_forever,
             "tidy": lambda: delete_expired_forever(application),
         }
+        if worker := application.mail_worker:
+            tasks["mails"] = worker.run_forever
         if reload := self._reload:
             tasks["reload"] = lambda: reload_when_told(application, self._runner, self._writers, reload)
         return tasks
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete expired revocations, audit events and changes of addresses at intervals: their tables stay small."""
+    """Delete what has expired at intervals, so that its tables stay small."""
+    outbox = application.backends.outbox
     while True:
         await asyncio.sleep(DELETE_EVERY)
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
+        await application.background.attempt("tidy-mails", lambda: outbox.delete_expired(MAILS_KEPT))
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
             await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)
@@ -140,6 +153,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+
+
+def _add_inbox(application: Application, app: web.Application) -> None:
+    from service.dev_inbox import pages  # noqa: PLC0415 - only `tokenhouse dev` needs it, and the libraries of mail
+
+    pages.add_routes(app, application.backends.inbox)
 
 
 def _tracing() -> "Tracing":

@@ -40,6 +40,7 @@ async def serve(
     announce: Callable[[int], None] = lambda _: None,
     *,
     reload: Callable[[], Settings] | None = None,
+    has_inbox: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `announce` is called with the port once the service is ready.
 
@@ -51,7 +52,7 @@ async def serve(
     server = _fit_connections(settings.server)
     writers = LogWriters(settings.logging, Ambient())
     application = build(settings, Ambient(), log_event=writers.event)
-    instance = Instance(application, server, writers, reload)
+    instance = Instance(application, server, writers, reload, has_inbox=has_inbox)
     try:
         port = await instance.listen()
         await instance.serve_until(stop, lambda: announce(port))

@@ -1,1 +1,1 @@
-"""Writes letters from templates and hands them to a mail server."""
+"""Letters and how they are delivered: templates, SMTP, and the inbox of development."""

@@ -2,6 +2,7 @@
 
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
+from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
     ApiKeySettings,
     AuditSettings,
@@ -27,6 +28,7 @@ from service.settings.variables import as_variables, is_about_settings
 
 __all__ = [
     "ENVIRONMENT",
+    "INBOX",
     "ApiKeySettings",
     "AuditSettings",
     "DatabaseSettings",
@@ -34,7 +36,9 @@ __all__ = [
     "IntrospectionSettings",
     "KeySettings",
     "LoggingSettings",
+    "MailServer",
     "MailSettings",
+    "MailTls",
     "MetricsSettings",
     "Networks",
     "PasskeySettings",
@@ -51,7 +55,10 @@ __all__ = [
     "authority",
     "hosts_of",
     "is_about_settings",
+    "keeps_mails",
     "load",
+    "mail_server",
+    "mailbox",
     "require_private",
     "split_url",
     "url_here",

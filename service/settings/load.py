@@ -21,6 +21,7 @@ from pydantic_settings.exceptions import SettingsError
 from service.errors import ConfigurationError
 from service.settings.complaints import OTHERWISE, complaint_of
 from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in
+from service.settings.mail_url import require_usable_mail
 from service.settings.sections import (
     ApiKeySettings,
     AuditSettings,
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
         return url
 
     def require_stores_and_secret(self) -> None:
-        """Raises ConfigurationError for a missing or wrong store URL or secret; the message never shows a secret."""
+        """Raises ConfigurationError for a missing or wrong URL or secret; the message never shows a secret."""
         self.require_database()
         if not self.redis.url.get_secret_value():
             raise ConfigurationError("TOKENHOUSE_REDIS__URL is missing: redis://:password@host:6379/0")
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
         _require_good_secret("TOKENHOUSE_SECRET_KEY", self.secret_key.get_secret_value())
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
+        require_usable_mail(self.mail)
 
     @classmethod
     def settings_customise_sources(

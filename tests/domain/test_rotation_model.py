@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from service.domain.clock_watch import ClockWatch
 from service.domain.events.security_events import Reason
-from service.domain.models import Session
+from service.domain.models import Session, Visitor
 from service.domain.seals import Seals
 from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
 from service.domain.sessions.refresh_tokens import RefreshToken
@@ -33,6 +33,13 @@ from tests.support.fakes import FakeRevocations, FakeSigningKeys
 
 GRACE = timedelta(seconds=10)
 instances = st.integers(0, 1)
+
+
+SOMEBODY = Visitor("192.0.2.7")
+
+
+async def tell_nobody(*_: object) -> None:
+    """Mails are no part of the model."""
 
 
 class Life(RuleBasedStateMachine):
@@ -67,7 +74,9 @@ class Life(RuleBasedStateMachine):
             await revocation.restore()
             seals = Seals([builders.SECRET], self.ambient)
             self.rotations.append(
-                RefreshRotation(live, revocation, seals, config, self.ambient, events=builders.events())
+                RefreshRotation(
+                    live, revocation, seals, config, self.ambient, events=builders.events(), tell_owner=tell_nobody
+                )
             )
             self.clients.append(redis)
         self.session = builders.session(self.ambient)
@@ -105,9 +114,9 @@ class Life(RuleBasedStateMachine):
 
     async def _use(self, shown: RefreshToken, instance: int) -> tuple[Session, RefreshToken]:
         try:
-            return await self.rotations[instance].use(shown)
+            return await self.rotations[instance].use(shown, SOMEBODY)
         except UnrecognisedTokenError as strange:
-            await self.rotations[instance].check_for_reuse(strange)
+            await self.rotations[instance].check_for_reuse(strange, SOMEBODY)
             raise
 
     def _still_allowed(self, successor: RefreshToken | None) -> None:

@@ -24,7 +24,7 @@ from service.coalescing import MOST
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, pending_revocations, revocations, rights
+from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -73,6 +73,9 @@ FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
 PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
 LIMIT = 1_000
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # when the passwords of all were set
+CHANGE = UUID(digest("change 1").hex())
 ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
@@ -80,13 +83,32 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "audit.LATEST": (MONTHS_AGO, LIMIT),
     "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
+    "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
+    "email_changes.WAITING": (HEAVY,),
+    "email_changes.UNDOABLE": (HEAVY, NOW),
+    "email_changes.CONFIRM": (*ENDING, CHANGE, LONG_AGO, "u1@example.com", NOW, NOW + 7 * DAY, FRESH[1]),
+    "email_changes.UNDO": (*ENDING, CHANGE, NOW, "hash", b"sealed", b"new", FRESH[1]),
+    "email_changes.FORGET": (NOW - 8 * DAY, email_changes.AT_ONCE),
     "health.STATE": rights.needed(),
     "inspection.POSTGRES": (),
     "migrations.TRY_LOCK": (1,),
     "migrations.HAS_LEDGER": (),
     "migrations.APPLIED": (),
     "migrations.ENTER": ("9999_x.sql", b"x"),
+    "outbox.INSERT": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}"),
+    "outbox.CLAIM": (4, HOUR),
+    "outbox.POSTPONE": (ONE, HOUR, "451"),
+    "outbox.PUT_BACK": (ONE, HOUR),
+    "outbox.GIVE_UP": (ONE, "550"),
+    "outbox.KEEP": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}", b"x"),
+    "outbox.REMOVE": (ONE,),
+    "outbox.STATE": (outbox.MOST_COUNTED,),
+    "outbox.FORGET": (HOUR, outbox.AT_ONCE),
+    "outbox.KEPT": (LIMIT, "u2@example.com", outbox.MOST_SHOWN),
+    "outbox.KEPT_ONE": (UUID(digest("2").hex()),),
     "pooler.BACKEND": (),
+    "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new"),
+    "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),
     "pending_revocations.ENTER": ENDING,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol, cast
 
-from tests.generate import api, cli, configuration, errors, rooms
+from tests.generate import api, catalogue, cli, configuration, errors, rooms
 
 
 class Page(Protocol):
@@ -13,4 +13,4 @@ class Page(Protocol):
         """What the file should hold."""
 
 
-PAGES: tuple[Page, ...] = tuple(cast("Page", one) for one in (api, cli, configuration, errors, rooms))
+PAGES: tuple[Page, ...] = tuple(cast("Page", one) for one in (api, catalogue, cli, configuration, errors, rooms))

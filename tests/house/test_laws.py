@@ -23,7 +23,7 @@ RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )
 LIBRARIES = {  # foreign library: the rooms that may import it
-    "aiohttp": {"http", "api", "app.py", "commands", "client", "telemetry"},
+    "aiohttp": {"http", "api", "app.py", "commands", "client", "dev_inbox", "telemetry"},
     "asyncpg": {"stores"},
     "redis": {"stores", "assembly/backends.py"},
     "joserfc": {"domain/signing", "client"},
@@ -31,7 +31,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "passlib": {"domain/passwords/bcrypt_engine.py", "domain/passwords/lanes.py"},
     "bcrypt": {"domain/passwords/lanes.py"},
     "pydantic": {"settings", "api", "http"},
-    "pydantic_core": {"http", "api"},
+    "pydantic_core": {"http", "api", "dev_inbox"},
     "pydantic_settings": {"settings"},
     "cryptography": {"domain/seals.py"},
     "idna": {"domain/accounts/names.py"},
@@ -39,6 +39,8 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "opentelemetry": {"telemetry/tracing.py"},
     "prometheus_client": {"telemetry/metrics"},
     "shtab": {"__main__.py"},
+    "aiosmtplib": {"mail/smtp.py"},
+    "jinja2": {"mail/letters.py"},
     "uvloop": {"commands/event_loop.py"},
     "yarl": {"settings"},
 }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
-from service.domain.mail.models import KeptMail, Letter, Mail, OutboxState, Wish
+from service.domain.mail.models import Greeting, KeptMail, Letter, Mail, OutboxState, Wish
 
 
 @dataclass
@@ -126,6 +126,9 @@ class FakeCourier:
             raise failure
         self.delivered.append((mail, letter))
         return "250 taken"
+
+    async def greet(self) -> Greeting:
+        return Greeting(is_encrypted=False, is_logged_in=False)
 
     async def rest(self) -> None:
         self.rests += 1

@@ -10,6 +10,7 @@ from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.notices import Notice, Notices
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.sessions.address_proof import AddressProof
@@ -46,6 +47,7 @@ class Accounts:
     ambient: Ambient
     events: Events
     address_proof: AddressProof
+    notices: Notices
 
     async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
         """The new account's id and API key. Hashes before the look-up, so a taken address takes as long as a free one.
@@ -123,6 +125,7 @@ class Accounts:
         if not await self.users.set_password(user, password_hash, ending):
             raise WrongPasswordError  # changed meanwhile: the confirmed password is out of date
         self._emit(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
+        await self.notices.tell(user, Notice.PASSWORD_CHANGED, visitor)
         await self.user_revocation.finish(ending)
 
     async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
@@ -132,6 +135,7 @@ class Accounts:
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
         self._emit(Name.USER_DELETED, user.id, session_id=caller.session_id)
+        await self.notices.tell(user, Notice.ACCOUNT_CLOSED, visitor)
         await self.user_revocation.finish(ending, caller.session_id)
 
     async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
@@ -142,6 +146,7 @@ class Accounts:
         overlap = self.settings.overlap
         await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
         self._emit(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
+        await self.notices.tell(user, Notice.API_KEY_REPLACED, visitor)
         return key.text
 
     async def disable(self, email: str) -> bool:
@@ -152,6 +157,7 @@ class Accounts:
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_DISABLED)
         await self.users.disable(self.ambient.now(), ending)
         self._emit(Name.USER_UPDATED, user.id, Reason.DISABLED)
+        await self.notices.tell(user, Notice.BY_OPERATOR)
         await self.user_revocation.finish(ending)
         return True
 
@@ -160,13 +166,16 @@ class Accounts:
         user = await self.users.by_email(emails.for_look_up(email))
         if user is None:
             return None
-        return await self.user_revocation.end(user.id, Reason.BY_OPERATOR)
+        count = await self.user_revocation.end(user.id, Reason.BY_OPERATOR)
+        await self.notices.tell(user, Notice.BY_OPERATOR)
+        return count
 
     async def enable(self, email: str) -> bool:
         user = await self.users.by_email(emails.for_look_up(email))
         if user:
             await self.users.enable(user.id)
             self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
+            await self.notices.tell(user, Notice.BY_OPERATOR)
         return user is not None
 
     async def confirmed(self, caller: Caller, password: str, visitor: Visitor) -> User:

@@ -46,6 +46,7 @@ Policy = Literal[
     "api-key-rotation",
     "mail",
     "code",
+    "mail-address",
     CallPolicy,
 ]
 POLICIES: tuple[str, ...] = get_args(Policy)
@@ -152,6 +153,25 @@ class Throttle:
         """Each rotation adds an event to the audit trail, and a user must not be able to fill it."""
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
         await self.take("api-key-rotation", of_user, visitor=visitor)
+
+    async def mail_address(self, account: str) -> bool:
+        """Whether one more mail may go to an address, which strangers may have named. Its answer is seen by nobody."""
+        if not self._settings.enabled:
+            return True
+        refusal = await self._counters.take("mail-address", (self._mail_to(account),))
+        self.decisions["mail-address", refusal is None] += 1
+        if refusal:
+            pseudonym = self._events.account(account)
+            self._events.emit(Event(Name.LIMITED, Outcome.FAILURE, "mail-address", account=pseudonym))
+        return refusal is None
+
+    async def no_mail_to(self, account: str) -> None:
+        """Refund what `mail_address` counted: the mail was not sent."""
+        if self._settings.enabled:
+            await self._counters.refund("mail-address", self._mail_to(account))
+
+    def _mail_to(self, account: str) -> Charge:
+        return Charge("address", self._digest(account), self._settings.mail_address)
 
     async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
         """Counted by session, so that a stolen one cannot use up the others' quota; exports are counted by user."""

@@ -66,3 +66,11 @@ class OutboxState:
     oldest: timedelta  # since the oldest of them was asked for
     failed: int  # given up, and kept for the operator
     last_reply: str  # to the latest of those
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What is known of a mail server that was connected to."""
+
+    is_encrypted: bool
+    is_logged_in: bool

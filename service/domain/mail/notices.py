@@ -1,12 +1,15 @@
 """Notices to a user about what happened to the account, filed where it is decided."""
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
 
 import structlog
 
 from service.ambient import Ambient
 from service.domain.mail.mails import Mails
-from service.domain.mail.models import Kind, Wish
+from service.domain.mail.models import Kind, Letter, Mail, Wish
 from service.domain.mail.user_agents import name_of
 from service.domain.models import User, Visitor
 from service.networks import prefix_of
@@ -27,9 +30,14 @@ class Notice(StrEnum):
     BY_OPERATOR = "by_operator"
 
 
+class Owners(Protocol):
+    async def by_id(self, user_id: UUID) -> User | None: ...
+
+
 class Notices:
-    def __init__(self, mails: Mails, ambient: Ambient, outages: tuple[type[Exception], ...]) -> None:
+    def __init__(self, mails: Mails, users: Owners, ambient: Ambient, outages: tuple[type[Exception], ...]) -> None:
         self._mails = mails
+        self._users = users
         self._ambient = ambient
         self._outages = outages
 
@@ -51,3 +59,27 @@ class Notices:
             )
         except self._outages as error:
             log.warning("notice lost", what=what.value, user_id=str(user.id), error=type(error).__name__)
+
+    async def tell_owner(self, user_id: UUID, what: Notice, visitor: Visitor) -> None:
+        """As `tell`, where the account was not read for another reason. Without mail it is not read at all."""
+        if not self._mails.is_configured:
+            return
+        try:
+            user = await self._users.by_id(user_id)
+        except self._outages as error:
+            log.warning("notice lost", what=what.value, user_id=str(user_id), error=type(error).__name__)
+            return
+        if user:
+            await self.tell(user, what, visitor)
+
+
+async def write_notice(mail: Mail) -> Letter:
+    """The writer of the mails that `tell` files."""
+    at = datetime.fromisoformat(mail.facts["at"])
+    values = {
+        "what": mail.facts["what"],
+        "at": f"{at:%Y-%m-%d %H:%M} UTC",
+        "network": mail.facts.get("network", ""),
+        "agent": mail.facts.get("agent", ""),
+    }
+    return Letter(recipient=mail.recipient, template="notice", language=mail.language, values=values)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.mail.models import KeptMail, Letter, Mail, OutboxState, Wish
+from service.domain.mail.models import Greeting, KeptMail, Letter, Mail, OutboxState, Wish
 
 # Writes the letter of one kind of mail; the same mail always gives the same letter. None: there is
 # nothing to send, as nobody has that address or what was asked for is done. Raises the stores' outages.
@@ -66,6 +66,9 @@ class Courier(Protocol):
 
         The Message-ID is made of the mail's id, so that a mail that is sent twice can be told.
         """
+
+    async def greet(self) -> Greeting:
+        """Connect, log in where there is a password, and leave. Raises UnreachableError."""
 
     async def rest(self) -> None:
         """No mail is due: connections can be closed."""

@@ -18,10 +18,12 @@ Task = Literal[
     "endings",
     "keys",
     "loop-lag",
+    "mails",
     "reload",
     "tidy",
     "tidy-audit",
     "tidy-email-changes",
+    "tidy-mails",
     "tidy-revocations",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)

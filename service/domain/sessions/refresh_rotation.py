@@ -8,11 +8,13 @@ successors arrives at the current token. A forged token never does, so it cannot
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.models import Session
+from service.domain.mail.notices import Notice
+from service.domain.models import Session, Visitor
 from service.domain.seals import Purpose, Seals
 from service.domain.sessions.models import Swap, SwapState
 from service.domain.sessions.ports import RefreshSessions
@@ -21,6 +23,7 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.errors import InvalidRefreshTokenError
 from service.settings import TokenSettings
 
+TellOwner = Callable[[UUID, Notice, Visitor], Awaitable[None]]
 MAX_STEPS = 50_000  # successors derived per check, about 3 microseconds each; a month of refreshes once a minute
 
 
@@ -34,7 +37,9 @@ class RefreshRotation:
         ambient: Ambient,
         *,
         events: Events,
+        tell_owner: TellOwner,
     ) -> None:
+        self._tell_owner = tell_owner
         self._refresh_sessions = refresh_sessions
         self._revocation = revocation
         self._seals = seals
@@ -44,7 +49,7 @@ class RefreshRotation:
         self.swaps: Counter[SwapState] = Counter()  # presented tokens by outcome
         self._walking = asyncio.Semaphore(1)  # a check holds the GIL; many at once would starve all requests
 
-    async def use(self, token: RefreshToken) -> tuple[Session, RefreshToken]:
+    async def use(self, token: RefreshToken, visitor: Visitor) -> tuple[Session, RefreshToken]:
         """The token's session and its successor. Raises InvalidRefreshTokenError.
 
         Reuse of the previous token also ends the session. Any older token raises UnrecognisedTokenError; pass it to
@@ -68,22 +73,23 @@ class RefreshRotation:
                 if successor.digest == swapped.current:
                     return swapped.session, successor
         elif swapped.state is SwapState.SPENT:
-            await self._end(swapped.session, Reason.TOKEN_BEFORE)
+            await self._end(swapped.session, Reason.TOKEN_BEFORE, visitor)
             raise InvalidRefreshTokenError(
                 Reason.REUSED, user_id=swapped.session.user_id, session_id=swapped.session.id
             )
         raise UnrecognisedTokenError(token, swapped.session, swapped.current, swapped.swaps)
 
-    async def check_for_reuse(self, strange: "UnrecognisedTokenError") -> None:
+    async def check_for_reuse(self, strange: "UnrecognisedTokenError", visitor: Visitor) -> None:
         """End the session if this is one of its earlier tokens. The check is expensive: apply the rate limit first."""
         async with self._walking:
             is_genuine = await asyncio.to_thread(self._leads_to, strange)
         if is_genuine:
-            await self._end(strange.session, Reason.OLDER_TOKEN)
+            await self._end(strange.session, Reason.OLDER_TOKEN, visitor)
 
-    async def _end(self, session: Session, which: Reason) -> None:
+    async def _end(self, session: Session, which: Reason, visitor: Visitor) -> None:
         self._events.emit(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))
         await self._revocation.end(session.user_id, [session.id], why=Reason.REUSE)
+        await self._tell_owner(session.user_id, Notice.TOKEN_REUSED, visitor)
 
     def _successors(self, token: RefreshToken) -> list[RefreshToken]:
         """The successor under the current secret, then those under the previous secrets."""

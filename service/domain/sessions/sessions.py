@@ -48,13 +48,13 @@ class Sessions:
                 ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), key_is_good)
                 if ended:
                     raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
-                session, successor = await self._use(token)
+                session, successor = await self._use(token, visitor)
         except InvalidRefreshTokenError as error:
             facts = error.why, error.user_id, error.session_id
             self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, *facts))
             await self.throttle.unknown_refresh_token(visitor)
             if isinstance(error, UnrecognisedTokenError):
-                await self.rotation.check_for_reuse(error)
+                await self.rotation.check_for_reuse(error, visitor)
             raise InvalidRefreshTokenError(error.why, user_id=error.user_id, session_id=error.session_id) from None
         user = await self.users.by_id(session.user_id)
         if user is None or user.disabled_at:
@@ -110,9 +110,9 @@ class Sessions:
         """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
         return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
 
-    async def _use(self, token: RefreshToken) -> tuple[Session, RefreshToken | None]:
+    async def _use(self, token: RefreshToken, visitor: Visitor) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
-            return await self.rotation.use(token)
+            return await self.rotation.use(token, visitor)
         session = await self.refresh_sessions.use(token.session_id, token.digest, self.ambient.now())
         if session is None:
             raise InvalidRefreshTokenError

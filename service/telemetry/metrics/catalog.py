@@ -136,4 +136,9 @@ KEYS = _gauge("signing_keys", "Signing keys by state: next, active, retired, gon
 KEY_AGE = _gauge("signing_key_age_seconds", "How long the active key has signed.")
 KEY_TAKEOVER = _gauge("signing_key_takeover_seconds", "Until the next key takes over; absent when that is not planned.")
 
+# --- mails
+MAILS = _counter("mails", "Attempts at mails, by how they ended.", "kind", "outcome")
+MAILS_WAITING = _gauge("mails_waiting", "Mails that are to be sent, counted to 10000; absent without mail.")
+MAILS_OLDEST = _gauge("mails_oldest_seconds", "Since the oldest of them was asked for; absent without mail.")
+
 ALL = [one for one in vars().values() if isinstance(one, Measure)]

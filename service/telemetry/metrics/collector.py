@@ -61,5 +61,6 @@ class MetricsCollector(Collector):
         yield from readings.of_rotation(application.rotation)
         yield from readings.of_limits(application.throttle)
         yield from readings.of_denylist(application.denylist)
+        yield from readings.of_mails(application.mail_worker)
         yield from readings.of_stores(application.backends, application.redis_health, state)
         yield from readings.of_keys(application.keys, application.key_rotation.settings, application.ambient.now())

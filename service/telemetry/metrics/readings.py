@@ -8,6 +8,9 @@ from prometheus_client.core import Metric
 from service.assembly.backends import Backends
 from service.domain.events.audit_trail import Audit
 from service.domain.limits.throttle import POLICIES, Throttle
+from service.domain.mail.delivery import MailOutcome
+from service.domain.mail.models import Kind
+from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.readiness import ReadinessReport
 from service.domain.passwords.hash_queue import HashQueue
@@ -90,6 +93,16 @@ def of_stores(backends: Backends, health: RedisHealth, report: ReadinessReport) 
     )
     yield catalog.STORE_LIMIT.labelled({(store,): pool.most for store, pool in pools.items()})
     yield catalog.REDIS_MEMORY.labelled({} if health.fullness is None else {(): health.fullness})
+
+
+def of_mails(worker: MailWorker | None) -> Iterator[Metric]:
+    counts = worker.delivery.outcomes if worker else {}
+    yield catalog.MAILS.labelled(
+        {(kind.value, how.value): counts.get((kind, how), 0) for kind in Kind for how in MailOutcome} if worker else {}
+    )
+    state = worker.state if worker else None
+    yield catalog.MAILS_WAITING.labelled({(): state.waiting} if state else {})
+    yield catalog.MAILS_OLDEST.labelled({(): state.oldest.total_seconds()} if state else {})
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:
