@@ -20,7 +20,6 @@ from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.errors import UnavailableError
 from tests.conftest import OnFakes, bearer
-from tests.support import builders
 from tests.support.builders import PASSWORD
 from tests.support.waiting import PATIENCE
 
@@ -33,10 +32,15 @@ class Mortal:
     """Counts the calls of the stores behind it, and stops at one of them, before or after it was carried out."""
 
     def __init__(self, steps: int, *, after: bool) -> None:
-        self._steps_left = steps
+        self._steps = self._steps_left = steps
         self._after = after
         self._buried = asyncio.Event()
         self.died = asyncio.Event()
+
+    @property
+    def steps(self) -> int:
+        """Those it has made."""
+        return self._steps - self._steps_left
 
     async def step(self, call: Callable[[], Awaitable[Any]]) -> Any:
         self._steps_left -= 1
@@ -94,10 +98,11 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
     redis = MortalRedis(connection_pool=fakes.redis.connection_pool)
     redis.mortal = mortal
     stores: Any = {
-        name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_revocations")
+        name: Through(getattr(ground, name), mortal)
+        for name in ("users", "revocations", "pending_revocations", "proved_users", "email_changes", "outbox")
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)
-    return build_on(mortal_ground, builders.settings(), fakes.ambient)
+    return build_on(mortal_ground, fakes.application.settings, fakes.ambient)
 
 
 @dataclass
