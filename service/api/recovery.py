@@ -11,7 +11,7 @@ from service.api.languages import language_of
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.mail.models import Kind
 from service.domain.models import Caller
-from service.domain.recovery.models import ShownMail
+from service.domain.recovery.models import MailEvidence
 from service.errors import (
     EmailTakenError,
     Fault,
@@ -173,14 +173,14 @@ async def undo(request: web.Request) -> web.Response:
     )
 
 
-def _shown(token: str | None, email: str | None, code: str | None) -> ShownMail:
+def _shown(token: str | None, email: str | None, code: str | None) -> MailEvidence:
     """Raises InvalidFieldsError unless there is a token, or an address and a code."""
     if not token:
         needed = {"email": email, "code": code} if email or code else {"token": token}
         message = "send the token of the link, or the address and the code"
         if missing := [BrokenField(name, FieldCode.MISSING, message) for name, value in needed.items() if not value]:
             raise InvalidFieldsError(missing)
-    return ShownMail(token or "", email or "", code or "")
+    return MailEvidence(token or "", email or "", code or "")
 
 
 def _reset(*, are_over: bool) -> str:

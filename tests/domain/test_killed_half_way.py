@@ -21,7 +21,6 @@ from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.errors import UnavailableError
 from tests.conftest import OnFakes, bearer
-from tests.support import builders
 from tests.support.builders import PASSWORD
 from tests.support.waiting import PATIENCE
 
@@ -34,10 +33,15 @@ class Mortal:
     """Counts the calls of the stores behind it, and stops at one of them, before or after it was carried out."""
 
     def __init__(self, steps: int, *, after: bool) -> None:
-        self._steps_left = steps
+        self._steps = self._steps_left = steps
         self._after = after
         self._buried = asyncio.Event()
         self.died = asyncio.Event()
+
+    @property
+    def steps(self) -> int:
+        """Those it has made."""
+        return self._steps - self._steps_left
 
     async def step(self, call: Callable[[], Awaitable[Any]]) -> Any:
         self._steps_left -= 1
@@ -96,10 +100,18 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
     redis.mortal = mortal
     stores: Any = {
         name: Through(getattr(ground, name), mortal)
-        for name in ("users", "factors", "revocations", "pending_revocations")
+        for name in (
+            "users",
+            "factors",
+            "revocations",
+            "pending_revocations",
+            "proved_users",
+            "email_changes",
+            "outbox",
+        )
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)
-    return build_on(mortal_ground, builders.settings(), fakes.ambient)
+    return build_on(mortal_ground, fakes.application.settings, fakes.ambient)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from service.coalescing import MOST
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, outbox, pending_revocations, revocations, rights
+from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -73,7 +73,9 @@ FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
 PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
 LIMIT = 1_000
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # when the passwords of all were set
+CHANGE = UUID(digest("change 1").hex())
 ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
@@ -81,6 +83,12 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "audit.LATEST": (MONTHS_AGO, LIMIT),
     "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
+    "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
+    "email_changes.WAITING": (HEAVY,),
+    "email_changes.UNDOABLE": (HEAVY, NOW),
+    "email_changes.CONFIRM": (*ENDING, CHANGE, LONG_AGO, "u1@example.com", NOW, NOW + 7 * DAY, FRESH[1]),
+    "email_changes.UNDO": (*ENDING, CHANGE, NOW, "hash", b"sealed", b"new", FRESH[1]),
+    "email_changes.FORGET": (NOW - 8 * DAY, email_changes.AT_ONCE),
     "health.STATE": rights.needed(),
     "inspection.POSTGRES": (),
     "migrations.TRY_LOCK": (1,),
@@ -99,6 +107,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "outbox.KEPT": (LIMIT, "u2@example.com", outbox.MOST_SHOWN),
     "outbox.KEPT_ONE": (UUID(digest("2").hex()),),
     "pooler.BACKEND": (),
+    "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new"),
+    "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),
     "pending_revocations.ENTER": ENDING,

@@ -7,7 +7,7 @@ import asyncpg
 from service.stores.migrations import migrate
 
 ROWS = 1_000_000
-BIG = ("users", "revocations", "audit_events", "mails", "totp", "recovery_codes", "passkeys")
+BIG = ("users", "revocations", "audit_events", "mails", "email_changes", "totp", "recovery_codes", "passkeys")
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
 # forgotten; of three months of events the first day has outlived its time.
@@ -15,7 +15,7 @@ FILL = {
     "users": """
         INSERT INTO users
         SELECT md5(i::text)::uuid, 'u' || i || '@example.com', 'u' || i || '@example.com', 'Ada', 'Lovelace',
-            repeat('x', 60), decode(md5(i::text), 'hex'), decode(md5(i::text), 'hex'), now(), now(), NULL,
+            repeat('x', 60), decode(md5(i::text), 'hex'), decode(md5(i::text), 'hex'), now(), '2026-01-01T00:00:00Z', NULL,
             CASE WHEN i % 10 = 0 THEN decode(md5('earlier' || i), 'hex') END,
             CASE WHEN i % 10 = 0 THEN now() + interval '1 day' END
         FROM generate_series(1, {rows}) AS i
@@ -57,6 +57,14 @@ FILL = {
         SELECT decode(md5('key' || i), 'hex'), md5((i / 10 + 1)::text)::uuid, 'A phone', '', 0, true, ARRAY['internal'],
             md5('model')::uuid, 'example.com', now(), now()
         FROM generate_series(1, {rows}) AS i
+    """,
+    # One in two waits for its proof, the others can be undone; a seventh is too old for that. One user moves every hour.
+    "email_changes": """
+        INSERT INTO email_changes
+        SELECT md5('change ' || i)::uuid, CASE WHEN i % 6000 = 0 THEN {heavy} ELSE md5(i::text)::uuid END,
+            'n' || i || '@example.com', 'n' || i || '@example.com', false, at,
+            CASE WHEN i % 2 = 0 THEN at END, CASE WHEN i % 2 = 0 THEN at + interval '7 days' END
+        FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '8 days' AS at)
     """,
 }
 

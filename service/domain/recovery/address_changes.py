@@ -22,9 +22,9 @@ from service.domain.recovery.models import (
     UNDO_FOR,
     ConfirmedChange,
     EmailChange,
+    MailEvidence,
     MailProof,
     NewApiKey,
-    ShownMail,
     UndoneChange,
 )
 from service.domain.recovery.ports import EmailChanges
@@ -84,7 +84,7 @@ class AddressChanges:
     async def confirm_link(self, token: str, caller: Caller | None, visitor: Visitor) -> str:
         """As `confirm_code`, for anybody who has the link; a session is kept if it is of the same account."""
         self.mails.require_configured()
-        proof = await self.proofs.of(Kind.EMAIL_CHANGE, ShownMail(token=token), visitor)
+        proof = await self.proofs.of(Kind.EMAIL_CHANGE, MailEvidence(token=token), visitor)
         return await self._confirm(proof, caller, visitor)
 
     async def undo(self, token: str, visitor: Visitor) -> bool:

@@ -19,7 +19,7 @@ TRIES = 5  # wrong codes for each mail; links cannot be guessed and are not coun
 
 
 @dataclass(frozen=True, slots=True)
-class ShownMail:
+class MailEvidence:
     """What somebody shows of a mail: the token of its link, or its code and the address."""
 
     token: str = ""

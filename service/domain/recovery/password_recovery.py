@@ -14,7 +14,7 @@ from service.domain.mail.notices import Notice, Notices
 from service.domain.models import User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.recovery.aftermath import Aftermath
-from service.domain.recovery.models import MailProof, NewApiKey, PasswordReset, ShownMail
+from service.domain.recovery.models import MailEvidence, MailProof, NewApiKey, PasswordReset
 from service.domain.recovery.ports import ProvedUsers
 from service.domain.recovery.proofs import Proofs
 from service.domain.sessions.revocation import SessionRevocation
@@ -50,7 +50,7 @@ class PasswordRecovery:
 
     async def reset(
         self,
-        shown: ShownMail,
+        shown: MailEvidence,
         new_password: str,
         visitor: Visitor,
         *,

@@ -9,7 +9,7 @@ from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.models import Kind
 from service.domain.models import User, Visitor
 from service.domain.recovery.mail_secrets import MailSecrets, named_in
-from service.domain.recovery.models import LIVES, MailedCode, MailProof, ShownMail
+from service.domain.recovery.models import LIVES, MailedCode, MailEvidence, MailProof
 from service.domain.recovery.ports import MailCodes, ProvedUsers
 from service.errors import InvalidCodeError
 
@@ -32,7 +32,7 @@ class Proofs:
     ambient: Ambient
     events: Events
 
-    async def of(self, kind: Kind, shown: ShownMail, visitor: Visitor) -> MailProof:
+    async def of(self, kind: Kind, shown: MailEvidence, visitor: Visitor) -> MailProof:
         """Known and unknown addresses take the same path and as many round trips.
 
         Raises InvalidCodeError, RateLimitedError or a store's outage.

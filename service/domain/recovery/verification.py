@@ -13,7 +13,7 @@ from service.domain.mail.models import Kind, Wish
 from service.domain.models import Caller, User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.recovery.aftermath import Aftermath
-from service.domain.recovery.models import MailProof, ShownMail
+from service.domain.recovery.models import MailEvidence, MailProof
 from service.domain.recovery.ports import ProvedUsers
 from service.domain.recovery.proofs import Proofs
 from service.errors import InvalidCredentialsError
@@ -49,7 +49,7 @@ class Verification:
             wish = Wish(kind=Kind.VERIFY, recipient=user.email, user_id=user.id, language=user.language)
             await self.mails.wish(wish)
 
-    async def with_session(self, shown: ShownMail, caller: Caller, visitor: Visitor) -> None:
+    async def with_session(self, shown: MailEvidence, caller: Caller, visitor: Visitor) -> None:
         """Raises NotConfiguredError, InvalidCodeError, RateLimitedError or a store's outage."""
         self.mails.require_configured()
         proof = await self.proofs.of(Kind.VERIFY, shown, visitor)
@@ -57,7 +57,7 @@ class Verification:
             raise self.proofs.refused(Reason.OF_ANOTHER, proof.user)
         await self._prove(proof)
 
-    async def with_password(self, shown: ShownMail, password: str, visitor: Visitor) -> None:
+    async def with_password(self, shown: MailEvidence, password: str, visitor: Visitor) -> None:
         """The password is checked as a login does.
 
         Raises NotConfiguredError, InvalidCodeError, InvalidCredentialsError, OverloadedError, RateLimitedError or
