@@ -43,6 +43,7 @@ from tests.support.fakes import (
     FakeSigningKeys,
     FakeUsers,
 )
+from tests.support.named_api_keys import FakeNamedApiKeys
 from tests.support.waiting import unhurried
 
 LONG = 16
@@ -173,7 +174,15 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             ground = Backends(
-                users, FakeSigningKeys(signing_key()), revocations, FakeAuditTrail(), lifetimes, pending, redis, server
+                users,
+                FakeSigningKeys(signing_key()),
+                revocations,
+                FakeAuditTrail(),
+                lifetimes,
+                pending,
+                redis,
+                server,
+                named_api_keys=FakeNamedApiKeys(users),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -7,23 +7,50 @@ from aiohttp import web
 from service.api import schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, HASHING, NOTHING, Description, Returns, Tag
+from service.broken_fields import BrokenField, FieldCode
 from service.domain.models import Caller, Member
 from service.domain.sessions.models import Revocation
-from service.errors import RateLimitedError, UnavailableError, WrongPasswordError
+from service.errors import InvalidFieldsError, RateLimitedError, UnavailableError, WrongPasswordError
+from service.http import query
 from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response, no_content, stream
+
+INCLUDE, INCLUDES = "include", frozenset({"emailVerified"})
 
 
 @Description(
     tag=Tag.ACCOUNT,
     summary="Who I am",
-    description="The profile of whoever the id token or the API key belongs to.",
+    description="The profile of whoever the id token or the API key belongs to. `include` adds members to it.",
+    query=schemas.ProfileQuery,
+    returns=Returns(body=schemas.Profile),
+    refuses=(InvalidFieldsError, RateLimitedError, UnavailableError),
+)
+async def me(request: web.Request, who: Member) -> web.Response:
+    asked = query.read(request, schemas.ProfileQuery).include
+    included = frozenset(one.strip() for one in asked.split(",")) - {""} if asked else frozenset()
+    if not included <= INCLUDES:
+        known = " and ".join(sorted(INCLUDES))
+        message = f"what can be included is {known}"
+        raise InvalidFieldsError([BrokenField(INCLUDE, FieldCode.UNKNOWN_VALUE, message)])
+    return json_response(schemas.Profile.of(await request.app[SERVICES].accounts.profile(who), included))
+
+
+@Description(
+    tag=Tag.ACCOUNT,
+    summary="Change my first or last name",
+    description=f"Send what is to change. Tokens carry the new names from the next refresh or login on. {AUTHORIZE}",
+    takes=schemas.ChangeNames,
     returns=Returns(body=schemas.Profile),
     refuses=(RateLimitedError, UnavailableError),
 )
-async def me(request: web.Request, who: Member) -> web.Response:
-    return json_response(schemas.Profile.of(await request.app[SERVICES].accounts.profile(who)))
+async def change_names(request: web.Request, caller: Caller) -> web.Response:
+    body = await read(request, schemas.ChangeNames)
+    if body.first_name is None and body.last_name is None:
+        raise InvalidFieldsError([BrokenField("firstName", FieldCode.MISSING, "send firstName, lastName or both")])
+    user = await request.app[SERVICES].accounts.change_names(caller, body.first_name, body.last_name)
+    return json_response(schemas.Profile.of(user))
 
 
 @Description(
@@ -73,7 +100,7 @@ async def close(request: web.Request, caller: Caller) -> web.Response:
 @Description(
     tag=Tag.ACCOUNT,
     summary="Everything that is stored about me",
-    description=f"All but the hash of the password and the sealed API key. {AUTHORIZE}",
+    description=f"All but the hash of the password, the sealed API key and the digests of others. {AUTHORIZE}",
     returns=Returns(body=schemas.Export),
     refuses=(RateLimitedError, UnavailableError),
 )
@@ -81,7 +108,8 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(caller.member)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    beginning = schemas.Export.of(user, held, caller.session_id)
+    api_keys = await services.named_api_keys.all_of(caller)
+    beginning = schemas.Export.of(user, held, caller.session_id, api_keys)
     first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from service.api import schemas
+from service.api import api_key_schemas, schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
+KEY_ID = "0b7fd3a1-93a5-4a3c-9b1e-6a0c8f0f1f5e"
 SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJkZWZiZTYzNSJ9.c2lnbmF0dXJl"  # noqa: S105 - it opens nothing
 REFRESH_TOKEN = "rt_the_refreshToken_of_your_login"  # noqa: S105 - as above
@@ -22,6 +23,15 @@ SESSION = {
     "ip": "203.0.113.0/24",
     "userAgent": "Mozilla/5.0",
     "current": True,
+}
+NAMED_KEY = {
+    "keyId": KEY_ID,
+    "name": "Build server",
+    "prefix": "nk_4fTq0Zr8",
+    "scopes": ["deploy"],
+    "rate": "60/1m",
+    "createdAt": AT,
+    "expiresAt": "2027-02-22T06:51:12.803727Z",
 }
 
 BODIES: dict[type[Schema], dict[str, Any]] = {
@@ -46,6 +56,10 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},
     schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
     schemas.Sessions: {"sessions": [SESSION]},
+    schemas.ChangeNames: {"firstName": FIRST_NAME},
+    api_key_schemas.MakeNamedKey: {"name": "Build server", "expiresIn": 7776000, "scopes": ["deploy"], "rate": "60/1m"},
+    api_key_schemas.NamedKeyMade: {**NAMED_KEY, "apiKey": "nk_shown_this_once"},
+    api_key_schemas.NamedKeys: {"apiKeys": [NAMED_KEY]},
     schemas.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
     schemas.ApiKey: {"apiKey": API_KEY},
     schemas.Export: {
@@ -55,6 +69,9 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         **NAMES,
         "createdAt": AT,
         "passwordChangedAt": AT,
+        "emailVerified": False,
+        "groups": [],
+        "apiKeys": [],
         "sessions": [SESSION],
         "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
     },
@@ -99,4 +116,4 @@ OTHER_BODIES: dict[str, Any] = {  # of calls whose response has no schema, by pa
     "/docs/{file}": "/* the file */",
 }
 
-PATH_PARAMETERS = {"sessionId": SESSION_ID, "file": "swagger-ui.css"}
+PATH_PARAMETERS = {"sessionId": SESSION_ID, "keyId": KEY_ID, "file": "swagger-ui.css"}

@@ -1,8 +1,19 @@
 """The route table: every call with its guard. Parameters and responses are described at the handlers."""
 
-from service.api import account, auth, docs, forward_auth, health, introspection, revocation_feed, sessions, well_known
+from service.api import (
+    account,
+    api_keys,
+    auth,
+    docs,
+    forward_auth,
+    health,
+    introspection,
+    revocation_feed,
+    sessions,
+    well_known,
+)
 from service.api.guards import Cost, anyone, bearer, member, resource_server
-from service.api.operation import delete, get, post
+from service.api.operation import delete, get, patch, post
 
 OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
@@ -11,9 +22,13 @@ OPERATIONS = (
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # the caller's account
     get("/auth/me", member(account.me, Cost.LOOK_UPS)),
+    patch("/auth/me", bearer(account.change_names, Cost.PROFILE)),
     delete("/auth/me", bearer(account.close, Cost.PASSWORD)),
     post("/auth/password", bearer(account.change_password, Cost.PASSWORD)),
     post("/auth/api-key", bearer(account.rotate_api_key, Cost.ROTATION)),
+    get("/auth/api-keys", bearer(api_keys.all_of, Cost.LIST)),
+    post("/auth/api-keys", bearer(api_keys.make, Cost.ROTATION)),
+    delete("/auth/api-keys/{keyId}", bearer(api_keys.end, Cost.END)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),

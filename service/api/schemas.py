@@ -1,17 +1,18 @@
 """Schemas of requests and responses: JSON bodies and query parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from service.api.api_key_schemas import ShownKey
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
 from service.domain.sessions import models
-from service.http.query import Switch
-from service.http.schema import Schema
+from service.http.query import AddedQuery, Switch
+from service.http.schema import Schema, StrictBody
 
 
 class SignUp(Schema):
@@ -82,6 +83,13 @@ class Refreshed(Schema):
         )
 
 
+class ChangeNames(StrictBody):
+    """At least one member."""
+
+    first_name: Name | None = None
+    last_name: Name | None = None
+
+
 class ChangePassword(Schema):
     current_password: Text
     new_password: NewPassword
@@ -137,11 +145,20 @@ class Export(Schema):
     last_name: str
     created_at: datetime
     password_changed_at: datetime
+    email_verified: bool
+    groups: list[str]
+    api_keys: list[ShownKey]
     sessions: list[Session]
     ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
     @classmethod
-    def of(cls, user: domain.User, held: Sequence[domain.Session], current_id: str) -> Self:
+    def of(
+        cls,
+        user: domain.User,
+        held: Sequence[domain.Session],
+        current_id: str,
+        api_keys: Sequence[domain.NamedApiKey] = (),
+    ) -> Self:
         """Without the ended sessions, which are written piece by piece."""
         return cls(
             user_id=user.id,
@@ -151,6 +168,9 @@ class Export(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             password_changed_at=user.password_changed_at,
+            email_verified=user.email_verified_at is not None,
+            groups=list(user.groups),
+            api_keys=[ShownKey.of(one) for one in api_keys],
             sessions=[Session.of(one, current_id) for one in held],
             ended_sessions=[],
         )
@@ -184,15 +204,17 @@ class Profile(Schema):
     first_name: str
     last_name: str
     created_at: datetime
+    email_verified: bool | None = Field(None, description="Only when it is asked for with `include`.")
 
     @classmethod
-    def of(cls, user: domain.User) -> Self:
+    def of(cls, user: domain.User, included: Collection[str] = ()) -> Self:
         return cls(
             user_id=user.id,
             email=user.email,
             first_name=user.first_name,
             last_name=user.last_name,
             created_at=user.created_at,
+            email_verified=user.email_verified_at is not None if "emailVerified" in included else None,
         )
 
 
@@ -210,6 +232,10 @@ class Readiness(Schema):
 
 
 # --- query parameters
+
+
+class ProfileQuery(AddedQuery):
+    include: str = Field("", description="What the answer holds besides: a comma-separated list of `emailVerified`.")
 
 
 class EndSessionsQuery(Schema):

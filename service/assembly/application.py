@@ -1,6 +1,7 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, operations, sessions, signing
@@ -8,6 +9,8 @@ from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.accounts.groups import Groups
+from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
@@ -54,6 +57,8 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
+    named_key_uses: NamedKeyUses
+    groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -87,6 +92,7 @@ class Application(Services):
         await self.passwords.close()
         self.tokens.close()
         await self.audit.close()
+        await self.named_key_uses.close()
         await self.backends.redis.aclose()
         if self.backends.postgres:
             await self.backends.postgres.close()
@@ -106,6 +112,16 @@ class Application(Services):
         return pending
 
 
+class Parts(NamedTuple):
+    """Each needs those before it."""
+
+    known: credentials.Credentials
+    signed: signing.Signing
+    opened: sessions.SessionParts
+    asked: accounts.AccountParts
+    operated: operations.Operations
+
+
 def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     """The service on Postgres and Redis. It can be built before they are up."""
     return build_on(of_settings(settings), settings, ambient, log_event=log_event)
@@ -113,11 +129,7 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known = credentials.build(basis, log_event)
-    signed = signing.build(basis, known)
-    opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, opened)
-    operated = operations.build(basis, known, signed, opened)
+    known, signed, opened, asked, operated = _parts(basis, log_event)
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -138,6 +150,9 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         login=login.build(basis, known, signed, opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
+        named_api_keys=asked.named_api_keys,
+        named_key_uses=asked.named_key_uses,
+        groups=asked.groups,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
@@ -151,3 +166,11 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=operated.resealer,
         background=operated.background,
     )
+
+
+def _parts(basis: Basis, log_event: Sink) -> Parts:
+    known = credentials.build(basis, log_event)
+    signed = signing.build(basis, known)
+    opened = sessions.build(basis, known, signed)
+    asked = accounts.build(basis, known, signed, opened)
+    return Parts(known, signed, opened, asked, operations.build(basis, known, signed, opened))

@@ -1,12 +1,12 @@
 """The storage backends: Postgres and Redis. Tests pass others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import Users
+from service.domain.accounts.ports import NamedApiKeyStore, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.sessions.ports import PendingRevocations
@@ -16,6 +16,7 @@ from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
 from service.stores.redis import RedisTopology
@@ -37,6 +38,7 @@ class Backends:
     redis: Redis
     servers: RedisTopology
     postgres: Postgres | None = None
+    named_api_keys: NamedApiKeyStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -61,4 +63,5 @@ def of_settings(settings: Settings) -> Backends:
         client,
         servers,
         pg,
+        named_api_keys=PostgresNamedApiKeys(pg),
     )

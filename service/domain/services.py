@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
@@ -19,6 +20,7 @@ class Services:
     login: Login
     sessions: Sessions
     accounts: Accounts
+    named_api_keys: NamedApiKeys
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

@@ -12,14 +12,25 @@ from service import errors
 from service.api.operation import Access, Operation
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
+from service.domain.accounts.named_api_keys import MOST
 from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support.paths import plain_path
 from tests.support.resource_servers import KNOWN, basic
 
 DECLARED = [(one, refusal) for one in OPERATIONS for refusal in one.about.refuses if one.path != "/readyz"]
-ONCE = ("login_source", "signup_source", "refresh_source", "api_key_rotation", "session_list", "session_end", "export")
+ONCE = (
+    "login_source",
+    "signup_source",
+    "refresh_source",
+    "api_key_rotation",
+    "session_list",
+    "session_end",
+    "export",
+    "profile_change",
+)
 LIMITS = {"exempt": [], "api_key_unknown": "1/1h", "refresh_unknown": "1/1h", **dict.fromkeys(ONCE, "1/1h")}
 NOBODY = {"email": "nobody@example.com", "password": "Wrong-Pass1!"}
 NEW = {"email": "new@example.com", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}
@@ -37,12 +48,12 @@ class Caller:
                 headers = bearer(self.tokens) | headers
             case Access.RESOURCE_SERVER:
                 headers = {"Authorization": basic()} | headers
-        path = one.path.replace("{sessionId}", "0" * 24).replace("{file}", "none.css")
+        path = plain_path(one.path, {"sessionId": "0" * 24, "file": "none.css"})
         return await self.fakes.client.http.request(
-            one.method, path, json=body or self._body(one.path), headers=headers
+            one.method, path, json=body or self._body(one.method, one.path), headers=headers
         )
 
-    def _body(self, path: str) -> dict[str, Any]:
+    def _body(self, method: str, path: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
             "/auth/signup": NEW,
             "/auth/login": {name: self.person[name] for name in ("email", "password")},
@@ -50,7 +61,10 @@ class Caller:
             "/auth/logout": {"accessToken": self.tokens["accessToken"]},
             "/auth/password": {"currentPassword": self.person["password"], "newPassword": "Another-Pass2!"},
             "/auth/me": {"password": self.person["password"]},
+            "PATCH /auth/me": {"firstName": "Augusta"},
+            "/auth/api-keys": {"name": "Build server"},
         }
+        path = f"{method} {path}" if f"{method} {path}" in bodies else path
         return bodies.get(path, {"token": "rt_none"})
 
 
@@ -68,7 +82,7 @@ async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
             body = NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
         case "/auth/me" if one.method == "DELETE":
             body = NOBODY
-        case "/auth/me" | "/auth/verify":
+        case "/auth/me" | "/auth/verify" if one.method == "GET":
             headers = {"Authorization": "", "x-api-key": "ak_" + "0" * 43}
     if "x-api-key" in headers:
         del headers["Authorization"]
@@ -122,6 +136,16 @@ async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
 
 
+async def too_many(caller: Caller, one: Operation) -> ClientResponse:
+    for _ in range(MOST):
+        assert (await caller.make(one)).status == 201
+    return await caller.make(one)
+
+
+async def invalid_query(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.fakes.client.get(f"{one.path}?include=passwordHash", **bearer(caller.tokens))
+
+
 async def as_it_is(caller: Caller, one: Operation) -> ClientResponse:
     """The path names what is not there."""
     return await caller.make(one)
@@ -139,6 +163,9 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.EmailTakenError: taken_email,
     errors.InvalidClientError: no_credential,
     errors.SessionNotFoundError: as_it_is,
+    errors.ApiKeyNotFoundError: as_it_is,
+    errors.TooManyError: too_many,
+    errors.InvalidFieldsError: invalid_query,
     NotFoundError: as_it_is,
 }
 

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import ClientResponse
 from openapi_schema_validator import OAS31Validator
 
+from service.api.api_key_schemas import MakeNamedKey
 from service.api.description import Tag
-from service.api.examples import BODIES, EMAIL, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
+from service.api.examples import BODIES, EMAIL, KEY_ID, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
 from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
@@ -119,9 +120,9 @@ class Tryer:
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
     def _pasted(self, name: str, value: str) -> str:
-        """What a person must replace: tokens and the id of a session."""
-        if value == SESSION_ID:
-            return str(self._tokens["another"])
+        """What a person must replace: tokens and the ids of a session and of a key."""
+        if value in (SESSION_ID, KEY_ID):
+            return str(self._tokens["another" if value == SESSION_ID else "key"])
         return (
             str(self._tokens["refreshToken" if name == "token" else name]) if value in (TOKEN, REFRESH_TOKEN) else value
         )
@@ -145,6 +146,8 @@ async def test_what_is_shown_works_when_it_is_tried(
         other = await client.log_in({"email": EMAIL, "password": PASSWORD})
         held = (await (await client.get("/auth/sessions", **bearer(other))).json())["sessions"]
         tokens["another"] = next(one["sessionId"] for one in held if one["current"])
+        made = await client.post("/auth/api-keys", BODIES[MakeNamedKey], **bearer(tokens))
+        tokens["key"] = (await made.json())["keyId"]
     answer = await Tryer(client, tokens).press(path, method, said)
     documented = said["responses"][str(answer.status)]
     assert answer.status == int(ROWS[method.upper(), path].about.returns.status), await answer.text()

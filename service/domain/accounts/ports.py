@@ -1,11 +1,11 @@
 """The stores that accounts need. Implemented in `service/stores`; tests have fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import User
+from service.domain.models import NamedApiKey, User
 from service.domain.operations.ports import ApiKeySeals
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import UserLookup
@@ -34,3 +34,28 @@ class Users(UserLookup, ApiKeySeals, Protocol):
         """Disable the revocation's user and record the revocation."""
 
     async def enable(self, user_id: UUID) -> None: ...
+
+    async def set_names(self, user_id: UUID, first_name: str | None, last_name: str | None) -> User | None:
+        """Change the names that are given; the changed user, None if the account is gone or disabled."""
+
+    async def change_groups(
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+    ) -> Sequence[str] | None:
+        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
+
+
+class NamedApiKeyStore(Protocol):
+    async def add(self, key: NamedApiKey, digest: bytes, most: int) -> bool:
+        """Store a key, unless the user has `most` already: False. The user's expired keys are removed before."""
+
+    async def all_of(self, user_id: UUID) -> Sequence[NamedApiKey]:
+        """The oldest first, expired ones among them."""
+
+    async def by_digest(self, digest: bytes) -> tuple[NamedApiKey, User] | None:
+        """The key and its owner, expired or not."""
+
+    async def remove(self, user_id: UUID, key_id: UUID) -> bool:
+        """Whether the user had such a key."""
+
+    async def note_uses(self, uses: Mapping[UUID, datetime]) -> None:
+        """Move `last_used_at` of these keys forward, never back."""

@@ -12,7 +12,17 @@ from service.ambient import Ambient
 SHORTEST = 1.0  # seconds before a task that ended is restarted; doubled while it keeps ending
 LONGEST = 60.0
 Task = Literal[
-    "audit", "clock", "denylist", "endings", "keys", "loop-lag", "reload", "tidy", "tidy-audit", "tidy-revocations"
+    "api-key-uses",
+    "audit",
+    "clock",
+    "denylist",
+    "endings",
+    "keys",
+    "loop-lag",
+    "reload",
+    "tidy",
+    "tidy-audit",
+    "tidy-revocations",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
 log = structlog.get_logger(__name__)
