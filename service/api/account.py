@@ -119,7 +119,7 @@ async def _exported(
 ) -> AsyncIterator[bytes]:
     """The document in pieces, one at a time in memory: the number of ended sessions is unbounded."""
     end = b"]}"  # of the last field, the list of ended sessions
-    yield beginning.model_dump_json(by_alias=True).encode().removesuffix(end) + _listed(first)
+    yield beginning.model_dump_json(by_alias=True, exclude_none=True).encode().removesuffix(end) + _listed(first)
     async for page in others:
         yield b"," + _listed(page)
     yield end

@@ -89,6 +89,13 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "pooler.BACKEND": (),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),
+    "named_api_keys.LOCK_OWNER": (HEAVY,),
+    "named_api_keys.REMOVE_EXPIRED": (HEAVY, NOW),
+    "named_api_keys.INSERT": (FRESH[0], ONE, "name", "nk_", ["a"], None, NOW, None, b"new", 50),
+    "named_api_keys.OF_USER": (HEAVY,),
+    "named_api_keys.BY_DIGESTS": ([one.bytes for one in MANY],),
+    "named_api_keys.REMOVE": (HEAVY, ONE),
+    "named_api_keys.NOTE_USES": (MANY[:500], TIMES[:500]),
     "pending_revocations.ENTER": ENDING,
     "pending_revocations.REMOVE": (ONE,),
     "pending_revocations.TAKE_OVER": (pending_revocations.AT_ONCE,),
@@ -117,6 +124,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.RESEAL_API_KEYS": (MANY, [one.bytes for one in MANY], [b"x"] * MOST, [one.bytes for one in FRESH]),
     "users.DISABLE": (*ENDING, NOW),
     "users.ENABLE": (ONE,),
+    "users.SET_NAMES": (ONE, "Augusta", None),
+    "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100),
 }
 
 

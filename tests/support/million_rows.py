@@ -7,7 +7,7 @@ import asyncpg
 from service.stores.migrations import migrate
 
 ROWS = 1_000_000
-BIG = ("users", "revocations", "audit_events")
+BIG = ("users", "revocations", "audit_events", "named_api_keys")
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
 # forgotten; of three months of events the first day has outlived its time.
@@ -34,6 +34,12 @@ FILL = {
             md5(i::text), '', '192.0.2.0/24', ''
         FROM generate_series(1, {rows}) AS i
     """,
+    "named_api_keys": """
+        INSERT INTO named_api_keys
+        SELECT md5(i::text)::uuid, CASE WHEN i <= 50 THEN {heavy} ELSE md5((i / 10)::text)::uuid END, 'name', 'nk_',
+            decode(md5(i::text), 'hex'), '{{}}', NULL, now(), CASE WHEN i % 2 = 0 THEN now() - interval '1 day' END, NULL
+        FROM generate_series(1, {rows}) AS i
+    """,
 }
 
 
@@ -42,6 +48,11 @@ CONSTRAINTS = """
         format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS make
     FROM pg_constraint
     WHERE conrelid = $1::text::regclass AND contype IN ('p', 'u')
+"""
+REFERENCES = """
+    SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop
+    FROM pg_constraint
+    WHERE contype = 'f' AND connamespace = 'public'::regnamespace
 """
 INDEXES = """
     SELECT format('DROP INDEX %s', indexrelid::regclass) AS drop, pg_get_indexdef(indexrelid) AS make
@@ -55,7 +66,16 @@ async def fill(url: str) -> None:
     time.
     """
     await migrate(url)
+    await _drop_references(url)
     await asyncio.gather(*(_fill(url, table) for table in BIG))
+
+
+async def _drop_references(url: str) -> None:
+    """No plan depends on them, and with them a table cannot be filled before the one that it names."""
+    connection = await asyncpg.connect(url)
+    for one in await connection.fetch(REFERENCES):
+        await connection.execute(one["drop"])
+    await connection.close()
 
 
 async def _fill(url: str, table: str) -> None:
