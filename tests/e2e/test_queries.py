@@ -71,7 +71,7 @@ HEAVY, ONE, KEY = UUID(digest("heavy").hex()), UUID(digest("1").hex()), digest("
 MANY = [UUID(one) for one in some(MOST)]
 FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
-PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
+PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, "", b"new")
 LIMIT = 1_000
 ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
