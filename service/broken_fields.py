@@ -17,7 +17,7 @@ class FieldCode(StrEnum):
         return member
 
     MISSING = "missing", "The field is required and was not sent."
-    WRONG_TYPE = "wrong_type", "The value must be of another JSON type, mostly a string."
+    WRONG_TYPE = "wrong_type", "The value is of another type, mostly no string."
     BLANK = "blank", "The value holds nothing but blanks."
     INVALID_EMAIL = "invalid_email", "The value is no e-mail address that can have an account."
     TOO_SHORT = "too_short", "The value has fewer characters than it must have."

@@ -35,6 +35,7 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
+from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -175,6 +176,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             server = RedisServer(b"the only.run")
             ground = Backends(
                 users,
+                FakeSecondFactors(users),
                 FakeSigningKeys(signing_key()),
                 revocations,
                 FakeAuditTrail(),

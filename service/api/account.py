@@ -4,16 +4,24 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import schemas
+from service.api import factor_schemas, schemas
 from service.api.context import SERVICES
-from service.api.description import AUTHORIZE, HASHING, NOTHING, Description, Returns, Tag
+from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.models import Caller, Member
+from service.domain.second_factors.models import NO_PROOF
 from service.domain.sessions.models import Revocation
-from service.errors import InvalidFieldsError, RateLimitedError, UnavailableError, WrongPasswordError
+from service.errors import (
+    InvalidCodeError,
+    InvalidFieldsError,
+    OverloadedError,
+    RateLimitedError,
+    SecondFactorRequiredError,
+    UnavailableError,
+)
 from service.http import query
 from service.http.context import visitor_of
-from service.http.request_body import read
+from service.http.request_body import read, read_optional
 from service.http.responses import json_response, no_content, stream
 
 INCLUDE, INCLUDES = "include", frozenset({"emailVerified"})
@@ -56,12 +64,17 @@ async def change_names(request: web.Request, caller: Caller) -> web.Response:
 @Description(
     tag=Tag.ACCOUNT,
     summary="Replace my API key",
-    description=f"The old key stops at once, unless `api_keys.overlap` lets it go on for a while. {AUTHORIZE}",
+    description=f"The old key stops at once, unless `api_keys.overlap` lets it go on for a while. The body is for "
+    f"accounts with a second factor. {AUTHORIZE}",
+    takes=factor_schemas.Proving,
+    body_is_optional=True,
     returns=Returns(body=schemas.ApiKey),
-    refuses=(RateLimitedError, UnavailableError),
+    refuses=(SecondFactorRequiredError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
 )
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
-    api_key = await request.app[SERVICES].accounts.rotate_api_key(caller, visitor_of(request))
+    body = await read_optional(request, factor_schemas.Proving)
+    proof = body.proof if body else NO_PROOF
+    api_key = await request.app[SERVICES].accounts.rotate_api_key(caller, proof, visitor_of(request))
     return json_response(schemas.ApiKey(api_key=api_key))
 
 
@@ -71,13 +84,13 @@ async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
     description=f"Asks for the current password, as a login does. The session that calls goes on. {AUTHORIZE}",
     takes=schemas.ChangePassword,
     returns=Returns(body=schemas.Message),
-    refuses=(WrongPasswordError, *HASHING),
+    refuses=CONFIRMING,
 )
 async def change_password(request: web.Request, caller: Caller) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.ChangePassword)
-    await services.accounts.change_password(caller, body.current_password, body.new_password, visitor)
+    await services.accounts.change_password(caller, body.current_password, body.new_password, body.proof, visitor)
     return json_response(schemas.Message(message="The password is changed. Every other session is over."))
 
 
@@ -87,20 +100,20 @@ async def change_password(request: web.Request, caller: Caller) -> web.Response:
     description=f"The account, its sessions and its key are gone; this cannot be undone. {AUTHORIZE}",
     takes=schemas.CloseAccount,
     returns=NOTHING,
-    refuses=(WrongPasswordError, *HASHING),
+    refuses=CONFIRMING,
 )
 async def close(request: web.Request, caller: Caller) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.CloseAccount)
-    await services.accounts.close(caller, body.password, visitor)
+    await services.accounts.close(caller, body.password, body.proof, visitor)
     return no_content()
 
 
 @Description(
     tag=Tag.ACCOUNT,
     summary="Everything that is stored about me",
-    description=f"All but the hash of the password, the sealed API key and the digests of others. {AUTHORIZE}",
+    description=f"All but the hash of the password, and what is sealed or digested. {AUTHORIZE}",
     returns=Returns(body=schemas.Export),
     refuses=(RateLimitedError, UnavailableError),
 )
@@ -108,8 +121,8 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(caller.member)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    api_keys = await services.named_api_keys.all_of(caller)
-    beginning = schemas.Export.of(user, held, caller.session_id, api_keys)
+    factors, api_keys = await services.factors.held_by(caller), await services.named_api_keys.all_of(caller)
+    beginning = schemas.Export.of(user, factors, held, caller.session_id, api_keys)
     first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
 

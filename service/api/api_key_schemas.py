@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from service.api.factor_schemas import Proving
 from service.api.fields import KeyRate, Name, Scope, Time
 from service.domain.accounts.named_api_keys import WantedKey
 from service.domain.models import NamedApiKey
@@ -14,7 +15,7 @@ from service.http.schema import Schema, StrictBody
 MOST_SECONDS = 315_360_000  # ten years
 
 
-class MakeNamedKey(StrictBody):
+class MakeNamedKey(Proving, StrictBody):
     name: Name
     expires_in: int | None = Field(None, ge=60, le=MOST_SECONDS, description="Seconds; or `expiresAt`. Neither: never.")
     expires_at: Time | None = None

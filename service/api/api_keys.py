@@ -8,7 +8,15 @@ from service.api import api_key_schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, NOTHING, Description, Returns, Tag
 from service.domain.models import Caller
-from service.errors import ApiKeyNotFoundError, RateLimitedError, TooManyError, UnavailableError
+from service.errors import (
+    ApiKeyNotFoundError,
+    InvalidCodeError,
+    OverloadedError,
+    RateLimitedError,
+    SecondFactorRequiredError,
+    TooManyError,
+    UnavailableError,
+)
 from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response, no_content
@@ -30,14 +38,22 @@ async def all_of(request: web.Request, caller: Caller) -> web.Response:
     tag=Tag.ACCOUNT,
     summary="Make a named API key; it is shown this once",
     description="It is accepted wherever an API key is, until it expires or is ended. At most 50, expired ones not "
-    f"counted: those are removed when the next is made. Members that are not known are refused. {AUTHORIZE}",
+    "counted: those are removed when the next is made. Members that are not known are refused. `code` or `credential` "
+    f"is for accounts with a second factor. {AUTHORIZE}",
     takes=api_key_schemas.MakeNamedKey,
     returns=Returns(HTTPStatus.CREATED, api_key_schemas.NamedKeyMade),
-    refuses=(TooManyError, RateLimitedError, UnavailableError),
+    refuses=(
+        TooManyError,
+        SecondFactorRequiredError,
+        InvalidCodeError,
+        OverloadedError,
+        RateLimitedError,
+        UnavailableError,
+    ),
 )
 async def make(request: web.Request, caller: Caller) -> web.Response:
     body = await read(request, api_key_schemas.MakeNamedKey)
-    key, text = await request.app[SERVICES].named_api_keys.make(caller, body.wanted(), visitor_of(request))
+    key, text = await request.app[SERVICES].named_api_keys.make(caller, body.wanted(), body.proof, visitor_of(request))
     made = api_key_schemas.NamedKeyMade.of(key).model_copy(update={"api_key": text})
     return json_response(made, HTTPStatus.CREATED)
 

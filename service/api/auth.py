@@ -4,17 +4,23 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from service.api import schemas
+from service.api import factor_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, Description, Returns, Tag
+from service.broken_fields import BrokenField, FieldCode
 from service.domain.accounts.accounts import NewAccount
 from service.domain.models import Caller
 from service.errors import (
     EmailTakenError,
     InvalidAccessTokenError,
+    InvalidChallengeError,
+    InvalidCodeError,
     InvalidCredentialsError,
+    InvalidFieldsError,
     InvalidRefreshTokenError,
+    OverloadedError,
     RateLimitedError,
+    SecondFactorRequiredError,
     TokenMismatchError,
     UnavailableError,
 )
@@ -47,17 +53,37 @@ async def sign_up(request: web.Request) -> web.Response:
     summary="Log in with e-mail and password",
     description="Opens a session. The `idToken` goes into `Authorization: Bearer …` of each call after this, the "
     "`accessToken` into logout, the `refreshToken` into refresh. Id and access tokens live for an hour, a session for "
-    "30 days, by default.",
+    "30 days, by default. An account with a second factor needs `code` as well; without it the answer is a `challenge` "
+    "for `/auth/login/challenge`.",
     takes=schemas.Login,
     returns=Returns(body=schemas.SignedIn),
-    refuses=(InvalidCredentialsError, *HASHING),
+    refuses=(InvalidCredentialsError, SecondFactorRequiredError, InvalidCodeError, *HASHING),
 )
 async def login(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.Login)
-    signed_in = await services.login.with_password(body.email, body.password, visitor)
+    signed_in = await services.login.with_password(body.email, body.password, visitor, body.proof)
     return json_response(schemas.SignedIn.of(signed_in))
+
+
+@Description(
+    tag=Tag.SECOND_FACTORS,
+    summary="Log in, the second step",
+    description="The `challenge` that a login answered, with a `code` or a passkey's `credential`. It is good for five "
+    "minutes, five tries and one session.",
+    takes=factor_schemas.AnswerChallenge,
+    returns=Returns(body=schemas.SignedIn),
+    refuses=(InvalidChallengeError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
+)
+async def answer_challenge(request: web.Request) -> web.Response:
+    body = await read(request, factor_schemas.AnswerChallenge)
+    if body.proof.is_empty:
+        raise InvalidFieldsError([BrokenField("code", FieldCode.MISSING, "is required, or `credential`")])
+    login = request.app[SERVICES].login
+    return json_response(
+        schemas.SignedIn.of(await login.with_challenge(body.challenge, body.proof, visitor_of(request)))
+    )
 
 
 @Description(

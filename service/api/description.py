@@ -8,13 +8,23 @@ from typing import Generic, TypeVar
 
 from aiohttp import web
 
-from service.errors import AuthError, OverloadedError, RateLimitedError, UnavailableError
+from service.errors import (
+    AuthError,
+    InvalidCodeError,
+    OverloadedError,
+    RateLimitedError,
+    SecondFactorRequiredError,
+    UnavailableError,
+    WrongPasswordError,
+)
 from service.http.query import NoQuery
 from service.http.schema import Schema
 
 AUTHORIZE = "Send the `idToken` of a login as `Authorization: Bearer …`."
 CACHEABLE = ("Cache-Control", "ETag")
 HASHING = (RateLimitedError, OverloadedError, UnavailableError)  # of every call that checks or hashes a password
+# Of every call that a member confirms with the password and, where there is one, the second factor.
+CONFIRMING = (WrongPasswordError, SecondFactorRequiredError, InvalidCodeError, *HASHING)
 
 H = TypeVar("H", bound=Callable[..., Awaitable[web.StreamResponse]])
 H_co = TypeVar("H_co", bound=Callable[..., Awaitable[web.StreamResponse]], covariant=True)
@@ -26,6 +36,7 @@ class Tag(Enum):
     SIGN_IN = "Sign in", "The four calls: sign up, log in, refresh, log out."
     ACCOUNT = "Account", "What members see and change of their own account."
     SESSIONS = "Sessions", "The logins of a member, one for each device."
+    SECOND_FACTORS = "Second factors", "What a login asks for besides the password."
     VERIFICATION = "Verification", "For services and proxies that are shown a token."
     OPERATIONS = "Operations", "For orchestrators and balancers."
     DOCUMENTATION = "Documentation", "This document."
@@ -59,6 +70,7 @@ class Description:
     returns: Returns
     query: type[Schema] = NoQuery
     takes: type[Schema] | None = None
+    body_is_optional: bool = False
     takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()
     sends: tuple[str, ...] = ()  # header fields of a successful response, besides the common ones

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.api import api_key_schemas, schemas
+from service.api import api_key_schemas, factor_schemas, schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
@@ -16,6 +16,11 @@ PASSWORD = "SecurePass1!"  # noqa: S105 - of a person who does not exist
 FIRST_NAME, LAST_NAME = "Ada", "Lovelace"
 AT = "2026-11-24T06:51:12.803727Z"
 NAMES = {"firstName": FIRST_NAME, "lastName": LAST_NAME}
+CODE = "492039"
+CHALLENGE = f"ch_{'5d' * 32}"
+RECOVERY_CODES = ["8Q1T-5ZKW-0YBR-MN3C", "V7XE-2HJD-94PG-KS6A"]
+FACTORS = {"totp": {"since": AT}, "recoveryCodesLeft": 10}
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - of nobody
 SESSION = {
     "sessionId": SESSION_ID,
     "createdAt": AT,
@@ -50,6 +55,16 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         **NAMES,
         "email": EMAIL,
     },
+    factor_schemas.AnswerChallenge: {"challenge": CHALLENGE, "code": CODE},
+    factor_schemas.ConfirmWithPassword: {"password": PASSWORD},
+    factor_schemas.TotpSecret: {
+        "secret": TOTP_SECRET,
+        "uri": f"otpauth://totp/auth.example.com:ada%40example.com?secret={TOTP_SECRET}&issuer=auth.example.com",
+    },
+    factor_schemas.ConfirmTotp: {"code": CODE},
+    factor_schemas.RecoveryCodes: {"recoveryCodes": RECOVERY_CODES},
+    factor_schemas.Factors: FACTORS,
+    factor_schemas.Proving: {"code": CODE},
     schemas.Refresh: {"refreshToken": REFRESH_TOKEN},
     schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
     schemas.Logout: {"accessToken": TOKEN},
@@ -72,6 +87,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "emailVerified": False,
         "groups": [],
         "apiKeys": [],
+        "factors": FACTORS,
         "sessions": [SESSION],
         "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
     },

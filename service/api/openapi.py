@@ -119,7 +119,10 @@ def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dic
     if one.about.takes:
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.about.takes_form else [])]
         shown = {"schema": references[one.about.takes, "validation"], "example": BODIES[one.about.takes]}
-        described["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, shown)}
+        described["requestBody"] = {
+            "required": not one.about.body_is_optional,
+            "content": dict.fromkeys(media_types, shown),
+        }
     if one.access is not Access.OPEN:
         described["security"] = [{scheme: []} for scheme in one.access.value]
     if parameters := [*_of_the_path(one.path), *_of_the_query(one.about.query)]:

@@ -5,6 +5,7 @@ from service.api import (
     api_keys,
     auth,
     docs,
+    factors,
     forward_auth,
     health,
     introspection,
@@ -18,6 +19,7 @@ from service.api.operation import delete, get, patch, post
 OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
+    post("/auth/login/challenge", anyone(auth.answer_challenge)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # the caller's account
@@ -30,6 +32,12 @@ OPERATIONS = (
     post("/auth/api-keys", bearer(api_keys.make, Cost.ROTATION)),
     delete("/auth/api-keys/{keyId}", bearer(api_keys.end, Cost.END)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
+    # the caller's second factors
+    get("/auth/factors", bearer(factors.all_of, Cost.LIST)),
+    post("/auth/factors/totp", bearer(factors.begin_totp, Cost.PASSWORD)),
+    post("/auth/factors/totp/confirm", bearer(factors.confirm_totp, Cost.PASSWORD)),
+    delete("/auth/factors/totp", bearer(factors.remove_totp, Cost.PASSWORD)),
+    post("/auth/factors/recovery-codes", bearer(factors.replace_recovery_codes, Cost.PASSWORD)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),

@@ -8,8 +8,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from service.api.api_key_schemas import ShownKey
+from service.api.factor_schemas import Factors, Proving
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
+from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions import models
 from service.http.query import AddedQuery, Switch
 from service.http.schema import Schema, StrictBody
@@ -22,7 +24,7 @@ class SignUp(Schema):
     last_name: Name
 
 
-class Login(Schema):
+class Login(Proving):
     email: Text
     password: Text
 
@@ -90,12 +92,12 @@ class ChangeNames(StrictBody):
     last_name: Name | None = None
 
 
-class ChangePassword(Schema):
+class ChangePassword(Proving):
     current_password: Text
     new_password: NewPassword
 
 
-class CloseAccount(Schema):
+class CloseAccount(Proving):
     password: Text
 
 
@@ -136,7 +138,7 @@ ENDED_SESSIONS = TypeAdapter(list[EndedSession])
 
 
 class Export(Schema):
-    """Everything that is stored about a user, except the password hash and the sealed API key."""
+    """Everything that is stored about a user, except the password hash, and what is sealed or digested."""
 
     user_id: UUID
     email: str
@@ -148,6 +150,7 @@ class Export(Schema):
     email_verified: bool
     groups: list[str]
     api_keys: list[ShownKey]
+    factors: Factors
     sessions: list[Session]
     ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
@@ -155,6 +158,7 @@ class Export(Schema):
     def of(
         cls,
         user: domain.User,
+        factors: HeldFactors,
         held: Sequence[domain.Session],
         current_id: str,
         api_keys: Sequence[domain.NamedApiKey] = (),
@@ -171,6 +175,7 @@ class Export(Schema):
             email_verified=user.email_verified_at is not None,
             groups=list(user.groups),
             api_keys=[ShownKey.of(one) for one in api_keys],
+            factors=Factors.of(factors),
             sessions=[Session.of(one, current_id) for one in held],
             ended_sessions=[],
         )

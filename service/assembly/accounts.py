@@ -4,15 +4,19 @@ from dataclasses import dataclass
 
 from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
+from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.confirmation import Confirmation
+from service.domain.accounts.factors import Factors
 from service.domain.accounts.groups import Groups
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.stores.challenges import RedisEnrolments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +25,16 @@ class AccountParts:
     named_api_keys: NamedApiKeys
     named_key_uses: NamedKeyUses
     groups: Groups
+    confirmation: Confirmation
+    factors: Factors
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
 
 
-def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> AccountParts:
+def build(
+    basis: Basis, credentials: Credentials, signing: Signing, second: FactorParts, sessions: SessionParts
+) -> AccountParts:
     settings, ambient, backends = basis
     events, seals = credentials.events, credentials.seals
     introspection = Introspection(
@@ -41,29 +49,45 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: Se
     feed = RevocationFeed(
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
-    accounts = _accounts(basis, credentials, signing, sessions)
+    confirmation = _confirmation(basis, credentials, second, sessions)
     uses = NamedKeyUses(backends.named_api_keys, OUTAGES)
     return AccountParts(
-        accounts=accounts,
+        accounts=_accounts(basis, credentials, signing, sessions, confirmation),
         named_api_keys=NamedApiKeys(
             store=backends.named_api_keys,
             uses=uses,
-            accounts=accounts,
+            confirmation=confirmation,
             throttle=sessions.throttle,
             ambient=ambient,
             events=events,
         ),
         named_key_uses=uses,
         groups=Groups(users=backends.users, events=events),
+        confirmation=confirmation,
+        factors=_factors(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
     )
 
 
-def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts) -> Accounts:
+def _confirmation(basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts) -> Confirmation:
+    return Confirmation(
+        users=basis.backends.users,
+        passwords=credentials.passwords,
+        second_factors=second.second_factors,
+        throttle=sessions.throttle,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _accounts(
+    basis: Basis, credentials: Credentials, signing: Signing, sessions: SessionParts, confirmation: Confirmation
+) -> Accounts:
     return Accounts(
         users=basis.backends.users,
+        confirmation=confirmation,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
         passwords=credentials.passwords,
@@ -71,6 +95,23 @@ def _accounts(basis: Basis, credentials: Credentials, signing: Signing, sessions
         api_keys=credentials.api_keys,
         keys=signing.keys,
         settings=basis.settings.api_keys,
+        ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _factors(
+    basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts, confirmation: Confirmation
+) -> Factors:
+    return Factors(
+        users=basis.backends.users,
+        changes=basis.backends.factors,
+        enrolments=RedisEnrolments(basis.backends.redis),
+        second_factors=second.second_factors,
+        confirmation=confirmation,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        throttle=sessions.throttle,
         ambient=basis.ambient,
         events=credentials.events,
     )

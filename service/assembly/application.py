@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.ambient import Ambient
-from service.assembly import accounts, credentials, login, operations, sessions, signing
+from service.assembly import accounts, credentials, login, operations, second_factors, sessions, signing
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
@@ -117,6 +117,7 @@ class Parts(NamedTuple):
 
     known: credentials.Credentials
     signed: signing.Signing
+    second: second_factors.FactorParts
     opened: sessions.SessionParts
     asked: accounts.AccountParts
     operated: operations.Operations
@@ -129,7 +130,7 @@ def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> A
 
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known, signed, opened, asked, operated = _parts(basis, log_event)
+    known, signed, second, opened, asked, operated = _parts(basis, log_event)
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -147,12 +148,13 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, opened),
+        login=login.build(basis, known, signed, second, opened),
         sessions=opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
         named_key_uses=asked.named_key_uses,
         groups=asked.groups,
+        factors=asked.factors,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
@@ -171,6 +173,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 def _parts(basis: Basis, log_event: Sink) -> Parts:
     known = credentials.build(basis, log_event)
     signed = signing.build(basis, known)
+    second = second_factors.build(basis, known, second_factors.no_notices(basis))
     opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, opened)
-    return Parts(known, signed, opened, asked, operations.build(basis, known, signed, opened))
+    asked = accounts.build(basis, known, signed, second, opened)
+    return Parts(known, signed, second, opened, asked, operations.build(basis, known, signed, opened))

@@ -1,14 +1,16 @@
 """The storage backends: Postgres and Redis. Tests pass others."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import NamedApiKeyStore, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, Users
 from service.domain.events.audit_trail import AuditTrail
+from service.domain.operations.ports import TotpSeals
 from service.domain.resource_servers.ports import RevocationStore
+from service.domain.second_factors.ports import FactorStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
@@ -21,15 +23,21 @@ from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
+from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
 
+class SecondFactorStore(FactorStore, FactorChanges, TotpSeals, Protocol):
+    """All that is asked of the tables of second factors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     users: Users
+    factors: SecondFactorStore
     signing_keys: SigningKeys
     revocations: RevocationStore
     audit: AuditTrail
@@ -55,6 +63,7 @@ def of_settings(settings: Settings) -> Backends:
     client, servers = connect(settings.redis)
     return Backends(
         PostgresUsers(pg),
+        PostgresSecondFactors(pg),
         PostgresSigningKeys(pg),
         PostgresRevocations(pg),
         PostgresAuditTrail(pg),

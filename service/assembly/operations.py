@@ -57,7 +57,12 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: Se
             events=credentials.events,
         ),
         resealer=Resealer(
-            backends.signing_keys, backends.users, credentials.seals, credentials.api_keys, credentials.events
+            backends.signing_keys,
+            backends.users,
+            backends.factors,
+            credentials.seals,
+            api_keys=credentials.api_keys,
+            events=credentials.events,
         ),
         background=Background(ambient),
     )

@@ -17,7 +17,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 async def _reseal(application: Application, _: argparse.Namespace) -> int:
     done = await application.resealer.run()
-    say(f"sealed anew: {done.signing_keys} signing keys, {done.api_keys} API keys")
+    say(f"sealed anew: {done.signing_keys} signing keys, {done.api_keys} API keys, {done.totp_secrets} TOTP secrets")
     if not done.damaged:
         return DONE
     complain(f"no secret that is set opens these; keep the previous ones: {', '.join(sorted(done.damaged))}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from service.doctor.finding import Finding, counted, ok, problem, warning
-from service.domain.operations.models import SealedApiKey
+from service.domain.operations.models import Sealed
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.key_states import KeyState, in_state, is_standby
 from service.domain.signing.models import StoredKey
@@ -27,9 +27,7 @@ def judge(keys: Sequence[StoredKey], settings: KeySettings, longest: timedelta, 
     return [*findings, warning("keys.next", "no key is ready to follow", "an instance makes one within a minute")]
 
 
-def judge_seals(
-    keys: Sequence[StoredKey], api_keys: Sequence[SealedApiKey], seals: Seals, previous: int
-) -> list[Finding]:
+def judge_seals(keys: Sequence[StoredKey], api_keys: Sequence[Sealed], seals: Seals, previous: int) -> list[Finding]:
     """`api_keys`: all of them, or a sample. `previous`: how many earlier secrets are set."""
     sealed = [
         *((Purpose.SIGNING_KEY_SEAL, key.sealed_private_jwk, key.kid) for key in keys),

@@ -25,8 +25,9 @@ class User:
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
 
     def is_still(self, earlier: "User") -> bool:
-        """Whether a password accepted for `earlier`, an older read of the row, is still valid."""
-        return self.disabled_at is None and self.password_changed_at == earlier.password_changed_at
+        """Whether what was accepted for `earlier`, an older read of the row, is still all that a login needs."""
+        needed = self.password_changed_at, self.second_factor_since
+        return self.disabled_at is None and needed == (earlier.password_changed_at, earlier.second_factor_since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,6 @@ class Purpose(Enum):
     RECOVERY_CODE = b"recovery code"
     MAIL_CODE = b"mailed code"
     MAIL_TOKEN = b"mailed token"
-    CHALLENGE = b"login challenge"
 
 
 class Seals:

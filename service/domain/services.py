@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.factors import Factors
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -21,6 +22,7 @@ class Services:
     sessions: Sessions
     accounts: Accounts
     named_api_keys: NamedApiKeys
+    factors: Factors
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

@@ -50,6 +50,11 @@ async def read(request: web.Request, schema: type[S]) -> S:
     return parse(schema, strict_json(body))
 
 
+async def read_optional(request: web.Request, schema: type[S]) -> S | None:
+    """As `read`; None for a request without a body, whatever its media type."""
+    return await read(request, schema) if request.body_exists and await _bytes(request) else None
+
+
 async def read_form(request: web.Request, schema: type[S]) -> S:
     """The body as OAuth sends it, a form (RFC 6749 appendix B), or as a JSON object with the same names.
 

@@ -38,6 +38,9 @@ class Problem(Schema):
     request_id: str
     errors: list[FieldProblem] = Field([], description="Only with code invalid_fields.")
     violated_policies: list[str] = Field([], alias="violated-policies", description="Only with code rate_limited.")
+    factors: list[str] = Field([], description="Only with code second_factor_required: which of them will do.")
+    challenge: str = Field("", description="Only of POST /auth/login, with code second_factor_required.")
+    expires_in: int = Field(0, description="Seconds that the `challenge` is good for.")
     error: str = Field("", description="OAuth's name for `code` (RFC 6749), of the calls that OAuth defines.")
     error_description: str = Field("", alias="error_description", description="OAuth's name for `detail`.")
     checks: dict[str, str] = Field({}, description="Only of GET /readyz: what each store is doing.")

@@ -7,6 +7,8 @@
 | th:denied:session:<id>      | string | what is left of the session's longest token   | any revocation  |
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
 | th:denied:key:<kid>         | string | 30 days: its holder can forge tokens' dates   | a leaked key    |
+| th:challenge:<digest>       | hash   | 5 m: a login that waits for a second factor   | a right password |
+| th:totp:{<user id>}         | string | 10 m: a sealed secret not confirmed yet       | enrolment       |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 
 In Redis Cluster the denylist is divided into partitions, each in a slot of its own with an epoch marker of its own:
@@ -40,6 +42,14 @@ def denied_key(key_id: str, partition: str = "") -> str:
 
 def denied_token(token_id: str, partition: str = "") -> str:
     return f"{PREFIX}denied:token{partition}:{token_id}"
+
+
+def challenge(digest: str) -> str:
+    return f"{PREFIX}challenge:{digest}"
+
+
+def unconfirmed_totp(user_id: UUID) -> str:
+    return f"{PREFIX}totp:{{{user_id}}}"
 
 
 def epoch(partition: str) -> str:

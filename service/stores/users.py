@@ -8,7 +8,7 @@ import asyncpg
 
 from service.coalescing import Batch
 from service.domain.models import User
-from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
 from service.stores import pending_revocations
@@ -145,8 +145,8 @@ class PostgresUsers:
         row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
         return tuple(row["groups"]) if row else None
 
-    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
-        return [SealedApiKey(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
+        return [Sealed(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
 
     async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
         rows = await self._postgres.fetch(

@@ -8,6 +8,7 @@ import pytest
 
 from service.assembly.application import Application, build_on
 from service.domain.models import Visitor
+from service.domain.second_factors.models import NO_PROOF
 from service.domain.signing.models import StoredKey
 from service.errors import UnavailableError
 from service.stores.redis_keys import EPOCH
@@ -207,7 +208,7 @@ async def test_a_password_stays_as_it_is_while_nobody_can_tell_what_was_ended(fa
     caller = await fakes.application.sessions.authenticate((await fakes.client.log_in(person))["idToken"])
     await fakes.redis.delete(EPOCH)
     with pytest.raises(UnavailableError):
-        await fakes.application.accounts.change_password(caller, PASSWORD, NEW, Visitor("127.0.0.1"))
+        await fakes.application.accounts.change_password(caller, PASSWORD, NEW, NO_PROOF, Visitor("127.0.0.1"))
     await fakes.application.revocation.restore()
     await fakes.client.log_in(person)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from service.ambient import Ambient
+from service.assembly.backends import SecondFactorStore
 from service.domain.accounts.ports import Users
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.operations.models import Resealing
@@ -14,31 +15,34 @@ from service.domain.operations.resealing import BATCH, Resealer
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
+from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import NOON, SECRET
+from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fakes import FakeSigningKeys, FakeUsers
 from tests.support.postgres import open_postgres
 
 NEW = SECRET[::-1]
 NOBODY = UUID(int=0)
-Stores = tuple[Users, SigningKeys]
+Stores = tuple[Users, SigningKeys, SecondFactorStore]
 
 
 @pytest.fixture(params=["fake", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "fake":
-        yield FakeUsers(), FakeSigningKeys()
+        users = FakeUsers()
+        yield users, FakeSigningKeys(), FakeSecondFactors(users)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield PostgresUsers(postgres), PostgresSigningKeys(postgres)
+            yield PostgresUsers(postgres), PostgresSigningKeys(postgres), PostgresSecondFactors(postgres)
 
 
 def resealer(stores: Stores, *secrets: str) -> tuple[Resealer, ApiKeys]:
     seals = Seals(secrets, Ambient())
     api_keys = ApiKeys(seals, Ambient())
-    return Resealer(stores[1], stores[0], seals, api_keys, builders.events()), api_keys
+    return Resealer(stores[1], stores[0], stores[2], seals, api_keys=api_keys, events=builders.events()), api_keys
 
 
 async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, ApiKey]:
@@ -52,7 +56,7 @@ async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, Api
 
 
 async def test_api_keys_are_shown_in_the_order_of_their_users(stores: Stores) -> None:
-    users, _ = stores
+    users, _, _ = stores
     made = await members(users, resealer(stores, SECRET)[1], 5)
     first = await users.sealed_api_keys(NOBODY, 3)
     rest = await users.sealed_api_keys(first[-1].user_id, 3)
@@ -61,7 +65,7 @@ async def test_api_keys_are_shown_in_the_order_of_their_users(stores: Stores) ->
 
 
 async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores) -> None:
-    users, _ = stores
+    users, _, _ = stores
     (user_id,) = await members(users, resealer(stores, SECRET)[1], 1)
     (held,) = await users.sealed_api_keys(NOBODY, 10)
     await users.set_api_key(user_id, b"another key", b"its digest", None)
@@ -71,7 +75,7 @@ async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores)
 
 
 async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores: Stores) -> None:
-    users, keys = stores
+    users, keys, _ = stores
     _, old_keys = resealer(stores, SECRET)
     made = await members(users, old_keys, BATCH + 7)
     seal = Seals([SECRET], Ambient()).seal(Purpose.SIGNING_KEY_SEAL, b"private", "kid")
@@ -99,7 +103,7 @@ async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores:
 
 
 async def test_what_no_secret_opens_is_named_and_left_alone(stores: Stores) -> None:
-    users, keys = stores
+    users, keys, _ = stores
     _, lost = resealer(stores, "a secret that somebody has lost for good")
     made = await members(users, lost, 1)
     held = await users.sealed_api_keys(NOBODY, 10)

@@ -16,6 +16,7 @@ from service.assembly.application import Application, build_on
 from service.assembly.backends import Backends
 from service.domain.events.security_events import Reason
 from service.domain.models import Visitor
+from service.domain.second_factors.models import NO_PROOF
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.errors import UnavailableError
@@ -126,12 +127,12 @@ Judge = Callable[[Story], Awaitable[None]]
 
 async def change_password(application: Application, story: Story) -> None:
     caller = await application.sessions.authenticate(story.mine["idToken"])
-    await application.accounts.change_password(caller, PASSWORD, NEW, VISITOR)
+    await application.accounts.change_password(caller, PASSWORD, NEW, NO_PROOF, VISITOR)
 
 
 async def close(application: Application, story: Story) -> None:
     caller = await application.sessions.authenticate(story.mine["idToken"])
-    await application.accounts.close(caller, PASSWORD, VISITOR)
+    await application.accounts.close(caller, PASSWORD, NO_PROOF, VISITOR)
 
 
 async def disable(application: Application, story: Story) -> None:
@@ -153,7 +154,7 @@ async def end_everybody(application: Application, story: Story) -> None:
 
 async def rotate_api_key(application: Application, story: Story) -> None:
     caller = await application.sessions.authenticate(story.mine["idToken"])
-    await application.accounts.rotate_api_key(caller, VISITOR)
+    await application.accounts.rotate_api_key(caller, NO_PROOF, VISITOR)
 
 
 async def is_changed(story: Story) -> bool:
@@ -266,7 +267,7 @@ async def test_a_change_of_password_that_is_finished_late_ends_no_session_of_the
     user_revocation = Interrupted(fakes)
     accounts = replace(fakes.application.accounts, user_revocation=user_revocation)
     with pytest.raises(UnavailableError):
-        await accounts.change_password(caller, PASSWORD, NEW, VISITOR)
+        await accounts.change_password(caller, PASSWORD, NEW, NO_PROOF, VISITOR)
     new = await fakes.client.log_in(person | {"password": NEW})
     fakes.ambient.advance(seconds=3)
     await fakes.application.user_revocation.finish_overdue()

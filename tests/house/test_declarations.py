@@ -46,7 +46,7 @@ def test_the_handlers_are_found() -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS, ids=str)
 def test_the_declared_body_is_the_body_read(handler: Handler) -> None:
-    read = [arguments[1] for arguments in handler.arguments_of("read", "read_form")]
+    read = [arguments[1] for arguments in handler.arguments_of("read", "read_optional", "read_form")]
     assert read == ([handler.declared["takes"]] if "takes" in handler.declared else [])
     assert bool(handler.arguments_of("read_form")) == (handler.declared.get("takes_form") == "True")
 

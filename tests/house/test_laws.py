@@ -34,6 +34,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "pydantic_core": {"http", "api"},
     "pydantic_settings": {"settings"},
     "cryptography": {"domain/seals.py"},
+    "pyotp": {"domain/second_factors/totp.py"},
     "idna": {"domain/accounts/names.py"},
     "yaml": {"settings"},
     "opentelemetry": {"telemetry/tracing.py"},
@@ -71,7 +72,7 @@ def test_no_two_classes_share_a_name() -> None:
     """But for JSON schemas, which are always spoken of as `schemas.Name`, and the verifier, which stands alone."""
     found: dict[str, Path] = {}
     for file in CODE:
-        if file.name != "schemas.py" and "client" not in file.parts:
+        if not file.name.endswith("schemas.py") and "client" not in file.parts:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ClassDef):
                     assert found.setdefault(node.name, file) == file, (node.name, found[node.name], file)

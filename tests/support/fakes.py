@@ -9,7 +9,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.events.audit_trail import Entry
 from service.domain.models import User
-from service.domain.operations.models import Resealing, SealedApiKey
+from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
@@ -95,9 +95,9 @@ class FakeUsers:
         self.rows[user_id] = replace(row, groups=groups)
         return groups
 
-    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[SealedApiKey]:
+    async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
-        return [SealedApiKey(user.id, user.api_key_sealed) for user in found[:limit]]
+        return [Sealed(user.id, user.api_key_sealed) for user in found[:limit]]
 
     async def reseal_api_keys(self, resealings: Sequence[Resealing]) -> int:
         count = 0

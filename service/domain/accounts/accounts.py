@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.ports import Users
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
@@ -12,13 +13,12 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
+from service.domain.second_factors.models import Proof
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
-from service.errors import EmailTakenError, Fault, InvalidTokenError, WrongPasswordError
+from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
-
-RETRIED_WITHIN = timedelta(minutes=5)  # for retrying a password change that was answered with an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class NewAccount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
+    confirmation: Confirmation
     revocation: SessionRevocation
     user_revocation: UserRevocation
     passwords: Passwords
@@ -93,10 +94,7 @@ class Accounts:
 
     async def profile(self, member: Member) -> User:
         """Raises InvalidTokenError when the account is gone or disabled."""
-        user = member.user or await self.users.by_id(member.user_id)
-        if user is None or user.disabled_at:
-            raise InvalidTokenError(Reason.DISABLED if user else Fault.ACCOUNT_GONE, user_id=member.user_id)
-        return user
+        return await self.confirmation.account_of(member)
 
     async def change_names(self, caller: Caller, first_name: str | None, last_name: str | None) -> User:
         """Tokens carry the new names from the next refresh. Raises InvalidTokenError as `profile` does."""
@@ -106,13 +104,12 @@ class Accounts:
         self._emit(Name.USER_UPDATED, user.id, Reason.NAMES_CHANGED, caller.session_id)
         return user
 
-    async def change_password(self, caller: Caller, current: str, new: str, visitor: Visitor) -> None:
-        """Checks the current password as a login does, and revokes every other session of the user.
+    async def change_password(self, caller: Caller, current: str, new: str, proof: Proof, visitor: Visitor) -> None:
+        """Revokes every other session of the user. Raises as `Confirmation.require` does.
 
         A call answered with an outage after the change may be retried: for some minutes the new password confirms it.
-        Raises WrongPasswordError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        user, is_retry = await self._confirmed(caller, current, visitor, new)
+        user, is_retry = await self.confirmation.require_for_new_password(caller, current, new, proof, visitor)
         if is_retry:
             changed = user.password_changed_at
             await self.user_revocation.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
@@ -128,18 +125,21 @@ class Accounts:
         self._emit(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
         await self.user_revocation.finish(ending)
 
-    async def close(self, caller: Caller, password: str, visitor: Visitor) -> None:
-        """Delete the account, its sessions and its API key. Raises the errors of `change_password`."""
-        user, _ = await self._confirmed(caller, password, visitor)
+    async def close(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> None:
+        """Delete the account, its sessions and its API key. Raises as `Confirmation.require` does."""
+        user = await self.confirmation.require(caller, password, proof, visitor)
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
         self._emit(Name.USER_DELETED, user.id, session_id=caller.session_id)
         await self.user_revocation.finish(ending, caller.session_id)
 
-    async def rotate_api_key(self, caller: Caller, visitor: Visitor) -> str:
-        """A new API key. The old one expires at once, or after `api_keys.overlap`. Raises RateLimitedError."""
-        user = await self.profile(caller.member)
+    async def rotate_api_key(self, caller: Caller, proof: Proof, visitor: Visitor) -> str:
+        """A new API key. The old one expires at once, or after `api_keys.overlap`.
+
+        Raises as `Confirmation.require_factor` does.
+        """
+        user = await self.confirmation.require_factor(caller, proof, visitor)
         await self.throttle.api_key_rotation(visitor, user.id)
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
@@ -171,30 +171,6 @@ class Accounts:
             await self.users.enable(user.id)
             self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
         return user is not None
-
-    async def _confirmed(self, caller: Caller, password: str, visitor: Visitor, new: str = "") -> tuple[User, bool]:
-        """The caller's account, after a check of its password; whether `new` was right instead: see `change_password`.
-
-        However many passwords are compared, it counts as one login. Raises WrongPasswordError.
-        """
-        user = await self.profile(caller.member)
-        with self.passwords.reserve(visitor, user.canonical_email) as place:
-            async with self.throttle.login(user.canonical_email, visitor) as attempt:
-                is_right = (await self.passwords.match(password, user.password_hash, place)).same
-                is_retry = not is_right and bool(new) and await self._is_new_already(user, new, visitor)
-                if not (is_right or is_retry):
-                    why = Reason.WRONG_CONFIRMATION
-                    self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
-                    raise WrongPasswordError(why, user_id=user.id, session_id=caller.session_id)
-                attempt.succeeded()
-        return user, is_retry
-
-    async def _is_new_already(self, user: User, new: str, visitor: Visitor) -> bool:
-        was_changed = user.password_changed_at > user.created_at
-        if not was_changed or self.ambient.now() - user.password_changed_at > RETRIED_WITHIN:
-            return False
-        with self.passwords.reserve(visitor, user.canonical_email) as place:
-            return (await self.passwords.match(new, user.password_hash, place)).same
 
     def _emit(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))

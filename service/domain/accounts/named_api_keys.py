@@ -7,13 +7,14 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.broken_fields import BrokenField, FieldCode
-from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.accounts.ports import NamedApiKeyStore
 from service.domain.credentials.api_keys import NamedKey
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, NamedApiKey, Visitor
+from service.domain.second_factors.models import Proof
 from service.errors import ApiKeyNotFoundError, InvalidFieldsError, InvalidTokenError, TooManyError
 from service.settings import Rate
 
@@ -36,16 +37,19 @@ class WantedKey:
 class NamedApiKeys:
     store: NamedApiKeyStore
     uses: NamedKeyUses
-    accounts: Accounts
+    confirmation: Confirmation
     throttle: Throttle
     ambient: Ambient
     events: Events
 
-    async def make(self, caller: Caller, wanted: WantedKey, visitor: Visitor) -> tuple[NamedApiKey, str]:
-        """The new key of the caller, and its text. Raises InvalidFieldsError, RateLimitedError or TooManyError."""
+    async def make(self, caller: Caller, wanted: WantedKey, proof: Proof, visitor: Visitor) -> tuple[NamedApiKey, str]:
+        """The new key of the caller, and its text.
+
+        Raises InvalidFieldsError or TooManyError, or as `Confirmation.require_factor` does.
+        """
         expires_at = self._expiry(wanted)
-        user = await self.accounts.profile(caller.member)
-        await self.throttle.api_key_rotation(visitor, user.id)
+        user = await self.confirmation.require_factor(caller, proof, visitor)
+        await self.throttle.api_key_rotation(visitor, caller.user_id)
         text = NamedKey.make(self.ambient)
         key = NamedApiKey(
             id=self.ambient.new_uuid(),

@@ -1,12 +1,13 @@
 """The stores that accounts need. Implemented in `service/stores`; tests have fakes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from service.domain.models import NamedApiKey, User
 from service.domain.operations.ports import ApiKeySeals
+from service.domain.second_factors.models import ConfirmedTotp
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import UserLookup
 
@@ -59,3 +60,30 @@ class NamedApiKeyStore(Protocol):
 
     async def note_uses(self, uses: Mapping[UUID, datetime]) -> None:
         """Move `last_used_at` of these keys forward, never back."""
+
+
+class FactorChanges(Protocol):
+    """Changes of second factors. Each is one transaction, and `users.second_factor_since` is kept in it."""
+
+    async def add_totp(self, totp: ConfirmedTotp, recovery_codes: Sequence[bytes], ending: PendingRevocation) -> bool:
+        """With new recovery codes instead of any others, and the revocation; nothing (False) where there is a TOTP."""
+
+    async def remove_totp(self, user_id: UUID) -> bool:
+        """With the last factor its recovery codes go too. False where there is no TOTP."""
+
+    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+        """False for a user without a second factor."""
+
+    async def remove_all(self, ending: PendingRevocation) -> bool:
+        """Every factor of the revocation's user, and record the revocation; False, and neither, without any."""
+
+
+class Enrolments(Protocol):
+    """TOTP secrets, sealed, that nobody has confirmed yet. They expire by themselves."""
+
+    async def begin(self, user_id: UUID, sealed: bytes, lifetime: timedelta) -> None:
+        """Instead of one that was begun before."""
+
+    async def find(self, user_id: UUID) -> bytes | None: ...
+
+    async def remove(self, user_id: UUID) -> None: ...

@@ -19,6 +19,7 @@ log = structlog.get_logger("service.events")
 
 class Name(StrEnum):
     LOGGED_IN = "authn_login_success"
+    LOGIN_CHALLENGED = "authn_login_challenge"
     LOGIN_FAILED = "authn_login_fail"
     PASSWORD_CHANGED = "authn_password_change"  # noqa: S105 - an event's name
     TOKEN_CREATED = "authn_token_created"  # noqa: S105 - as above
@@ -51,8 +52,10 @@ class Reason(StrEnum):
     UNKNOWN_EMAIL = "unknown_email"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason's name
     DISABLED = "disabled"
+    WRONG_CODE = "wrong_code"  # of a second factor
+    CHALLENGE_OVER = "challenge_over"  # after too many tries, or because another use of it was faster
     CHANGED_MEANWHILE = "changed_meanwhile"
-    WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks to change the password or to close the account
+    WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up
     EMAIL_TAKEN = "email_taken"
     # presented tokens and keys
@@ -80,6 +83,10 @@ class Reason(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_ENDED = "api_key_ended"
     # accounts and signing keys
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
     GROUPS_CHANGED = "groups_changed"

@@ -1,12 +1,12 @@
-"""Sealed API keys, before and after resealing."""
+"""Sealed values of users, before and after resealing."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class SealedApiKey:
-    """A user's API key as stored in Postgres."""
+class Sealed:
+    """A user's API key or TOTP secret as stored in Postgres."""
 
     user_id: UUID
     sealed: bytes
@@ -14,9 +14,9 @@ class SealedApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Resealing:
-    """A user's API key, resealed; `before` is the sealed form that it replaces."""
+    """A sealed value and what replaces it; `digest` is that of an API key."""
 
     user_id: UUID
     before: bytes
     sealed: bytes
-    digest: bytes
+    digest: bytes = b""

@@ -1,13 +1,13 @@
 """Reseals values of earlier secrets with the current one, after `TOKENHOUSE_SECRET_KEY` has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name
-from service.domain.operations.models import Resealing, SealedApiKey
-from service.domain.operations.ports import ApiKeySeals
+from service.domain.operations.models import Resealing, Sealed
+from service.domain.operations.ports import ApiKeySeals, TotpSeals
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
@@ -15,31 +15,46 @@ from service.errors import DamagedDataError
 
 BATCH = 200  # users in one query: takes a fraction of the database timeout
 BEFORE_ALL = UUID(int=0)
+Read = Callable[[UUID, int], Awaitable[Sequence[Sealed]]]
+Write = Callable[[Sequence[Resealing]], Awaitable[int]]
+Anew = Callable[[Sealed], Resealing | None]  # None for what the current secret has sealed
 
 
 @dataclass(slots=True)
 class Resealed:
     signing_keys: int = 0
     api_keys: int = 0
+    totp_secrets: int = 0
     damaged: set[str] = field(default_factory=set)  # by `kid` or user id: no secret opens them
 
 
 class Resealer:
     """Safe while instances run that have both secrets. Resealed values are skipped, so it may be stopped."""
 
-    def __init__(self, keys: SigningKeys, users: ApiKeySeals, seals: Seals, api_keys: ApiKeys, events: Events) -> None:
+    def __init__(
+        self,
+        keys: SigningKeys,
+        users: ApiKeySeals,
+        factors: TotpSeals,
+        seals: Seals,
+        *,
+        api_keys: ApiKeys,
+        events: Events,
+    ) -> None:
         self._keys = keys
         self._users = users
+        self._factors = factors
         self._seals = seals
         self._api_keys = api_keys
         self._events = events
 
     async def run(self) -> Resealed:
-        """Repeats the pass over the users until one finds nothing to do: accounts may be added meanwhile."""
+        """Repeats each pass until one finds nothing to do: accounts may be added meanwhile."""
         done = Resealed()
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
-        while resealed := await self._pass(done):
-            done.api_keys += resealed
+        users, factors = self._users, self._factors
+        done.api_keys = await self._all(users.sealed_api_keys, users.reseal_api_keys, self._api_key, done)
+        done.totp_secrets = await self._all(factors.sealed_totp, factors.reseal_totp, self._totp, done)
         self._events.emit(Event(Name.SECRET_ROTATED))
         return done
 
@@ -58,21 +73,36 @@ class Resealer:
         done.signing_keys = len(changed)
         return changed
 
-    async def _pass(self, done: Resealed) -> int:
-        count, place = 0, BEFORE_ALL
-        while held := await self._users.sealed_api_keys(place, BATCH):
-            place = held[-1].user_id
-            if anew := [one for one in (self._anew(key, done) for key in held) if one]:
-                count += await self._users.reseal_api_keys(anew)
+    async def _all(self, read: Read, write: Write, anew: Anew, done: Resealed) -> int:
+        count = 0
+        while resealed := await self._pass(read, write, anew, done):
+            count += resealed
         return count
 
-    def _anew(self, held: SealedApiKey, done: Resealed) -> Resealing | None:
-        if self._seals.is_current(Purpose.API_KEY_SEAL, held.sealed):
-            return None
+    async def _pass(self, read: Read, write: Write, anew: Anew, done: Resealed) -> int:
+        count, place = 0, BEFORE_ALL
+        while held := await read(place, BATCH):
+            place = held[-1].user_id
+            if changed := [change for one in held if (change := self._tried(anew, one, done))]:
+                count += await write(changed)
+        return count
+
+    def _tried(self, anew: Anew, held: Sealed, done: Resealed) -> Resealing | None:
         try:
-            key = ApiKey(self._api_keys.open(held.user_id, held.sealed))
+            return anew(held)
         except DamagedDataError:
             done.damaged.add(str(held.user_id))
             return None
+
+    def _api_key(self, held: Sealed) -> Resealing | None:
+        if self._seals.is_current(Purpose.API_KEY_SEAL, held.sealed):
+            return None
+        key = ApiKey(self._api_keys.open(held.user_id, held.sealed))
         sealed = self._seals.seal(Purpose.API_KEY_SEAL, key.text.encode(), str(held.user_id))
         return Resealing(held.user_id, held.sealed, sealed, self._api_keys.digests(key)[0])
+
+    def _totp(self, held: Sealed) -> Resealing | None:
+        if self._seals.is_current(Purpose.TOTP_SEAL, held.sealed):
+            return None
+        secret = self._seals.open(Purpose.TOTP_SEAL, held.sealed, str(held.user_id))
+        return Resealing(held.user_id, held.sealed, self._seals.seal(Purpose.TOTP_SEAL, secret, str(held.user_id)))

@@ -10,12 +10,15 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
+from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
+from service.domain.second_factors.models import NO_PROOF, Proof
+from service.domain.second_factors.second_factors import SecondFactors
 from service.domain.sessions.models import SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.tokens import Tokens
-from service.errors import InvalidCredentialsError
+from service.errors import InvalidChallengeError, InvalidCredentialsError, SecondFactorRequiredError
 from service.networks import prefix_of
 from service.settings import TokenSettings
 
@@ -26,6 +29,8 @@ class Login:
     refresh_sessions: RefreshSessions
     revocation: SessionRevocation
     passwords: Passwords
+    second_factors: SecondFactors
+    challenges: Challenges
     throttle: Throttle
     tokens: Tokens
     api_keys: ApiKeys
@@ -33,10 +38,11 @@ class Login:
     ambient: Ambient
     events: Events
 
-    async def with_password(self, email: str, password: str, visitor: Visitor) -> SignedIn:
+    async def with_password(self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
-        Raises OverloadedError, RateLimitedError, UnavailableError or InvalidCredentialsError.
+        Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError, InvalidCodeError or, for
+        an account that has a second factor, SecondFactorRequiredError: no failure, and no success either.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
@@ -49,10 +55,51 @@ class Login:
                     raise InvalidCredentialsError(why, user_id=user.id if user else None)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
-                signed_in = await self._open(user, visitor)
+                methods = await self._prove(user, proof, visitor) if user.second_factor_since else ()
+                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError)
                 attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
+
+    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor) -> SignedIn:
+        """The second step of a login, as much an attempt at the account as the first one.
+
+        Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
+        """
+        async with self.throttle.looking_up(visitor):
+            challenge, user = await self._challenged(token)
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            try:
+                await self.revocation.require_good_key(self.tokens)
+                await self.challenges.count_try(challenge)
+                methods = await self.second_factors.use(user, proof, visitor)
+                await self.challenges.finish(challenge)
+            except InvalidChallengeError:
+                self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
+                raise
+            signed_in = await self._open(user, visitor, methods, InvalidChallengeError)
+            attempt.succeeded()
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        return signed_in
+
+    async def _prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
+        """The second factor, or a challenge that asks for it: a right password alone opens no session."""
+        if not proof.is_empty:
+            return await self.second_factors.use(user, proof, visitor)
+        names = await self.second_factors.names_of(user)
+        token = await self.challenges.begin(user)
+        self.events.emit(Event(Name.LOGIN_CHALLENGED, user_id=user.id))
+        raise SecondFactorRequiredError(names, token, LIFETIME, user_id=user.id)
+
+    async def _challenged(self, token: str) -> tuple[Challenge, User]:
+        """The challenge and its user as the row is now. Raises InvalidChallengeError."""
+        challenge = await self.challenges.find(token)
+        user = await self.users.by_id(challenge.user_id)
+        if user is None or not challenge.is_for(user):
+            why = Reason.DISABLED if user and user.disabled_at else Reason.CHANGED_MEANWHILE
+            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, challenge.user_id))
+            raise InvalidChallengeError(why, user_id=challenge.user_id)
+        return challenge, user
 
     def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
         """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
@@ -62,7 +109,9 @@ class Login:
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return why
 
-    async def _open(self, user: User, visitor: Visitor) -> SignedIn:
+    async def _open(
+        self, user: User, visitor: Visitor, methods: tuple[str, ...], refusal: type[InvalidCredentialsError]
+    ) -> SignedIn:
         now = self.ambient.now()
         session = Session(
             id=self.ambient.new_id(),
@@ -73,16 +122,17 @@ class Login:
             source=prefix_of(visitor.source),
             user_agent=visitor.user_agent,
             password_changed_at=user.password_changed_at,
+            methods=methods,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
-        # Read again: disabling, deleting or a password change ends the sessions that exist by then, and this one may
-        # not have. One of the two always sees the other.
+        # Read again: disabling, deleting, a new password or factor ends the sessions that exist by then, and this one
+        # may not have. One of the two always sees the other.
         still = await self.users.by_id(user.id)
         if still is None or not still.is_still(user):
             self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHANGED_MEANWHILE, user.id))
             await self.revocation.end(user.id, [session.id], why=Reason.CHANGED_MEANWHILE)
-            raise InvalidCredentialsError(Reason.CHANGED_MEANWHILE, user_id=user.id)
+            raise refusal(Reason.CHANGED_MEANWHILE, user_id=user.id)
         await self.revocation.end(user.id, over_the_cap, why=Reason.OVER_THE_CAP)
         return SignedIn(
             user=user,

@@ -1,0 +1,43 @@
+"""Second factors: what checks them, and the challenges that ask for them."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from service.assembly.backends import OUTAGES, Basis
+from service.assembly.credentials import Credentials
+from service.domain.mail.mails import Mails
+from service.domain.mail.notices import Notices
+from service.domain.mail.ports import Outbox
+from service.domain.second_factors.challenges import Challenges
+from service.domain.second_factors.recovery_codes import RecoveryCodes
+from service.domain.second_factors.second_factors import SecondFactors
+from service.domain.second_factors.totp import Totp
+from service.stores.challenges import RedisChallenges
+from service.stores.scripts import Scripts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorParts:
+    second_factors: SecondFactors
+    challenges: Challenges
+
+
+def no_notices(basis: Basis) -> Notices:
+    """Until the outbox is part of the backends: nothing is filed without mail, so none is needed."""
+    return Notices(Mails(cast("Outbox", None), basis.ambient, is_configured=False), basis.ambient, OUTAGES)
+
+
+def build(basis: Basis, credentials: Credentials, notices: Notices) -> FactorParts:
+    settings, ambient, backends = basis
+    scripts = Scripts(backends.redis, backends.servers.home_of)
+    second_factors = SecondFactors(
+        store=backends.factors,
+        totp=Totp(credentials.seals, ambient, settings.tokens.issuer),
+        recovery_codes=RecoveryCodes(credentials.seals, ambient),
+        notices=notices,
+        events=credentials.events,
+    )
+    return FactorParts(
+        second_factors=second_factors,
+        challenges=Challenges(RedisChallenges(backends.redis, scripts), ambient),
+    )

@@ -1,0 +1,50 @@
+"""Second factors, and what proves that somebody has one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Factor(StrEnum):
+    """In the order in which a client should ask for them: recovery codes are used up, so they come last."""
+
+    PASSKEY = "passkey"
+    TOTP = "totp"
+    RECOVERY_CODE = "recovery_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A code of either kind, or the assertion of a passkey; empty where the client sent none."""
+
+    code: str = ""
+    credential: Mapping[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.code and self.credential is None
+
+
+NO_PROOF = Proof()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFactors:
+    """The second factors of one user."""
+
+    totp_since: datetime | None = None
+    passkeys: int = 0
+    recovery_codes_left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedTotp:
+    """A secret that the user has shown to have in an app."""
+
+    user_id: UUID
+    secret_sealed: bytes
+    confirmed_at: datetime
+    step: int  # of the code that showed it, which is used up by that

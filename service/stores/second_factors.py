@@ -1,0 +1,134 @@
+"""The `totp` and `recovery_codes` tables, and the mark that `users` has of them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from service.domain.operations.models import Resealing, Sealed
+from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
+from service.domain.sessions.models import PendingRevocation
+from service.stores import pending_revocations
+from service.stores.pending_revocations import entered
+from service.stores.postgres import Postgres
+
+OF_USER = """
+    SELECT
+        (SELECT confirmed_at FROM totp WHERE user_id = $1) AS totp_since,
+        (SELECT count(*) FROM passkeys WHERE user_id = $1) AS passkeys,
+        (SELECT count(*) FROM recovery_codes WHERE user_id = $1) AS recovery_codes_left
+"""
+TOTP_SECRET = "SELECT secret_sealed FROM totp WHERE user_id = $1"  # noqa: S105 - SQL
+USE_STEP = "UPDATE totp SET last_step = $2 WHERE user_id = $1 AND last_step < $2 RETURNING user_id"
+USE_RECOVERY_CODE = "DELETE FROM recovery_codes WHERE user_id = $1 AND digest = ANY($2::bytea[]) RETURNING digest"
+# Changes of one user's factors take turns, by the lock on the user's row.
+LOCK = "SELECT second_factor_since FROM users WHERE id = $1 FOR UPDATE"
+ADD_TOTP = """
+    INSERT INTO totp (user_id, secret_sealed, confirmed_at, last_step)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (user_id) DO NOTHING
+    RETURNING user_id
+"""
+REMOVE_TOTP = "DELETE FROM totp WHERE user_id = $1 RETURNING user_id"
+REMOVE_PASSKEYS = "DELETE FROM passkeys WHERE user_id = $1"
+REMOVE_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE user_id = $1"
+ADD_RECOVERY_CODES = "INSERT INTO recovery_codes (user_id, digest) SELECT $1, unnest($2::bytea[])"
+MARK = "UPDATE users SET second_factor_since = coalesce(second_factor_since, $2) WHERE id = $1"
+UNMARK = """
+    UPDATE users
+    SET second_factor_since = NULL
+    WHERE id = $1
+        AND NOT EXISTS (SELECT FROM totp WHERE user_id = $1)
+        AND NOT EXISTS (SELECT FROM passkeys WHERE user_id = $1)
+    RETURNING id
+"""
+SEALED_TOTP = "SELECT user_id, secret_sealed AS sealed FROM totp WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+RESEAL_TOTP = """
+    UPDATE totp
+    SET secret_sealed = anew.sealed
+    FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS anew (user_id, before, sealed)
+    WHERE totp.user_id = anew.user_id AND totp.secret_sealed = anew.before
+    RETURNING totp.user_id
+"""
+
+
+class PostgresSecondFactors:
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    async def of_user(self, user_id: UUID) -> HeldFactors:
+        row = await self._postgres.fetchrow(OF_USER, user_id)
+        return HeldFactors(**row) if row else HeldFactors()
+
+    async def totp_secret(self, user_id: UUID) -> bytes | None:
+        row = await self._postgres.fetchrow(TOTP_SECRET, user_id)
+        return row["secret_sealed"] if row else None
+
+    async def use_step(self, user_id: UUID, step: int) -> bool:
+        return await self._postgres.fetchrow(USE_STEP, user_id, step) is not None
+
+    async def use_recovery_code(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+        return await self._postgres.fetchrow(USE_RECOVERY_CODE, user_id, list(digests)) is not None
+
+    async def add_totp(self, totp: ConfirmedTotp, recovery_codes: Sequence[bytes], ending: PendingRevocation) -> bool:
+        user_id = totp.user_id
+        async with self._postgres.connection() as connection, connection.transaction():
+            await connection.execute(LOCK, user_id)
+            if not await connection.fetchrow(ADD_TOTP, user_id, totp.secret_sealed, totp.confirmed_at, totp.step):
+                return False
+            await _replace_recovery_codes(connection, user_id, recovery_codes)
+            await connection.execute(MARK, user_id, totp.confirmed_at)
+            await connection.execute(pending_revocations.ENTER, *entered(ending))
+        return True
+
+    async def remove_totp(self, user_id: UUID) -> bool:
+        async with self._postgres.connection() as connection, connection.transaction():
+            await connection.execute(LOCK, user_id)
+            if not await connection.fetchrow(REMOVE_TOTP, user_id):
+                return False
+            await after_removal(connection, user_id)
+        return True
+
+    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+        async with self._postgres.connection() as connection, connection.transaction():
+            if not await connection.fetchval(LOCK, user_id):
+                return False
+            await _replace_recovery_codes(connection, user_id, digests)
+        return True
+
+    async def remove_all(self, ending: PendingRevocation) -> bool:
+        user_id = ending.user_id
+        async with self._postgres.connection() as connection, connection.transaction():
+            if not await connection.fetchval(LOCK, user_id):
+                return False
+            await connection.execute(REMOVE_TOTP, user_id)
+            await connection.execute(REMOVE_PASSKEYS, user_id)
+            await after_removal(connection, user_id)
+            await connection.execute(pending_revocations.ENTER, *entered(ending))
+        return True
+
+    async def sealed_totp(self, after: UUID, limit: int) -> Sequence[Sealed]:
+        return [Sealed(**row) for row in await self._postgres.fetch(SEALED_TOTP, after, limit)]
+
+    async def reseal_totp(self, resealings: Sequence[Resealing]) -> int:
+        rows = await self._postgres.fetch(
+            RESEAL_TOTP,
+            [one.user_id for one in resealings],
+            [one.before for one in resealings],
+            [one.sealed for one in resealings],
+        )
+        return len(rows)
+
+
+async def after_removal(connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID) -> None:
+    """Without another factor the account is one with a password alone, and its recovery codes are gone."""
+    if await connection.fetchrow(UNMARK, user_id):
+        await connection.execute(REMOVE_RECOVERY_CODES, user_id)
+
+
+async def _replace_recovery_codes(
+    connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, digests: Sequence[bytes]
+) -> None:
+    await connection.execute(REMOVE_RECOVERY_CODES, user_id)
+    await connection.execute(ADD_RECOVERY_CODES, user_id, list(digests))
