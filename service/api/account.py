@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import factor_schemas, schemas
+from service.api import factor_schemas, profile_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
 from service.broken_fields import BrokenField, FieldCode
@@ -14,7 +14,6 @@ from service.domain.sessions.models import Revocation
 from service.errors import (
     InvalidCodeError,
     InvalidFieldsError,
-    OverloadedError,
     RateLimitedError,
     SecondFactorRequiredError,
     UnavailableError,
@@ -31,34 +30,34 @@ INCLUDE, INCLUDES = "include", frozenset({"emailVerified"})
     tag=Tag.ACCOUNT,
     summary="Who I am",
     description="The profile of whoever the id token or the API key belongs to. `include` adds members to it.",
-    query=schemas.ProfileQuery,
-    returns=Returns(body=schemas.Profile),
+    query=profile_schemas.ProfileQuery,
+    returns=Returns(body=profile_schemas.Profile),
     refuses=(InvalidFieldsError, RateLimitedError, UnavailableError),
 )
 async def me(request: web.Request, who: Member) -> web.Response:
-    asked = query.read(request, schemas.ProfileQuery).include
+    asked = query.read(request, profile_schemas.ProfileQuery).include
     included = frozenset(one.strip() for one in asked.split(",")) - {""} if asked else frozenset()
     if not included <= INCLUDES:
         known = " and ".join(sorted(INCLUDES))
         message = f"what can be included is {known}"
         raise InvalidFieldsError([BrokenField(INCLUDE, FieldCode.UNKNOWN_VALUE, message)])
-    return json_response(schemas.Profile.of(await request.app[SERVICES].accounts.profile(who), included))
+    return json_response(profile_schemas.Profile.of(await request.app[SERVICES].accounts.profile(who), included))
 
 
 @Description(
     tag=Tag.ACCOUNT,
     summary="Change my first or last name",
     description=f"Send what is to change. Tokens carry the new names from the next refresh or login on. {AUTHORIZE}",
-    takes=schemas.ChangeNames,
-    returns=Returns(body=schemas.Profile),
+    takes=profile_schemas.ChangeNames,
+    returns=Returns(body=profile_schemas.Profile),
     refuses=(RateLimitedError, UnavailableError),
 )
 async def change_names(request: web.Request, caller: Caller) -> web.Response:
-    body = await read(request, schemas.ChangeNames)
+    body = await read(request, profile_schemas.ChangeNames)
     if body.first_name is None and body.last_name is None:
         raise InvalidFieldsError([BrokenField("firstName", FieldCode.MISSING, "send firstName, lastName or both")])
     user = await request.app[SERVICES].accounts.change_names(caller, body.first_name, body.last_name)
-    return json_response(schemas.Profile.of(user))
+    return json_response(profile_schemas.Profile.of(user))
 
 
 @Description(
@@ -69,7 +68,7 @@ async def change_names(request: web.Request, caller: Caller) -> web.Response:
     takes=factor_schemas.Proving,
     body_is_optional=True,
     returns=Returns(body=schemas.ApiKey),
-    refuses=(SecondFactorRequiredError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
+    refuses=(SecondFactorRequiredError, InvalidCodeError, RateLimitedError, UnavailableError),
 )
 async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
     body = await read_optional(request, factor_schemas.Proving)

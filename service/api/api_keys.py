@@ -11,7 +11,6 @@ from service.domain.models import Caller
 from service.errors import (
     ApiKeyNotFoundError,
     InvalidCodeError,
-    OverloadedError,
     RateLimitedError,
     SecondFactorRequiredError,
     TooManyError,
@@ -46,7 +45,6 @@ async def all_of(request: web.Request, caller: Caller) -> web.Response:
         TooManyError,
         SecondFactorRequiredError,
         InvalidCodeError,
-        OverloadedError,
         RateLimitedError,
         UnavailableError,
     ),

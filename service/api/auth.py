@@ -18,7 +18,6 @@ from service.errors import (
     InvalidCredentialsError,
     InvalidFieldsError,
     InvalidRefreshTokenError,
-    OverloadedError,
     RateLimitedError,
     SecondFactorRequiredError,
     TokenMismatchError,
@@ -74,7 +73,7 @@ async def login(request: web.Request) -> web.Response:
     "minutes, five tries and one session.",
     takes=factor_schemas.AnswerChallenge,
     returns=Returns(body=schemas.SignedIn),
-    refuses=(InvalidChallengeError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
+    refuses=(InvalidChallengeError, InvalidCodeError, RateLimitedError, UnavailableError),
 )
 async def answer_challenge(request: web.Request) -> web.Response:
     body = await read(request, factor_schemas.AnswerChallenge)

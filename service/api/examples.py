@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.api import api_key_schemas, factor_schemas, schemas
+from service.api import api_key_schemas, factor_schemas, profile_schemas, schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
@@ -56,7 +56,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "email": EMAIL,
     },
     factor_schemas.AnswerChallenge: {"challenge": CHALLENGE, "code": CODE},
-    factor_schemas.ConfirmWithPassword: {"password": PASSWORD},
+    factor_schemas.ConfirmWithPassword: {"password": PASSWORD, "code": CODE},
     factor_schemas.TotpSecret: {
         "secret": TOTP_SECRET,
         "uri": f"otpauth://totp/auth.example.com:ada%40example.com?secret={TOTP_SECRET}&issuer=auth.example.com",
@@ -69,9 +69,9 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
     schemas.Logout: {"accessToken": TOKEN},
     schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},
-    schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
+    profile_schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
     schemas.Sessions: {"sessions": [SESSION]},
-    schemas.ChangeNames: {"firstName": FIRST_NAME},
+    profile_schemas.ChangeNames: {"firstName": FIRST_NAME},
     api_key_schemas.MakeNamedKey: {"name": "Build server", "expiresIn": 7776000, "scopes": ["deploy"], "rate": "60/1m"},
     api_key_schemas.NamedKeyMade: {**NAMED_KEY, "apiKey": "nk_shown_this_once"},
     api_key_schemas.NamedKeys: {"apiKeys": [NAMED_KEY]},

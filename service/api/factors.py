@@ -10,7 +10,6 @@ from service.errors import (
     FactorExistsError,
     FactorNotFoundError,
     InvalidCodeError,
-    OverloadedError,
     RateLimitedError,
     UnavailableError,
 )
@@ -27,7 +26,7 @@ from service.http.responses import json_response, no_content
     refuses=(RateLimitedError, UnavailableError),
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
-    return json_response(schemas.Factors.of(await request.app[SERVICES].factors.held_by(caller)))
+    return json_response(schemas.Factors.of(await request.app[SERVICES].factors.held_by(caller)), null=True)
 
 
 @Description(
@@ -54,7 +53,7 @@ async def begin_totp(request: web.Request, caller: Caller) -> web.Response:
     f"of mine is over. {AUTHORIZE}",
     takes=schemas.ConfirmTotp,
     returns=Returns(body=schemas.RecoveryCodes),
-    refuses=(FactorExistsError, InvalidCodeError, RateLimitedError, OverloadedError, UnavailableError),
+    refuses=(FactorExistsError, InvalidCodeError, RateLimitedError, UnavailableError),
 )
 async def confirm_totp(request: web.Request, caller: Caller) -> web.Response:
     body = await read(request, schemas.ConfirmTotp)

@@ -1,6 +1,6 @@
 """Schemas of requests and responses: JSON bodies and query parameters."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -13,8 +13,8 @@ from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
 from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions import models
-from service.http.query import AddedQuery, Switch
-from service.http.schema import Schema, StrictBody
+from service.http.query import Switch
+from service.http.schema import Schema
 
 
 class SignUp(Schema):
@@ -83,13 +83,6 @@ class Refreshed(Schema):
         return cls(
             id_token=done.tokens.id_token, access_token=done.tokens.access_token, refresh_token=done.refresh_token
         )
-
-
-class ChangeNames(StrictBody):
-    """At least one member."""
-
-    first_name: Name | None = None
-    last_name: Name | None = None
 
 
 class ChangePassword(Proving):
@@ -203,26 +196,6 @@ class SignedIn(Schema):
         )
 
 
-class Profile(Schema):
-    user_id: UUID
-    email: str
-    first_name: str
-    last_name: str
-    created_at: datetime
-    email_verified: bool | None = Field(None, description="Only when it is asked for with `include`.")
-
-    @classmethod
-    def of(cls, user: domain.User, included: Collection[str] = ()) -> Self:
-        return cls(
-            user_id=user.id,
-            email=user.email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            created_at=user.created_at,
-            email_verified=user.email_verified_at is not None if "emailVerified" in included else None,
-        )
-
-
 class Health(Schema):
     status: str
 
@@ -237,10 +210,6 @@ class Readiness(Schema):
 
 
 # --- query parameters
-
-
-class ProfileQuery(AddedQuery):
-    include: str = Field("", description="What the answer holds besides: a comma-separated list of `emailVerified`.")
 
 
 class EndSessionsQuery(Schema):

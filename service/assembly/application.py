@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 from service.ambient import Ambient
 from service.assembly import accounts, credentials, login, operations, second_factors, sessions, signing
+from service.assembly.accounts import AccountParts
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
+from service.assembly.credentials import Credentials
+from service.assembly.operations import Operations
+from service.assembly.sessions import SessionParts
+from service.assembly.signing import Signing
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
@@ -20,6 +25,7 @@ from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
 from service.domain.services import Services
+from service.domain.sessions.login import Login
 from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
@@ -112,25 +118,38 @@ class Application(Services):
         return pending
 
 
-class Parts(NamedTuple):
-    """Each needs those before it."""
-
-    known: credentials.Credentials
-    signed: signing.Signing
-    second: second_factors.FactorParts
-    opened: sessions.SessionParts
-    asked: accounts.AccountParts
-    operated: operations.Operations
-
-
 def build(settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     """The service on Postgres and Redis. It can be built before they are up."""
     return build_on(of_settings(settings), settings, ambient, log_event=log_event)
 
 
+class Parts(NamedTuple):
+    """What an application is put together from, each part made of earlier ones."""
+
+    known: Credentials
+    signed: Signing
+    opened: SessionParts
+    asked: AccountParts
+    operated: Operations
+    login: Login
+
+
 def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_event: Sink = write) -> Application:
     basis = Basis(settings, ambient, backends)
-    known, signed, second, opened, asked, operated = _parts(basis, log_event)
+    known = credentials.build(basis, log_event)
+    signed = signing.build(basis, known)
+    second = second_factors.build(basis, known, second_factors.no_notices(basis))
+    opened = sessions.build(basis, known, signed)
+    asked = accounts.build(basis, known, signed, second, opened)
+    operated = operations.build(basis, known, signed, opened)
+    return _application(
+        basis, Parts(known, signed, opened, asked, operated, login.build(basis, known, signed, second, opened))
+    )
+
+
+def _application(basis: Basis, parts: Parts) -> Application:
+    settings, ambient, backends = basis
+    known, signed, opened, asked, operated, login_policy = parts
     return Application(
         settings=settings,
         issuer=settings.tokens.issuer,
@@ -148,7 +167,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         revocation=opened.revocation,
         rotation=opened.rotation,
         user_revocation=opened.user_revocation,
-        login=login.build(basis, known, signed, second, opened),
+        login=login_policy,
         sessions=opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
@@ -168,12 +187,3 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=operated.resealer,
         background=operated.background,
     )
-
-
-def _parts(basis: Basis, log_event: Sink) -> Parts:
-    known = credentials.build(basis, log_event)
-    signed = signing.build(basis, known)
-    second = second_factors.build(basis, known, second_factors.no_notices(basis))
-    opened = sessions.build(basis, known, signed)
-    asked = accounts.build(basis, known, signed, second, opened)
-    return Parts(known, signed, second, opened, asked, operations.build(basis, known, signed, opened))

@@ -61,11 +61,11 @@ class Response(web.Response):
         await request.writer.write(f"{fields}\r\n".encode("ascii") + sent)
 
 
-def json_response(body: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    """Members without a value are left out rather than null."""
+def json_response(body: BaseModel, status: HTTPStatus = HTTPStatus.OK, *, null: bool = False) -> web.Response:
+    """Members without a value are left out, unless they are to be null."""
     return Response(
         status=status,
-        body=to_json(body, by_alias=True, exclude_none=True),
+        body=to_json(body, by_alias=True, exclude_none=not null),
         content_type="application/json",
         charset="utf-8",
     )

@@ -18,7 +18,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "mails": ALL,
     "email_changes": ALL,
     "totp": ALL,
-    "recovery_codes": ALL,
+    "recovery_codes": ("SELECT", "INSERT", "DELETE"),
     "passkeys": ALL,
     "named_api_keys": ALL,
     "schema_migrations": ("SELECT",),

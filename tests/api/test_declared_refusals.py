@@ -17,8 +17,10 @@ from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support import second_factors as second
 from tests.support.paths import plain_path
 from tests.support.resource_servers import KNOWN, basic
+from tests.support.second_factors import App
 
 DECLARED = [(one, refusal) for one in OPERATIONS for refusal in one.about.refuses if one.path != "/readyz"]
 ONCE = (
@@ -41,6 +43,12 @@ class Caller:
 
     def __init__(self, fakes: OnFakes, person: dict[str, Any], tokens: dict[str, Any]) -> None:
         self.fakes, self.person, self.tokens = fakes, person, tokens
+        self.app: App | None = None
+
+    async def enrol(self) -> App:
+        """From now on this is somebody with a second factor."""
+        self.app = await second.enrol(self.fakes.client, self.person, self.tokens, self.fakes.ambient.now())
+        return self.app
 
     async def make(self, one: Operation, body: object = None, **headers: str) -> ClientResponse:
         match one.access:
@@ -50,10 +58,10 @@ class Caller:
                 headers = {"Authorization": basic()} | headers
         path = plain_path(one.path, {"sessionId": "0" * 24, "file": "none.css"})
         return await self.fakes.client.http.request(
-            one.method, path, json=body or self._body(one.method, one.path), headers=headers
+            one.method, path, json=body or self.body_of(one.method, one.path), headers=headers
         )
 
-    def _body(self, method: str, path: str) -> dict[str, Any]:
+    def body_of(self, method: str, path: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
             "/auth/signup": NEW,
             "/auth/login": {name: self.person[name] for name in ("email", "password")},
@@ -63,6 +71,10 @@ class Caller:
             "/auth/me": {"password": self.person["password"]},
             "PATCH /auth/me": {"firstName": "Augusta"},
             "/auth/api-keys": {"name": "Build server"},
+            "/auth/factors/totp": {"password": self.person["password"]},
+            "/auth/factors/recovery-codes": {"password": self.person["password"]},
+            "/auth/factors/totp/confirm": {"code": "123456"},
+            "/auth/login/challenge": {"challenge": "ch_none", "code": "123456"},
         }
         path = f"{method} {path}" if f"{method} {path}" in bodies else path
         return bodies.get(path, {"token": "rt_none"})
@@ -78,7 +90,11 @@ async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
     match one.path:
         case "/auth/introspect":
             headers = {"Authorization": basic(secret="cs_wrong")}
-        case "/auth/login" | "/auth/password":
+        case "/auth/login/challenge":
+            body = {"challenge": await _challenge(caller), "code": "x"}
+        case "/auth/api-key":
+            body = {"code": "x"} if caller.app else None
+        case "/auth/login" | "/auth/password" | "/auth/factors/totp" | "/auth/factors/recovery-codes":
             body = NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
         case "/auth/me" if one.method == "DELETE":
             body = NOBODY
@@ -132,6 +148,40 @@ async def taken_email(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.make(one, NEW | {"email": caller.person["email"]})
 
 
+async def _challenge(caller: Caller) -> str:
+    await caller.enrol()
+    return await second.challenge(caller.fakes.client, caller.person)
+
+
+async def without_a_proof(caller: Caller, one: Operation) -> ClientResponse:
+    await caller.enrol()
+    return await caller.make(one)
+
+
+async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
+    match one.path:
+        case "/auth/factors/totp/confirm":
+            return await caller.make(one)
+        case "/auth/login/challenge":
+            return await caller.make(one, {"challenge": await _challenge(caller), "code": "x"})
+        case _:
+            await caller.enrol()
+            return await caller.make(one, caller.body_of(one.method, one.path) | {"code": "x"})
+
+
+async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> ClientResponse:
+    fakes, key = caller.fakes, f"th:totp:{{{caller.person['userId']}}}"
+    if one.path == "/auth/factors/totp":
+        app = await caller.enrol()
+        return await caller.make(one, caller.body_of(one.method, one.path) | {"code": app.recovery_codes[0]})
+    begun = await (await second.begin(fakes.client, caller.person, caller.tokens)).json()
+    code, sealed = App(begun["uri"]).code(fakes.ambient.now()), await fakes.redis.get(key)
+    assert sealed
+    await second.confirm(fakes.client, caller.tokens, code)
+    await fakes.redis.set(key, sealed, ex=600)
+    return await caller.make(one, {"code": code})
+
+
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
 
@@ -161,6 +211,11 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.InvalidAccessTokenError: wrong_access_token,
     errors.TokenMismatchError: of_another_session,
     errors.EmailTakenError: taken_email,
+    errors.SecondFactorRequiredError: without_a_proof,
+    errors.InvalidCodeError: wrong_code,
+    errors.InvalidChallengeError: as_it_is,
+    errors.FactorExistsError: of_an_app_that_is_on_already,
+    errors.FactorNotFoundError: as_it_is,
     errors.InvalidClientError: no_credential,
     errors.SessionNotFoundError: as_it_is,
     errors.ApiKeyNotFoundError: as_it_is,

@@ -10,7 +10,7 @@ from openapi_schema_validator import OAS31Validator
 
 from service.api.api_key_schemas import MakeNamedKey
 from service.api.description import Tag
-from service.api.examples import BODIES, EMAIL, KEY_ID, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
+from service.api.examples import BODIES, CHALLENGE, CODE, EMAIL, KEY_ID, PASSWORD, REFRESH_TOKEN, SESSION_ID, TOKEN
 from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
@@ -19,7 +19,9 @@ from service.broken_fields import FieldCode
 from service.domain.operations.readiness import ReadinessReport
 from service.http.schema import Schema
 from tests.conftest import ROOT, Client, MakeOnFakes, bearer
+from tests.support import second_factors as second
 from tests.support.resource_servers import KNOWN, basic
+from tests.support.second_factors import App
 
 DOCUMENT: dict[str, Any] = json.loads(document(OPERATIONS))
 SHOWN = [(path, method, said) for path, item in DOCUMENT["paths"].items() for method, said in item.items()]
@@ -120,12 +122,25 @@ class Tryer:
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
     def _pasted(self, name: str, value: str) -> str:
-        """What a person must replace: tokens and the ids of a session and of a key."""
+        """What a person must replace: tokens, codes, and the ids of a session and of a key."""
+        if value in (CODE, CHALLENGE):
+            return str(self._tokens.get(value, value))
         if value in (SESSION_ID, KEY_ID):
             return str(self._tokens["another" if value == SESSION_ID else "key"])
         return (
             str(self._tokens["refreshToken" if name == "token" else name]) if value in (TOKEN, REFRESH_TOKEN) else value
         )
+
+
+# The other calls show a code as well; an account without a second factor does not need it.
+ASK_FOR_A_CODE = (
+    "/auth/login/challenge",
+    "/auth/api-key",
+    "/auth/factors",
+    "/auth/factors/recovery-codes",
+    "/auth/export",
+    ("/auth/factors/totp", "delete"),
+)
 
 
 async def ready() -> ReadinessReport:
@@ -148,6 +163,13 @@ async def test_what_is_shown_works_when_it_is_tried(
         tokens["another"] = next(one["sessionId"] for one in held if one["current"])
         made = await client.post("/auth/api-keys", BODIES[MakeNamedKey], **bearer(tokens))
         tokens["key"] = (await made.json())["keyId"]
+        person = {"email": EMAIL, "password": PASSWORD}
+        if path == "/auth/factors/totp/confirm":
+            begun = await (await second.begin(client, person, tokens)).json()
+            tokens[CODE] = App(begun["uri"]).code(fakes.ambient.now())
+        elif path in ASK_FOR_A_CODE or (path, method) in ASK_FOR_A_CODE:
+            app = await second.enrol(client, person, tokens, fakes.ambient.now())
+            tokens |= {CHALLENGE: await second.challenge(client, person), CODE: app.code(fakes.ambient.now())}
     answer = await Tryer(client, tokens).press(path, method, said)
     documented = said["responses"][str(answer.status)]
     assert answer.status == int(ROWS[method.upper(), path].about.returns.status), await answer.text()

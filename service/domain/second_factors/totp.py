@@ -41,8 +41,12 @@ class Totp:
     def step_of(self, user_id: UUID, sealed: bytes, code: str) -> int | None:
         """The time step that the code is for, if it is near enough; the latest, should it be right for several.
 
+        None for a text of any other shape.
+
         Raises DamagedDataError when the secret is not this user's.
         """
+        if not is_code(code):
+            return None
         secret = pyotp.TOTP(_base32(self.seals.open(Purpose.TOTP_SEAL, sealed, str(user_id))))
         now = int(self.ambient.now().timestamp()) // STEP
         right = [now + drift for drift in DRIFT if compare_digest(secret.generate_otp(now + drift), code)]

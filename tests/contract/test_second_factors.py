@@ -1,0 +1,212 @@
+"""What the stores of second factors promise, in memory and on real servers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from service.ambient import Ambient
+from service.assembly.backends import SecondFactorStore
+from service.domain.accounts.ports import Users
+from service.domain.models import User
+from service.domain.operations.models import Resealing
+from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
+from service.domain.sessions.models import PendingRevocation
+from service.domain.sessions.ports import PendingRevocations
+from service.stores import redis_keys
+from service.stores.challenges import RedisChallenges, RedisEnrolments
+from service.stores.pending_revocations import PostgresPendingRevocations
+from service.stores.scripts import Scripts
+from service.stores.second_factors import PostgresSecondFactors
+from service.stores.users import PostgresUsers
+from tests.support import builders
+from tests.support.builders import NOON, FakeAmbient
+from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fakes import FakePendingRevocations, FakeUsers
+from tests.support.postgres import open_postgres
+
+DIGESTS = [b"one", b"two", b"three"]
+FIVE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Tables:
+    factors: SecondFactorStore
+    users: Users
+    pending: PendingRevocations
+
+    async def member(self) -> User:
+        user = builders.user(Ambient())
+        await self.users.add(user, user.id.bytes)
+        return user
+
+    async def since(self, user: User) -> object:
+        row = await self.users.by_id(user.id)
+        return row.second_factor_since if row else "gone"
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
+    if request.param == "fake":
+        ambient = FakeAmbient()
+        pending = FakePendingRevocations(ambient)
+        users = FakeUsers(pending)
+        yield Tables(FakeSecondFactors(users), users, pending)
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield Tables(PostgresSecondFactors(postgres), PostgresUsers(postgres), PostgresPendingRevocations(postgres))
+
+
+def confirmed(user: User, step: int = 100) -> ConfirmedTotp:
+    return ConfirmedTotp(user_id=user.id, secret_sealed=b"sealed\0", confirmed_at=NOON, step=step)
+
+
+def ending(user: User) -> PendingRevocation:
+    return PendingRevocation(Ambient().new_uuid(), user.id, "factor_added", "kept")
+
+
+async def test_totp_is_added_with_its_recovery_codes_and_the_account_is_marked(tables: Tables) -> None:
+    user = await tables.member()
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.factors.totp_secret(user.id) is None
+    assert await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 3)
+    assert await tables.factors.totp_secret(user.id) == b"sealed\0"
+    assert await tables.since(user) == NOON
+
+
+async def test_a_second_totp_changes_nothing(tables: Tables) -> None:
+    user = await tables.member()
+    assert await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    other = ConfirmedTotp(user_id=user.id, secret_sealed=b"other", confirmed_at=NOON + FIVE, step=1)
+    assert not await tables.factors.add_totp(other, [b"four"], ending(user))
+    assert await tables.factors.totp_secret(user.id) == b"sealed\0"
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 3)
+    assert not await tables.factors.use_recovery_code(user.id, [b"four"])
+
+
+async def test_of_two_enrolments_at_once_one_is_there(tables: Tables) -> None:
+    user = await tables.member()
+    adding = (tables.factors.add_totp(confirmed(user), [bytes([number])], ending(user)) for number in range(10))
+    assert sorted(await asyncio.gather(*adding)) == [False] * 9 + [True]
+    assert (await tables.factors.of_user(user.id)).recovery_codes_left == 1
+
+
+async def test_a_step_is_used_once_and_takes_the_earlier_ones_with_it(tables: Tables) -> None:
+    user, other = await tables.member(), await tables.member()
+    await tables.factors.add_totp(confirmed(user, step=100), DIGESTS, ending(user))
+    await tables.factors.add_totp(confirmed(other, step=100), DIGESTS, ending(other))
+    used = [await tables.factors.use_step(user.id, step) for step in (100, 99, 102, 101, 102, 103)]
+    assert used == [False, False, True, False, False, True]
+    assert await tables.factors.use_step(other.id, 101)
+    assert not await tables.factors.use_step(Ambient().new_uuid(), 101)
+
+
+async def test_of_uses_of_one_step_at_once_one_succeeds(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    used = await asyncio.gather(*(tables.factors.use_step(user.id, 101) for _ in range(50)))
+    assert sum(used) == 1
+
+
+async def test_a_recovery_code_is_used_once_by_its_owner_under_any_secret(tables: Tables) -> None:
+    user, other = await tables.member(), await tables.member()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert not await tables.factors.use_recovery_code(other.id, [b"one"])
+    assert not await tables.factors.use_recovery_code(user.id, [b"unknown"])
+    assert not await tables.factors.use_recovery_code(user.id, [])
+    used = await asyncio.gather(*(tables.factors.use_recovery_code(user.id, [b"x", b"one"]) for _ in range(50)))
+    assert sum(used) == 1
+    assert (await tables.factors.of_user(user.id)).recovery_codes_left == 2
+
+
+async def test_recovery_codes_are_replaced_as_a_set_and_only_where_there_is_a_factor(tables: Tables) -> None:
+    user = await tables.member()
+    assert not await tables.factors.replace_recovery_codes(user.id, DIGESTS)
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert await tables.factors.replace_recovery_codes(user.id, [b"three", b"four"])
+    assert not await tables.factors.use_recovery_code(user.id, [b"one"])
+    assert await tables.factors.use_recovery_code(user.id, [b"three"])
+    assert await tables.factors.use_recovery_code(user.id, [b"four"])
+
+
+async def test_with_the_last_factor_everything_goes(tables: Tables) -> None:
+    user = await tables.member()
+    assert not await tables.factors.remove_totp(user.id)
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert await tables.factors.remove_totp(user.id)
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.since(user) is None
+    assert not await tables.factors.use_step(user.id, 1_000)
+    assert not await tables.factors.remove_totp(user.id)
+
+
+async def test_all_factors_are_removed_with_a_revocation_or_nothing_is_there(tables: Tables) -> None:
+    user = await tables.member()
+    assert not await tables.factors.remove_all(ending(user))
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert await tables.factors.remove_all(ending(user))
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.since(user) is None
+
+
+async def test_nothing_is_left_of_a_user_who_is_gone(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    await tables.users.remove(ending(user))
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.factors.totp_secret(user.id) is None
+
+
+async def test_sealed_secrets_are_shown_in_order_and_resealed_unless_they_changed_meanwhile(tables: Tables) -> None:
+    members = sorted([await tables.member() for _ in range(5)], key=lambda user: user.id)
+    for one in members:
+        await tables.factors.add_totp(confirmed(one), [], ending(one))
+    first = await tables.factors.sealed_totp(UUID(int=0), 3)
+    rest = await tables.factors.sealed_totp(first[-1].user_id, 3)
+    assert [one.user_id for one in (*first, *rest)] == [one.id for one in members]
+    changes = [Resealing(members[0].id, b"sealed\0", b"anew"), Resealing(members[1].id, b"older", b"anew")]
+    assert await tables.factors.reseal_totp(changes) == 1
+    assert [await tables.factors.totp_secret(one.id) for one in members[:2]] == [b"anew", b"sealed\0"]
+
+
+# --- in Redis
+
+
+async def test_a_challenge_is_found_until_it_is_removed_by_one(redis_client: Redis) -> None:
+    challenges = RedisChallenges(redis_client, Scripts(redis_client))
+    user_id, at = Ambient().new_uuid(), NOON + timedelta(microseconds=123_457)
+    assert await challenges.find("digest") is None
+    await challenges.add("digest", user_id, at, FIVE)
+    assert await challenges.find("digest") == (user_id, at)
+    assert 290_000 < await redis_client.pttl(redis_keys.challenge("digest")) <= 300_000
+    assert sum(await asyncio.gather(*(challenges.remove("digest") for _ in range(50)))) == 1
+    assert await challenges.find("digest") is None
+
+
+async def test_a_challenge_has_as_many_tries_as_it_has_and_then_it_is_gone(redis_client: Redis) -> None:
+    challenges = RedisChallenges(redis_client, Scripts(redis_client))
+    assert not await challenges.count_try("digest", 5)
+    assert await redis_client.exists(redis_keys.challenge("digest")) == 0  # counting makes none
+    await challenges.add("digest", Ambient().new_uuid(), NOON, FIVE)
+    tries = await asyncio.gather(*(challenges.count_try("digest", 5) for _ in range(20)))
+    assert sum(tries) == 5
+    assert await challenges.find("digest") is None
+    assert not await challenges.remove("digest")
+
+
+async def test_an_unconfirmed_secret_is_replaced_lapses_and_is_removed(redis_client: Redis) -> None:
+    enrolments, user_id = RedisEnrolments(redis_client), Ambient().new_uuid()
+    assert await enrolments.find(user_id) is None
+    await enrolments.begin(user_id, b"first", FIVE)
+    await enrolments.begin(user_id, b"second", FIVE)
+    assert await enrolments.find(user_id) == b"second"
+    assert await enrolments.find(Ambient().new_uuid()) is None
+    assert 290_000 < await redis_client.pttl(redis_keys.unconfirmed_totp(user_id)) <= 300_000
+    await enrolments.remove(user_id)
+    assert await enrolments.find(user_id) is None
