@@ -95,7 +95,8 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
     redis = MortalRedis(connection_pool=fakes.redis.connection_pool)
     redis.mortal = mortal
     stores: Any = {
-        name: Through(getattr(ground, name), mortal) for name in ("users", "revocations", "pending_revocations")
+        name: Through(getattr(ground, name), mortal)
+        for name in ("users", "factors", "revocations", "pending_revocations")
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)
     return build_on(mortal_ground, builders.settings(), fakes.ambient)

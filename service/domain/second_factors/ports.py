@@ -40,7 +40,7 @@ class ChallengeStore(Protocol):
         """The user, and when the password that was right had been set."""
 
     async def count_try(self, digest: str, most: int) -> bool:
-        """Count one more try, atomically; False, and the challenge is gone, after `most` of them."""
+        """Count one more try, atomically; False after `most` of them, and where there is no such challenge."""
 
     async def remove(self, digest: str) -> bool:
         """Of all callers for one challenge, one gets True."""
