@@ -62,6 +62,7 @@ async def test_a_key_is_shown_once_and_accepted_where_api_keys_are(fakes: OnFake
         "createdAt": "2026-11-24T12:00:00Z",
         "expiresAt": "2026-11-24T13:00:00Z",
     }
+    fakes.ambient.advance(seconds=1)
     text = (await make(client, tokens))["apiKey"]
     assert len(text) == 52
     verified = await use(client, text)
