@@ -36,6 +36,7 @@ from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -174,9 +175,10 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
+            factors = FakeSecondFactors(users)
             ground = Backends(
                 users,
-                FakeSecondFactors(users),
+                factors,
                 FakeSigningKeys(signing_key()),
                 revocations,
                 FakeAuditTrail(),
@@ -185,6 +187,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 redis,
                 server,
                 named_api_keys=FakeNamedApiKeys(users),
+                passkeys=FakePasskeys(factors),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -23,7 +23,7 @@ from service.http.context import visitor_of
 from service.http.request_body import read, read_optional
 from service.http.responses import json_response, no_content, stream
 
-INCLUDE, INCLUDES = "include", frozenset({"emailVerified"})
+INCLUDE, INCLUDES = "include", frozenset({"emailVerified", "factors"})
 
 
 @Description(
@@ -41,7 +41,10 @@ async def me(request: web.Request, who: Member) -> web.Response:
         known = " and ".join(sorted(INCLUDES))
         message = f"what can be included is {known}"
         raise InvalidFieldsError([BrokenField(INCLUDE, FieldCode.UNKNOWN_VALUE, message)])
-    return json_response(profile_schemas.Profile.of(await request.app[SERVICES].accounts.profile(who), included))
+    services = request.app[SERVICES]
+    user = await services.accounts.profile(who)
+    factors = await services.factors.names_of(user) if "factors" in included else None
+    return json_response(profile_schemas.Profile.of(user, included, factors))
 
 
 @Description(
@@ -120,7 +123,8 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(caller.member)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    factors, api_keys = await services.factors.held_by(caller), await services.named_api_keys.all_of(caller)
+    factors = factor_schemas.Factors.of(await services.factors.held_by(caller), await services.passkeys.all_of(caller))
+    api_keys = await services.named_api_keys.all_of(caller)
     beginning = schemas.Export.of(user, factors, held, caller.session_id, api_keys)
     first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
@@ -131,7 +135,7 @@ async def _exported(
 ) -> AsyncIterator[bytes]:
     """The document in pieces, one at a time in memory: the number of ended sessions is unbounded."""
     end = b"]}"  # of the last field, the list of ended sessions
-    yield beginning.model_dump_json(by_alias=True, exclude_none=True).encode().removesuffix(end) + _listed(first)
+    yield beginning.model_dump_json(by_alias=True).encode().removesuffix(end) + _listed(first)
     async for page in others:
         yield b"," + _listed(page)
     yield end

@@ -1,6 +1,6 @@
 """Bodies and query of the calls on a member's profile."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -27,9 +27,10 @@ class Profile(Schema):
     last_name: str
     created_at: datetime
     email_verified: bool | None = Field(None, description="Only when it is asked for with `include`.")
+    factors: list[str] | None = Field(None, description="Only when it is asked for with `include`.")
 
     @classmethod
-    def of(cls, user: domain.User, included: Collection[str] = ()) -> Self:
+    def of(cls, user: domain.User, included: Collection[str] = (), factors: Sequence[str] | None = None) -> Self:
         return cls(
             user_id=user.id,
             email=user.email,
@@ -37,8 +38,9 @@ class Profile(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             email_verified=user.email_verified_at is not None if "emailVerified" in included else None,
+            factors=list(factors) if factors is not None else None,
         )
 
 
 class ProfileQuery(AddedQuery):
-    include: str = Field("", description="What the answer holds besides: a comma-separated list of `emailVerified`.")
+    include: str = Field("", description="`emailVerified`, `factors`, or both with a comma: what to add.")

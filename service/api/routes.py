@@ -9,6 +9,7 @@ from service.api import (
     forward_auth,
     health,
     introspection,
+    passkeys,
     revocation_feed,
     sessions,
     well_known,
@@ -20,6 +21,8 @@ OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
     post("/auth/login/challenge", anyone(auth.answer_challenge)),
+    post("/auth/login/passkey/options", anyone(passkeys.login_options)),
+    post("/auth/login/passkey", anyone(passkeys.login)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # the caller's account
@@ -38,6 +41,10 @@ OPERATIONS = (
     post("/auth/factors/totp/confirm", bearer(factors.confirm_totp, Cost.PASSWORD)),
     delete("/auth/factors/totp", bearer(factors.remove_totp, Cost.PASSWORD)),
     post("/auth/factors/recovery-codes", bearer(factors.replace_recovery_codes, Cost.PASSWORD)),
+    post("/auth/factors/passkeys/options", bearer(passkeys.registration_options, Cost.PASSWORD)),
+    post("/auth/factors/passkeys", bearer(passkeys.add, Cost.PASSWORD)),
+    patch("/auth/factors/passkeys/{passkeyId}", bearer(passkeys.rename, Cost.PROFILE)),
+    delete("/auth/factors/passkeys/{passkeyId}", bearer(passkeys.remove, Cost.PASSWORD)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),

@@ -11,7 +11,6 @@ from service.api.api_key_schemas import ShownKey
 from service.api.factor_schemas import Factors, Proving
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
-from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions import models
 from service.http.query import Switch
 from service.http.schema import Schema
@@ -151,7 +150,7 @@ class Export(Schema):
     def of(
         cls,
         user: domain.User,
-        factors: HeldFactors,
+        factors: Factors,
         held: Sequence[domain.Session],
         current_id: str,
         api_keys: Sequence[domain.NamedApiKey] = (),
@@ -168,7 +167,7 @@ class Export(Schema):
             email_verified=user.email_verified_at is not None,
             groups=list(user.groups),
             api_keys=[ShownKey.of(one) for one in api_keys],
-            factors=Factors.of(factors),
+            factors=factors,
             sessions=[Session.of(one, current_id) for one in held],
             ended_sessions=[],
         )

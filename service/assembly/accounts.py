@@ -11,6 +11,7 @@ from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.groups import Groups
+from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.resource_servers.clients import ResourceServers
@@ -27,6 +28,7 @@ class AccountParts:
     groups: Groups
     confirmation: Confirmation
     factors: Factors
+    passkeys: MemberPasskeys
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
@@ -65,6 +67,7 @@ def build(
         groups=Groups(users=backends.users, events=events),
         confirmation=confirmation,
         factors=_factors(basis, credentials, second, sessions, confirmation),
+        passkeys=_passkeys(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
@@ -113,5 +116,21 @@ def _factors(
         user_revocation=sessions.user_revocation,
         throttle=sessions.throttle,
         ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _passkeys(
+    basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts, confirmation: Confirmation
+) -> MemberPasskeys:
+    return MemberPasskeys(
+        passkeys=second.passkeys,
+        store=basis.backends.passkeys,
+        changes=basis.backends.passkeys,
+        second_factors=second.second_factors,
+        confirmation=confirmation,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        throttle=sessions.throttle,
         events=credentials.events,
     )

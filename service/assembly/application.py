@@ -174,6 +174,7 @@ def _application(basis: Basis, parts: Parts) -> Application:
         named_key_uses=asked.named_key_uses,
         groups=asked.groups,
         factors=asked.factors,
+        passkeys=asked.passkeys,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,

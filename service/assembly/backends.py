@@ -6,11 +6,11 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.operations.ports import TotpSeals
 from service.domain.resource_servers.ports import RevocationStore
-from service.domain.second_factors.ports import FactorStore
+from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
@@ -19,6 +19,7 @@ from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.longest_lifetimes import PostgresLifetimes
 from service.stores.named_api_keys import PostgresNamedApiKeys
+from service.stores.passkeys import PostgresPasskeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
 from service.stores.redis import RedisTopology
@@ -34,6 +35,10 @@ class SecondFactorStore(FactorStore, FactorChanges, TotpSeals, Protocol):
     """All that is asked of the tables of second factors."""
 
 
+class AllPasskeys(PasskeyStore, PasskeyChanges, Protocol):
+    """All that is asked of the table of passkeys, but by the doctor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     users: Users
@@ -47,6 +52,7 @@ class Backends:
     servers: RedisTopology
     postgres: Postgres | None = None
     named_api_keys: NamedApiKeyStore = field(kw_only=True)
+    passkeys: AllPasskeys = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -73,4 +79,5 @@ def of_settings(settings: Settings) -> Backends:
         servers,
         pg,
         named_api_keys=PostgresNamedApiKeys(pg),
+        passkeys=PostgresPasskeys(pg),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
+from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -23,6 +24,7 @@ class Services:
     accounts: Accounts
     named_api_keys: NamedApiKeys
     factors: Factors
+    passkeys: MemberPasskeys
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
 from service.domain.models import NamedApiKey, User
 from service.domain.operations.ports import ApiKeySeals
-from service.domain.second_factors.models import ConfirmedTotp
+from service.domain.second_factors.models import ConfirmedTotp, Passkey
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import UserLookup
 
@@ -76,6 +77,30 @@ class FactorChanges(Protocol):
 
     async def remove_all(self, ending: PendingRevocation) -> bool:
         """Every factor of the revocation's user, and record the revocation; False, and neither, without any."""
+
+
+class Added(Enum):
+    """What became of a passkey that was to be added."""
+
+    FIRST = "it is the account's first second factor"
+    FURTHER = "the account had a second factor already"
+    TOO_MANY = "nothing was changed"
+    EXISTS = "somebody has it; nothing was changed"
+
+
+class PasskeyChanges(Protocol):
+    """Each change is one transaction, and `users.second_factor_since` is kept in it."""
+
+    async def add(
+        self, passkey: Passkey, most: int, recovery_codes: Sequence[bytes], ending: PendingRevocation
+    ) -> Added:
+        """With the revocation and, where it is the first factor, with new recovery codes."""
+
+    async def rename(self, user_id: UUID, passkey_id: bytes, name: str) -> bool:
+        """Whether the user has such a passkey."""
+
+    async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
+        """With the last factor its recovery codes go too. False where the user has no such passkey."""
 
 
 class Enrolments(Protocol):

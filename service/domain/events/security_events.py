@@ -52,6 +52,7 @@ class Reason(StrEnum):
     UNKNOWN_EMAIL = "unknown_email"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason's name
     DISABLED = "disabled"
+    WRONG_PASSKEY = "wrong_passkey"
     WRONG_CODE = "wrong_code"  # of a second factor
     CHALLENGE_OVER = "challenge_over"  # after too many tries, or because another use of it was faster
     CHANGED_MEANWHILE = "changed_meanwhile"

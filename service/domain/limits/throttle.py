@@ -44,6 +44,7 @@ Policy = Literal[
     "refresh-unknown",
     "api-key-unknown",
     "api-key-rotation",
+    "passkey",
     CallPolicy,
     "api-key-use",
 ]
@@ -151,6 +152,10 @@ class Throttle:
         """Each rotation adds an event to the audit trail, and a user must not be able to fill it."""
         of_user = Charge("user", self._digest(str(user_id)), self._settings.api_key_rotation)
         await self._take("api-key-rotation", of_user, visitor=visitor)
+
+    async def passkey(self, visitor: Visitor) -> None:
+        """Logins by passkey that one source begins: each challenge is good for one look-up of a passkey."""
+        await self._take("passkey", Charge("source", visitor.source, self._settings.passkey_source), visitor=visitor)
 
     async def api_key_use(self, key_id: UUID, rate: Rate) -> None:
         """A key's own rate is a wish of its owner, so it holds for sources without limits too."""

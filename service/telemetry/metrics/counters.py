@@ -19,6 +19,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
         Reason.UNKNOWN_EMAIL,
+        Reason.WRONG_PASSKEY,
         Reason.WRONG_PASSWORD,
         Reason.DISABLED,
         Reason.CHANGED_MEANWHILE,
