@@ -24,7 +24,6 @@ from service.stores.challenges import RedisEnrolments
 class AccountParts:
     accounts: Accounts
     named_api_keys: NamedApiKeys
-    named_key_uses: NamedKeyUses
     groups: Groups
     confirmation: Confirmation
     factors: Factors
@@ -63,7 +62,6 @@ def build(
             ambient=ambient,
             events=events,
         ),
-        named_key_uses=uses,
         groups=Groups(users=backends.users, events=events),
         confirmation=confirmation,
         factors=_factors(basis, credentials, second, sessions, confirmation),

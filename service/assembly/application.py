@@ -15,7 +15,6 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.groups import Groups
-from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
@@ -63,7 +62,6 @@ class Application(Services):
     mass_revocation: MassRevocation
     resealer: Resealer
     background: Background
-    named_key_uses: NamedKeyUses
     groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -98,7 +96,7 @@ class Application(Services):
         await self.passwords.close()
         self.tokens.close()
         await self.audit.close()
-        await self.named_key_uses.close()
+        await self.named_api_keys.uses.close()
         await self.backends.redis.aclose()
         if self.backends.postgres:
             await self.backends.postgres.close()
@@ -171,7 +169,6 @@ def _application(basis: Basis, parts: Parts) -> Application:
         sessions=opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
-        named_key_uses=asked.named_key_uses,
         groups=asked.groups,
         factors=asked.factors,
         passkeys=asked.passkeys,

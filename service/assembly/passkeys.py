@@ -6,10 +6,8 @@ from urllib.parse import urlsplit
 from service.assembly.backends import Basis
 from service.domain.second_factors.passkeys import Passkeys
 from service.domain.second_factors.relying_party import RelyingParty, is_installed
-from service.settings import Settings
+from service.settings import Settings, origin_of
 from service.stores.passkeys import RedisPasskeyChallenges
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def build(basis: Basis) -> Passkeys | None:
@@ -23,19 +21,11 @@ def build(basis: Basis) -> Passkeys | None:
 
 def relying_party(settings: Settings) -> RelyingParty | None:
     """None where the settings name no domain: browsers make no passkeys for an IP address."""
-    issuer = urlsplit(settings.tokens.issuer)
-    rp_id = settings.passkeys.rp_id or issuer.hostname or ""
+    origin = origin_of(settings.tokens.issuer)
+    rp_id = settings.passkeys.rp_id or urlsplit(origin).hostname or ""
     if not rp_id or _is_address(rp_id):
         return None
-    return RelyingParty(rp_id, settings.passkeys.origins or (_origin(settings.tokens.issuer),))
-
-
-def _origin(issuer: str) -> str:
-    """As browsers write it (RFC 6454 section 6.2)."""
-    parts = urlsplit(issuer)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = f":{parts.port}" if parts.port and parts.port != DEFAULT_PORTS.get(parts.scheme) else ""
-    return f"{parts.scheme}://{host}{port}"
+    return RelyingParty(rp_id, settings.passkeys.origins or (origin,))
 
 
 def _is_address(host: str) -> bool:

@@ -306,11 +306,11 @@ async def test_the_last_use_is_known_to_the_minute_after_the_next_write(
     for _ in range(3):
         await use(fakes.client, used["apiKey"])
     assert writes == []  # no request waits for it
-    await application.named_key_uses.write()
+    await application.named_api_keys.uses.write()
     shown = {one["keyId"]: one.get("lastUsedAt") for one in await listed(fakes.client, tokens)}
     assert shown == {used["keyId"]: "2026-11-24T12:01:00Z", unused["keyId"]: None}
     await use(fakes.client, used["apiKey"])  # of a minute that is stored already
-    await application.named_key_uses.write()
+    await application.named_api_keys.uses.write()
     assert len(writes) == 1
 
 
@@ -326,11 +326,11 @@ async def test_an_outage_loses_no_use_and_is_told_once(
     await use(fakes.client, made["apiKey"])
     monkeypatch.setattr(store, "note_uses", away)
     with structlog.testing.capture_logs() as logs:
-        await application.named_key_uses.write()
-        await application.named_key_uses.write()
+        await application.named_api_keys.uses.write()
+        await application.named_api_keys.uses.write()
     assert [one["event"] for one in logs] == ["uses of API keys not written"]
     monkeypatch.setattr(store, "note_uses", note)
-    await application.named_key_uses.close()
+    await application.named_api_keys.uses.close()
     assert (await listed(fakes.client, tokens))[0]["lastUsedAt"] == "2026-11-24T12:00:00Z"
 
 
@@ -348,7 +348,7 @@ async def test_a_use_during_a_write_is_not_forgotten(
 
     await use(fakes.client, made["apiKey"])
     monkeypatch.setattr(store, "note_uses", slow)
-    await application.named_key_uses.write()
+    await application.named_api_keys.uses.write()
     assert (await listed(fakes.client, tokens))[0]["lastUsedAt"] == "2026-11-24T12:05:00Z"
 
 
@@ -359,7 +359,7 @@ async def test_what_is_remembered_is_bounded(fakes: OnFakes, tokens: Tokens, mon
         assert (await use(fakes.client, one["apiKey"])).status == 204
     fakes.ambient.advance(minutes=1)
     await use(fakes.client, keys[0]["apiKey"])  # remembered already: its minute may move
-    await fakes.application.named_key_uses.write()
+    await fakes.application.named_api_keys.uses.write()
     shown = [one.get("lastUsedAt") for one in await listed(fakes.client, tokens)]
     by_id = {one["keyId"]: when for one, when in zip(await listed(fakes.client, tokens), shown, strict=True)}
     assert [by_id[one["keyId"]] for one in keys] == ["2026-11-24T12:01:00Z", "2026-11-24T12:00:00Z", None]
