@@ -21,7 +21,7 @@ class FieldCode(StrEnum):
     BLANK = "blank", "The value holds nothing but blanks."
     INVALID_EMAIL = "invalid_email", "The value is no e-mail address that can have an account."
     TOO_SHORT = "too_short", "The value has fewer characters than it must have."
-    TOO_LONG = "too_long", "The value has more characters than it may have."
+    TOO_LONG = "too_long", "The value has more characters, or the list more entries, than it may have."
     INVISIBLE_CHARACTER = "invisible_character", "The name holds a control or an invisible character."
     NO_VISIBLE_CHARACTER = "no_visible_character", "The name holds nothing that is seen."
     NO_UPPERCASE = "no_uppercase", "The new password has no uppercase letter."
@@ -29,6 +29,12 @@ class FieldCode(StrEnum):
     NO_NUMBER = "no_number", "The new password has no number."
     NO_SPECIAL = "no_special", "The new password has no special character, such as ! or -."
     CONTROL_CHARACTER = "control_character", "The new password holds a control character."
+    UNKNOWN_MEMBER = "unknown_member", "The body has a member that the call does not know (of calls that refuse this)."
+    UNKNOWN_VALUE = "unknown_value", "The value is none of those that there are."
+    INVALID_SCOPE = "invalid_scope", "The value is no scope of OAuth (RFC 6749 section 3.3)."
+    INVALID_RATE = "invalid_rate", "The value is no rate such as 60/1m."
+    INVALID_TIME = "invalid_time", "The value is no time such as 2027-01-31T12:00:00Z."
+    OUT_OF_RANGE = "out_of_range", "The number, the time or the length of the list is outside of its bounds."
     COMMON = "common", "The new password is among the first that attackers try (`passwords.refuse_common`)."
 
 

@@ -1,6 +1,6 @@
 """The domain's refusals, independent of protocol: each API has a table of status and wording (`api/problems.py`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -36,7 +36,7 @@ class InvalidFieldsError(AuthError):
     code = "invalid_fields"
     message = "Some fields are missing or break a rule; see `errors`."
 
-    def __init__(self, broken: Sequence[BrokenField]) -> None:
+    def __init__(self, broken: Iterable[BrokenField]) -> None:
         super().__init__()
         self.broken = tuple(broken)
 

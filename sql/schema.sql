@@ -16,8 +16,8 @@ CREATE TABLE audit_events (
 );
 
 CREATE TABLE email_changes (
-    user_id uuid NOT NULL,
     id uuid NOT NULL,
+    user_id uuid NOT NULL,
     email text NOT NULL,
     canonical_email text NOT NULL,
     was_verified boolean NOT NULL,
@@ -146,7 +146,7 @@ ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY email_changes
-    ADD CONSTRAINT email_changes_pkey PRIMARY KEY (user_id);
+    ADD CONSTRAINT email_changes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY longest_lives
     ADD CONSTRAINT longest_lives_pkey PRIMARY KEY (token_seconds, session_seconds);
@@ -201,6 +201,10 @@ CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHER
 
 CREATE INDEX email_changes_requested_at ON email_changes USING btree (requested_at);
 
+CREATE INDEX email_changes_user_id ON email_changes USING btree (user_id);
+
+CREATE UNIQUE INDEX email_changes_waiting ON email_changes USING btree (user_id) WHERE (changed_at IS NULL);
+
 CREATE INDEX mails_due_at ON mails USING btree (due_at) WHERE ((failed_at IS NULL) AND (rendered IS NULL));
 
 CREATE INDEX mails_kept ON mails USING btree (created_at) WHERE ((failed_at IS NOT NULL) OR (rendered IS NOT NULL));
@@ -208,6 +212,8 @@ CREATE INDEX mails_kept ON mails USING btree (created_at) WHERE ((failed_at IS N
 CREATE INDEX mails_user_id ON mails USING btree (user_id) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX named_api_keys_user_id ON named_api_keys USING btree (user_id);
+
+CREATE INDEX passkeys_rp_id ON passkeys USING btree (rp_id);
 
 CREATE INDEX passkeys_user_id ON passkeys USING btree (user_id);
 

@@ -37,6 +37,7 @@ from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fakes import (
     FakeAuditTrail,
@@ -46,6 +47,7 @@ from tests.support.fakes import (
     FakeSigningKeys,
     FakeUsers,
 )
+from tests.support.named_api_keys import FakeNamedApiKeys
 from tests.support.waiting import unhurried
 
 LONG = 16
@@ -179,9 +181,10 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             redis = fakeredis.FakeAsyncRedis()
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
+            factors = FakeSecondFactors(users)
             ground = Backends(
                 users,
-                FakeSecondFactors(users),
+                factors,
                 FakeSigningKeys(signing_key()),
                 revocations,
                 FakeAuditTrail(),
@@ -193,6 +196,8 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 proved_users=FakeProvedUsers(users, changes),
                 email_changes=changes,
                 inbox=outbox,
+                named_api_keys=FakeNamedApiKeys(users),
+                passkeys=FakePasskeys(factors),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

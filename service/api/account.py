@@ -4,32 +4,63 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from service.api import factor_schemas, schemas
+from service.api import factor_schemas, profile_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
+from service.broken_fields import BrokenField, FieldCode
 from service.domain.models import Caller, Member
 from service.domain.second_factors.models import NO_PROOF
 from service.domain.sessions.models import Revocation
 from service.errors import (
     InvalidCodeError,
+    InvalidFieldsError,
     RateLimitedError,
     SecondFactorRequiredError,
     UnavailableError,
 )
+from service.http import query
 from service.http.context import visitor_of
 from service.http.request_body import read, read_optional
 from service.http.responses import json_response, no_content, stream
+
+INCLUDE, INCLUDES = "include", frozenset({"emailVerified", "factors"})
 
 
 @Description(
     tag=Tag.ACCOUNT,
     summary="Who I am",
-    description="The profile of whoever the id token or the API key belongs to.",
-    returns=Returns(body=schemas.Profile),
-    refuses=(RateLimitedError, UnavailableError),
+    description="The profile of whoever the id token or the API key belongs to. `include` adds members to it.",
+    query=profile_schemas.ProfileQuery,
+    returns=Returns(body=profile_schemas.Profile),
+    refuses=(InvalidFieldsError, RateLimitedError, UnavailableError),
 )
 async def me(request: web.Request, who: Member) -> web.Response:
-    return json_response(schemas.Profile.of(await request.app[SERVICES].accounts.profile(who)))
+    asked = query.read(request, profile_schemas.ProfileQuery).include
+    included = frozenset(one.strip() for one in asked.split(",")) - {""} if asked else frozenset()
+    if not included <= INCLUDES:
+        known = " and ".join(sorted(INCLUDES))
+        message = f"what can be included is {known}"
+        raise InvalidFieldsError([BrokenField(INCLUDE, FieldCode.UNKNOWN_VALUE, message)])
+    services = request.app[SERVICES]
+    user = await services.accounts.profile(who)
+    factors = await services.factors.names_of(user) if "factors" in included else None
+    return json_response(profile_schemas.Profile.of(user, included, factors))
+
+
+@Description(
+    tag=Tag.ACCOUNT,
+    summary="Change my first or last name",
+    description=f"Send what is to change. Tokens carry the new names from the next refresh or login on. {AUTHORIZE}",
+    takes=profile_schemas.ChangeNames,
+    returns=Returns(body=profile_schemas.Profile),
+    refuses=(RateLimitedError, UnavailableError),
+)
+async def change_names(request: web.Request, caller: Caller) -> web.Response:
+    body = await read(request, profile_schemas.ChangeNames)
+    if body.first_name is None and body.last_name is None:
+        raise InvalidFieldsError([BrokenField("firstName", FieldCode.MISSING, "send firstName, lastName or both")])
+    user = await request.app[SERVICES].accounts.change_names(caller, body.first_name, body.last_name)
+    return json_response(profile_schemas.Profile.of(user))
 
 
 @Description(
@@ -92,8 +123,9 @@ async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     user = await services.accounts.profile(caller.member)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    factors = await services.factors.held_by(caller)
-    beginning = schemas.Export.of(user, factors, held, caller.session_id)
+    factors = factor_schemas.Factors.of(await services.factors.held_by(caller), await services.passkeys.all_of(caller))
+    api_keys = await services.named_api_keys.all_of(caller)
+    beginning = schemas.Export.of(user, factors, held, caller.session_id, api_keys)
     first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
 

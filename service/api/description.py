@@ -75,6 +75,7 @@ class Description:
     takes_form: bool = False  # OAuth's own encoding, besides JSON
     refuses: tuple[type[AuthError], ...] = ()
     sends: tuple[str, ...] = ()  # header fields of a successful response, besides the common ones
+    may_send: tuple[str, ...] = ()  # those that not each successful response has
     not_modified: bool = False  # responds 304 to a client that has this body already
     needs_the_time: bool = True  # refused by an instance whose clock is wrong
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from service.api import factor_schemas, recovery_schemas, schemas
+from service.api import api_key_schemas, factor_schemas, passkey_schemas, profile_schemas, recovery_schemas, schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
+PASSKEY_ID = "AQIDBAUGBwgJCgsMDQ4PEA"
+KEY_ID = "0b7fd3a1-93a5-4a3c-9b1e-6a0c8f0f1f5e"
 SESSION_ID = "PdoTViJ165QP_lKTuRaWsGEN"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJkZWZiZTYzNSJ9.c2lnbmF0dXJl"  # noqa: S105 - it opens nothing
 REFRESH_TOKEN = "rt_the_refreshToken_of_your_login"  # noqa: S105 - as above
@@ -20,7 +22,6 @@ NAMES = {"firstName": FIRST_NAME, "lastName": LAST_NAME}
 CODE = "492039"
 CHALLENGE = f"ch_{'5d' * 32}"
 RECOVERY_CODES = ["8Q1T-5ZKW-0YBR-MN3C", "V7XE-2HJD-94PG-KS6A"]
-FACTORS = {"totp": {"since": AT}, "recoveryCodesLeft": 10}
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - of nobody
 SESSION = {
     "sessionId": SESSION_ID,
@@ -29,6 +30,38 @@ SESSION = {
     "ip": "203.0.113.0/24",
     "userAgent": "Mozilla/5.0",
     "current": True,
+}
+PASSKEY = {"passkeyId": PASSKEY_ID, "name": "My phone", "createdAt": AT, "backedUp": True}
+FACTORS = {"totp": {"since": AT}, "passkeys": [PASSKEY], "recoveryCodesLeft": 10}
+REGISTRATION = {
+    "rp": {"id": "auth.example.com", "name": "auth.example.com"},
+    "user": {"id": "3r5jXV-nQuejsmO0vaovTi9M", "name": EMAIL, "displayName": "Ada Lovelace"},
+    "challenge": "pXtyJ1bG3dQ0mT8vYcW2zR5kLhN7sUaE4fBiOoVjDgM",
+    "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+    "timeout": 300_000,
+    "excludeCredentials": [],
+    "authenticatorSelection": {
+        "residentKey": "required",
+        "requireResidentKey": True,
+        "userVerification": "required",
+    },
+    "attestation": "none",
+}
+CREDENTIAL = {
+    "id": PASSKEY_ID,
+    "rawId": PASSKEY_ID,
+    "type": "public-key",
+    "response": {"clientDataJSON": "eyJ0eXBlIjoi…", "…": "…"},
+    "clientExtensionResults": {},
+}
+NAMED_KEY = {
+    "keyId": KEY_ID,
+    "name": "Build server",
+    "prefix": "nk_4fTq0Zr8",
+    "scopes": ["deploy"],
+    "rate": "60/1m",
+    "createdAt": AT,
+    "expiresAt": "2027-02-22T06:51:12.803727Z",
 }
 
 BODIES: dict[type[Schema], dict[str, Any]] = {
@@ -68,8 +101,23 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     recovery_schemas.UndoEmail: {"token": MAIL_TOKEN},
     recovery_schemas.CurrentEmail: {"email": "countess@example.com"},
     schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},
-    schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
+    profile_schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
     schemas.Sessions: {"sessions": [SESSION]},
+    profile_schemas.ChangeNames: {"firstName": FIRST_NAME},
+    api_key_schemas.MakeNamedKey: {"name": "Build server", "expiresIn": 7776000, "scopes": ["deploy"], "rate": "60/1m"},
+    api_key_schemas.NamedKeyMade: {**NAMED_KEY, "apiKey": "nk_shown_this_once"},
+    api_key_schemas.NamedKeys: {"apiKeys": [NAMED_KEY]},
+    passkey_schemas.RegistrationOptions: REGISTRATION,
+    passkey_schemas.AddPasskey: {"credential": CREDENTIAL, "name": "My phone"},
+    passkey_schemas.PasskeyAdded: {"passkeyId": PASSKEY_ID, "name": "My phone", "recoveryCodes": RECOVERY_CODES},
+    passkey_schemas.RenamePasskey: {"name": "My old phone"},
+    passkey_schemas.AssertionOptions: {
+        "challenge": "pXtyJ1bG3dQ0mT8vYcW2zR5kLhN7sUaE4fBiOoVjDgM",
+        "timeout": 300_000,
+        "rpId": "auth.example.com",
+        "userVerification": "required",
+    },
+    passkey_schemas.PasskeyLogin: {"credential": CREDENTIAL},
     schemas.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
     schemas.ApiKey: {"apiKey": API_KEY},
     schemas.Export: {
@@ -79,6 +127,9 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         **NAMES,
         "createdAt": AT,
         "passwordChangedAt": AT,
+        "emailVerified": False,
+        "groups": [],
+        "apiKeys": [],
         "factors": FACTORS,
         "sessions": [SESSION],
         "endedSessions": [{"sessionId": "KvN_z2gdxCqH9-aYt1wPm0Lb", "rememberedUntil": AT}],
@@ -124,4 +175,4 @@ OTHER_BODIES: dict[str, Any] = {  # of calls whose response has no schema, by pa
     "/docs/{file}": "/* the file */",
 }
 
-PATH_PARAMETERS = {"sessionId": SESSION_ID, "file": "swagger-ui.css"}
+PATH_PARAMETERS = {"sessionId": SESSION_ID, "keyId": KEY_ID, "passkeyId": PASSKEY_ID, "file": "swagger-ui.css"}

@@ -7,8 +7,9 @@ from typing import Any, Self
 from pydantic import Field
 
 from service.api.fields import Text
+from service.api.passkey_schemas import ShownPasskeyRow
 from service.domain.accounts.factors import NewTotp
-from service.domain.second_factors.models import HeldFactors, Proof
+from service.domain.second_factors.models import HeldFactors, Passkey, Proof
 from service.http.schema import Schema
 
 
@@ -60,10 +61,13 @@ class Totp(Schema):
 
 class Factors(Schema):
     totp: Totp | None
+    passkeys: list[ShownPasskeyRow]
     recovery_codes_left: int
 
     @classmethod
-    def of(cls, held: HeldFactors) -> Self:
+    def of(cls, held: HeldFactors, passkeys: Sequence[Passkey]) -> Self:
         return cls(
-            totp=Totp(since=held.totp_since) if held.totp_since else None, recovery_codes_left=held.recovery_codes_left
+            totp=Totp(since=held.totp_since) if held.totp_since else None,
+            passkeys=[ShownPasskeyRow.of(one) for one in passkeys],
+            recovery_codes_left=held.recovery_codes_left,
         )

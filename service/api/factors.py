@@ -26,7 +26,9 @@ from service.http.responses import json_response, no_content
     refuses=(RateLimitedError, UnavailableError),
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
-    return json_response(schemas.Factors.of(await request.app[SERVICES].factors.held_by(caller)), null=True)
+    services = request.app[SERVICES]
+    held, passkeys = await services.factors.held_by(caller), await services.passkeys.all_of(caller)
+    return json_response(schemas.Factors.of(held, passkeys), null=True)
 
 
 @Description(

@@ -1,14 +1,21 @@
 """The fields of request bodies: their rules, and the error code of a broken rule."""
 
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.broken_fields import FieldCode
 from service.domain.accounts import names
 from service.domain.credentials import emails
 from service.domain.passwords.policy import broken_rules
+from service.settings import Rate
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+RATE_WINDOW = timedelta(seconds=1), timedelta(days=1)
 
 
 def _broken(code: FieldCode, message: str) -> PydanticCustomError:
@@ -43,6 +50,31 @@ def _name(value: str) -> str:
     return name
 
 
+def _scope(value: str) -> str:
+    if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", value):
+        raise _broken(FieldCode.INVALID_SCOPE, 'must be 1 to 64 printable ASCII characters, without blanks, " and \\')
+    return value
+
+
+def _rate(value: str) -> str:
+    """Normalised, and no longer than a counter should live."""
+    try:
+        rate = Rate.of(value)
+    except ValueError:
+        raise _broken(FieldCode.INVALID_RATE, "must be COUNT/DURATION, such as 60/1m") from None
+    if not RATE_WINDOW[0] <= rate.window <= RATE_WINDOW[1]:
+        raise _broken(FieldCode.OUT_OF_RANGE, "must have a window from 1s to 1d")
+    return re.sub(r"\s", "", value)
+
+
+def _time(value: object) -> datetime:
+    """RFC 3339, with its offset from UTC."""
+    if isinstance(value, str) and TIME.fullmatch(value):
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    raise _broken(FieldCode.INVALID_TIME, "must be a time with its offset, such as 2027-01-31T12:00:00Z")
+
+
 Text = Annotated[str, AfterValidator(_present)]
 Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})]
 NewPassword = Annotated[
@@ -61,3 +93,6 @@ NewPassword = Annotated[
 Name = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})
 ]
+Scope = Annotated[str, AfterValidator(_scope), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
+KeyRate = Annotated[str, AfterValidator(_rate), WithJsonSchema({"type": "string", "examples": ["60/1m"]})]
+Time = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -11,6 +11,7 @@ from multidict import istr
 from service.api.context import SERVICES
 from service.api.description import Described
 from service.api.operation import Access, Guarded
+from service.domain.credentials.api_keys import NamedKey
 from service.domain.limits.throttle import CallPolicy
 from service.domain.models import Caller, Member
 from service.domain.resource_servers.models import ResourceServer
@@ -33,6 +34,7 @@ class Cost(Enum):
     LIST = "counted by the guard, with throttle.session_list"
     END = "counted by the guard, with throttle.session_end"
     EXPORT = "counted by the guard, with throttle.export"
+    PROFILE = "counted by the guard, with throttle.profile_change"
     ROTATION = "counted by the domain, with throttle.api_key_rotation"
     PASSWORD = "the limits of logins and the fair shares of the password queue"  # noqa: S105 - a name
     MAILS = "counted by the domain, with throttle.mail_source"
@@ -41,7 +43,12 @@ class Cost(Enum):
     LOOK_UPS = "a fixed number of look-ups by key, which travel with those of others"
 
 
-COUNTED: Mapping[Cost, CallPolicy] = {Cost.LIST: "session-list", Cost.END: "session-end", Cost.EXPORT: "export"}
+COUNTED: Mapping[Cost, CallPolicy] = {
+    Cost.LIST: "session-list",
+    Cost.END: "session-end",
+    Cost.EXPORT: "export",
+    Cost.PROFILE: "profile-change",
+}
 
 
 def anyone(described: Described[Handler]) -> Guarded:
@@ -100,7 +107,8 @@ def member(described: Described[MemberHandler], _: Literal[Cost.LOOK_UPS]) -> Gu
         if token is not None:
             who = (await services.sessions.authenticate(token)).member
         elif key is not None:
-            who = await services.accounts.by_api_key(key, visitor_of(request))
+            keys = services.named_api_keys if key.startswith(NamedKey.PREFIX) else services.accounts
+            who = await keys.by_api_key(key, visitor_of(request))
         else:
             raise InvalidTokenError(Fault.NO_CREDENTIAL, presented=False)
         query.check(request, about.query)

@@ -12,6 +12,7 @@ HEADERS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
             ("ETag", "string", "Send it back as `If-None-Match`; 304 says that nothing has changed."),
             ("X-Auth-User-Id", "string", "The `userId` of sign-up. It never changes."),
             ("X-Auth-Email", "string", "The address in its canonical form: lower case, ASCII."),
+            ("X-Auth-Scopes", "string", "The scopes of a named API key that has some, with a blank between two."),
             ("WWW-Authenticate", "string", 'The scheme to use; `error="invalid_token"` when a token was sent.'),
             ("Retry-After", "integer", "Seconds to wait before the next try."),
             ("RateLimit", "string", "What is left of the source's own limit, and the seconds until it resets."),

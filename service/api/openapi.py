@@ -29,7 +29,7 @@ from service.http.errors import (
     UnsupportedMediaTypeError,
 )
 from service.http.problems import INTERNAL, INTERNAL_CODE, PROBLEM
-from service.http.query import READING, NoQuery
+from service.http.query import READING, AddedQuery, NoQuery
 from service.http.schema import Problem, Schema
 from service.version import installed_version
 
@@ -102,7 +102,7 @@ def refusals_of(one: Operation) -> list[type[AuthError]]:
         refusals += FORM_REFUSALS if one.about.takes_form else BODY_REFUSALS
     if one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
         refusals += GUARD_REFUSALS
-    if one.method not in READING or one.about.query is not NoQuery:
+    if one.method not in READING or not issubclass(one.about.query, NoQuery | AddedQuery):
         refusals.append(MalformedQueryError)
     return list(dict.fromkeys(refusals))
 
@@ -155,6 +155,7 @@ def _of_the_query(query: type[Schema]) -> list[dict[str, Any]]:
 def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
     call = one.about
     good: dict[str, Any] = {"description": "Done", "headers": _headers((*OF_EACH_ANSWER, *call.sends), required=True)}
+    good["headers"] |= _headers(call.may_send, required=False)
     if one.about.returns.body:
         schema = references[one.about.returns.body, "serialization"]
         good["content"] = {one.about.returns.media_type: {"schema": schema, "example": BODIES[one.about.returns.body]}}

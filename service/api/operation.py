@@ -45,5 +45,9 @@ def post(path: str, guarded: Guarded) -> Operation:
     return Operation(hdrs.METH_POST, path, *guarded)
 
 
+def patch(path: str, guarded: Guarded) -> Operation:
+    return Operation(hdrs.METH_PATCH, path, *guarded)
+
+
 def delete(path: str, guarded: Guarded) -> Operation:
     return Operation(hdrs.METH_DELETE, path, *guarded)

@@ -2,24 +2,28 @@
 
 from service.api import (
     account,
+    api_keys,
     auth,
     docs,
     factors,
     forward_auth,
     health,
     introspection,
+    passkeys,
     recovery,
     revocation_feed,
     sessions,
     well_known,
 )
 from service.api.guards import Cost, anyone, anyone_or_bearer, bearer, member, resource_server
-from service.api.operation import delete, get, post
+from service.api.operation import delete, get, patch, post
 
 OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
     post("/auth/login/challenge", anyone(auth.answer_challenge)),
+    post("/auth/login/passkey/options", anyone(passkeys.login_options)),
+    post("/auth/login/passkey", anyone(passkeys.login)),
     post("/auth/refresh", anyone(auth.refresh)),
     post("/auth/logout", bearer(auth.logout, Cost.ONCE)),
     # forgotten passwords, and proofs of an address
@@ -32,9 +36,13 @@ OPERATIONS = (
     post("/auth/email/undo", anyone(recovery.undo)),
     # the caller's account
     get("/auth/me", member(account.me, Cost.LOOK_UPS)),
+    patch("/auth/me", bearer(account.change_names, Cost.PROFILE)),
     delete("/auth/me", bearer(account.close, Cost.PASSWORD)),
     post("/auth/password", bearer(account.change_password, Cost.PASSWORD)),
     post("/auth/api-key", bearer(account.rotate_api_key, Cost.ROTATION)),
+    get("/auth/api-keys", bearer(api_keys.all_of, Cost.LIST)),
+    post("/auth/api-keys", bearer(api_keys.make, Cost.ROTATION)),
+    delete("/auth/api-keys/{keyId}", bearer(api_keys.end, Cost.END)),
     get("/auth/export", bearer(account.export, Cost.EXPORT)),
     # the caller's second factors
     get("/auth/factors", bearer(factors.all_of, Cost.LIST)),
@@ -42,6 +50,10 @@ OPERATIONS = (
     post("/auth/factors/totp/confirm", bearer(factors.confirm_totp, Cost.PASSWORD)),
     delete("/auth/factors/totp", bearer(factors.remove_totp, Cost.PASSWORD)),
     post("/auth/factors/recovery-codes", bearer(factors.replace_recovery_codes, Cost.PASSWORD)),
+    post("/auth/factors/passkeys/options", bearer(passkeys.registration_options, Cost.PASSWORD)),
+    post("/auth/factors/passkeys", bearer(passkeys.add, Cost.PASSWORD)),
+    patch("/auth/factors/passkeys/{passkeyId}", bearer(passkeys.rename, Cost.PROFILE)),
+    delete("/auth/factors/passkeys/{passkeyId}", bearer(passkeys.remove, Cost.PASSWORD)),
     # the caller's sessions
     get("/auth/sessions", bearer(sessions.all_of, Cost.LIST)),
     delete("/auth/sessions", bearer(sessions.end_all, Cost.END)),

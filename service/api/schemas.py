@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from service.api.api_key_schemas import ShownKey
 from service.api.factor_schemas import Factors, Proving
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
-from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions import models
 from service.http.query import Switch
 from service.http.schema import Schema
@@ -139,12 +139,22 @@ class Export(Schema):
     last_name: str
     created_at: datetime
     password_changed_at: datetime
+    email_verified: bool
+    groups: list[str]
+    api_keys: list[ShownKey]
     factors: Factors
     sessions: list[Session]
     ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
 
     @classmethod
-    def of(cls, user: domain.User, factors: HeldFactors, held: Sequence[domain.Session], current_id: str) -> Self:
+    def of(
+        cls,
+        user: domain.User,
+        factors: Factors,
+        held: Sequence[domain.Session],
+        current_id: str,
+        api_keys: Sequence[domain.NamedApiKey] = (),
+    ) -> Self:
         """Without the ended sessions, which are written piece by piece."""
         return cls(
             user_id=user.id,
@@ -154,7 +164,10 @@ class Export(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             password_changed_at=user.password_changed_at,
-            factors=Factors.of(factors),
+            email_verified=user.email_verified_at is not None,
+            groups=list(user.groups),
+            api_keys=[ShownKey.of(one) for one in api_keys],
+            factors=factors,
             sessions=[Session.of(one, current_id) for one in held],
             ended_sessions=[],
         )
@@ -179,24 +192,6 @@ class SignedIn(Schema):
             first_name=done.user.first_name,
             last_name=done.user.last_name,
             email=done.user.email,
-        )
-
-
-class Profile(Schema):
-    user_id: UUID
-    email: str
-    first_name: str
-    last_name: str
-    created_at: datetime
-
-    @classmethod
-    def of(cls, user: domain.User) -> Self:
-        return cls(
-            user_id=user.id,
-            email=user.email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            created_at=user.created_at,
         )
 
 

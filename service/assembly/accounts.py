@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.assembly.backends import Basis
+from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
 from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
@@ -10,6 +10,10 @@ from service.assembly.signing import Signing
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.factors import Factors
+from service.domain.accounts.groups import Groups
+from service.domain.accounts.member_passkeys import MemberPasskeys
+from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
@@ -19,8 +23,11 @@ from service.stores.challenges import RedisEnrolments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountParts:
     accounts: Accounts
+    named_api_keys: NamedApiKeys
+    groups: Groups
     confirmation: Confirmation
     factors: Factors
+    passkeys: MemberPasskeys
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
@@ -44,10 +51,21 @@ def build(
         backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     confirmation = _confirmation(basis, credentials, second, sessions)
+    uses = NamedKeyUses(backends.named_api_keys, OUTAGES)
     return AccountParts(
         accounts=_accounts(basis, credentials, signing, sessions, confirmation),
+        named_api_keys=NamedApiKeys(
+            store=backends.named_api_keys,
+            uses=uses,
+            confirmation=confirmation,
+            throttle=sessions.throttle,
+            ambient=ambient,
+            events=events,
+        ),
+        groups=Groups(users=backends.users, events=events),
         confirmation=confirmation,
         factors=_factors(basis, credentials, second, sessions, confirmation),
+        passkeys=_passkeys(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
         feed=feed,
@@ -98,5 +116,21 @@ def _factors(
         user_revocation=sessions.user_revocation,
         throttle=sessions.throttle,
         ambient=basis.ambient,
+        events=credentials.events,
+    )
+
+
+def _passkeys(
+    basis: Basis, credentials: Credentials, second: FactorParts, sessions: SessionParts, confirmation: Confirmation
+) -> MemberPasskeys:
+    return MemberPasskeys(
+        passkeys=second.passkeys,
+        store=basis.backends.passkeys,
+        changes=basis.backends.passkeys,
+        second_factors=second.second_factors,
+        confirmation=confirmation,
+        revocation=sessions.revocation,
+        user_revocation=sessions.user_revocation,
+        throttle=sessions.throttle,
         events=credentials.events,
     )

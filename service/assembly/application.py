@@ -10,6 +10,7 @@ from service.assembly.parts import Parts, build_parts
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.accounts.groups import Groups
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
@@ -59,6 +60,7 @@ class Application(Services):
     background: Background
     mail: MailParts
     mail_worker: MailWorker | None
+    groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -92,6 +94,7 @@ class Application(Services):
         await self.passwords.close()
         self.tokens.close()
         await self.audit.close()
+        await self.named_api_keys.uses.close()
         await self.backends.redis.aclose()
         if self.backends.postgres:
             await self.backends.postgres.close()
@@ -142,6 +145,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mass_revocation=parts.operated.mass_revocation,
         resealer=parts.operated.resealer,
         background=parts.operated.background,
+        groups=parts.asked.groups,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
     )
@@ -154,9 +158,11 @@ def _services(basis: Basis, parts: Parts) -> Services:
         login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
+        named_api_keys=asked.named_api_keys,
         factors=asked.factors,
         recovery=parts.recovered,
         passwords=parts.known.passwords,
+        passkeys=asked.passkeys,
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,

@@ -6,13 +6,13 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
-from service.domain.second_factors.ports import FactorStore
+from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.settings import Settings
@@ -21,7 +21,9 @@ from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
 from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.outbox import PostgresOutbox
+from service.stores.passkeys import PostgresPasskeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
 from service.stores.proved_users import PostgresProvedUsers
@@ -36,6 +38,10 @@ OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)
 
 class SecondFactorStore(FactorStore, FactorChanges, TotpSeals, Protocol):
     """All that is asked of the tables of second factors."""
+
+
+class AllPasskeys(PasskeyStore, PasskeyChanges, Protocol):
+    """All that is asked of the table of passkeys, but by the doctor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Backends:
     proved_users: ProvedUsers = field(kw_only=True)
     email_changes: EmailChanges = field(kw_only=True)
     inbox: Inbox = field(kw_only=True)
+    named_api_keys: NamedApiKeyStore = field(kw_only=True)
+    passkeys: AllPasskeys = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -85,4 +93,6 @@ def of_settings(settings: Settings) -> Backends:
         email_changes=PostgresEmailChanges(pg),
         outbox=outbox,
         inbox=outbox,
+        named_api_keys=PostgresNamedApiKeys(pg),
+        passkeys=PostgresPasskeys(pg),
     )

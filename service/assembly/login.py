@@ -18,6 +18,7 @@ def build(
         passwords=credentials.passwords,
         second_factors=factors.second_factors,
         challenges=factors.challenges,
+        passkeys=factors.passkeys,
         throttle=sessions.throttle,
         tokens=signing.tokens,
         api_keys=credentials.api_keys,

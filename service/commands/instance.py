@@ -122,6 +122,7 @@ class Instance:
             "keys": application.key_rotation.run_forever,
             "endings": application.user_revocation.run_forever,
             "audit": application.audit.run_forever,
+            "api-key-uses": application.named_api_keys.uses.run_forever,
             "denylist": application.revocation.run_forever,
             "clock": application.readiness.run_forever,
             "tidy": lambda: delete_expired_forever(application),

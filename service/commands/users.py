@@ -1,14 +1,15 @@
-"""`tokenhouse users disable|enable|factors EMAIL`."""
+"""`tokenhouse users disable|enable|factors EMAIL`, and `tokenhouse users groups EMAIL +GROUP -GROUP`."""
 
 import argparse
 
 from service.assembly.application import Application
-from service.commands.frame import DONE, FAILED, on_application, say
+from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     actions = commands.add_parser(
-        "users", help="disable or enable an account, or remove its second factors"
+        "users", help="disable or enable an account, change its groups, remove its second factors"
     ).add_subparsers(required=True, metavar="ACTION")
     for action, about, act in (
         ("disable", "close an account and end its sessions", _disable),
@@ -22,6 +23,12 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     factors.add_argument("email", metavar="EMAIL")
     factors.add_argument("--remove", action="store_true", help="remove them all and end the account's sessions")
     factors.set_defaults(run=on_application(_factors))
+    about = "print an account's groups, after adding those with + and removing those with -"
+    groups = actions.add_parser("groups", help=about, description=about)
+    groups.add_argument("email", metavar="EMAIL")
+    # The rest of the line as it is: argparse would take -staff for an option.
+    groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP, after EMAIL")
+    groups.set_defaults(run=lambda asked: _change_groups(groups, asked))
 
 
 async def _disable(application: Application, asked: argparse.Namespace) -> int:
@@ -43,6 +50,30 @@ async def _factors(application: Application, asked: argparse.Namespace) -> int:
     since = f"since {held.totp_since:%Y-%m-%d}" if held.totp_since else "none"
     say(f"authenticator app: {since}; passkeys: {held.passkeys}; recovery codes left: {held.recovery_codes_left}")
     return DONE
+
+
+def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
+    for change in asked.changes:
+        if change[:1] not in ("+", "-") or not SHAPE.fullmatch(change[1:]):
+            parser.error(f"write +GROUP or -GROUP, with 1 to 64 of A-Z a-z 0-9 . _ : -; not {change!r}")
+    added, removed = ([one[1:] for one in asked.changes if one[0] == sign] for sign in "+-")
+    if both := {*added} & {*removed}:
+        parser.error(f"{min(both)} is both added and removed")
+
+    async def act(application: Application, asked: argparse.Namespace) -> int:
+        try:
+            groups = await application.groups.change(asked.email, added, removed)
+        except TooManyGroupsError:
+            complain(f"an account has at most {MOST} groups; nothing is changed")
+            return FAILED
+        if groups is None:
+            say("no account has this address")
+            return FAILED
+        for group in groups:
+            say(group)
+        return DONE
+
+    return on_application(act, postgres_alone=True)(asked)
 
 
 def _answer(done: str, *, is_known: bool) -> int:

@@ -71,12 +71,28 @@ class Caller(NamedTuple):
         return Member(self.claims.user_id, self.claims.email)
 
 
+@dataclass(frozen=True, slots=True)
+class NamedApiKey:
+    """An API key besides the one of the account. The key itself is not stored, only its digest."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    prefix: str  # its first characters, by which its owner knows it
+    scopes: tuple[str, ...]
+    rate: str | None  # of /auth/verify, as in 60/1m
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None = None  # to the minute
+
+
 class Member(NamedTuple):
     """A user authenticated by an id token or API key; `user` is set if that required reading the row."""
 
     user_id: UUID
     email: str
     user: User | None = None
+    named_key: NamedApiKey | None = None  # that authenticated the user
 
 
 @dataclass(frozen=True, slots=True)

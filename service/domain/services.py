@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
+from service.domain.accounts.member_passkeys import MemberPasskeys
+from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
@@ -21,8 +23,10 @@ class Services:
     login: Login
     sessions: Sessions
     accounts: Accounts
+    named_api_keys: NamedApiKeys
     factors: Factors
     recovery: Recovery
+    passkeys: MemberPasskeys
     passwords: Passwords
     introspection: Introspection
     resource_servers: ResourceServers

@@ -1,6 +1,7 @@
 """Reads a request's query parameters against the schema of the call, as strictly as a body."""
 
 from typing import Annotated, TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 from pydantic import BeforeValidator
@@ -31,6 +32,13 @@ class NoQuery(Schema):
     """For calls without query parameters."""
 
 
+class AddedQuery(Schema):
+    """Of a call that had no parameters at first, and ignored its query: it still ignores what it does not know.
+
+    The values of a repeated parameter are joined with commas; the handler judges them.
+    """
+
+
 def read(request: web.Request, schema: type[S]) -> S:
     """The query as the schema of the call.
 
@@ -38,6 +46,8 @@ def read(request: web.Request, schema: type[S]) -> S:
     reads, for an unknown parameter: a misspelt option must not do less than the caller asked for.
     """
     text = request.rel_url.raw_query_string
+    if issubclass(schema, AddedQuery):
+        return schema.model_validate(_known(text, schema), by_name=False, by_alias=True)
     try:
         given = parameters(text) if text else {}
         known = {field.alias for field in schema.model_fields.values()}
@@ -55,3 +65,12 @@ def check(request: web.Request, schema: type[Schema]) -> None:
     """
     if schema is not NoQuery or request.method not in READING:
         read(request, schema)
+
+
+def _known(text: str, schema: type[AddedQuery]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    names = {field.alias for field in schema.model_fields.values()}
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="replace") if text else ():
+        if name in names:
+            found[name] = f"{found[name]},{value}" if name in found else value
+    return found

@@ -15,6 +15,12 @@ class Schema(BaseModel):
     )
 
 
+class StrictBody(Schema):
+    """A body that refuses members it does not know, where one that is misspelt must not do less than was asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class FieldProblem(Schema):
     field: str
     code: FieldCode
@@ -45,8 +51,13 @@ _CODES: dict[str, tuple[FieldCode, str]] = {
     "missing": (FieldCode.MISSING, "is required"),
     "string_type": (FieldCode.WRONG_TYPE, "must be a string"),
     "bool_type": (FieldCode.WRONG_TYPE, "must be true or false"),
+    "int_type": (FieldCode.WRONG_TYPE, "must be a whole number"),
+    "list_type": (FieldCode.WRONG_TYPE, "must be a list"),
     "dict_type": (FieldCode.WRONG_TYPE, "must be an object"),
+    "greater_than_equal": (FieldCode.OUT_OF_RANGE, "is too small"),
+    "less_than_equal": (FieldCode.OUT_OF_RANGE, "is too big"),
 }
+UNKNOWN = "extra_forbidden"  # pydantic's word
 
 
 def parse(schema: type[S], values: dict[str, Any]) -> S:
@@ -54,8 +65,13 @@ def parse(schema: type[S], values: dict[str, Any]) -> S:
     try:
         return schema.model_validate(values, by_name=False, by_alias=True)
     except ValidationError as invalid:
-        broken = [
-            BrokenField(str(one["loc"][0]), *(_CODES.get(one["type"]) or (FieldCode[one["type"].upper()], one["msg"])))
-            for one in invalid.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidFieldsError(broken) from None
+        errors = invalid.errors(include_url=False, include_input=False, include_context=False)
+        broken = [_broken(schema, str(one["loc"][0]), one["type"], one["msg"]) for one in errors]
+        raise InvalidFieldsError(dict.fromkeys(broken)) from None
+
+
+def _broken(schema: type[Schema], field: str, kind: str, message: str) -> BrokenField:
+    if kind == UNKNOWN:  # its name is the caller's own word, which is never repeated
+        known = ", ".join(str(one.alias) for one in schema.model_fields.values())
+        return BrokenField("", FieldCode.UNKNOWN_MEMBER, f"the members of this body are {known}")
+    return BrokenField(field, *(_CODES.get(kind) or (FieldCode[kind.upper()], message)))

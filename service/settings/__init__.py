@@ -22,7 +22,7 @@ from service.settings.sections import (
     TokenSettings,
     TracingSettings,
 )
-from service.settings.urls import authority, hosts_of, split_url, url_here
+from service.settings.urls import authority, hosts_of, origin_of, split_url, url_here
 from service.settings.values import Networks, Rate
 from service.settings.variables import as_variables, is_about_settings
 
@@ -59,6 +59,7 @@ __all__ = [
     "load",
     "mail_server",
     "mailbox",
+    "origin_of",
     "require_private",
     "split_url",
     "url_here",

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -22,6 +23,7 @@ from service.settings.values import (
     Span,
 )
 
+RP_ID = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 EventLoop = Literal["auto", "uvloop", "asyncio"]
 PasswordEngine = Literal["auto", "lanes", "wheel"]
 
@@ -122,6 +124,7 @@ class ThrottleSettings(Section):
     session_list: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
     session_end: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
     export: RateSetting = Rate(quota=10, window=timedelta(hours=1))
+    profile_change: RateSetting = Rate(quota=30, window=timedelta(hours=1))
     mail_source: RateSetting = Rate(quota=10, window=timedelta(hours=1))
     mail_address: RateSetting = Rate(quota=5, window=timedelta(hours=1))
     mail_global: RateSetting = Rate(quota=1000, window=timedelta(hours=1))
@@ -146,8 +149,16 @@ class MailSettings(Section):
 
 
 class PasskeySettings(Section):
-    rp_id: str | None = None
+    rp_id: Annotated[str | None, Field(pattern=RP_ID)] = None
     origins: Origins = ()
+
+    @model_validator(mode="after")
+    def _origins_belong_to_the_domain(self) -> Self:
+        for origin in self.origins if self.rp_id else ():
+            host = urlsplit(origin).hostname or ""
+            if host != self.rp_id and not host.endswith(f".{self.rp_id}"):
+                raise ValueError("list origins of the domain rp_id and of those below it: no browser takes others")
+        return self
 
 
 class AuditSettings(Section):

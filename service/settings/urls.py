@@ -40,6 +40,14 @@ def authority(host: str, port: int) -> str:
     return URL.build(scheme="tcp", host=host, port=port).raw_authority
 
 
+def origin_of(url: str) -> str:
+    """As browsers write it (RFC 6454 section 6.2); empty for what has none."""
+    try:
+        return str(URL(url).origin())
+    except ValueError:
+        return ""
+
+
 def url_here(host: str, port: int, *, tls: bool = False) -> str:
     """The URL by which this machine reaches a listener on `host`; loopback for one on every address."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here

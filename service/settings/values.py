@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
@@ -101,6 +102,12 @@ class Section(BaseModel):
 class Rate(Section):
     quota: int
     window: timedelta
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def of(cls, text: str) -> Self:
+        """Raises ValueError for what `parse_rate` refuses."""
+        return cls.model_validate(parse_rate(text))
 
 
 _TICK, _MINUTE = timedelta.resolution, timedelta(seconds=60)

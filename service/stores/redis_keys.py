@@ -8,6 +8,7 @@
 | th:denied:token:<jti>       | string | what is left of that token                    | logout          |
 | th:denied:key:<kid>         | string | 30 days: its holder can forge tokens' dates   | a leaked key    |
 | th:challenge:<digest>       | hash   | 5 m: a login that waits for a second factor   | a right password |
+| th:passkey:<digest>         | string | 5 m: a challenge of WebAuthn, and its purpose | options         |
 | th:totp:{<user id>}         | string | 10 m: a sealed secret not confirmed yet       | enrolment       |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 | th:code:{<user id>}:<kind>  | hash   | what is left of the mail's code, 24 h at most | the mail worker |
@@ -51,6 +52,10 @@ def challenge(digest: str) -> str:
 
 def unconfirmed_totp(user_id: UUID) -> str:
     return f"{PREFIX}totp:{{{user_id}}}"
+
+
+def passkey(digest: str) -> str:
+    return f"{PREFIX}passkey:{digest}"
 
 
 def epoch(partition: str) -> str:

@@ -76,7 +76,7 @@ class PostgresSecondFactors:
             await connection.execute(LOCK, user_id)
             if not await connection.fetchrow(ADD_TOTP, user_id, totp.secret_sealed, totp.confirmed_at, totp.step):
                 return False
-            await _replace_recovery_codes(connection, user_id, recovery_codes)
+            await replace_recovery_codes(connection, user_id, recovery_codes)
             await connection.execute(MARK, user_id, totp.confirmed_at)
             await enter(connection, ending)
         return True
@@ -93,7 +93,7 @@ class PostgresSecondFactors:
         async with self._postgres.connection() as connection, connection.transaction():
             if not await connection.fetchval(LOCK, user_id):
                 return False
-            await _replace_recovery_codes(connection, user_id, digests)
+            await replace_recovery_codes(connection, user_id, digests)
         return True
 
     async def remove_all(self, ending: PendingRevocation) -> bool:
@@ -126,7 +126,7 @@ async def after_removal(connection: "PoolConnectionProxy[asyncpg.Record]", user_
         await connection.execute(REMOVE_RECOVERY_CODES, user_id)
 
 
-async def _replace_recovery_codes(
+async def replace_recovery_codes(
     connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, digests: Sequence[bytes]
 ) -> None:
     await connection.execute(REMOVE_RECOVERY_CODES, user_id)

@@ -19,7 +19,7 @@ _COLUMNS = (
     "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
     " disabled_at, email_verified_at, second_factor_since, groups, language"
 )
-_FIELDS = _COLUMNS.split(", ")
+USER_FIELDS = _COLUMNS.split(", ")
 INSERT = """
     INSERT INTO users (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
@@ -64,6 +64,18 @@ RESEAL_API_KEYS = """
 """
 DISABLE = f"WITH disabled AS (UPDATE users SET disabled_at = $6 WHERE id = $2) {pending_revocations.ENTER}"  # noqa: S608 - as above
 ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = $1"
+SET_NAMES = f"""
+    UPDATE users
+    SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name)
+    WHERE id = $1 AND disabled_at IS NULL
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - as above
+_CHANGED_GROUPS = """ARRAY(
+    SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
+)"""
+CHANGE_GROUPS = f"""
+    UPDATE users SET groups = {_CHANGED_GROUPS} WHERE id = $1 AND cardinality({_CHANGED_GROUPS}) <= $4 RETURNING groups
+"""  # noqa: S608 - as above
 
 
 class PostgresUsers:
@@ -123,6 +135,16 @@ class PostgresUsers:
     async def enable(self, user_id: UUID) -> None:
         await self._postgres.execute(ENABLE, user_id)
 
+    async def set_names(self, user_id: UUID, first_name: str | None, last_name: str | None) -> User | None:
+        row = await self._postgres.fetchrow(SET_NAMES, user_id, first_name, last_name)
+        return user_of(row) if row else None
+
+    async def change_groups(
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+    ) -> Sequence[str] | None:
+        row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
+        return tuple(row["groups"]) if row else None
+
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         return [Sealed(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
 
@@ -158,5 +180,9 @@ class PostgresUsers:
 
 
 def _user(row: asyncpg.Record | None) -> User | None:
+    return user_of(row) if row else None
+
+
+def user_of(row: asyncpg.Record) -> User:
     """From a row that has a user's columns, and may have others."""
-    return User(**{name: row[name] for name in _FIELDS} | {"groups": tuple(row["groups"])}) if row else None
+    return User(**{name: row[name] for name in USER_FIELDS} | {"groups": tuple(row["groups"])})

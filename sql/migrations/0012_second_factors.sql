@@ -27,3 +27,4 @@ CREATE TABLE passkeys (
 );
 
 CREATE INDEX passkeys_user_id ON passkeys (user_id);
+CREATE INDEX passkeys_rp_id ON passkeys (rp_id);    -- whether there are some of another than the setting's

@@ -16,9 +16,11 @@ from service.domain.sessions.revocation import PAGE
 from service.errors import RateLimitedError
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 from tests.support.builders import NOON
+from tests.support.paths import plain_path
 from tests.support.postbox import MAIL
 
 ONCE = "1/1h"
+BODY = {"name": "Build server"}  # of the one call that needs one
 BOUNDED_BY_LOGINS = (
     "/auth/logout",  # by the session that it ends
     "/auth/password",
@@ -34,6 +36,9 @@ LIMITED = [
     ("DELETE", f"/auth/sessions/{'0' * 32}", "session-end-session"),
     ("GET", "/auth/export", "export-user"),
     ("POST", "/auth/api-key", "api-key-rotation-user"),
+    ("GET", "/auth/api-keys", "session-list-session"),
+    ("POST", "/auth/api-keys", "api-key-rotation-user"),
+    ("DELETE", f"/auth/api-keys/{'0' * 32}", "session-end-session"),
 ]
 
 
@@ -49,13 +54,13 @@ async def test_a_call_that_costs_is_limited(limited: OnFakes, method: str, path:
     ada = await client.sign_up()
     tokens, elsewhere = await client.log_in(ada), await client.log_in(ada)
     other = await client.log_in(await client.sign_up())
-    first = await client.http.request(method, path, headers=bearer(tokens), json={})
-    assert first.status in (200, 204, 404)
-    refused = await client.http.request(method, path, headers=bearer(tokens), json={})
+    first = await client.http.request(method, path, headers=bearer(tokens), json=BODY)
+    assert first.status in (200, 201, 204, 404)
+    refused = await client.http.request(method, path, headers=bearer(tokens), json=BODY)
     assert (refused.status, problem(await refused.text())["code"]) == (429, "rate_limited")
     assert refused.headers["RateLimit-Policy"] == f'"{policy}";q=1;w=3600'
-    assert (await client.http.request(method, path, headers=bearer(other), json={})).status == first.status
-    again = await client.http.request(method, path, headers=bearer(elsewhere), json={})
+    assert (await client.http.request(method, path, headers=bearer(other), json=BODY)).status == first.status
+    again = await client.http.request(method, path, headers=bearer(elsewhere), json=BODY)
     if policy.endswith("-session") and path != "/auth/sessions":  # which ended the other session
         assert again.status == first.status, "a stolen session would use up what the owner needs"
     if policy.endswith("-user"):
@@ -68,9 +73,9 @@ async def test_what_is_limited_says_so_in_the_route_table(limited: OnFakes) -> N
     for one in OPERATIONS:
         if one.access is Access.BEARER and one.path not in BOUNDED_BY_LOGINS:
             tokens = await limited.client.log_in(await limited.client.sign_up())
-            path = one.path.replace("{sessionId}", "0" * 32)
+            path = plain_path(one.path)
             said = [
-                (await limited.client.http.request(one.method, path, headers=bearer(tokens), json={})).status
+                (await limited.client.http.request(one.method, path, headers=bearer(tokens), json=BODY)).status
                 for _ in range(2)
             ]
             assert said[-1] == 429, one.path  # whoever adds a call that is not counted: name here what bounds it

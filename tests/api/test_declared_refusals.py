@@ -13,11 +13,13 @@ from service import errors
 from service.api.operation import Access, Operation
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
+from service.domain.accounts.named_api_keys import MOST
 from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
 from tests.support import second_factors as second
+from tests.support.paths import plain_path
 from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
 from tests.support.second_factors import App
@@ -33,6 +35,7 @@ ONCE = (
     "session_list",
     "session_end",
     "export",
+    "profile_change",
 )
 LIMITS = {"exempt": [], "api_key_unknown": "1/1h", "refresh_unknown": "1/1h", **dict.fromkeys(ONCE, "1/1h")}
 NOBODY = {"email": "nobody@example.com", "password": "Wrong-Pass1!"}
@@ -57,12 +60,12 @@ class Caller:
                 headers = bearer(self.tokens) | headers
             case Access.RESOURCE_SERVER:
                 headers = {"Authorization": basic()} | headers
-        path = one.path.replace("{sessionId}", "0" * 24).replace("{file}", "none.css")
+        path = plain_path(one.path, {"sessionId": "0" * 24, "file": "none.css"})
         return await self.fakes.client.http.request(
-            one.method, path, json=body or self.body_of(one.path), headers=headers
+            one.method, path, json=body or self.body_of(one.method, one.path), headers=headers
         )
 
-    def body_of(self, path: str) -> dict[str, Any]:
+    def body_of(self, method: str, path: str) -> dict[str, Any]:
         bodies: dict[str, dict[str, Any]] = {
             "/auth/signup": NEW,
             "/auth/login": {name: self.person[name] for name in ("email", "password")},
@@ -74,11 +77,14 @@ class Caller:
             "/auth/reset": {"token": "mr_none", "newPassword": "Another-Pass2!"},
             "/auth/email/verify": {"token": "mv_none", "newPassword": "Another-Pass2!"},
             "/auth/email": {"newEmail": "new@example.com", "password": self.person["password"]},
+            "PATCH /auth/me": {"firstName": "Augusta"},
+            "/auth/api-keys": {"name": "Build server"},
             "/auth/factors/totp": {"password": self.person["password"]},
             "/auth/factors/recovery-codes": {"password": self.person["password"]},
             "/auth/factors/totp/confirm": {"code": "123456"},
             "/auth/login/challenge": {"challenge": "ch_none", "code": "123456"},
         }
+        path = f"{method} {path}" if f"{method} {path}" in bodies else path
         return bodies.get(path, {"token": "rt_none"})
 
 
@@ -104,7 +110,7 @@ async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
             )
         case "/auth/me" if one.method == "DELETE":
             body = NOBODY
-        case "/auth/me" | "/auth/verify":
+        case "/auth/me" | "/auth/verify" if one.method == "GET":
             headers = {"Authorization": "", "x-api-key": "ak_" + "0" * 43}
     if "x-api-key" in headers:
         del headers["Authorization"]
@@ -205,14 +211,14 @@ async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
             return await caller.make(one, {"challenge": await _challenge(caller), "code": "x"})
         case _:
             await caller.enrol()
-            return await caller.make(one, caller.body_of(one.path) | {"code": "x"})
+            return await caller.make(one, caller.body_of(one.method, one.path) | {"code": "x"})
 
 
 async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> ClientResponse:
     fakes, key = caller.fakes, f"th:totp:{{{caller.person['userId']}}}"
     if one.path == "/auth/factors/totp":
         app = await caller.enrol()
-        return await caller.make(one, caller.body_of(one.path) | {"code": app.recovery_codes[0]})
+        return await caller.make(one, caller.body_of(one.method, one.path) | {"code": app.recovery_codes[0]})
     begun = await (await second.begin(fakes.client, caller.person, caller.tokens)).json()
     code, sealed = App(begun["uri"]).code(fakes.ambient.now()), await fakes.redis.get(key)
     assert sealed
@@ -223,6 +229,16 @@ async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> Client
 
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
+
+
+async def too_many(caller: Caller, one: Operation) -> ClientResponse:
+    for _ in range(MOST):
+        assert (await caller.make(one)).status == 201
+    return await caller.make(one)
+
+
+async def invalid_query(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.fakes.client.get(f"{one.path}?include=passwordHash", **bearer(caller.tokens))
 
 
 async def as_it_is(caller: Caller, one: Operation) -> ClientResponse:
@@ -249,6 +265,9 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.SessionNotFoundError: as_it_is,
     errors.NotConfiguredError: as_it_is,
     errors.EmailNotVerifiedError: not_proved,
+    errors.ApiKeyNotFoundError: as_it_is,
+    errors.TooManyError: too_many,
+    errors.InvalidFieldsError: invalid_query,
     NotFoundError: as_it_is,
 }
 

@@ -8,12 +8,14 @@ import pytest
 from aiohttp import ClientResponse
 from openapi_schema_validator import OAS31Validator
 
+from service.api.api_key_schemas import MakeNamedKey
 from service.api.description import Tag
 from service.api.examples import (
     BODIES,
     CHALLENGE,
     CODE,
     EMAIL,
+    KEY_ID,
     MAIL_CODE,
     MAIL_TOKEN,
     PASSWORD,
@@ -134,14 +136,14 @@ class Tryer:
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
     def _pasted(self, name: str, value: Any) -> Any:
-        """What a person must replace: tokens, the id of a session, and what an app or a mail says."""
+        """What a person must replace: tokens, the ids of a session and of a key, and what an app or a mail says."""
         if value in (MAIL_CODE, MAIL_TOKEN):
             assert self._letter
             return self._letter.values["code"] if value == MAIL_CODE else token_of(self._letter)
         if value in (CODE, CHALLENGE):
             return str(self._tokens.get(value, value))
-        if value == SESSION_ID:
-            return str(self._tokens["another"])
+        if value in (SESSION_ID, KEY_ID):
+            return str(self._tokens["another" if value == SESSION_ID else "key"])
         return (
             str(self._tokens["refreshToken" if name == "token" else name]) if value in (TOKEN, REFRESH_TOKEN) else value
         )
@@ -191,6 +193,8 @@ async def test_what_is_shown_works_when_it_is_tried(
         other = await client.log_in({"email": EMAIL, "password": PASSWORD})
         held = (await (await client.get("/auth/sessions", **bearer(other))).json())["sessions"]
         tokens["another"] = next(one["sessionId"] for one in held if one["current"])
+        made = await client.post("/auth/api-keys", BODIES[MakeNamedKey], **bearer(tokens))
+        tokens["key"] = (await made.json())["keyId"]
         person = {"email": EMAIL, "password": PASSWORD}
         if path == "/auth/factors/totp/confirm":
             begun = await (await second.begin(client, person, tokens)).json()

@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
+from tests.support.paths import plain_path
 from tests.support.resource_servers import KNOWN, basic
 
 CHANGING = [one for one in OPERATIONS if one.method != "GET"]
@@ -102,7 +103,7 @@ async def test_every_call_that_changes_something_refuses_a_parameter_that_it_doe
     fakes: OnFakes, operation: Operation
 ) -> None:
     headers = await credential(fakes.client, operation.access)
-    path = operation.path.replace("{sessionId}", "x" * 24)
+    path = plain_path(operation.path)
     for query in ("dry_run=true", "x"):
         async with fakes.client.http.request(operation.method, f"{path}?{query}", headers=headers) as answer:
             assert (answer.status, problem(await answer.text())["code"]) == (400, "malformed_request")
@@ -110,7 +111,7 @@ async def test_every_call_that_changes_something_refuses_a_parameter_that_it_doe
 
 @pytest.mark.parametrize("operation", GUARDED, ids=name_of)
 async def test_the_credential_is_judged_before_the_query(fakes: OnFakes, operation: Operation) -> None:
-    path = operation.path.replace("{sessionId}", "x" * 24)
+    path = plain_path(operation.path)
     async with fakes.client.http.request(operation.method, f"{path}?dry_run=true") as answer:
         assert answer.status == 401
 
@@ -139,6 +140,7 @@ async def test_the_document_names_every_parameter(client: Client) -> None:
     }
     assert named == {
         ("delete", "/auth/sessions", "everywhere", False, "boolean"),
+        ("get", "/auth/me", "include", False, "string"),
         ("get", "/auth/revocations", "since", False, "string"),
     }
     for method, path in (("delete", "/auth/sessions"), ("post", "/auth/login"), ("get", "/auth/revocations")):

@@ -9,6 +9,7 @@ from openapi_spec_validator import validate
 from service.api.operation import Access
 from service.api.routes import OPERATIONS
 from tests.conftest import Client, OnFakes, bearer, problem
+from tests.support.paths import plain_path
 
 GUARDED = [one for one in OPERATIONS if one.access not in (Access.OPEN, Access.OPTIONAL)]
 
@@ -39,7 +40,7 @@ async def test_a_wrong_method_is_told_the_right_one(client: Client, method: str)
 @pytest.mark.parametrize("operation", GUARDED, ids=lambda one: f"{one.method} {one.path}")
 async def test_a_guarded_route_refuses_strangers(client: Client, operation: object) -> None:
     assert isinstance(operation, type(GUARDED[0]))
-    answer = await client.http.request(operation.method, operation.path.replace("{sessionId}", "x" * 24))
+    answer = await client.http.request(operation.method, plain_path(operation.path))
     code = "invalid_client" if operation.access is Access.RESOURCE_SERVER else "invalid_token"
     assert (answer.status, problem(await answer.text())["code"]) == (401, code)
 

@@ -6,6 +6,7 @@ from service.api.operation import Operation
 from service.api.routes import OPERATIONS
 from service.errors import MisfitError
 from tests.conftest import OnFakes, problem
+from tests.support.paths import plain_path
 
 TIMELESS = {
     "/healthz",
@@ -22,7 +23,7 @@ JUDGED = [one for one in OPERATIONS if one.path != "/readyz"]  # which says 503 
 
 @pytest.mark.parametrize("operation", JUDGED, ids=lambda one: f"{one.method} {one.path}")
 async def test_a_wrong_clock_makes_unavailable_whatever_goes_by_the_time(fakes: OnFakes, operation: Operation) -> None:
-    path = operation.path.replace("{sessionId}", "x" * 24).replace("{file}", "swagger-ui.css")
+    path = plain_path(operation.path)
     fakes.application.clock.note("the clock of this instance is 60 s ahead")
     answer = await fakes.client.http.request(operation.method, path)
     if operation.path in TIMELESS:

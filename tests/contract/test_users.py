@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -118,3 +119,47 @@ async def test_an_account_is_disabled_and_enabled(users: Users, ambient: FakeAmb
     await users.enable(grace.id)
     assert await users.by_id(grace.id) == grace
     assert await users.by_id(ada.id) == ada
+
+
+async def test_the_names_that_are_given_change(users: Users, ambient: FakeAmbient) -> None:
+    grace, ada = builders.user(ambient), builders.user(ambient)
+    await users.add(grace, b"one")
+    await users.add(ada, b"two")
+    assert await users.set_names(grace.id, None, "Murray") == replace(grace, last_name="Murray")
+    assert await users.set_names(grace.id, "Gr\u00e4ce", None) == replace(
+        grace, first_name="Gr\u00e4ce", last_name="Murray"
+    )
+    assert await users.by_id(ada.id) == ada
+    assert await users.set_names(ambient.new_uuid(), "x", "y") is None
+    await users.disable(ambient.now(), PendingRevocation(ambient.new_uuid(), ada.id, "account_disabled"))
+    assert await users.set_names(ada.id, "x", "y") is None
+
+
+async def test_groups_are_added_and_removed_and_sorted(users: Users, ambient: FakeAmbient) -> None:
+    grace, ada = builders.user(ambient), builders.user(ambient)
+    await users.add(grace, b"one")
+    await users.add(ada, b"two")
+    assert await users.change_groups(grace.id, ["b", "a", "_", "B", "b"], ["c"], 5) == ("B", "_", "a", "b")
+    assert await users.change_groups(grace.id, ["d"], ["a", "_"], 5) == ("B", "b", "d")
+    changed = await users.by_id(grace.id)
+    assert changed
+    assert changed.groups == ("B", "b", "d")
+    assert await users.by_id(ada.id) == ada
+    assert await users.change_groups(ambient.new_uuid(), ["a"], [], 5) is None
+
+
+async def test_there_are_never_more_groups_than_allowed(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"one")
+    assert await users.change_groups(grace.id, ["a", "b"], [], 2) == ("a", "b")
+    assert await users.change_groups(grace.id, ["c"], [], 2) is None
+    assert await users.change_groups(grace.id, ["c"], ["a"], 2) == ("b", "c")
+
+
+async def test_parallel_changes_of_groups_all_happen(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"one")
+    await asyncio.gather(*(users.change_groups(grace.id, [str(one)], [], 10) for one in range(10)))
+    changed = await users.by_id(grace.id)
+    assert changed
+    assert changed.groups == tuple(str(one) for one in range(10))

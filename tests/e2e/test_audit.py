@@ -2,6 +2,7 @@
 
 import json
 import platform
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -170,3 +171,22 @@ async def test_no_address_name_or_credential_is_in_the_trail(
         assert secret not in kept
     for token in tokens.values():
         assert token not in kept or token == person["firstName"]
+
+
+async def test_an_operator_changes_and_sees_the_groups_of_an_account(
+    client: Client, application: Application, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await client.sign_up()
+    monkeypatch.setenv("TOKENHOUSE_OPERATOR", "grace@bastion")
+    for changes, groups in ((["+staff", "+admins"], ["admins", "staff"]), (["-staff", "+b:2"], ["admins", "b:2"])):
+        status, said, _ = await command("users", "groups", person["email"], *changes)
+        assert (status, said.split()) == (0, groups)
+    assert (await command("users", "groups", person["email"]))[:2] == (0, "admins\nb:2\n")
+    many = [f"+g{number}" for number in range(99)]
+    status, said, complaint = await command("users", "groups", person["email"], *many)
+    assert (status, said) == (1, "")
+    assert "at most 100" in complaint
+    assert (await command("users", "groups", "nobody@example.com", "+a"))[0] == 1
+    entries = [one.event for one in await application.audit.trail.latest(datetime.min.replace(tzinfo=UTC), 100)]
+    told = [one for one in entries if one.reason == "groups_changed"]
+    assert [(str(one.user_id), one.operator) for one in told] == [(person["userId"], "grace@bastion")] * 2

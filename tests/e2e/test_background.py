@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from service.commands import instance, serve
+from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.events import audit_trail
 from service.domain.operations import background
 from service.domain.operations.readiness import Readiness
@@ -33,6 +34,7 @@ LOOPS = [
     (instance, "delete_expired_forever", "tidy"),
     (instance, "reload_when_told", "reload"),
     (Readiness, "run_forever", "clock"),
+    (NamedKeyUses, "run_forever", "api-key-uses"),
 ]
 FAILURES = re.compile(r'^tokenhouse_background_failures_total\{task="([a-z-]+)"\} ([\d.]+)$', re.MULTILINE)
 

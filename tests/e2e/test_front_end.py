@@ -160,6 +160,7 @@ async def test_a_preflight_comes_through_a_gateway_and_nothing_else_does_without
         "Access-Control-Request-Headers": "authorization",
         "X-Auth-User-Id": "root",
         "X-Auth-Email": "root",
+        "X-Auth-Scopes": "root",
     }
     heard: dict[bool, Any] = {}
     for lets_through in (False, True):

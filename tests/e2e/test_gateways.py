@@ -22,6 +22,8 @@ GUIDE = ROOT / "docs" / "gateways.md"
 CLAIMS = [f"X{a}Auth{b}User{c}Id" for a in "-_" for b in "-_" for c in "-_"] + [
     "X-Auth-Email",
     "X_Auth_Email",
+    "X-Auth-Scopes",
+    "X_Auth_Scopes",
     "x-auth",
 ]
 NGINX = """
@@ -140,6 +142,17 @@ async def test_a_member_comes_through_under_the_verified_name_alone(
             assert (status, identity(seen)) == (200, wanted)
             assert (seen["method"], seen["body"]) == (method, body or "")
         assert (await proxy.ask("/orders", "HEAD", **credential))[0] == 200
+
+
+async def test_the_scopes_of_a_named_key_come_through_and_nobody_s_own(gateway: Open, instances: Instances) -> None:
+    [client] = await instances(1)
+    proxy = await gateway(client.port)
+    tokens = await client.log_in(await client.sign_up())
+    for scopes in (["orders:read", "orders:write"], []):
+        made = await client.post("/auth/api-keys", {"name": "A key", "scopes": scopes}, **bearer(tokens))
+        key = {"x-api-key": (await made.json())["apiKey"]}
+        status, seen = await proxy.ask("/orders", **key, **dict.fromkeys(CLAIMS, "root"))
+        assert (status, identity(seen).get("x-auth-scopes")) == (200, " ".join(scopes) or None)
 
 
 async def test_a_stranger_is_refused_before_the_application_is_asked(

@@ -71,7 +71,7 @@ HEAVY, ONE, KEY = UUID(digest("heavy").hex()), UUID(digest("1").hex()), digest("
 MANY = [UUID(one) for one in some(MOST)]
 FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
-PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, None, b"new")
+PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, "", b"new")
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # when the passwords of all were set
@@ -111,6 +111,13 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),
+    "named_api_keys.LOCK_OWNER": (HEAVY,),
+    "named_api_keys.REMOVE_EXPIRED": (HEAVY, NOW),
+    "named_api_keys.INSERT": (FRESH[0], ONE, "name", "nk_", ["a"], None, NOW, None, b"new", 50),
+    "named_api_keys.OF_USER": (HEAVY,),
+    "named_api_keys.BY_DIGESTS": ([one.bytes for one in MANY],),
+    "named_api_keys.REMOVE": (HEAVY, ONE),
+    "named_api_keys.NOTE_USES": (MANY[:500], TIMES[:500]),
     "pending_revocations.ENTER": ENDING,
     "pending_revocations.REMOVE": (ONE,),
     "pending_revocations.TAKE_OVER": (pending_revocations.AT_ONCE,),
@@ -153,6 +160,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.RESEAL_API_KEYS": (MANY, [one.bytes for one in MANY], [b"x"] * MOST, [one.bytes for one in FRESH]),
     "users.DISABLE": (*ENDING, NOW),
     "users.ENABLE": (ONE,),
+    "users.SET_NAMES": (ONE, "Augusta", None),
+    "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100),
 }
 
 

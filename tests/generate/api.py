@@ -16,12 +16,15 @@ and to try. What a refusal looks like, and every code: [errors.md](errors.md). F
 [front-end.md](front-end.md).
 
 - An id token goes into `Authorization: Bearer …`, an API key into `x-api-key: …`. Send one of them, never both.
-- Bodies are JSON in UTF-8, at most 16 KiB; introspect and revoke take a form as well. Unknown members are ignored.
+- Bodies are JSON in UTF-8, at most 16 KiB; introspect and revoke take a form as well. Unknown members are ignored,
+  but by `PATCH /auth/me` and `POST /auth/api-keys`, which refuse them.
 - A password has 8 to 256 characters, with an uppercase letter, a lowercase letter, a number and a special character.
 - Every GET call supports HEAD. Every response has an `X-Request-Id`.
 """
 PATH = {
     "sessionId": "of `GET /auth/sessions`, or the claim `origin_jti`",
+    "passkeyId": "of `GET /auth/factors`",
+    "keyId": "of `GET /auth/api-keys`",
     "file": "`swagger-ui.css`, `swagger-ui-bundle.js` or `start.js`",
 }
 WHO = {

@@ -106,3 +106,27 @@ def test_a_store_that_does_not_answer_is_named_and_the_command_is_to_be_run_agai
     said = capsys.readouterr().err
     assert said.startswith("tokenhouse: Postgres does not answer (")
     assert said.endswith("; run this again when it does\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("staff", "write +GROUP or -GROUP"),
+        ("+", "write +GROUP or -GROUP"),
+        ("+a/b", "write +GROUP or -GROUP"),
+        (f"+{'x' * 65}", "write +GROUP or -GROUP"),
+        ("--config x", "write +GROUP or -GROUP"),
+        ("+a -b -a", "a is both added and removed"),
+    ],
+)
+def test_a_group_that_cannot_be_is_a_wrong_call(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["users", "groups", "ada@example.com", *words.split()])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["-staff +admins", "+admins -staff -h -config", "-v", ""])
+def test_the_changes_of_groups_are_taken_as_they_are(words: str) -> None:
+    asked = command_line().parse_args(["users", "groups", "ada@example.com", *words.split()])
+    assert (asked.email, asked.changes) == ("ada@example.com", words.split())

@@ -16,7 +16,7 @@ LANDED = {
     "0009_pending_endings.sql": "e82763cc06aeeceb",
     "0010_accounts.sql": "03f12369b63a5f15",
     "0011_mails.sql": "dfa5955728ba8373",
-    "0012_second_factors.sql": "85dabc1a9f8e1e68",
+    "0012_second_factors.sql": "c3c6eb8ea505fe43",
     "0013_named_api_keys.sql": "f44d53bd8ab5c886",
 }
 

@@ -35,6 +35,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "pydantic_settings": {"settings"},
     "cryptography": {"domain/seals.py"},
     "pyotp": {"domain/second_factors/totp.py"},
+    "webauthn": {"domain/second_factors/relying_party.py"},
     "idna": {"domain/accounts/names.py"},
     "yaml": {"settings"},
     "opentelemetry": {"telemetry/tracing.py"},

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.domain.operations.models import Resealing, Sealed
-from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
+from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Passkey
 from service.domain.sessions.models import PendingRevocation
 from tests.support.fakes import FakeUsers
 
@@ -22,12 +22,15 @@ class FakeSecondFactors:
     """The mark that an account has a second factor is in the users' rows, as it is in Postgres."""
 
     def __init__(self, users: FakeUsers) -> None:
-        self._users = users
+        self.users = users
+        self.passkeys: dict[bytes, Passkey] = {}  # see FakePasskeys
         self.rows: dict[UUID, FactorRows] = {}
 
     async def of_user(self, user_id: UUID) -> HeldFactors:
         held = self._held(user_id)
-        return HeldFactors(held.totp.confirmed_at if held.totp else None, 0, len(held.recovery_codes))
+        return HeldFactors(
+            held.totp.confirmed_at if held.totp else None, self._count(user_id), len(held.recovery_codes)
+        )
 
     async def totp_secret(self, user_id: UUID) -> bytes | None:
         totp = self._held(user_id).totp
@@ -51,28 +54,41 @@ class FakeSecondFactors:
             return False
         self.rows[totp.user_id] = FactorRows(totp, totp.step, set(recovery_codes))
         self._mark(totp.user_id, totp.confirmed_at)
-        await self._users.pending.add(ending)
+        await self.users.pending.add(ending)
         return True
 
     async def remove_totp(self, user_id: UUID) -> bool:
         if self._held(user_id).totp is None:
             return False
-        del self.rows[user_id]
-        self._mark(user_id, None)
+        self._held(user_id).totp = None
+        self.after_removal(user_id)
         return True
 
+    def first(self, user_id: UUID, recovery_codes: Sequence[bytes], since: datetime) -> None:
+        self.rows[user_id] = FactorRows(recovery_codes=set(recovery_codes))
+        self._mark(user_id, since)
+
+    def after_removal(self, user_id: UUID) -> None:
+        if self._held(user_id).totp is None and not self._count(user_id):
+            self.rows.pop(user_id, None)
+            self._mark(user_id, None)
+
     async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
-        held = self._held(user_id)
-        if held.totp is None:
+        if self.users.rows[user_id].second_factor_since is None:
             return False
-        held.recovery_codes = set(digests)
+        self._held(user_id).recovery_codes = set(digests)
         return True
 
     async def remove_all(self, ending: PendingRevocation) -> bool:
-        removed = await self.remove_totp(ending.user_id)
-        if removed:
-            await self._users.pending.add(ending)
-        return removed
+        user_id = ending.user_id
+        if self.users.rows[user_id].second_factor_since is None:
+            return False
+        self._held(user_id).totp = None
+        for one in [one for one in self.passkeys.values() if one.user_id == user_id]:
+            del self.passkeys[one.id]
+        self.after_removal(user_id)
+        await self.users.pending.add(ending)
+        return True
 
     async def sealed_totp(self, after: UUID, limit: int) -> Sequence[Sealed]:
         found = sorted((one.totp for one in self.rows.values() if one.totp), key=lambda totp: totp.user_id)
@@ -87,12 +103,15 @@ class FakeSecondFactors:
                 count += 1
         return count
 
+    def _count(self, user_id: UUID) -> int:
+        return sum(one.user_id == user_id for one in self.passkeys.values())
+
     def _held(self, user_id: UUID) -> FactorRows:
         """Nothing is left of a user who is gone."""
-        if user_id not in self._users.rows:
+        if user_id not in self.users.rows:
             self.rows.pop(user_id, None)
         return self.rows.get(user_id) or FactorRows()
 
     def _mark(self, user_id: UUID, since: datetime | None) -> None:
-        row = self._users.rows[user_id]
-        self._users.rows[user_id] = replace(row, second_factor_since=since and (row.second_factor_since or since))
+        row = self.users.rows[user_id]
+        self.users.rows[user_id] = replace(row, second_factor_since=since and (row.second_factor_since or since))

@@ -78,6 +78,23 @@ class FakeUsers:
     async def enable(self, user_id: UUID) -> None:
         self.rows[user_id] = replace(self.rows[user_id], disabled_at=None)
 
+    async def set_names(self, user_id: UUID, first_name: str | None, last_name: str | None) -> User | None:
+        row = self.rows.get(user_id)
+        if row is None or row.disabled_at:
+            return None
+        self.rows[user_id] = replace(row, first_name=first_name or row.first_name, last_name=last_name or row.last_name)
+        return self.rows[user_id]
+
+    async def change_groups(
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+    ) -> Sequence[str] | None:
+        row = self.rows.get(user_id)
+        groups = tuple(sorted({*(row.groups if row else ()), *added} - {*removed}))
+        if row is None or len(groups) > most:
+            return None
+        self.rows[user_id] = replace(row, groups=groups)
+        return groups
+
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
         return [Sealed(user.id, user.api_key_sealed) for user in found[:limit]]

@@ -7,7 +7,17 @@ import asyncpg
 from service.stores.migrations import migrate
 
 ROWS = 1_000_000
-BIG = ("users", "revocations", "audit_events", "mails", "email_changes", "totp", "recovery_codes", "passkeys")
+BIG = (
+    "users",
+    "revocations",
+    "audit_events",
+    "mails",
+    "email_changes",
+    "totp",
+    "recovery_codes",
+    "passkeys",
+    "named_api_keys",
+)
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
 # forgotten; of three months of events the first day has outlived its time.
@@ -65,6 +75,12 @@ FILL = {
             'n' || i || '@example.com', 'n' || i || '@example.com', false, at,
             CASE WHEN i % 2 = 0 THEN at END, CASE WHEN i % 2 = 0 THEN at + interval '7 days' END
         FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '8 days' AS at)
+    """,
+    "named_api_keys": """
+        INSERT INTO named_api_keys
+        SELECT md5(i::text)::uuid, CASE WHEN i <= 50 THEN {heavy} ELSE md5((i / 10)::text)::uuid END, 'name', 'nk_',
+            decode(md5(i::text), 'hex'), '{{}}', NULL, now(), CASE WHEN i % 2 = 0 THEN now() - interval '1 day' END, NULL
+        FROM generate_series(1, {rows}) AS i
     """,
 }
 

@@ -103,6 +103,14 @@ class Accounts:
         """Raises InvalidTokenError when the account is gone or disabled."""
         return await self.confirmation.account_of(member)
 
+    async def change_names(self, caller: Caller, first_name: str | None, last_name: str | None) -> User:
+        """Tokens carry the new names from the next refresh. Raises InvalidTokenError as `profile` does."""
+        user = await self.users.set_names(caller.user_id, first_name, last_name)
+        if user is None:
+            return await self.profile(caller.member)
+        self._emit(Name.USER_UPDATED, user.id, Reason.NAMES_CHANGED, caller.session_id)
+        return user
+
     async def change_password(self, caller: Caller, current: str, new: str, proof: Proof, visitor: Visitor) -> None:
         """Revokes every other session of the user. Raises as `Confirmation.require` does.
 

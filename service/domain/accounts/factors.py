@@ -12,7 +12,7 @@ from service.domain.events.security_events import Event, Events, Name, Outcome, 
 from service.domain.limits.throttle import Throttle
 from service.domain.mail.notices import Notice
 from service.domain.models import Caller, User, Visitor
-from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Proof
+from service.domain.second_factors.models import ConfirmedTotp, Factor, HeldFactors, Proof
 from service.domain.second_factors.second_factors import SecondFactors
 from service.domain.sessions.ports import UserLookup
 from service.domain.sessions.revocation import SessionRevocation
@@ -46,6 +46,10 @@ class Factors:
     async def held_by(self, caller: Caller) -> HeldFactors:
         """Raises InvalidTokenError when the account is gone or disabled."""
         return await self.second_factors.held_by(await self.confirmation.account_of(caller.member))
+
+    async def names_of(self, user: User) -> list[Factor]:
+        """What a login of this user asks for besides the password; none without a second factor."""
+        return await self.second_factors.names_of(user) if user.second_factor_since else []
 
     async def begin_totp(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> NewTotp:
         """Nothing changes before `confirm_totp`. Raises FactorExistsError, or as `Confirmation.require` does."""

@@ -1,13 +1,14 @@
 """The stores that accounts need. Implemented in `service/stores`; tests have fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import User
+from service.domain.models import NamedApiKey, User
 from service.domain.operations.ports import ApiKeySeals
-from service.domain.second_factors.models import ConfirmedTotp
+from service.domain.second_factors.models import ConfirmedTotp, Passkey
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import UserLookup
 
@@ -36,6 +37,31 @@ class Users(UserLookup, ApiKeySeals, Protocol):
 
     async def enable(self, user_id: UUID) -> None: ...
 
+    async def set_names(self, user_id: UUID, first_name: str | None, last_name: str | None) -> User | None:
+        """Change the names that are given; the changed user, None if the account is gone or disabled."""
+
+    async def change_groups(
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+    ) -> Sequence[str] | None:
+        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
+
+
+class NamedApiKeyStore(Protocol):
+    async def add(self, key: NamedApiKey, digest: bytes, most: int) -> bool:
+        """Store a key, unless the user has `most` already: False. The user's expired keys are removed before."""
+
+    async def all_of(self, user_id: UUID) -> Sequence[NamedApiKey]:
+        """The oldest first, expired ones among them."""
+
+    async def by_digest(self, digest: bytes) -> tuple[NamedApiKey, User] | None:
+        """The key and its owner, expired or not."""
+
+    async def remove(self, user_id: UUID, key_id: UUID) -> bool:
+        """Whether the user had such a key."""
+
+    async def note_uses(self, uses: Mapping[UUID, datetime]) -> None:
+        """Move `last_used_at` of these keys forward, never back."""
+
 
 class FactorChanges(Protocol):
     """Changes of second factors. Each is one transaction, and `users.second_factor_since` is kept in it."""
@@ -51,6 +77,30 @@ class FactorChanges(Protocol):
 
     async def remove_all(self, ending: PendingRevocation) -> bool:
         """Every factor of the revocation's user, and record the revocation; False, and neither, without any."""
+
+
+class Added(Enum):
+    """What became of a passkey that was to be added."""
+
+    FIRST = "it is the account's first second factor"
+    FURTHER = "the account had a second factor already"
+    TOO_MANY = "nothing was changed"
+    EXISTS = "somebody has it; nothing was changed"
+
+
+class PasskeyChanges(Protocol):
+    """Each change is one transaction, and `users.second_factor_since` is kept in it."""
+
+    async def add(
+        self, passkey: Passkey, most: int, recovery_codes: Sequence[bytes], ending: PendingRevocation
+    ) -> Added:
+        """With the revocation and, where it is the first factor, with new recovery codes."""
+
+    async def rename(self, user_id: UUID, passkey_id: bytes, name: str) -> bool:
+        """Whether the user has such a passkey."""
+
+    async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
+        """With the last factor its recovery codes go too. False where the user has no such passkey."""
 
 
 class Enrolments(Protocol):

@@ -1,5 +1,6 @@
 """API keys: random, recognisable, checked before any look-up, and readable only with the service's secret."""
 
+import hashlib
 import re
 import string
 import zlib
@@ -12,24 +13,49 @@ from service.domain.seals import Purpose, Seals
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SECRET_BYTES = 32
+SHOWN = 11  # characters of a named key that lists show: the other 209 bits stay unknown
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
-    """`ak_`, 256 random bits in base 62, and six characters of CRC-32, to refuse typos and fakes without a look-up."""
+class CheckedKey:
+    """A prefix, 256 random bits in base 62, and six of CRC-32: typos and fakes are refused without a look-up."""
 
     text: str
-    SHAPE: ClassVar = re.compile(r"ak_([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
+    PREFIX: ClassVar[str]
+    SHAPE: ClassVar = re.compile(r"([0-9A-Za-z]{43})([0-9A-Za-z]{6})", re.ASCII)
 
     @classmethod
     def make(cls, ambient: Ambient) -> Self:
         secret = _base62(int.from_bytes(ambient.random_bytes(SECRET_BYTES)), 43)
-        return cls(f"ak_{secret}{_checksum(secret)}")
+        return cls(f"{cls.PREFIX}{secret}{_checksum(secret)}")
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        match = cls.SHAPE.fullmatch(text)
+        match = cls.SHAPE.fullmatch(text, len(cls.PREFIX)) if text.startswith(cls.PREFIX) else None
         return cls(text) if match and match[2] == _checksum(match[1]) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey(CheckedKey):
+    """The API key that each account has; its text is kept sealed, because each login returns it."""
+
+    PREFIX: ClassVar[str] = "ak_"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey(CheckedKey):
+    """A further API key of an account, shown once. Its digest needs no secret: 256 random bits are not guessed."""
+
+    PREFIX: ClassVar[str] = "nk_"
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.text.encode()).digest()
+
+    @property
+    def beginning(self) -> str:
+        """Enough for its owner to tell it from the others."""
+        return self.text[:SHOWN]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Name(StrEnum):
     LOGIN_FAILED = "authn_login_fail"
     PASSWORD_CHANGED = "authn_password_change"  # noqa: S105 - an event's name
     TOKEN_CREATED = "authn_token_created"  # noqa: S105 - as above
+    TOKEN_REVOKED = "authn_token_revoked"  # noqa: S105 - as above
     TOKEN_REUSED = "authn_token_reuse"  # noqa: S105 - as above
     REFUSED = "authz_fail"
     LIMITED = "excess_rate_limit_exceeded"
@@ -51,6 +52,7 @@ class Reason(StrEnum):
     UNKNOWN_EMAIL = "unknown_email"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason's name
     DISABLED = "disabled"
+    WRONG_PASSKEY = "wrong_passkey"
     WRONG_CODE = "wrong_code"  # of a second factor or of a mail
     CHALLENGE_OVER = "challenge_over"  # after too many tries, or because another use of it was faster
     CHANGED_MEANWHILE = "changed_meanwhile"
@@ -68,6 +70,7 @@ class Reason(StrEnum):
     SESSION_ENDED = "session_ended"
     REUSED = "reused"
     UNKNOWN_API_KEY = "unknown_api_key"
+    EXPIRED_API_KEY = "expired_api_key"
     UNKNOWN_CLIENT = "unknown_client"
     TOKEN_BEFORE = "token_before"  # noqa: S105 - as above
     OLDER_TOKEN = "older_token"  # noqa: S105 - as above
@@ -86,6 +89,8 @@ class Reason(StrEnum):
     BY_OPERATOR = "by_operator"
     EVERYBODY = "everybody"
     API_KEY_ROTATED = "api_key_rotated"
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_ENDED = "api_key_ended"
     # accounts and signing keys
     RESET = "reset"  # of a forgotten password
     EMAIL_VERIFIED = "email_verified"
@@ -96,6 +101,8 @@ class Reason(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     ENABLED = "enabled"
+    NAMES_CHANGED = "names_changed"
+    GROUPS_CHANGED = "groups_changed"
     PLANNED = "planned"
     AT_ONCE = "at_once"
 

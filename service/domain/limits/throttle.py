@@ -33,7 +33,7 @@ from service.errors import (
 from service.settings import Rate, ThrottleSettings
 
 IN_FLIGHT = 4
-CallPolicy = Literal["session-list", "session-end", "export"]
+CallPolicy = Literal["session-list", "session-end", "export", "profile-change"]
 LOOK_UPS, SHARE = 8, 15  # concurrent refresh token look-ups per source: a 15th of its quota, at least 8
 LOOK_UP_WAIT = timedelta(seconds=2)
 Policy = Literal[
@@ -47,7 +47,9 @@ Policy = Literal[
     "mail-address",
     "mail",
     "code",
+    "passkey",
     CallPolicy,
+    "api-key-use",
 ]
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -173,17 +175,31 @@ class Throttle:
     def _mail_to(self, account: str) -> Charge:
         return Charge("address", self._digest(account), self._settings.mail_address)
 
+    async def passkey(self, visitor: Visitor) -> None:
+        """Logins by passkey that one source begins: each challenge is good for one look-up of a passkey."""
+        await self.take("passkey", Charge("source", visitor.source, self._settings.passkey_source), visitor=visitor)
+
+    async def api_key_use(self, key_id: UUID, rate: Rate) -> None:
+        """A key's own rate is a wish of its owner, so it holds for sources without limits too."""
+        if self._settings.enabled:
+            await self._count("api-key-use", Charge("key", self._digest(str(key_id)), rate))
+
     async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
-        """Counted by session, so that a stolen one cannot use up the others' quota; exports are counted by user."""
+        """Lists and endings of sessions are counted by session, so that a stolen one cannot use up the others' quota;
+        the other calls are counted by user.
+        """
         rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
         row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
-        rate = rates.get(decision, self._settings.export)
+        by_user = {"export": self._settings.export, "profile-change": self._settings.profile_change}
+        rate = (rates | by_user)[decision]
         await self.take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
 
     async def take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
         """Charge every row, or none when one is full. For the limits of other files too."""
-        if self.is_free(visitor):
-            return
+        if not self.is_free(visitor):
+            await self._count(decision, source, *others)
+
+    async def _count(self, decision: Policy, source: Charge, *others: Charge) -> None:
         refusal = await self._counters.take(decision, (source, *others))
         self.decisions[decision, refusal is None] += 1
         if refusal:

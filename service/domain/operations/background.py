@@ -12,6 +12,7 @@ from service.ambient import Ambient
 SHORTEST = 1.0  # seconds before a task that ended is restarted; doubled while it keeps ending
 LONGEST = 60.0
 Task = Literal[
+    "api-key-uses",
     "audit",
     "clock",
     "denylist",

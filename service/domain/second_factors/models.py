@@ -48,3 +48,20 @@ class ConfirmedTotp:
     secret_sealed: bytes
     confirmed_at: datetime
     step: int  # of the code that showed it, which is used up by that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passkey:
+    """A credential of WebAuthn, as it is stored."""
+
+    id: bytes
+    user_id: UUID
+    name: str
+    public_key: bytes  # COSE
+    sign_count: int
+    backed_up: bool
+    transports: tuple[str, ...]
+    aaguid: UUID
+    rp_id: str  # it was made for; of no use under another
+    created_at: datetime
+    last_used_at: datetime | None = None

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from service.domain.models import User
-from service.domain.second_factors.models import HeldFactors
+from service.domain.second_factors.models import HeldFactors, Passkey
 
 
 class FactorStore(Protocol):
@@ -29,6 +29,30 @@ class Assertions(Protocol):
 
     async def use(self, user: User, credential: Mapping[str, Any]) -> tuple[str, ...]:
         """How the user authenticated (RFC 8176): `hwk` or `swk`, and `user`. Raises InvalidCodeError."""
+
+    async def are_usable(self, user: User) -> bool:
+        """Whether one of the user's passkeys was made for this relying party."""
+
+
+class PasskeyStore(Protocol):
+    """What a login reads and uses up; for changes see `PasskeyChanges` of the accounts."""
+
+    async def of_user(self, user_id: UUID) -> Sequence[Passkey]:
+        """The oldest first, those of other relying parties among them."""
+
+    async def find(self, passkey_id: bytes) -> tuple[Passkey, User] | None: ...
+
+    async def use(self, passkey_id: bytes, sign_count: int, at: datetime, *, backed_up: bool) -> bool:
+        """Move the counter forward; False unless it is higher than the stored one, or both are zero."""
+
+
+class PasskeyChallenges(Protocol):
+    """Challenges of WebAuthn, by their digest. They expire by themselves, and each is taken once."""
+
+    async def add(self, digest: str, meant_for: str, lifetime: timedelta) -> None: ...
+
+    async def take(self, digest: str) -> str | None:
+        """What it is meant for. Of all callers for one challenge, one gets it."""
 
 
 class ChallengeStore(Protocol):

@@ -31,7 +31,7 @@ class SecondFactors:
         """What may prove who the user is, in the order in which to ask for it."""
         held = await self.store.of_user(user.id)
         usable = {
-            Factor.PASSKEY: bool(self.assertions and held.passkeys),
+            Factor.PASSKEY: bool(self.assertions and held.passkeys and await self.assertions.are_usable(user)),
             Factor.TOTP: held.totp_since is not None,
             Factor.RECOVERY_CODE: held.recovery_codes_left > 0,
         }

@@ -1,7 +1,9 @@
 """The login policy."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
@@ -12,6 +14,7 @@ from service.domain.models import Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
 from service.domain.second_factors.models import NO_PROOF, Proof
+from service.domain.second_factors.passkeys import Passkeys
 from service.domain.second_factors.second_factors import SecondFactors
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn
@@ -19,7 +22,13 @@ from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.tokens import Tokens
-from service.errors import InvalidChallengeError, InvalidCredentialsError, SecondFactorRequiredError
+from service.errors import (
+    InvalidChallengeError,
+    InvalidCodeError,
+    InvalidCredentialsError,
+    NotConfiguredError,
+    SecondFactorRequiredError,
+)
 from service.networks import prefix_of
 from service.settings import TokenSettings
 
@@ -32,6 +41,7 @@ class Login:
     passwords: Passwords
     second_factors: SecondFactors
     challenges: Challenges
+    passkeys: Passkeys | None
     throttle: Throttle
     tokens: Tokens
     api_keys: ApiKeys
@@ -82,6 +92,32 @@ class Login:
                 raise
             signed_in = await self._open(user, visitor, methods, InvalidChallengeError)
             attempt.succeeded()
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        return signed_in
+
+    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor) -> SignedIn:
+        """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
+
+        Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError or InvalidCodeError.
+        """
+        if self.passkeys is None:
+            raise NotConfiguredError("passkeys")
+        try:
+            async with self.throttle.looking_up(visitor):
+                shown = await self.passkeys.identify(credential)
+            user = shown.user
+            async with self.throttle.login(user.canonical_email, visitor) as attempt:
+                await self.revocation.require_good_key(self.tokens)
+                methods = await self.passkeys.prove(shown)
+                if user.disabled_at:
+                    raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
+                signed_in = await self._open(user, visitor, methods, InvalidCodeError)
+                attempt.succeeded()
+        except InvalidCodeError as wrong:
+            if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
+                why = Reason.DISABLED if wrong.why == Reason.DISABLED else Reason.WRONG_PASSKEY
+                self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, wrong.user_id))
+            raise
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 

@@ -1,0 +1,36 @@
+"""Groups of an account: given by operators, carried by its tokens as the claim `cognito:groups`."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.accounts.ports import Users
+from service.domain.credentials import emails
+from service.domain.events.security_events import Event, Events, Name, Reason
+
+MOST = 100  # of one account
+SHAPE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+
+class TooManyGroupsError(Exception):
+    """The account would have more than MOST."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    users: Users
+    events: Events
+
+    async def change(self, email: str, added: Sequence[str], removed: Sequence[str]) -> Sequence[str] | None:
+        """The account's groups after the change, None when there is no such account.
+
+        Tokens carry them from the next login or refresh on. Raises TooManyGroupsError.
+        """
+        user = await self.users.by_email(emails.for_look_up(email))
+        if user is None or not (added or removed):
+            return user.groups if user else None
+        groups = await self.users.change_groups(user.id, added, removed, MOST)
+        if groups is None:
+            raise TooManyGroupsError
+        self.events.emit(Event(Name.USER_UPDATED, reason=Reason.GROUPS_CHANGED, user_id=user.id))
+        return groups
