@@ -476,6 +476,19 @@ async def test_at_its_end_the_worker_does_not_wait_for_ever(monkeypatch: pytest.
     assert len(post.outbox.rows) == 1
 
 
+async def test_at_its_end_the_worker_does_not_wait_for_a_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clinging(FakeCourier):
+        async def rest(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    running = asyncio.create_task(Post(courier=Clinging()).worker.run_forever())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+
+
 async def test_connections_are_closed_when_nothing_is_due(post: Post) -> None:
     await post.wish()
     await post.work()

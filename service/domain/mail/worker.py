@@ -116,6 +116,10 @@ class MailWorker:
     async def _end(self) -> None:
         if self._lanes:
             await asyncio.wait(self._lanes, timeout=PATIENCE)
-        for one in self._lanes:
-            one.cancel()
-        await self._courier.rest()
+        if self._lanes:
+            for one in self._lanes:
+                one.cancel()
+            await asyncio.wait(self._lanes)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._courier.rest()
