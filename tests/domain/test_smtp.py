@@ -171,6 +171,14 @@ async def test_what_fails_after_that_concerns_the_mail(script: dict[str, str], f
         await one.rest()
 
 
+async def test_a_server_that_does_not_say_goodbye_is_left_all_the_same() -> None:
+    for farewell in (HANGS, HANGS_UP, "500 what"):
+        async with scripted({"QUIT": farewell}) as port:
+            one = courier(f"smtp://127.0.0.1:{port}", SOON if farewell == HANGS else PATIENCE)
+            await asyncio.gather(*(one.deliver(mail(number), LETTER) for number in range(3)))
+            await one.rest()
+
+
 async def test_where_nobody_listens_the_server_takes_no_mail() -> None:
     with pytest.raises(UnreachableError):
         await courier(f"smtp://127.0.0.1:{free_port()}").deliver(mail(), LETTER)
