@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
 from service.domain.sessions.models import PendingRevocation
 from service.stores.postgres import Postgres
 
@@ -32,6 +35,11 @@ TAKE_OVER = """
 def entered(ending: PendingRevocation) -> tuple[object, ...]:
     """The first five arguments of a statement that contains ENTER: $2 is the user, $5 the time of the change."""
     return ending.id, ending.user_id, ending.kept_session, ending.reason, ending.password_changed_at
+
+
+async def enter(connection: "PoolConnectionProxy[asyncpg.Record]", ending: PendingRevocation) -> None:
+    """In the transaction of several statements that change the account."""
+    await connection.execute(ENTER, *entered(ending))
 
 
 class PostgresPendingRevocations:

@@ -9,8 +9,7 @@ from asyncpg.pool import PoolConnectionProxy
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
 from service.domain.sessions.models import PendingRevocation
-from service.stores import pending_revocations
-from service.stores.pending_revocations import entered
+from service.stores.pending_revocations import enter
 from service.stores.postgres import Postgres
 
 OF_USER = """
@@ -79,7 +78,7 @@ class PostgresSecondFactors:
                 return False
             await replace_recovery_codes(connection, user_id, recovery_codes)
             await connection.execute(MARK, user_id, totp.confirmed_at)
-            await connection.execute(pending_revocations.ENTER, *entered(ending))
+            await enter(connection, ending)
         return True
 
     async def remove_totp(self, user_id: UUID) -> bool:
@@ -105,7 +104,7 @@ class PostgresSecondFactors:
             await connection.execute(REMOVE_TOTP, user_id)
             await connection.execute(REMOVE_PASSKEYS, user_id)
             await after_removal(connection, user_id)
-            await connection.execute(pending_revocations.ENTER, *entered(ending))
+            await enter(connection, ending)
         return True
 
     async def sealed_totp(self, after: UUID, limit: int) -> Sequence[Sealed]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,9 @@ from redis.asyncio import Redis
 
 from tests.conftest import Client, Instances, bearer
 from tests.support import builders
+from tests.support import second_factors as second
 from tests.support.builders import PASSWORD
+from tests.support.second_factors import App
 
 EMAIL = "Augusta.Ada@Example.com"
 TIGHT = {
@@ -33,8 +36,10 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     left_behind = await client.log_in(person)
     renewed: dict[str, Any] = await (await client.refresh(tokens)).json()
     assert (await client.log_out(tokens)).status == 200
+    app = await begin_second_factors(client)
     await be_wrong(client, tokens)
     handed_out = {
+        **app,
         **{f"first {name}": tokens[name] for name in ("idToken", "accessToken", "refreshToken", "apiKey")},
         **{f"second {name}": left_behind[name] for name in ("idToken", "accessToken", "refreshToken")},
         **{f"renewed {name}": renewed[name] for name in ("idToken", "accessToken")},
@@ -44,7 +49,24 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
         "unknown e-mail": "nobody@example.org",
         "the service's secret": builders.SECRET,
     }
-    return {name: text.encode() for name, text in handed_out.items()}
+    return {name: text.encode("latin-1") for name, text in handed_out.items()}
+
+
+async def begin_second_factors(client: Client) -> dict[str, str]:
+    """Of one member who has an app and is in the middle of a login, and of one who is in the middle of adding one."""
+    ada, eve = await client.sign_up(), await client.sign_up()
+    app = await second.enrol(client, ada, await client.log_in(ada), datetime.now(UTC), 0)
+    token = await second.challenge(client, ada)
+    await second.answer(client, token, app.recovery_codes[0].replace("-", "0"))
+    begun = await (await second.begin(client, eve, await client.log_in(eve))).json()
+    secrets = {"app": App(begun["uri"]).secret, "confirmed app": app.secret}
+    return {
+        **secrets,
+        **{f"bytes of {name}": base64.b32decode(one).decode("latin-1") for name, one in secrets.items()},
+        "challenge": token,
+        "recovery code": app.recovery_codes[1],
+        "bare recovery code": app.recovery_codes[1].replace("-", ""),
+    }
 
 
 async def be_wrong(client: Client, tokens: dict[str, Any]) -> None:
@@ -108,7 +130,7 @@ async def test_every_key_has_a_lifetime(secrets: dict[str, bytes], redis: Redis)
 async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], redis: Redis) -> None:
     assert secrets
     found = {key.split(b":")[1] async for key, _ in held_by(redis)}
-    assert found == {b"session", b"sessions", b"denied", b"complete", b"limit"}
+    assert found == {b"session", b"sessions", b"challenge", b"totp", b"denied", b"complete", b"limit"}
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
         b"source",
         b"pair",
@@ -127,7 +149,7 @@ async def test_redis_holds_nothing_worth_stealing(secrets: dict[str, bytes], red
 
 async def test_redis_holds_no_digest_that_a_dictionary_could_undo(secrets: dict[str, bytes], redis: Redis) -> None:
     everything = b"\0".join([part async for pair in held_by(redis) for part in pair])
-    guessable = ("password", "wrong password", "e-mail", "unknown e-mail")
+    guessable = ("password", "wrong password", "e-mail", "unknown e-mail", "recovery code", "bare recovery code")
     assert [name for name in guessable if any(form in everything for form in disguises(secrets[name]))] == []
 
 
@@ -153,7 +175,10 @@ async def test_a_copy_of_the_database_holds_nothing_worth_stealing(
     }
     leaks = [(name, at) for name, secret in secrets.items() for at, value in rows if secret.lower() in value.lower()]
     assert leaks == []
-    digests = [hashlib.sha256(secrets[name]).digest() for name in ("password", "first apiKey")]
+    digests = [
+        hashlib.sha256(secrets[name]).digest()
+        for name in ("password", "first apiKey", "recovery code", "bare recovery code")
+    ]
     assert [at for at, value in rows if any(digest in value for digest in digests)] == []
 
 

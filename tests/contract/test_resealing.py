@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID
 
+import pyotp
 import pytest
 
 from service.ambient import Ambient
@@ -13,6 +14,9 @@ from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.operations.models import Resealing
 from service.domain.operations.resealing import BATCH, Resealer
 from service.domain.seals import Purpose, Seals
+from service.domain.second_factors.models import ConfirmedTotp
+from service.domain.second_factors.totp import Totp
+from service.domain.sessions.models import PendingRevocation
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.stores.second_factors import PostgresSecondFactors
@@ -112,6 +116,32 @@ async def test_what_no_secret_opens_is_named_and_left_alone(stores: Stores) -> N
     assert (done.signing_keys, done.api_keys) == (0, 0)
     assert done.damaged == {"kid", *(str(user_id) for user_id in made)}
     assert list(await users.sealed_api_keys(NOBODY, 10)) == list(held)
+
+
+async def test_totp_secrets_are_taken_over_too(stores: Stores) -> None:
+    users, _, factors = stores
+    old, both, new = (Totp(Seals(secrets, Ambient()), Ambient(), "x") for secrets in ([SECRET], [NEW, SECRET], [NEW]))
+    secrets: dict[UUID, str] = {}
+    for number in range(BATCH + 3):
+        person = builders.user(Ambient())
+        await users.add(person, person.id.bytes)
+        text, sealed = (both if number < 2 else old).make(person.id)
+        secrets[person.id] = text
+        totp = ConfirmedTotp(user_id=person.id, secret_sealed=sealed, confirmed_at=NOON, step=0)
+        await factors.add_totp(totp, [], PendingRevocation(Ambient().new_uuid(), person.id, "factor_added"))
+    damaged = builders.user(Ambient())
+    await users.add(damaged, b"damaged")
+    broken = ConfirmedTotp(user_id=damaged.id, secret_sealed=b"no seal", confirmed_at=NOON, step=0)
+    await factors.add_totp(broken, [], PendingRevocation(Ambient().new_uuid(), damaged.id, "factor_added"))
+
+    done = await resealer(stores, NEW, SECRET)[0].run()
+    assert done.totp_secrets == BATCH + 1
+    assert str(damaged.id) in done.damaged
+    for user_id, text in secrets.items():
+        sealed_now = await factors.totp_secret(user_id)
+        assert sealed_now
+        assert new.step_of(user_id, sealed_now, pyotp.TOTP(text).now()) is not None
+    assert (await resealer(stores, NEW, SECRET)[0].run()).totp_secrets == 0
 
 
 async def by_key(users: Users, api_keys: ApiKeys, key: ApiKey) -> UUID | None:

@@ -144,6 +144,18 @@ async def test_recovery_codes_are_replaced_as_a_set_and_only_where_there_is_a_fa
     assert await tables.factors.use_recovery_code(user.id, [b"four"])
 
 
+async def test_changes_at_once_leave_what_one_of_them_made(tables: Tables) -> None:
+    for _ in range(5):
+        user = await tables.member()
+        await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+        sets = [[bytes([number, code]) for code in range(10)] for number in range(8)]
+        await asyncio.gather(*(tables.factors.replace_recovery_codes(user.id, one) for one in sets))
+        assert (await tables.factors.of_user(user.id)).recovery_codes_left == 10
+        replacing = [tables.factors.replace_recovery_codes(user.id, one) for one in sets]
+        await asyncio.gather(*replacing[:4], tables.factors.remove_totp(user.id), *replacing[4:])
+        assert await tables.factors.of_user(user.id) == HeldFactors()
+
+
 async def test_with_the_last_factor_everything_goes(tables: Tables) -> None:
     user = await tables.member()
     assert not await tables.factors.remove_totp(user.id)

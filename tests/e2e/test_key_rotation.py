@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.ambient import Ambient
 from service.assembly.application import build
 from service.embedded import Stores
 from tests.conftest import Client, Instances, Serve, bearer, real_settings
+from tests.support import second_factors as second
 from tests.support.builders import SECRET, part
 from tests.support.databases import Command
 from tests.support.waiting import until
@@ -199,10 +201,10 @@ async def test_a_new_secret_takes_over_and_nothing_is_lost(
 
     told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys")
+    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys, 0 TOTP secrets")
     assert await database.fetchval("SELECT api_key_sealed FROM users WHERE email = $1", person["email"]) != sealed
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 0 signing keys, 0 API keys")
+    assert (status, said.strip()) == (0, "sealed anew: 0 signing keys, 0 API keys, 0 TOTP secrets")
 
     new = await with_secrets(NEW_SECRET)
     for client in (old, both, new):
@@ -235,3 +237,24 @@ async def test_an_instance_that_lacks_the_new_secret_is_not_ready_and_says_unava
     new = await with_secrets(NEW_SECRET)
     assert (await new.log_in(person))["apiKey"] == person["apiKey"]
     assert (await new.get("/readyz")).status == 200
+
+
+async def test_a_new_secret_takes_totp_over_and_recovery_codes_until_the_old_one_goes(
+    with_secrets: Callable[..., Awaitable[Client]], command: Command
+) -> None:
+    """Whoever has recovery codes of a secret that is gone asks for new ones with the app."""
+    old = await with_secrets(SECRET, NEW_SECRET)
+    person = await old.sign_up()
+    app = await second.enrol(old, person, await old.log_in(person), datetime.now(UTC), 0)
+    both = await with_secrets(NEW_SECRET, SECRET)
+    told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
+    status, said, _ = await command("secrets", "rotate", **told)
+    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys, 1 TOTP secrets")
+    new = await with_secrets(NEW_SECRET)
+    for client, code, status in (
+        (old, app.recovery_codes[0], 200),
+        (both, app.recovery_codes[1], 200),
+        (new, app.recovery_codes[2], 401),
+        (new, app.code(datetime.now(UTC), 1), 200),
+    ):
+        assert (await second.log_in(client, person, code=code)).status == status

@@ -18,6 +18,7 @@ from service.stores.sessions import RedisSessions
 from tests.conftest import Client, Instances, bearer
 from tests.support import second_factors as second
 from tests.support.builders import PASSWORD
+from tests.support.databases import Command
 from tests.support.second_factors import App
 
 PARALLEL = 50
@@ -40,7 +41,7 @@ def now() -> datetime:
 async def a_member(clients: list[Client]) -> Member:
     person = await clients[0].sign_up()
     tokens = await clients[0].log_in(person)
-    return Member(clients, person, tokens, await second.enrol(clients[0], person, tokens, now()))
+    return Member(clients, person, tokens, await second.enrol(clients[0], person, tokens, now(), 0))
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ async def test_adding_an_app_here_ends_the_sessions_there(instances: Instances) 
     here, there = await instances(2)
     person = await here.sign_up()
     thief, mine = await there.log_in(person), await here.log_in(person)
-    await second.enrol(here, person, mine, now())
+    await second.enrol(here, person, mine, now(), 0)
     assert [(await there.me(one)).status for one in (thief, mine)] == [401, 200]
     assert (await there.refresh(thief)).status == 401
 
@@ -131,7 +132,7 @@ async def test_a_login_that_a_new_factor_overtakes_opens_nothing(
         nonlocal added
         if not added:
             added = True
-            await second.enrol(client, person, mine, now())
+            await second.enrol(client, person, mine, now(), 0)
         return await opened(self, *arguments)
 
     monkeypatch.setattr(RedisSessions, "open", open_late)
@@ -148,6 +149,22 @@ async def test_a_closed_account_takes_its_rows_along(
     assert answer.status == 204
     for table in ("totp", "recovery_codes"):
         assert await database.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - our own names
+
+
+# --- commands
+
+
+async def test_an_operator_sees_and_removes_the_factors_of_an_account(member: Member, command: Command) -> None:
+    email = member.person["email"]
+    status, said, _ = await command("users", "factors", email)
+    assert (status, said) == (0, f"authenticator app: since {now():%Y-%m-%d}; passkeys: 0; recovery codes left: 10\n")
+    assert (await member.clients[0].me(member.tokens)).status == 200
+    assert (await command("users", "factors", email, "--remove"))[:2] == (0, "removed; every session is over\n")
+    assert (await member.clients[1].me(member.tokens)).status == 401
+    assert (await second.log_in(member.clients[0], member.person)).status == 200
+    assert (await command("users", "factors", email, "--remove"))[:2] == (0, "the account has no second factor\n")
+    assert (await command("users", "factors", "nobody@example.com"))[0] == 1
+    assert (await command("users", "factors", "nobody@example.com", "--remove"))[0] == 1
 
 
 # --- what it costs those who have none
@@ -177,7 +194,7 @@ async def test_a_login_without_a_second_factor_asks_the_stores_as_often_as_ever(
     (client,) = await instances(1, throttle={"exempt": []})
     plain, other = await client.sign_up(), await client.sign_up()
     await client.log_in(plain)
-    await second.enrol(client, other, await client.log_in(other), now())
+    await second.enrol(client, other, await client.log_in(other), now(), 0)
     counted = Counted(monkeypatch)
     await client.log_in(plain)
     # The limits twice, the denylist, the session and its index; the user's row twice.

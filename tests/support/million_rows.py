@@ -7,7 +7,7 @@ import asyncpg
 from service.stores.migrations import migrate
 
 ROWS = 1_000_000
-BIG = ("users", "revocations", "audit_events", "named_api_keys")
+BIG = ("users", "revocations", "audit_events", "totp", "recovery_codes", "passkeys", "named_api_keys")
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
 # forgotten; of three months of events the first day has outlived its time.
@@ -40,6 +40,22 @@ FILL = {
             decode(md5(i::text), 'hex'), '{{}}', NULL, now(), CASE WHEN i % 2 = 0 THEN now() - interval '1 day' END, NULL
         FROM generate_series(1, {rows}) AS i
     """,
+    "totp": """
+        INSERT INTO totp
+        SELECT md5(i::text)::uuid, decode(md5(i::text), 'hex'), now(), i
+        FROM generate_series(1, {rows}) AS i
+    """,
+    "recovery_codes": """
+        INSERT INTO recovery_codes
+        SELECT md5((i / 10 + 1)::text)::uuid, decode(md5('code' || i), 'hex')
+        FROM generate_series(1, {rows}) AS i
+    """,
+    "passkeys": """
+        INSERT INTO passkeys
+        SELECT decode(md5('key' || i), 'hex'), md5((i / 10 + 1)::text)::uuid, 'A phone', '', 0, true, ARRAY['internal'],
+            md5('model')::uuid, 'example.com', now(), now()
+        FROM generate_series(1, {rows}) AS i
+    """,
 }
 
 
@@ -49,7 +65,7 @@ CONSTRAINTS = """
     FROM pg_constraint
     WHERE conrelid = $1::text::regclass AND contype IN ('p', 'u')
 """
-REFERENCES = """
+FOREIGN_KEYS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop
     FROM pg_constraint
     WHERE contype = 'f' AND connamespace = 'public'::regnamespace
@@ -66,16 +82,18 @@ async def fill(url: str) -> None:
     time.
     """
     await migrate(url)
-    await _drop_references(url)
+    await _drop_foreign_keys(url)
     await asyncio.gather(*(_fill(url, table) for table in BIG))
 
 
-async def _drop_references(url: str) -> None:
-    """No plan depends on them, and with them a table cannot be filled before the one that it names."""
+async def _drop_foreign_keys(url: str) -> None:
+    """A table that others refer to cannot be unlogged unless they are; and plans do not show what a key costs."""
     connection = await asyncpg.connect(url)
-    for one in await connection.fetch(REFERENCES):
-        await connection.execute(one["drop"])
-    await connection.close()
+    try:
+        for row in await connection.fetch(FOREIGN_KEYS):
+            await connection.execute(row["drop"])
+    finally:
+        await connection.close()
 
 
 async def _fill(url: str, table: str) -> None:

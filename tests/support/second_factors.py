@@ -17,6 +17,10 @@ class App:
     uri: str
     recovery_codes: list[str] = field(default_factory=list)
 
+    @property
+    def secret(self) -> str:
+        return pyotp.parse_uri(self.uri).secret
+
     def code(self, at: datetime, steps: int = 0) -> str:
         totp = pyotp.parse_uri(self.uri)
         assert isinstance(totp, pyotp.TOTP)
@@ -36,12 +40,15 @@ async def confirm(client: Client, tokens: dict[str, Any], code: str) -> ClientRe
     return await client.post("/auth/factors/totp/confirm", {"code": code}, **bearer(tokens))
 
 
-async def enrol(client: Client, person: dict[str, Any], tokens: dict[str, Any], now: datetime) -> App:
-    """The code of the step before is used up by it, so that the one of `now` is good for what comes next."""
+async def enrol(client: Client, person: dict[str, Any], tokens: dict[str, Any], now: datetime, step: int = -1) -> App:
+    """The code of the step before is used up by it, so that the one of `now` is good for what comes next.
+
+    On a clock that goes on, `step` is 0: the code lapses later then.
+    """
     begun = await begin(client, person, tokens)
     assert begun.status == 200, await begun.text()
     app = App((await begun.json())["uri"])
-    confirmed = await confirm(client, tokens, app.code(now, -1))
+    confirmed = await confirm(client, tokens, app.code(now, step))
     assert confirmed.status == 200, await confirmed.text()
     app.recovery_codes = (await confirmed.json())["recoveryCodes"]
     return app
