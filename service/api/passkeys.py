@@ -94,7 +94,7 @@ async def remove(request: web.Request, caller: Caller) -> web.Response:
 
 
 @Description(
-    tag=Tag.SIGN_IN,
+    tag=Tag.SECOND_FACTORS,
     summary="Begin a login by passkey",
     description="Options for the browser, the same for everybody. What it answers goes to `/auth/login/passkey`, or as "
     "`credential` to a call that asks for a second factor, within five minutes.",
@@ -107,7 +107,7 @@ async def login_options(request: web.Request) -> web.Response:
 
 
 @Description(
-    tag=Tag.SIGN_IN,
+    tag=Tag.SECOND_FACTORS,
     summary="Log in with a passkey alone",
     description="It says whose it is, and is both factors: the answer is that of `/auth/login`.",
     takes=passkey_schemas.PasskeyLogin,

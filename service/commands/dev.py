@@ -9,7 +9,7 @@ from service.commands import dev_instance, event_loop
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import INBOX, MetricsSettings, Settings, TokenSettings, load, url_here
+from service.settings import INBOX, MetricsSettings, PasskeySettings, Settings, TokenSettings, load, url_here
 from service.telemetry import logs
 
 SECRET_BYTES = 48
@@ -74,6 +74,8 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         )
     if settings.tokens.issuer == TokenSettings().issuer:
         pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
+        if settings.passkeys == PasskeySettings():  # browsers make none for an IP address
+            pinned["passkeys"] = {"rp_id": "localhost", "origins": [_url(settings, settings.server.port, "localhost")]}
     return pinned
 
 
@@ -83,8 +85,8 @@ def _unless_told(settings: Settings, section: str, wanted: dict[str, str]) -> di
     return {name: value for name, value in wanted.items() if getattr(held, name) == getattr(type(held)(), name)}
 
 
-def _url(settings: Settings, port: int) -> str:
-    return url_here(settings.server.host, port, tls=settings.server.tls_certificate is not None)
+def _url(settings: Settings, port: int, host: str = "") -> str:
+    return url_here(host or settings.server.host, port, tls=settings.server.tls_certificate is not None)
 
 
 def _secret(file: Path) -> str:

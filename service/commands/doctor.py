@@ -11,18 +11,21 @@ from service.ambient import Ambient
 from service.assembly.application import Application, build
 from service.assembly.backends import OUTAGES as ANY_OUTAGES
 from service.assembly.backends import Backends
+from service.assembly.passkeys import relying_party
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, mail, postgres, redis
+from service.doctor import keys, mail, passkeys, postgres, redis
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.mail.ports import UnreachableError
 from service.domain.seals import Seals
+from service.domain.second_factors.relying_party import is_installed
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
 from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
+from service.stores.passkeys import PostgresPasskeys
 from service.stores.postgres import OUTAGES
 from service.stores.timed_redis import OUTAGES as REDIS_OUTAGES
 
@@ -73,6 +76,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
             *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
             *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
+            *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
@@ -134,6 +138,16 @@ async def _mail(settings: Settings, application: Application) -> list[Finding]:
     except UnreachableError as error:
         return [mail.judge_silence(host, str(error)), *outbox]
     return [mail.judge_server(host, is_encrypted=greeting.is_encrypted), *outbox]
+
+
+async def _passkeys(settings: Settings, backends: Backends) -> list[Finding]:
+    assert backends.postgres is not None  # noqa: S101 - as above, and it is open
+    party = relying_party(settings)
+    try:
+        usable, others = await PostgresPasskeys(backends.postgres).are_there(party.id if party else "")
+    except UNREAD as error:
+        return [warning("passkeys", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    return [passkeys.judge(party, is_installed=is_installed(), usable=usable, others=others)]
 
 
 async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:

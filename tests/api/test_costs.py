@@ -29,6 +29,9 @@ BOUNDED_BY_LOGINS = (
     "/auth/factors/totp",
     "/auth/factors/totp/confirm",
     "/auth/factors/recovery-codes",
+    "/auth/factors/passkeys/options",
+    "/auth/factors/passkeys",
+    "/auth/factors/passkeys/{passkeyId}",
 )
 LIMITED = [
     ("GET", "/auth/sessions", "session-list-session"),
@@ -39,12 +42,13 @@ LIMITED = [
     ("GET", "/auth/api-keys", "session-list-session"),
     ("POST", "/auth/api-keys", "api-key-rotation-user"),
     ("DELETE", f"/auth/api-keys/{'0' * 32}", "session-end-session"),
+    ("PATCH", "/auth/factors/passkeys/AAAA", "profile-change-user"),
 ]
 
 
 @pytest.fixture
 async def limited(on_fakes: MakeOnFakes) -> OnFakes:
-    names = ("session_list", "session_end", "export", "api_key_rotation", "mail_source")
+    names = ("session_list", "session_end", "export", "api_key_rotation", "mail_source", "profile_change")
     return await on_fakes(mail=MAIL, throttle={"exempt": [], **dict.fromkeys(names, ONCE)})
 
 

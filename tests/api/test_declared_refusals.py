@@ -13,12 +13,15 @@ from service import errors
 from service.api.operation import Access, Operation
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
+from service.domain.accounts import member_passkeys
 from service.domain.accounts.named_api_keys import MOST
 from service.domain.models import Visitor
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support import passkeys
 from tests.support import second_factors as second
+from tests.support.authenticators import SETTINGS, Authenticator
 from tests.support.paths import plain_path
 from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
@@ -36,8 +39,15 @@ ONCE = (
     "session_end",
     "export",
     "profile_change",
+    "login_known_source",
 )
-LIMITS = {"exempt": [], "api_key_unknown": "1/1h", "refresh_unknown": "1/1h", **dict.fromkeys(ONCE, "1/1h")}
+LIMITS = {
+    "exempt": [],
+    "passkey_source": "6/1h",
+    "api_key_unknown": "1/1h",
+    "refresh_unknown": "1/1h",
+    **dict.fromkeys(ONCE, "1/1h"),
+}
 NOBODY = {"email": "nobody@example.com", "password": "Wrong-Pass1!"}
 NEW = {"email": "new@example.com", "password": "SecurePass1!", "firstName": "Ada", "lastName": "Lovelace"}
 
@@ -83,6 +93,11 @@ class Caller:
             "/auth/factors/recovery-codes": {"password": self.person["password"]},
             "/auth/factors/totp/confirm": {"code": "123456"},
             "/auth/login/challenge": {"challenge": "ch_none", "code": "123456"},
+            "/auth/factors/passkeys/options": {"password": self.person["password"]},
+            "/auth/factors/passkeys": {"credential": {}, "name": "My phone"},
+            "PATCH /auth/factors/passkeys/{passkeyId}": {"name": "My phone"},
+            "/auth/factors/passkeys/{passkeyId}": {"password": self.person["password"]},
+            "/auth/login/passkey": {"credential": {}},
         }
         path = f"{method} {path}" if f"{method} {path}" in bodies else path
         return bodies.get(path, {"token": "rt_none"})
@@ -94,29 +109,46 @@ async def unavailable(caller: Caller, one: Operation) -> ClientResponse:
 
 
 async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
-    headers, body = {}, None
-    match one.path:
-        case "/auth/introspect":
-            headers = {"Authorization": basic(secret="cs_wrong")}
-        case "/auth/login/challenge":
-            body = {"challenge": await _challenge(caller), "code": "x"}
-        case "/auth/api-key":
-            body = {"code": "x"} if caller.app else None
-        case "/auth/login" | "/auth/password" | "/auth/email" | "/auth/factors/totp" | "/auth/factors/recovery-codes":
-            body = (
-                NOBODY
-                | {"newEmail": "new@example.com"}
-                | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
-            )
-        case "/auth/me" if one.method == "DELETE":
-            body = NOBODY
-        case "/auth/me" | "/auth/verify" if one.method == "GET":
-            headers = {"Authorization": "", "x-api-key": "ak_" + "0" * 43}
-    if "x-api-key" in headers:
-        del headers["Authorization"]
+    if one.path in ("/auth/factors/passkeys", "/auth/login/passkey"):
+        return await _with_wrong_passkeys(caller, one)
+    headers, body = {}, await _wrong_body(caller, one)
+    if one.path == "/auth/introspect":
+        headers = {"Authorization": basic(secret="cs_wrong")}
+    if one.method == "GET" and one.path in ("/auth/me", "/auth/verify"):
+        headers = {"x-api-key": "ak_" + "0" * 43}
         caller.tokens = {}
     for _ in range(8):
         answer = await _with_headers(caller, one, body, headers)
+        if answer.status == 429:
+            break
+    return answer
+
+
+async def _wrong_body(caller: Caller, one: Operation) -> object:
+    """Of the calls whose failures are counted, a body that fails; None for the others."""
+    match one.path:
+        case "/auth/login/challenge":
+            return {"challenge": await _challenge(caller), "code": "x"}
+        case "/auth/api-key":
+            return {"code": "x"} if caller.app else None
+        case "/auth/login" | "/auth/password" | "/auth/factors/totp" | "/auth/factors/recovery-codes":
+            return NOBODY | {"currentPassword": "Wrong-Pass1!", "newPassword": "Another-Pass2!"}
+        case "/auth/factors/passkeys/options" | "/auth/email":
+            return NOBODY | {"newEmail": "new@example.com"}
+        case "/auth/me" | "/auth/factors/passkeys/{passkeyId}" if one.method == "DELETE":
+            return NOBODY
+    return None
+
+
+async def _with_wrong_passkeys(caller: Caller, one: Operation) -> ClientResponse:
+    """Each wrong one is a failed login of an account that it names, and nobody's without a good challenge."""
+    client, device = caller.fakes.client, Authenticator()
+    added: dict[str, Any] = {}
+    if one.path == "/auth/login/passkey":
+        device, added = await passkeys.enrol(client, caller.person, caller.tokens)
+    for _ in range(8):
+        credential = device.prove(await passkeys.options(client), signature="AAAA") if added else {}
+        answer = await caller.make(one, {"credential": credential, "name": "My phone"})
         if answer.status == 429:
             break
     return answer
@@ -201,6 +233,8 @@ async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
     match one.path:
         case (
             "/auth/factors/totp/confirm"
+            | "/auth/factors/passkeys"
+            | "/auth/login/passkey"
             | "/auth/reset"
             | "/auth/email/verify"
             | "/auth/email/confirm"
@@ -215,6 +249,8 @@ async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
 
 
 async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> ClientResponse:
+    if one.path == "/auth/factors/passkeys":
+        return await _of_somebody_else_s_passkey(caller, one)
     fakes, key = caller.fakes, f"th:totp:{{{caller.person['userId']}}}"
     if one.path == "/auth/factors/totp":
         app = await caller.enrol()
@@ -227,13 +263,39 @@ async def of_an_app_that_is_on_already(caller: Caller, one: Operation) -> Client
     return await caller.make(one, {"code": code})
 
 
+async def _of_somebody_else_s_passkey(caller: Caller, one: Operation) -> ClientResponse:
+    client, other = caller.fakes.client, await caller.fakes.client.sign_up()
+    device, _ = await passkeys.enrol(client, other, await client.log_in(other))
+    begun = await (await passkeys.begin(client, caller.person, caller.tokens)).json()
+    return await caller.make(one, {"credential": device.register(begun), "name": "My phone"})
+
+
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
 
 
 async def too_many(caller: Caller, one: Operation) -> ClientResponse:
+    if "passkeys" in one.path:
+        return await _too_many_passkeys(caller, one)
     for _ in range(MOST):
         assert (await caller.make(one)).status == 201
+    return await caller.make(one)
+
+
+async def _too_many_passkeys(caller: Caller, one: Operation) -> ClientResponse:
+    client = caller.fakes.client
+    begun = [
+        await (await passkeys.begin(client, caller.person, caller.tokens)).json()
+        for _ in range(member_passkeys.MOST + 1)
+    ]
+    added = [await passkeys.add(client, caller.tokens, Authenticator().register(each)) for each in begun[:-1]]
+    if one.path == "/auth/factors/passkeys":
+        return await caller.make(one, {"credential": Authenticator().register(begun[-1]), "name": "My phone"})
+    code = (await added[0].json())["recoveryCodes"][0]
+    return await caller.make(one, {"password": caller.person["password"], "code": code})
+
+
+async def not_configured(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.make(one)
 
 
@@ -263,10 +325,10 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.FactorNotFoundError: as_it_is,
     errors.InvalidClientError: no_credential,
     errors.SessionNotFoundError: as_it_is,
-    errors.NotConfiguredError: as_it_is,
     errors.EmailNotVerifiedError: not_proved,
     errors.ApiKeyNotFoundError: as_it_is,
     errors.TooManyError: too_many,
+    errors.NotConfiguredError: not_configured,
     errors.InvalidFieldsError: invalid_query,
     NotFoundError: as_it_is,
 }
@@ -279,7 +341,8 @@ async def test_a_declared_refusal_can_be_met(on_fakes: MakeOnFakes, one: Operati
     limits = {"throttle": LIMITS} if refusal is errors.RateLimitedError else {}
     mail = {} if refusal is errors.NotConfiguredError else {"mail": MAIL}
     passwords = {"bcrypt_rounds": 4, "max_wait": "1s", "workers": 1, "engine": "wheel"}
-    fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **mail, **limits)
+    passkeys = {} if refusal is errors.NotConfiguredError else {"passkeys": SETTINGS}
+    fakes = await on_fakes(introspection=KNOWN, passwords=passwords, **mail, **passkeys, **limits)
     person = await fakes.client.sign_up()
     caller = Caller(fakes, person, await fakes.client.log_in(person))
     answer = await PROVOKED[refusal](caller, one)

@@ -32,7 +32,9 @@ from service.domain.mail.models import Letter
 from service.domain.operations.readiness import ReadinessReport
 from service.http.schema import Schema
 from tests.conftest import ROOT, Client, MakeOnFakes, OnFakes, bearer
+from tests.support import passkeys
 from tests.support import second_factors as second
+from tests.support.authenticators import SETTINGS, Authenticator
 from tests.support.postbox import MAIL, Postbox, token_of
 from tests.support.resource_servers import KNOWN, basic
 from tests.support.second_factors import App
@@ -136,7 +138,9 @@ class Tryer:
         return await self._client.http.request(method.upper(), path, json=body, headers=headers)
 
     def _pasted(self, name: str, value: Any) -> Any:
-        """What a person must replace: tokens, the ids of a session and of a key, and what an app or a mail says."""
+        """What a person must replace: tokens, ids, codes, and what a passkey answered or a mail says."""
+        if name in ("credential", "passkeyId"):
+            return self._tokens[name]
         if value in (MAIL_CODE, MAIL_TOKEN):
             assert self._letter
             return self._letter.values["code"] if value == MAIL_CODE else token_of(self._letter)
@@ -175,6 +179,16 @@ ASK_FOR_A_CODE = (
 )
 
 
+async def with_passkey(client: Client, person: dict[str, Any], tokens: dict[str, Any], path: str) -> dict[str, Any]:
+    """What a call on passkeys needs: the answer of a browser, the id of a passkey, a code."""
+    if path.startswith("/auth/factors/passkeys") and "{" not in path:
+        begun = await (await passkeys.begin(client, person, tokens)).json()
+        return {"credential": Authenticator().register(begun)}
+    device, added = await passkeys.enrol(client, person, tokens)
+    proof = device.prove(await passkeys.options(client))
+    return {"credential": proof, "passkeyId": added["passkeyId"], CODE: added["recoveryCodes"][0]}
+
+
 async def ready() -> ReadinessReport:
     return ReadinessReport("ok", "ok")
 
@@ -183,7 +197,7 @@ async def ready() -> ReadinessReport:
 async def test_what_is_shown_works_when_it_is_tried(
     on_fakes: MakeOnFakes, monkeypatch: pytest.MonkeyPatch, path: str, method: str, said: dict[str, Any]
 ) -> None:
-    fakes = await on_fakes(introspection=KNOWN, mail=MAIL)
+    fakes = await on_fakes(introspection=KNOWN, mail=MAIL, passkeys=SETTINGS)
     client = fakes.client
     monkeypatch.setattr(fakes.application.readiness, "state", ready)  # a fake of Redis has no configuration to show
     tokens: dict[str, Any] = {}
@@ -199,6 +213,8 @@ async def test_what_is_shown_works_when_it_is_tried(
         if path == "/auth/factors/totp/confirm":
             begun = await (await second.begin(client, person, tokens)).json()
             tokens[CODE] = App(begun["uri"]).code(fakes.ambient.now())
+        elif "/passkey" in path:
+            tokens |= await with_passkey(client, person, tokens, path)
         elif path in ASK_FOR_A_CODE or (path, method) in ASK_FOR_A_CODE:
             app = await second.enrol(client, person, tokens, fakes.ambient.now())
             tokens |= {CHALLENGE: await second.challenge(client, person), CODE: app.code(fakes.ambient.now())}

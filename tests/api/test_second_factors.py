@@ -47,20 +47,24 @@ async def test_an_app_is_added_in_two_steps(fakes: OnFakes) -> None:
     client = fakes.client
     person = await client.sign_up(email="Ada+app@Example.com")
     tokens = await client.log_in(person)
-    assert await held(client, tokens) == {"totp": None, "recoveryCodesLeft": 0}
+    assert await held(client, tokens) == {"totp": None, "passkeys": [], "recoveryCodesLeft": 0}
     begun = await (await second.begin(client, person, tokens)).json()
     uri = urlsplit(begun["uri"])
     assert (uri.scheme, uri.netloc, unquote(uri.path)) == ("otpauth", "totp", "/127.0.0.1:Ada+app@Example.com")
     assert parse_qs(uri.query) == {"secret": [begun["secret"]], "issuer": ["127.0.0.1"]}
     assert re.fullmatch(r"[A-Z2-7]{32}", begun["secret"])
-    assert await held(client, tokens) == {"totp": None, "recoveryCodesLeft": 0}
+    assert await held(client, tokens) == {"totp": None, "passkeys": [], "recoveryCodesLeft": 0}
     assert (await second.log_in(client, person)).status == 200  # nothing has changed yet
 
     answer = await second.confirm(client, tokens, App(begun["uri"]).code(fakes.ambient.now()))
     codes = (await answer.json())["recoveryCodes"]
     assert len(set(codes)) == 10
     assert all(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}", code) for code in codes)
-    assert await held(client, tokens) == {"totp": {"since": "2026-11-24T12:00:00Z"}, "recoveryCodesLeft": 10}
+    assert await held(client, tokens) == {
+        "totp": {"since": "2026-11-24T12:00:00Z"},
+        "passkeys": [],
+        "recoveryCodesLeft": 10,
+    }
     assert (await second.log_in(client, person)).status == 401
 
 
@@ -81,7 +85,7 @@ async def test_a_wrong_code_turns_nothing_on(fakes: OnFakes) -> None:
     app = App((await (await second.begin(client, person, tokens)).json())["uri"])
     for code in (app.wrong_code(fakes.ambient.now()), app.code(fakes.ambient.now(), 2), "x", "\u0661" * 6):
         assert await refused(second.confirm(client, tokens, code)) == (401, "invalid_code")
-    assert await held(client, tokens) == {"totp": None, "recoveryCodesLeft": 0}
+    assert await held(client, tokens) == {"totp": None, "passkeys": [], "recoveryCodesLeft": 0}
 
 
 async def test_a_secret_of_somebody_else_or_of_before_confirms_nothing(fakes: OnFakes) -> None:
@@ -225,7 +229,7 @@ async def test_a_password_change_is_retried_with_a_code_of_its_own(member: Membe
 async def test_without_its_app_an_account_is_as_it_was_and_its_recovery_codes_are_void(member: Member) -> None:
     client = member.fakes.client
     assert (await remove(member, member.app.recovery_codes[0])).status == 204
-    assert await held(client, member.tokens) == {"totp": None, "recoveryCodesLeft": 0}
+    assert await held(client, member.tokens) == {"totp": None, "passkeys": [], "recoveryCodesLeft": 0}
     tokens = await client.log_in(member.person)
     again = await second.enrol(client, member.person, tokens, member.fakes.ambient.now())
     for code in (member.code, *member.app.recovery_codes):
@@ -264,7 +268,7 @@ async def test_a_closed_account_takes_its_factors_along(member: Member) -> None:
 
 async def test_an_export_names_the_factors_and_gives_none_away(member: Member) -> None:
     text = await (await member.fakes.client.get("/auth/export", **bearer(member.tokens))).text()
-    assert '"factors":{"totp":{"since":"2026-11-24T12:00:00Z"},"recoveryCodesLeft":10}' in text
+    assert '"factors":{"totp":{"since":"2026-11-24T12:00:00Z"},"passkeys":[],"recoveryCodesLeft":10}' in text
     assert not any(code in text for code in member.app.recovery_codes)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.doctor import keys, postgres, redis
+from service.doctor import keys, passkeys, postgres, redis
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.seals import Purpose, Seals
+from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
 from service.errors import ConfigurationError
 from service.settings import DatabaseSettings, KeySettings
@@ -270,3 +271,25 @@ def test_one_key_that_was_looked_at_is_told_as_one() -> None:
         "1 value sealed with an earlier secret (1 signing key and 0 API keys looked at)",
     ]
     assert keys.judge([held], KeySettings(), timedelta(hours=1), NOON)[0].said == "RS256, signs for 1 day"
+
+
+PARTY = RelyingParty("example.com", ("https://example.com",))
+
+
+@pytest.mark.parametrize(
+    ("party", "is_installed", "usable", "others", "level", "said"),
+    [
+        (None, True, False, False, Level.OK, "none"),
+        (None, True, False, True, Level.WARNING, "another domain than none"),
+        (PARTY, True, True, False, Level.OK, "of example.com, used at https://example.com"),
+        (PARTY, True, True, True, Level.WARNING, "another domain than example.com"),
+        (PARTY, False, False, False, Level.OK, "extra is not installed"),
+        (PARTY, False, True, False, Level.WARNING, "library is missing"),
+    ],
+)
+def test_passkeys_that_nobody_can_use_are_told(
+    party: RelyingParty | None, *, is_installed: bool, usable: bool, others: bool, level: Level, said: str
+) -> None:
+    found = passkeys.judge(party, is_installed=is_installed, usable=usable, others=others)
+    assert (found.check, found.level) == ("passkeys", level)
+    assert said in found.said

@@ -10,7 +10,9 @@ from tests.conftest import ROOT
 LOADED = "import sys, service.__main__; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
-@pytest.mark.parametrize("library", ["rich", "opentelemetry", "prometheus_client", "aiosmtplib", "jinja2"])
+@pytest.mark.parametrize(
+    "library", ["rich", "opentelemetry", "prometheus_client", "aiosmtplib", "jinja2", "webauthn", "cbor2"]
+)
 def test_a_library_that_is_merely_installed_is_not_imported(library: str) -> None:
     pytest.importorskip(library)
     loaded = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True).stdout
