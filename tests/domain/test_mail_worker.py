@@ -470,7 +470,8 @@ async def test_at_its_end_the_worker_finishes_what_is_being_sent_and_closes_its_
     running = asyncio.create_task(post.worker.run_forever())
     await until(lambda: is_true(courier.begun == [ADA]))
     running.cancel()
-    await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop, until the end has begun
+        await asyncio.sleep(0)
     courier.go.set()
     await asyncio.wait([running])
     assert running.cancelled()
