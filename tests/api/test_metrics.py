@@ -333,8 +333,8 @@ async def test_mails_are_counted_by_kind_and_outcome_and_those_that_wait_by_age(
     watched.fakes.ambient.advance(seconds=90)
     await worker.look()
     await worker.settle()
-    assert await watched.grown(before, "mails_total") == {"notice sent": 1}
-    assert (await watched.series())["tokenhouse_mails_waiting", frozenset()] == 1
+    assert await watched.grown(before, "mails_total") == {"notice sent": 1, "verify sent": 1}
+    assert (await watched.series())["tokenhouse_mails_waiting", frozenset()] == 2
     assert (await watched.series())["tokenhouse_mails_oldest_seconds", frozenset()] == 90
 
 

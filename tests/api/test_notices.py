@@ -23,11 +23,11 @@ async def posted(on_fakes: MakeOnFakes) -> OnFakes:
 
 
 def waiting(fakes: OnFakes) -> list[Mail]:
-    return [row.mail for row in fakes.outbox.rows.values()]
+    """The notices among the mails; a sign-up files another one."""
+    return [row.mail for row in fakes.outbox.rows.values() if row.mail.kind is Kind.NOTICE]
 
 
 def told(fakes: OnFakes) -> list[str]:
-    assert {mail.kind for mail in waiting(fakes)} <= {Kind.NOTICE}
     return [mail.facts["what"] for mail in waiting(fakes)]
 
 
@@ -156,7 +156,7 @@ async def test_no_call_waits_for_a_mail_server_that_hangs(on_fakes: MakeOnFakes)
         assert worker
         working = asyncio.create_task(worker.run_forever())
         assert await everything(fakes) == usual
-        assert [row.mail.attempts for row in fakes.outbox.rows.values()] == [1] * LANES  # and they hang
+        assert [row.mail.attempts for row in fakes.outbox.rows.values()].count(1) == LANES  # and they hang
         assert not working.done()
         for lane in worker._lanes:
             lane.cancel()
@@ -179,6 +179,6 @@ async def test_a_notice_becomes_a_mail(posted: OnFakes) -> None:
     assert worker
     await worker.look()
     await worker.settle()
-    (kept,) = await posted.outbox.kept(10)
+    (kept,) = [mail for mail in await posted.outbox.kept(10) if mail.kind is Kind.NOTICE]
     assert b"The password of your account was changed." in kept.rendered
     assert b"Click me" not in kept.rendered

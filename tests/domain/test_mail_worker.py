@@ -305,6 +305,20 @@ async def test_an_outage_of_the_outbox_is_logged_once_and_waited_for(
     assert post.courier.recipients == [ADA]
 
 
+async def test_an_outage_while_the_outbox_is_counted_claims_no_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise StoreAwayError
+
+    await post.wish()
+    with monkeypatch.context() as broken:
+        broken.setattr(post.outbox, "state", fail)
+        await post.work()
+    await post.work()
+    assert post.courier.recipients == [ADA]
+
+
 async def test_a_writer_whose_store_is_away_is_asked_again_and_no_attempt_counts() -> None:
     is_away = True
 
@@ -456,7 +470,8 @@ async def test_at_its_end_the_worker_finishes_what_is_being_sent_and_closes_its_
     running = asyncio.create_task(post.worker.run_forever())
     await until(lambda: is_true(courier.begun == [ADA]))
     running.cancel()
-    await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop, until the end has begun
+        await asyncio.sleep(0)
     courier.go.set()
     await asyncio.wait([running])
     assert running.cancelled()

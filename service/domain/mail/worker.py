@@ -84,8 +84,8 @@ class MailWorker:
             return True
         free = LANES - len(self._lanes)
         try:
-            claimed = await self._outbox.claim(free, self.delivery.lease)
             await self._count()
+            claimed = await self._outbox.claim(free, self.delivery.lease)  # last: what fails after it costs a lease
             self._failure = ""
         except self._outages as error:
             if not self._failure:
