@@ -9,7 +9,7 @@ from service.commands import dev_instance, event_loop
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.settings import INBOX, MetricsSettings, Settings, TokenSettings, load, url_here
+from service.settings import INBOX, MetricsSettings, Settings, TokenSettings, keeps_mails, load, url_here
 from service.telemetry import logs
 
 SECRET_BYTES = 48
@@ -23,7 +23,7 @@ PATIENCE = {
 }
 WELCOME = """
 Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
-Mails are kept, not sent: {url}/dev/mails
+{mails}
 
 Try it in another terminal:
 
@@ -96,4 +96,6 @@ def _secret(file: Path) -> str:
 
 
 def _welcome(settings: Settings, port: int, directory: Path) -> None:
-    say(WELCOME.format(url=_url(settings, port), directory=directory))
+    url = _url(settings, port)
+    mails = f"Mails are kept, not sent: {url}/dev/mails" if keeps_mails(settings.mail) else "Mails are sent."
+    say(WELCOME.format(url=url, directory=directory, mails=mails))

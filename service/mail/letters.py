@@ -2,6 +2,7 @@
 
 import gettext
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -154,7 +155,7 @@ def _read(file: Path) -> gettext.NullTranslations:
     try:
         with file.open("rb") as stream:
             return gettext.GNUTranslations(stream)
-    except (OSError, ValueError, UnicodeError, LookupError) as error:
+    except (OSError, ValueError, LookupError, struct.error) as error:
         raise ConfigurationError(f"{SETTING}: {file} is no compiled catalogue ({error})") from None
 
 

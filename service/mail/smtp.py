@@ -4,6 +4,7 @@ What fails before the recipient is named concerns the server. What fails after t
 makes its server hang, or hang up, must not pass for an outage.
 """
 
+import asyncio
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,11 +57,8 @@ class SmtpCourier:
         return f"{reply.code} {reply.message}"
 
     async def rest(self) -> None:
-        while self._idle:
-            client = self._idle.pop().client
-            with suppress(*FAILURES):
-                await client.quit()
-            client.close()
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_leave(connection.client) for connection in idle))
 
     async def greet(self) -> Greeting:
         try:
@@ -118,6 +116,14 @@ class SmtpCourier:
         except FAILURES:
             return False
         return True
+
+
+async def _leave(client: SMTP) -> None:
+    try:
+        with suppress(*FAILURES):
+            await client.quit()
+    finally:
+        client.close()
 
 
 def _about_the_mail(error: SMTPResponseException) -> RefusedError | PostponedError:

@@ -317,3 +317,26 @@ def test_a_value_on_a_bound_lies_within_it() -> None:
     for value in (0.5, 1.0, 1.5, 2.0, 2.5):
         tally.add(value)
     assert tally.counts == [2, 2, 1]
+
+
+async def test_mails_are_counted_by_kind_and_outcome_and_those_that_wait_by_age(
+    on_fakes: MakeOnFakes, closing: AsyncExitStack
+) -> None:
+    watched = await watch(await on_fakes(mail={"url": "inbox:", "sender": "accounts@example.com"}), closing)
+    before = await watched.series()
+    assert before["tokenhouse_mails_total", frozenset({("kind", "notice"), ("outcome", "sent")})] == 0
+    worker = watched.fakes.application.mail_worker
+    assert worker
+    await watched.client.post(
+        "/auth/api-key", {}, **bearer(await watched.client.log_in(await watched.client.sign_up()))
+    )
+    watched.fakes.ambient.advance(seconds=90)
+    await worker.look()
+    await worker.settle()
+    assert await watched.grown(before, "mails_total") == {"notice sent": 1}
+    assert (await watched.series())["tokenhouse_mails_waiting", frozenset()] == 1
+    assert (await watched.series())["tokenhouse_mails_oldest_seconds", frozenset()] == 90
+
+
+async def test_without_mail_nothing_is_said_of_any(watched: Watched) -> None:
+    assert not [name for name, _ in await watched.series() if name.startswith("tokenhouse_mails")]

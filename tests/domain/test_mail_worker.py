@@ -45,6 +45,7 @@ class Post:
         self.outbox = FakeOutbox(self.ambient)
         self.worker = self.another()
         self.mails = Mails(self.outbox, self.ambient, is_configured=True)
+        self.mails.on_wish = self.worker.wake
 
     def another(self) -> MailWorker:
         """The worker of another instance."""
@@ -66,8 +67,6 @@ class Post:
         """Until nothing is due."""
         while not await self.worker.look() or self.worker._lanes:
             await self.worker.settle()
-            if self.worker.delivery.rest:
-                return
 
     async def pass_time(self, span: timedelta) -> None:
         self.ambient.advance(seconds=span.total_seconds())
@@ -306,6 +305,20 @@ async def test_an_outage_of_the_outbox_is_logged_once_and_waited_for(
     assert post.courier.recipients == [ADA]
 
 
+async def test_an_outage_while_the_outbox_is_counted_claims_no_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise StoreAwayError
+
+    await post.wish()
+    with monkeypatch.context() as broken:
+        broken.setattr(post.outbox, "state", fail)
+        await post.work()
+    await post.work()
+    assert post.courier.recipients == [ADA]
+
+
 async def test_a_writer_whose_store_is_away_is_asked_again_and_no_attempt_counts() -> None:
     is_away = True
 
@@ -399,7 +412,6 @@ async def test_a_delivery_that_hangs_holds_up_no_other_and_no_wish() -> None:
     await until(lambda: is_true(courier.begun == [ADA]))
     for number in range(20):
         await post.wish(f"good{number}@example.com")
-    post.worker.wake()
     await until(lambda: is_true(len(courier.recipients) == 20))
     assert ADA not in courier.recipients
     courier.go.set()
@@ -432,7 +444,6 @@ async def test_no_more_mails_are_claimed_than_can_be_sent_at_once() -> None:
 
 async def test_a_wish_wakes_the_worker_of_its_instance(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_EVERY", 3_600.0)
-    post.mails.on_wish = post.worker.wake
     running = asyncio.create_task(post.worker.run_forever())
     await asyncio.sleep(0)
     await post.wish()
@@ -443,6 +454,7 @@ async def test_a_wish_wakes_the_worker_of_its_instance(post: Post, monkeypatch: 
 
 async def test_what_another_instance_filed_is_found_without_a_wish(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_EVERY", 0.001)
+    post.mails.on_wish = lambda: None  # in this process
     running = asyncio.create_task(post.worker.run_forever())
     await asyncio.sleep(0)
     await post.wish()
@@ -458,7 +470,8 @@ async def test_at_its_end_the_worker_finishes_what_is_being_sent_and_closes_its_
     running = asyncio.create_task(post.worker.run_forever())
     await until(lambda: is_true(courier.begun == [ADA]))
     running.cancel()
-    await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop, until the end has begun
+        await asyncio.sleep(0)
     courier.go.set()
     await asyncio.wait([running])
     assert running.cancelled()
@@ -475,7 +488,21 @@ async def test_at_its_end_the_worker_does_not_wait_for_ever(monkeypatch: pytest.
     await until(lambda: is_true(courier.begun))
     running.cancel()
     await asyncio.wait([running])
-    assert len(post.outbox.rows) == 1
+    (row,) = post.outbox.rows.values()
+    assert row.last_reply == ""  # its lease ends, and another instance sends it
+
+
+async def test_at_its_end_the_worker_does_not_wait_for_a_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clinging(FakeCourier):
+        async def rest(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    running = asyncio.create_task(Post(courier=Clinging()).worker.run_forever())
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
 
 
 async def test_connections_are_closed_when_nothing_is_due(post: Post) -> None:

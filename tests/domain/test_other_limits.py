@@ -154,3 +154,18 @@ async def test_no_account_address_or_token_is_readable_in_a_key() -> None:
     await outcomes(guess(limits, ANN), log_in(limits, BOB), look_up(limits, "rt_secret"))
     found = str(await redis.keys())
     assert not any(secret in found for secret in (ANN, BOB, "rt_secret"))
+
+
+async def test_mails_to_one_address_are_limited_and_nobody_is_refused() -> None:
+    limits = throttle(settings=ThrottleSettings(mail_address=Rate(quota=2, window=MINUTE)))
+    assert [await limits.mail_address(ANN) for _ in range(4)] == [True, True, False, False]
+    assert await limits.mail_address(BOB)
+    await limits.no_mail_to(ANN)
+    assert [await limits.mail_address(ANN) for _ in range(2)] == [True, False]
+    assert limits.decisions["mail-address", False] == 3
+
+
+async def test_without_limits_mails_are_not_counted() -> None:
+    limits = throttle(settings=ThrottleSettings(enabled=False, mail_address=Rate(quota=1, window=MINUTE)))
+    assert all([await limits.mail_address(ANN) for _ in range(3)])
+    await limits.no_mail_to(ANN)

@@ -100,8 +100,9 @@ async def test_what_the_server_refuses_or_puts_off_is_told_apart_and_the_connect
         for number in range(2):
             await one.deliver(mail(number), LETTER)
         await one.rest()
-    first, second = sink.arrivals
-    assert first.connection == second.connection
+    assert len(sink.arrivals) == 2
+    assert len(sink.sessions) == 4
+    assert len(set(sink.sessions)) == 1
 
 
 async def test_an_address_that_is_none_is_refused_before_a_server_is_asked() -> None:
@@ -169,6 +170,14 @@ async def test_what_fails_after_that_concerns_the_mail(script: dict[str, str], f
         with pytest.raises(failure):
             await one.deliver(mail(), LETTER)
         await one.rest()
+
+
+async def test_a_server_that_does_not_say_goodbye_is_left_all_the_same() -> None:
+    for farewell in (HANGS, HANGS_UP, "500 what"):
+        async with scripted({"QUIT": farewell}) as port:
+            one = courier(f"smtp://127.0.0.1:{port}", SOON if farewell == HANGS else PATIENCE)
+            await asyncio.gather(*(one.deliver(mail(number), LETTER) for number in range(3)))
+            await one.rest()
 
 
 async def test_where_nobody_listens_the_server_takes_no_mail() -> None:

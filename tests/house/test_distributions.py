@@ -141,3 +141,11 @@ def test_both_verifiers_are_of_the_same_version() -> None:
     described = tomllib.loads((CLIENT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     package = json.loads((NODE / "package.json").read_text(encoding="utf-8"))
     assert (described["name"], described["version"]) == (package["name"], package["version"])
+
+
+def test_the_wheel_of_the_service_has_the_texts_of_its_mails(tmp_path: Path) -> None:
+    with build_wheel(ROOT, tmp_path) as wheel:
+        names = wheel.namelist()
+    ours = [*(ROOT / "service/mail/templates").iterdir(), ROOT / "service/mail/locale/mails.pot"]
+    assert len(ours) > 20
+    assert {file.relative_to(ROOT).as_posix() for file in ours} <= set(names)

@@ -62,30 +62,30 @@ class MailWorker:
 
     async def run_forever(self) -> None:
         """Send mails for as long as the service runs. At its end, what is being sent has some seconds."""
+        has_all = True  # the stores may not be open yet
         try:
             while True:
-                has_all = await self.look()
                 if len(self._lanes) >= LANES:
                     await asyncio.wait(self._lanes, return_when=asyncio.FIRST_COMPLETED)
                 elif has_all:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+                has_all = await self.look()
         finally:
             await self._end()
 
     async def look(self) -> bool:
-        """Begin to send what is due, as far as lanes are free; whether that was all.
+        """Begin to send what is due, as far as lanes are free; whether that was all that may be begun.
 
         An outage of the store is only logged.
         """
         self._woken.clear()
-        if rest := self.delivery.rest:
-            await asyncio.sleep(min(rest, LOOK_EVERY))
-            return False
+        if self.delivery.rest:
+            return True
         free = LANES - len(self._lanes)
         try:
-            claimed = await self._outbox.claim(free, self.delivery.lease)
             await self._count()
+            claimed = await self._outbox.claim(free, self.delivery.lease)  # last: what fails after it costs a lease
             self._failure = ""
         except self._outages as error:
             if not self._failure:
@@ -116,6 +116,10 @@ class MailWorker:
     async def _end(self) -> None:
         if self._lanes:
             await asyncio.wait(self._lanes, timeout=PATIENCE)
-        for one in self._lanes:
-            one.cancel()
-        await self._courier.rest()
+        if self._lanes:
+            for one in self._lanes:
+                one.cancel()
+            await asyncio.wait(self._lanes)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._courier.rest()
