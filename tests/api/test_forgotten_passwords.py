@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -130,6 +131,14 @@ async def test_a_mail_that_is_written_twice_is_the_same_and_gives_no_new_tries(s
 
 async def test_a_mail_that_is_written_again_after_its_use_is_not_sent(story: Story) -> None:
     assert (await story.reset(await story.ask())).status == 200
+    assert await story.postbox.write(story.postbox.mails[-1]) is None
+
+
+async def test_a_used_code_does_not_come_back_when_the_clock_of_the_outbox_is_ahead(story: Story) -> None:
+    await story.client.post("/auth/forgot", {"email": story.person["email"]})
+    (row,) = story.fakes.outbox.rows.values()
+    row.mail = replace(row.mail, created_at=row.mail.created_at + timedelta(seconds=3))
+    assert (await story.reset(await story.postbox.one())).status == 200
     assert await story.postbox.write(story.postbox.mails[-1]) is None
 
 

@@ -15,6 +15,7 @@ from service.ambient import Ambient
 from service.assembly.application import Application, build
 from service.embedded import Stores
 from tests.conftest import Client, Serve, bearer, problem, real_settings
+from tests.contract.test_redis_keys import held_by, rows_of
 from tests.support.postbox import MAIL, Postbox, token_of
 
 NEW = "Another-Pass2!"
@@ -163,3 +164,22 @@ async def test_the_code_that_an_instance_wrote_dies_with_redis_and_the_next_one_
     await client.post("/auth/forgot", {"email": person["email"]})
     answer = await client.post("/auth/reset", {"token": token_of(await pair.postbox.one()), "newPassword": NEW})
     assert answer.status == 200
+
+
+async def test_neither_store_holds_a_code_or_a_link(pair: Pair, redis: Redis) -> None:
+    person = await pair.person()
+    tokens = await pair.clients[0].log_in(person)
+    await pair.clients[0].post("/auth/forgot", {"email": person["email"]})
+    await pair.clients[0].post("/auth/email/verification", None, **bearer(tokens))
+    body = {"newEmail": "next@example.com", "password": person["password"]}
+    await pair.clients[0].post("/auth/email", body, **bearer(tokens))
+    letters = await pair.postbox.collect()
+    assert len(letters) == 3
+    await pair.clients[0].post("/auth/forgot", {"email": person["email"]})  # waits in the outbox
+    secrets = [letter.values["code"].encode() for letter in letters]
+    secrets += [token_of(letter)[25:].encode() for letter in letters]  # what is not the user's id
+    held = [part async for pair_of in held_by(redis) for part in pair_of]
+    held += [value for _, value in await rows_of(pair.database)]
+    assert len([key async for key in redis.scan_iter("th:code:*")]) == 3
+    assert [secret for secret in secrets if any(secret in part for part in held)] == []
+    assert [part for part in held if part.startswith(b"th:code:") and person["email"].encode() in part] == []

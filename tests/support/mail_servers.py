@@ -36,6 +36,7 @@ class MailSink:
     replies: dict[str, str] = field(default_factory=dict)
     arrivals: list[Arrival] = field(default_factory=list)
     port: int = 0
+    sessions: list[int] = field(default_factory=list)  # the connections on which recipients were named
     delay: float = 0.0  # seconds before a mail is taken
 
     def __post_init__(self) -> None:
@@ -44,11 +45,12 @@ class MailSink:
     async def handle_RCPT(  # noqa: N802 - the library's name
         self,
         server: SMTP,  # noqa: ARG002 - the library's signature
-        session: Session,  # noqa: ARG002 - as above
+        session: Session,
         envelope: Envelope,
         address: str,
         options: list[str],  # noqa: ARG002 - as above
     ) -> str:
+        self.sessions.append(id(session))
         if reply := self.replies.get(address):
             return reply
         envelope.rcpt_tos.append(address)
