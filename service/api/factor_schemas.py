@@ -13,13 +13,24 @@ from service.domain.second_factors.models import HeldFactors, Passkey, Proof
 from service.http.schema import Schema
 
 
+def _may_be_left_out(schema: dict[str, Any]) -> None:
+    """Generators of clients take a field with a default for one that is always there."""
+    schema.pop("default")
+    (shape,) = [one for one in schema.pop("anyOf") if one["type"] != "null"]
+    schema.update(shape)
+
+
 class Proving(Schema):
     """Of every call that asks for the second factor of an account that has one."""
 
     code: Text | None = Field(
-        None, description="Where the account has a second factor: six digits of the app, or a recovery code."
+        None,
+        description="Where the account has a second factor: six digits of the app, or a recovery code.",
+        json_schema_extra=_may_be_left_out,
     )
-    credential: dict[str, Any] | None = Field(None, description="Instead of `code`: what a passkey answered.")
+    credential: dict[str, Any] | None = Field(
+        None, description="Instead of `code`: what a passkey answered.", json_schema_extra=_may_be_left_out
+    )
 
     @property
     def proof(self) -> Proof:

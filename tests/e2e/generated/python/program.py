@@ -8,7 +8,7 @@ from tokenhouse_client.api.sessions import get_auth_sessions
 from tokenhouse_client.api.sign_in import post_auth_login, post_auth_logout, post_auth_refresh, post_auth_signup
 from tokenhouse_client.client import AuthenticatedClient, Client
 from tokenhouse_client.models import (
-    InvalidCredentialsProblem,
+    InvalidCodeOrInvalidCredentialsOrSecondFactorRequiredProblem,
     InvalidFieldsProblem,
     InvalidTokenProblem,
     Login,
@@ -39,7 +39,7 @@ assert isinstance(sessions, Sessions)
 refreshed = post_auth_refresh.sync(client=client, body=Refresh(refresh_token=tokens.refresh_token))
 assert isinstance(refreshed, Refreshed)
 wrong = post_auth_login.sync(client=client, body=Login(email=EMAIL, password="Wrong-Pass1!"))
-assert isinstance(wrong, InvalidCredentialsProblem)
+assert isinstance(wrong, InvalidCodeOrInvalidCredentialsOrSecondFactorRequiredProblem)
 blank = post_auth_login.sync(client=client, body=Login(email=EMAIL, password=" "))
 assert isinstance(blank, InvalidFieldsProblem)
 assert isinstance(blank.errors, list)

@@ -15,7 +15,10 @@ function must<T>(value: T | undefined, error: unknown): T {
 function whyNoLogin(problem: LoginProblem): string {
   switch (problem.code) {
     case "invalid_credentials":
+    case "invalid_code":
       return "wrong";
+    case "second_factor_required":
+      return problem.challenge ?? "";
     case "invalid_fields":
       return problem.errors?.map(({ field, code }: components["schemas"]["FieldProblem"]) => `${field} ${code}`).join() ?? "";
     case "rate_limited":
