@@ -209,6 +209,8 @@ CREATE INDEX mails_user_id ON mails USING btree (user_id) WHERE (user_id IS NOT 
 
 CREATE INDEX named_api_keys_user_id ON named_api_keys USING btree (user_id);
 
+CREATE INDEX passkeys_rp_id ON passkeys USING btree (rp_id);
+
 CREATE INDEX passkeys_user_id ON passkeys USING btree (user_id);
 
 CREATE INDEX pending_endings_due_at ON pending_endings USING btree (due_at);
