@@ -12,10 +12,10 @@ from service.domain.accounts.ports import Added
 from service.domain.models import User
 from service.domain.second_factors.models import Passkey
 from service.domain.sessions.models import PendingRevocation
-from service.stores import pending_revocations, redis_keys
-from service.stores.pending_revocations import entered
+from service.stores import redis_keys
+from service.stores.pending_revocations import enter
 from service.stores.postgres import Postgres
-from service.stores.second_factors import LOCK, MARK, after_removal, replace_recovery_codes
+from service.stores.second_factors import after_first, after_removal, take_turn
 from service.stores.users import USER_FIELDS, user_of
 
 _COLUMNS = "id, user_id, name, public_key, sign_count, backed_up, transports, aaguid, rp_id, created_at, last_used_at"
@@ -42,8 +42,8 @@ RENAME = "UPDATE passkeys SET name = $3 WHERE id = $2 AND user_id = $1 RETURNING
 REMOVE = "DELETE FROM passkeys WHERE id = $2 AND user_id = $1 RETURNING id"
 ARE_THERE = """
     SELECT
-        EXISTS (SELECT FROM passkeys WHERE rp_id = $1) AS usable,
-        EXISTS (SELECT FROM passkeys WHERE rp_id < $1) OR EXISTS (SELECT FROM passkeys WHERE rp_id > $1) AS others
+        coalesce((SELECT rp_id FROM passkeys WHERE rp_id >= $1 ORDER BY rp_id LIMIT 1) = $1, false) AS usable,
+        coalesce((SELECT min(rp_id) FROM passkeys) <> $1 OR (SELECT max(rp_id) FROM passkeys) <> $1, false) AS others
 """
 
 
@@ -66,16 +66,15 @@ class PostgresPasskeys:
     ) -> Added:
         user_id = passkey.user_id
         async with self._postgres.connection() as connection, connection.transaction():
-            owner = await connection.fetchrow(LOCK, user_id)
+            owner = await take_turn(connection, user_id)
             if owner is None or await connection.fetchval(HELD, user_id) >= most:
                 return Added.TOO_MANY
             if not await connection.fetchrow(INSERT, *_values(passkey)):
                 return Added.EXISTS
             is_first = owner["second_factor_since"] is None
             if is_first:
-                await replace_recovery_codes(connection, user_id, recovery_codes)
-                await connection.execute(MARK, user_id, passkey.created_at)
-            await connection.execute(pending_revocations.ENTER, *entered(ending))
+                await after_first(connection, user_id, passkey.created_at, recovery_codes)
+            await enter(connection, ending)
         return Added.FIRST if is_first else Added.FURTHER
 
     async def rename(self, user_id: UUID, passkey_id: bytes, name: str) -> bool:
@@ -83,7 +82,7 @@ class PostgresPasskeys:
 
     async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(LOCK, user_id)
+            await take_turn(connection, user_id)
             if not await connection.fetchrow(REMOVE, user_id, passkey_id):
                 return False
             await after_removal(connection, user_id)

@@ -1,6 +1,7 @@
 """The `totp` and `recovery_codes` tables, and the mark that `users` has of them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -76,7 +77,7 @@ class PostgresSecondFactors:
             await connection.execute(LOCK, user_id)
             if not await connection.fetchrow(ADD_TOTP, user_id, totp.secret_sealed, totp.confirmed_at, totp.step):
                 return False
-            await replace_recovery_codes(connection, user_id, recovery_codes)
+            await _replace_recovery_codes(connection, user_id, recovery_codes)
             await connection.execute(MARK, user_id, totp.confirmed_at)
             await enter(connection, ending)
         return True
@@ -93,7 +94,7 @@ class PostgresSecondFactors:
         async with self._postgres.connection() as connection, connection.transaction():
             if not await connection.fetchval(LOCK, user_id):
                 return False
-            await replace_recovery_codes(connection, user_id, digests)
+            await _replace_recovery_codes(connection, user_id, digests)
         return True
 
     async def remove_all(self, ending: PendingRevocation) -> bool:
@@ -120,13 +121,26 @@ class PostgresSecondFactors:
         return len(rows)
 
 
+async def take_turn(connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID) -> asyncpg.Record | None:
+    """Until the transaction ends. The user's row, with its mark; None when the user is gone."""
+    return await connection.fetchrow(LOCK, user_id)
+
+
+async def after_first(
+    connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, at: datetime, recovery_codes: Sequence[bytes]
+) -> None:
+    """The account has its first factor."""
+    await _replace_recovery_codes(connection, user_id, recovery_codes)
+    await connection.execute(MARK, user_id, at)
+
+
 async def after_removal(connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID) -> None:
     """Without another factor the account is one with a password alone, and its recovery codes are gone."""
     if await connection.fetchrow(UNMARK, user_id):
         await connection.execute(REMOVE_RECOVERY_CODES, user_id)
 
 
-async def replace_recovery_codes(
+async def _replace_recovery_codes(
     connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, digests: Sequence[bytes]
 ) -> None:
     await connection.execute(REMOVE_RECOVERY_CODES, user_id)

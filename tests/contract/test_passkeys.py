@@ -15,6 +15,7 @@ from service.domain.models import User
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Passkey
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import PendingRevocations
+from service.embedded import Stores
 from service.stores.passkeys import PostgresPasskeys, RedisPasskeyChallenges
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.second_factors import PostgresSecondFactors
@@ -204,6 +205,20 @@ async def test_an_account_that_is_closed_takes_them_with_it(ground: Ground) -> N
     await ground.add(passkey, user)
     await ground.users.remove(PendingRevocation(ground.ambient.new_uuid(), user.id, "account_closed"))
     assert await ground.passkeys.find(passkey.id) is None
+
+
+async def test_the_doctor_is_told_of_passkeys_that_nobody_can_use(embedded: Stores, ambient: FakeAmbient) -> None:
+    async with open_postgres(embedded) as postgres:
+        users, passkeys = PostgresUsers(postgres), PostgresPasskeys(postgres)
+        ground = Ground(users, PostgresSecondFactors(postgres), passkeys, PostgresPendingRevocations(postgres), ambient)
+        user = await ground.member()
+        assert await passkeys.are_there("m.example") == (False, False)
+        await ground.add(ground.passkey(user, rp_id="m.example"), user)
+        assert await passkeys.are_there("m.example") == (True, False)
+        for other in ("a.example", "z.example"):
+            assert await passkeys.are_there(other) == (False, True)
+            await ground.add(ground.passkey(user, rp_id=other), user)
+            assert await passkeys.are_there("m.example") == (True, True)
 
 
 # --- challenges

@@ -11,8 +11,9 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.conftest import Client, Instances, bearer
-from tests.support import builders
+from tests.support import builders, passkeys
 from tests.support import second_factors as second
+from tests.support.authenticators import SETTINGS
 from tests.support.builders import PASSWORD
 from tests.support.second_factors import App
 
@@ -29,7 +30,7 @@ TIGHT = {
 @pytest.fixture
 async def secrets(instances: Instances) -> dict[str, bytes]:
     """What was handed out or typed in a day with every kind of call, right and wrong."""
-    (client,) = await instances(1, throttle=TIGHT)
+    (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS)
     person = await client.sign_up(email=EMAIL)
     await client.sign_up()
     tokens = await client.log_in(person)
@@ -37,6 +38,8 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     renewed: dict[str, Any] = await (await client.refresh(tokens)).json()
     assert (await client.log_out(tokens)).status == 200
     app = await begin_second_factors(client)
+    app["challenge of a passkey"] = (await passkeys.options(client))["challenge"]
+    app["named apiKey"] = await make_named_key(client, left_behind)
     await be_wrong(client, tokens)
     handed_out = {
         **app,
@@ -67,6 +70,13 @@ async def begin_second_factors(client: Client) -> dict[str, str]:
         "recovery code": app.recovery_codes[1],
         "bare recovery code": app.recovery_codes[1].replace("-", ""),
     }
+
+
+async def make_named_key(client: Client, tokens: dict[str, Any]) -> str:
+    made = await client.post("/auth/api-keys", {"name": "Build server", "rate": "60/1m"}, **bearer(tokens))
+    key = str((await made.json())["apiKey"])
+    assert (await client.get("/auth/verify", **{"x-api-key": key})).status == 204
+    return key
 
 
 async def be_wrong(client: Client, tokens: dict[str, Any]) -> None:
@@ -130,7 +140,7 @@ async def test_every_key_has_a_lifetime(secrets: dict[str, bytes], redis: Redis)
 async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], redis: Redis) -> None:
     assert secrets
     found = {key.split(b":")[1] async for key, _ in held_by(redis)}
-    assert found == {b"session", b"sessions", b"challenge", b"totp", b"denied", b"complete", b"limit"}
+    assert found == {b"session", b"sessions", b"challenge", b"totp", b"denied", b"complete", b"limit", b"passkey"}
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
         b"source",
         b"pair",

@@ -44,6 +44,7 @@ def test_every_command_works_on_the_running_instance(tmp_path: Path) -> None:
         assert f"http://127.0.0.1:{port}" in found["issuer"]
         assert found["limits"].startswith("disabled")  # by the instance's settings; in this shell they are enabled
         assert found["passwords"] == "bcrypt with 4 rounds"
+        assert found["passkeys"] == f"of localhost, used at http://localhost:{port}"
         stop(process, signal.SIGINT)
     assert not record.exists()
 

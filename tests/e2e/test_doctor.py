@@ -68,6 +68,7 @@ async def test_a_deployment_in_order_is_all_ok(command: Command, embedded: Store
         "keys.active",
         "keys.next",
         "secret",
+        "passkeys",
         "redis",
         "redis.policy",
         "redis.persistence",
