@@ -12,14 +12,16 @@ from service.domain.accounts.ports import NamedApiKeyStore, Users
 from service.domain.models import NamedApiKey, User
 from service.domain.sessions.models import PendingRevocation
 from service.embedded import Stores
+from service.settings import DatabaseSettings
 from service.stores.named_api_keys import LOCK_OWNER, PostgresNamedApiKeys
+from service.stores.postgres import Postgres
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.fakes import FakeUsers
 from tests.support.named_api_keys import FakeNamedApiKeys
 from tests.support.postgres import open_postgres
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 MOST = 3
 
@@ -174,13 +176,16 @@ async def test_instances_that_write_the_same_uses_in_other_orders_do_not_block_e
 async def test_whoever_adds_waits_for_the_one_before_and_counts_again(embedded: Stores, ambient: FakeAmbient) -> None:
     """Two begin at the same moment, with room for one: a count of what was there then would let both in."""
     async with open_postgres(embedded) as postgres:
-        ground = Ground(PostgresUsers(postgres), PostgresNamedApiKeys(postgres))
+        url = embedded.postgres.url
+        patient = Postgres(DatabaseSettings.model_validate({"url": url, "command_timeout": f"{PATIENCE:.0f}s"}))
+        await patient.open()
+        ground = Ground(PostgresUsers(postgres), PostgresNamedApiKeys(patient))
         user = await added(ground, ambient)
-        adding: list[asyncio.Task[bool]] = []
+        adding: list[asyncio.Future[bool]] = []
         async with postgres.connection() as connection, connection.transaction():
             await connection.execute(LOCK_OWNER, user.id)
-            for number in range(2):
-                adding.append(asyncio.create_task(ground.keys.add(key_of(user, ambient), bytes([number]), 1)))
+            adds = (ground.keys.add(key_of(user, ambient), bytes([number]), 1) for number in range(2))
+            adding.extend(map(asyncio.ensure_future, adds))
 
             async def both_wait() -> bool:
                 waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -189,3 +194,4 @@ async def test_whoever_adds_waits_for_the_one_before_and_counts_again(embedded: 
             await until(both_wait)
             assert not any(one.done() for one in adding)
         assert sorted(await asyncio.gather(*adding)) == [False, True]
+        await patient.close()
