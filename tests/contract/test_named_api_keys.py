@@ -11,13 +11,17 @@ import pytest
 from service.domain.accounts.ports import NamedApiKeyStore, Users
 from service.domain.models import NamedApiKey, User
 from service.domain.sessions.models import PendingRevocation
-from service.stores.named_api_keys import PostgresNamedApiKeys
+from service.embedded import Stores
+from service.settings import DatabaseSettings
+from service.stores.named_api_keys import LOCK_OWNER, PostgresNamedApiKeys
+from service.stores.postgres import Postgres
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.fakes import FakeUsers
 from tests.support.named_api_keys import FakeNamedApiKeys
 from tests.support.postgres import open_postgres
+from tests.support.waiting import PATIENCE, until
 
 MOST = 3
 
@@ -167,3 +171,27 @@ async def test_instances_that_write_the_same_uses_in_other_orders_do_not_block_e
     there, back = ({one.id: ambient.now() for one in order} for order in (keys, keys[::-1]))
     await asyncio.gather(*(ground.keys.note_uses(uses) for uses in (there, back) * 5))
     assert {one.last_used_at for one in await ground.keys.all_of(grace.id)} == {ambient.now()}
+
+
+async def test_whoever_adds_waits_for_the_one_before_and_counts_again(embedded: Stores, ambient: FakeAmbient) -> None:
+    """Two begin at the same moment, with room for one: a count of what was there then would let both in."""
+    async with open_postgres(embedded) as postgres:
+        url = embedded.postgres.url
+        patient = Postgres(DatabaseSettings.model_validate({"url": url, "command_timeout": f"{PATIENCE:.0f}s"}))
+        await patient.open()
+        ground = Ground(PostgresUsers(postgres), PostgresNamedApiKeys(patient))
+        user = await added(ground, ambient)
+        adding: list[asyncio.Future[bool]] = []
+        async with postgres.connection() as connection, connection.transaction():
+            await connection.execute(LOCK_OWNER, user.id)
+            adds = (ground.keys.add(key_of(user, ambient), bytes([number]), 1) for number in range(2))
+            adding.extend(map(asyncio.ensure_future, adds))
+
+            async def both_wait() -> bool:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                return any(one.done() for one in adding) or await connection.fetchval(waiting) >= 2
+
+            await until(both_wait)
+            assert not any(one.done() for one in adding)
+        assert sorted(await asyncio.gather(*adding)) == [False, True]
+        await patient.close()
