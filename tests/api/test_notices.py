@@ -11,6 +11,7 @@ from service.domain.mail.worker import LANES
 from tests.conftest import ROOT, MakeOnFakes, OnFakes, bearer
 from tests.support.builders import PASSWORD
 from tests.support.mail_servers import HANGS, scripted
+from tests.support.waiting import until
 
 MAIL = {"url": "inbox:", "sender": "Tokenhouse <accounts@example.com>"}
 ROTATING = {"refresh_rotation": True, "refresh_grace": "0s"}
@@ -156,6 +157,11 @@ async def test_no_call_waits_for_a_mail_server_that_hangs(on_fakes: MakeOnFakes)
         assert worker
         working = asyncio.create_task(worker.run_forever())
         assert await everything(fakes) == usual
+
+        async def all_hang() -> bool:
+            return len(worker._lanes) == LANES
+
+        await until(all_hang)
         assert [row.mail.attempts for row in fakes.outbox.rows.values()].count(1) == LANES  # and they hang
         assert not working.done()
         for lane in worker._lanes:

@@ -18,6 +18,7 @@ from service.settings import MailSettings
 
 LANES = 4  # mails that are sent at a time: one that hangs holds up a quarter at most
 LOOK_EVERY = 2.0  # seconds: mails of other instances, and mails that are due again (PgBouncer passes no LISTEN on)
+LONGEST_PAUSE = 1.0  # seconds between a wish and its mail
 COUNT_EVERY = 15.0  # seconds
 PATIENCE = 5.0  # seconds, at shutdown, for what is being sent
 log = structlog.get_logger(__name__)
@@ -70,9 +71,16 @@ class MailWorker:
                 elif has_all:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
+                        await asyncio.sleep(self._pause())
                 has_all = await self.look()
         finally:
             await self._end()
+
+    def _pause(self) -> float:
+        """Some part of a second. Writing a mail takes time from the requests of this instance: if it began at once, the
+        next request could tell whether there was somebody to write to.
+        """
+        return LONGEST_PAUSE * int.from_bytes(self._ambient.random_bytes(2)) / 0x10000
 
     async def look(self) -> bool:
         """Begin to send what is due, as far as lanes are free; whether that was all that may be begun.
