@@ -110,6 +110,15 @@ async def test_parallel_claims_share_the_mails_without_waiting_for_each_other(gr
     assert sorted(found) == list(range(40))
 
 
+async def test_a_claim_neither_waits_for_another_that_is_going_on_nor_takes_its_mails(ground: Ground) -> None:
+    if ground.postgres is None:
+        return
+    await file(ground, 4)
+    async with ground.postgres.connection() as connection, connection.transaction():
+        await connection.fetch(store.CLAIM, 2, HOUR)
+        assert numbers(await ground.outbox.claim(2, HOUR)) == [2, 3]
+
+
 async def test_a_claimed_mail_is_due_again_when_its_lease_is_over(ground: Ground) -> None:
     await file(ground, 1)
     await ground.outbox.claim(1, MINUTE)

@@ -87,6 +87,12 @@ def test_the_parts_of_the_head() -> None:
     }
 
 
+def test_blanks_around_an_address_are_no_part_of_it() -> None:
+    rendered = letters().render(mail(), Letter(recipient=f" {ADA} ", template="test"))
+    assert rendered.recipient == ADA
+    assert f"To: {ADA}\r\n".encode() in rendered.message
+
+
 def test_values_are_escaped_in_html_and_only_there() -> None:
     message = written(values=CODE | {"code": "<b>&"})
     assert "<b>&" in text_of(message)
