@@ -8,6 +8,7 @@ from service.domain.second_factors.passkeys import Passkeys
 from service.domain.second_factors.relying_party import RelyingParty, is_installed
 from service.settings import Settings, origin_of
 from service.stores.passkeys import RedisPasskeyChallenges
+from service.stores.scripts import Scripts
 
 
 def build(basis: Basis) -> Passkeys | None:
@@ -15,7 +16,7 @@ def build(basis: Basis) -> Passkeys | None:
     if party is None or not is_installed():
         return None
     backends = basis.backends
-    challenges = RedisPasskeyChallenges(backends.redis)
+    challenges = RedisPasskeyChallenges(backends.redis, Scripts(backends.redis, backends.servers.home_of))
     return Passkeys(store=backends.passkeys, challenges=challenges, party=party, ambient=basis.ambient)
 
 

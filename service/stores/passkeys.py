@@ -15,6 +15,7 @@ from service.domain.sessions.models import PendingRevocation
 from service.stores import redis_keys
 from service.stores.pending_revocations import enter
 from service.stores.postgres import Postgres
+from service.stores.scripts import Scripts
 from service.stores.second_factors import after_first, after_removal, take_turn
 from service.stores.users import USER_FIELDS, user_of
 
@@ -95,14 +96,15 @@ class PostgresPasskeys:
 
 
 class RedisPasskeyChallenges:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
         self._redis = redis
+        self._take = scripts.script("passkey_take")
 
     async def add(self, digest: str, meant_for: str, lifetime: timedelta) -> None:
         await self._redis.set(redis_keys.passkey(digest), meant_for, px=lifetime)
 
     async def take(self, digest: str) -> str | None:
-        held = cast("bytes | None", await self._redis.getdel(redis_keys.passkey(digest)))
+        held = cast("bytes | None", await self._take([redis_keys.passkey(digest)], []))
         return held.decode() if held else None
 
 

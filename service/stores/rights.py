@@ -36,7 +36,6 @@ COMMANDS: Sequence[Sequence[str]] = (
     ("EVALSHA", "0" * 40, "0"),
     ("EXISTS", KEY),
     ("GET", KEY),
-    ("GETDEL", KEY),
     ("HGET", KEY, "u"),
     ("HGETALL", KEY),
     ("HINCRBY", KEY, "n", "1"),

@@ -18,6 +18,7 @@ from service.domain.sessions.ports import PendingRevocations
 from service.embedded import Stores
 from service.stores.passkeys import PostgresPasskeys, RedisPasskeyChallenges
 from service.stores.pending_revocations import PostgresPendingRevocations
+from service.stores.scripts import Scripts
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.users import PostgresUsers
 from tests.support import builders
@@ -225,7 +226,7 @@ async def test_the_doctor_is_told_of_passkeys_that_nobody_can_use(embedded: Stor
 
 
 async def test_a_challenge_is_taken_once(redis_client: Redis) -> None:
-    challenges = RedisPasskeyChallenges(redis_client)
+    challenges = RedisPasskeyChallenges(redis_client, Scripts(redis_client))
     await challenges.add("digest", "registration:x", timedelta(minutes=5))
     assert await challenges.take("another") is None
     taken = await asyncio.gather(*(challenges.take("digest") for _ in range(10)))
@@ -233,7 +234,7 @@ async def test_a_challenge_is_taken_once(redis_client: Redis) -> None:
 
 
 async def test_a_challenge_expires_by_itself(redis_client: Redis) -> None:
-    challenges = RedisPasskeyChallenges(redis_client)
+    challenges = RedisPasskeyChallenges(redis_client, Scripts(redis_client))
     await challenges.add("digest", "assertion:", timedelta(minutes=5))
     [key] = await redis_client.keys()
     assert 240_000 < await redis_client.pttl(key) <= 300_000
