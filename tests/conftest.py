@@ -176,6 +176,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
         async def build(**sections: dict[str, Any]) -> OnFakes:
             lifetimes, pending = FakeLifetimes(ambient), FakePendingRevocations(ambient)
             users, revocations = FakeUsers(pending), FakeRevocations(ambient, lifetimes)
+            users.ended = revocations.rows
             outbox = FakeOutbox(ambient, users.rows.__contains__)
             changes = FakeEmailChanges(users, outbox)
             redis = fakeredis.FakeAsyncRedis()

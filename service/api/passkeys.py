@@ -9,6 +9,7 @@ from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
 from service.domain.models import Caller
 from service.errors import (
+    EmailNotVerifiedError,
     FactorExistsError,
     FactorNotFoundError,
     InvalidCodeError,
@@ -112,7 +113,7 @@ async def login_options(request: web.Request) -> web.Response:
     description="It says whose it is, and is both factors: the answer is that of `/auth/login`.",
     takes=passkey_schemas.PasskeyLogin,
     returns=Returns(body=schemas.SignedIn),
-    refuses=(NotConfiguredError, InvalidCodeError, RateLimitedError, UnavailableError),
+    refuses=(NotConfiguredError, InvalidCodeError, EmailNotVerifiedError, RateLimitedError, UnavailableError),
 )
 async def login(request: web.Request) -> web.Response:
     body = await read(request, passkey_schemas.PasskeyLogin)

@@ -8,7 +8,7 @@ import asyncpg
 
 from service.domain.recovery.models import ConfirmedChange, EmailChange, UndoneChange
 from service.errors import EmailTakenError
-from service.stores import pending_revocations
+from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 
@@ -134,9 +134,11 @@ class PostgresEmailChanges:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
-    async def request(self, change: EmailChange) -> None:
+    async def request(self, change: EmailChange, *, session_id: str) -> None:
         fields = (change.id, change.user_id, change.email, change.canonical_email, change.requested_at)
-        await self._postgres.execute(REQUEST, *fields)
+        async with self._postgres.connection() as connection, connection.transaction():
+            await account_lock.take(connection, change.user_id, session_id)
+            await connection.execute(REQUEST, *fields)
 
     async def waiting(self, user_id: UUID) -> EmailChange | None:
         row = await self._postgres.fetchrow(WAITING, user_id)
@@ -165,17 +167,19 @@ class PostgresEmailChanges:
         return str(row["email"]) if row else None
 
     async def undo(self, undone: UndoneChange) -> bool:
+        values = (
+            *entered(undone.ending),
+            undone.change_id,
+            undone.at,
+            undone.password_hash,
+            undone.api_key.sealed,
+            undone.api_key.digest,
+            undone.mail_id,
+        )
         try:
-            row = await self._postgres.fetchrow(
-                UNDO,
-                *entered(undone.ending),
-                undone.change_id,
-                undone.at,
-                undone.password_hash,
-                undone.api_key.sealed,
-                undone.api_key.digest,
-                undone.mail_id,
-            )
+            async with self._postgres.connection() as connection, connection.transaction():
+                await account_lock.take(connection, undone.ending.user_id)  # then what was added meanwhile is seen
+                row = await connection.fetchrow(UNDO, *values)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == TAKEN:
                 raise EmailTakenError from None

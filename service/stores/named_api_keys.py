@@ -8,15 +8,13 @@ import asyncpg
 
 from service.coalescing import Batch
 from service.domain.models import NamedApiKey, User
+from service.stores import account_lock
 from service.stores.postgres import Postgres
 from service.stores.users import USER_FIELDS, user_of
 
 _COLUMNS = "id, user_id, name, prefix, scopes, rate, created_at, expires_at, last_used_at"
 _USERS = ", ".join(f"users.{name}" for name in USER_FIELDS)
 _KEYS = ", ".join(f"named_api_keys.{name} AS key_{name}" for name in _COLUMNS.split(", "))
-# Whoever adds a key to this account waits here, and counts what the one before has added: a statement of its own sees
-# it, a part of the same one would not.
-LOCK_OWNER = "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE"
 REMOVE_EXPIRED = "DELETE FROM named_api_keys WHERE user_id = $1 AND expires_at <= $2"
 INSERT = f"""
     INSERT INTO named_api_keys ({_COLUMNS}, digest)
@@ -48,10 +46,10 @@ class PostgresNamedApiKeys:
         self._postgres = postgres
         self._by_digest = Batch(self._by_digests)
 
-    async def add(self, key: NamedApiKey, digest: bytes, most: int) -> bool:
+    async def add(self, key: NamedApiKey, digest: bytes, most: int, *, session_id: str) -> bool:
         values = key.id, key.user_id, key.name, key.prefix, list(key.scopes), key.rate, key.created_at, key.expires_at
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(LOCK_OWNER, key.user_id)
+            await account_lock.take(connection, key.user_id, session_id)  # and count what the one before has added
             await connection.execute(REMOVE_EXPIRED, key.user_id, key.created_at)
             return await connection.fetchrow(INSERT, *values, digest, most) is not None
 

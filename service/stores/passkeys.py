@@ -12,11 +12,11 @@ from service.domain.accounts.ports import Added
 from service.domain.models import User
 from service.domain.second_factors.models import Passkey
 from service.domain.sessions.models import PendingRevocation
-from service.stores import redis_keys
+from service.stores import account_lock, redis_keys
 from service.stores.pending_revocations import enter
 from service.stores.postgres import Postgres
 from service.stores.scripts import Scripts
-from service.stores.second_factors import after_first, after_removal, take_turn
+from service.stores.second_factors import after_first, after_removal
 from service.stores.users import USER_FIELDS, user_of
 
 _COLUMNS = "id, user_id, name, public_key, sign_count, backed_up, transports, aaguid, rp_id, created_at, last_used_at"
@@ -67,7 +67,7 @@ class PostgresPasskeys:
     ) -> Added:
         user_id = passkey.user_id
         async with self._postgres.connection() as connection, connection.transaction():
-            owner = await take_turn(connection, user_id)
+            owner = await account_lock.take(connection, user_id, ending.kept_session)
             if owner is None or await connection.fetchval(HELD, user_id) >= most:
                 return Added.TOO_MANY
             if not await connection.fetchrow(INSERT, *_values(passkey)):
@@ -83,7 +83,7 @@ class PostgresPasskeys:
 
     async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
         async with self._postgres.connection() as connection, connection.transaction():
-            await take_turn(connection, user_id)
+            await account_lock.take(connection, user_id)
             if not await connection.fetchrow(REMOVE, user_id, passkey_id):
                 return False
             await after_removal(connection, user_id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from service.domain.models import User
 from service.domain.recovery.models import PasswordReset
-from service.stores import pending_revocations
+from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 from service.stores.users import PostgresUsers
@@ -63,8 +63,7 @@ class PostgresProvedUsers:
         return await self._users.by_id(user_id)
 
     async def reset(self, reset: PasswordReset) -> bool | None:
-        row = await self._postgres.fetchrow(
-            RESET,
+        values = (
             *entered(reset.ending),
             reset.before.password_changed_at,
             reset.before.canonical_email,
@@ -74,6 +73,9 @@ class PostgresProvedUsers:
             reset.api_key.sealed,
             reset.api_key.digest,
         )
+        async with self._postgres.connection() as connection, connection.transaction():
+            await account_lock.take(connection, reset.before.id)  # then what was added meanwhile is seen, and removed
+            row = await connection.fetchrow(RESET, *values)
         return bool(row["is_first"]) if row else None
 
     async def prove(self, before: User, at: datetime) -> bool:

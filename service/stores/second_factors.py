@@ -1,15 +1,17 @@
-"""The `totp` and `recovery_codes` tables, and the mark that `users` has of them."""
+"""The `totp` and `recovery_codes` tables, and the mark that `users` has of them.
+
+Changes of one user's factors take turns, by the lock on the account.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
-
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
 from service.domain.sessions.models import PendingRevocation
+from service.stores import account_lock
+from service.stores.account_lock import Connection
 from service.stores.pending_revocations import enter
 from service.stores.postgres import Postgres
 
@@ -22,8 +24,6 @@ OF_USER = """
 TOTP_SECRET = "SELECT secret_sealed FROM totp WHERE user_id = $1"  # noqa: S105 - SQL
 USE_STEP = "UPDATE totp SET last_step = $2 WHERE user_id = $1 AND last_step < $2 RETURNING user_id"
 USE_RECOVERY_CODE = "DELETE FROM recovery_codes WHERE user_id = $1 AND digest = ANY($2::bytea[]) RETURNING digest"
-# Changes of one user's factors take turns, by the lock on the user's row.
-LOCK = "SELECT second_factor_since FROM users WHERE id = $1 FOR UPDATE"
 ADD_TOTP = """
     INSERT INTO totp (user_id, secret_sealed, confirmed_at, last_step)
     VALUES ($1, $2, $3, $4)
@@ -74,7 +74,7 @@ class PostgresSecondFactors:
     async def add_totp(self, totp: ConfirmedTotp, recovery_codes: Sequence[bytes], ending: PendingRevocation) -> bool:
         user_id = totp.user_id
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(LOCK, user_id)
+            await account_lock.take(connection, user_id, ending.kept_session)
             if not await connection.fetchrow(ADD_TOTP, user_id, totp.secret_sealed, totp.confirmed_at, totp.step):
                 return False
             await _replace_recovery_codes(connection, user_id, recovery_codes)
@@ -84,15 +84,16 @@ class PostgresSecondFactors:
 
     async def remove_totp(self, user_id: UUID) -> bool:
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(LOCK, user_id)
+            await account_lock.take(connection, user_id)
             if not await connection.fetchrow(REMOVE_TOTP, user_id):
                 return False
             await after_removal(connection, user_id)
         return True
 
-    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes], *, session_id: str) -> bool:
         async with self._postgres.connection() as connection, connection.transaction():
-            if not await connection.fetchval(LOCK, user_id):
+            account = await account_lock.take(connection, user_id, session_id)
+            if account is None or account["second_factor_since"] is None:
                 return False
             await _replace_recovery_codes(connection, user_id, digests)
         return True
@@ -100,7 +101,8 @@ class PostgresSecondFactors:
     async def remove_all(self, ending: PendingRevocation) -> bool:
         user_id = ending.user_id
         async with self._postgres.connection() as connection, connection.transaction():
-            if not await connection.fetchval(LOCK, user_id):
+            account = await account_lock.take(connection, user_id)
+            if account is None or account["second_factor_since"] is None:
                 return False
             await connection.execute(REMOVE_TOTP, user_id)
             await connection.execute(REMOVE_PASSKEYS, user_id)
@@ -121,27 +123,18 @@ class PostgresSecondFactors:
         return len(rows)
 
 
-async def take_turn(connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID) -> asyncpg.Record | None:
-    """Until the transaction ends. The user's row, with its mark; None when the user is gone."""
-    return await connection.fetchrow(LOCK, user_id)
-
-
-async def after_first(
-    connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, at: datetime, recovery_codes: Sequence[bytes]
-) -> None:
+async def after_first(connection: Connection, user_id: UUID, at: datetime, recovery_codes: Sequence[bytes]) -> None:
     """The account has its first factor."""
     await _replace_recovery_codes(connection, user_id, recovery_codes)
     await connection.execute(MARK, user_id, at)
 
 
-async def after_removal(connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID) -> None:
+async def after_removal(connection: Connection, user_id: UUID) -> None:
     """Without another factor the account is one with a password alone, and its recovery codes are gone."""
     if await connection.fetchrow(UNMARK, user_id):
         await connection.execute(REMOVE_RECOVERY_CODES, user_id)
 
 
-async def _replace_recovery_codes(
-    connection: "PoolConnectionProxy[asyncpg.Record]", user_id: UUID, digests: Sequence[bytes]
-) -> None:
+async def _replace_recovery_codes(connection: Connection, user_id: UUID, digests: Sequence[bytes]) -> None:
     await connection.execute(REMOVE_RECOVERY_CODES, user_id)
     await connection.execute(ADD_RECOVERY_CODES, user_id, list(digests))

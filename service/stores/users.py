@@ -11,7 +11,7 @@ from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
-from service.stores import pending_revocations
+from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 
@@ -116,8 +116,12 @@ class PostgresUsers:
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
         return await self._by_api_key.ask((digests, now))
 
-    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
-        await self._postgres.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
+    async def set_api_key(
+        self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None, *, session_id: str
+    ) -> None:
+        async with self._postgres.connection() as connection, connection.transaction():
+            await account_lock.take(connection, user_id, session_id)
+            await connection.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
 
     async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
         row = await self._postgres.fetchrow(SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash)

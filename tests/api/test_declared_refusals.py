@@ -216,7 +216,10 @@ async def not_proved(caller: Caller, one: Operation) -> ClientResponse:
     application = caller.fakes.application
     login = replace(application.login, address_proof=replace(application.login.address_proof, is_required=True))
     object.__setattr__(application, "login", login)
-    return await caller.make(one)
+    if one.path != "/auth/login/passkey":
+        return await caller.make(one)
+    device, _ = await passkeys.enrol(caller.fakes.client, caller.person, caller.tokens)
+    return await caller.make(one, {"credential": device.prove(await passkeys.options(caller.fakes.client))})
 
 
 async def _challenge(caller: Caller) -> str:

@@ -72,7 +72,7 @@ class Stores:
 
     async def request(self, user: User, email: str, after: timedelta = SECOND) -> EmailChange:
         change = EmailChange(self.ambient.new_uuid(), user.id, email, email.lower(), NOON + after)
-        await self.changes.request(change)
+        await self.changes.request(change, session_id="")
         return change
 
     async def confirm(self, change: EmailChange, before: User, at: datetime = NOON + SECOND) -> str | None:
@@ -159,7 +159,7 @@ async def test_a_later_proof_changes_the_password_alone(stores: Stores) -> None:
 
 async def test_the_key_of_a_proved_address_is_replaced_at_once_where_that_is_asked_for(stores: Stores) -> None:
     grace = await stores.user(email_verified_at=NOON)
-    await stores.users.set_api_key(grace.id, b"middle", b"middle", NOON + timedelta(hours=1))
+    await stores.users.set_api_key(grace.id, b"middle", b"middle", NOON + timedelta(hours=1), session_id="")
     assert await stores.reset(await stores.now(grace), replace_api_key=True) is False
     assert await stores.users.by_api_key([b"middle", grace.id.bytes], NOON) is None
     assert await stores.users.by_api_key([b"new digest"], NOON)

@@ -72,7 +72,7 @@ async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores)
     users, _, _ = stores
     (user_id,) = await members(users, resealer(stores, SECRET)[1], 1)
     (held,) = await users.sealed_api_keys(NOBODY, 10)
-    await users.set_api_key(user_id, b"another key", b"its digest", None)
+    await users.set_api_key(user_id, b"another key", b"its digest", None, session_id="")
     assert await users.reseal_api_keys([Resealing(user_id, held.sealed, b"anew", b"digest")]) == 0
     assert [one.sealed for one in await users.sealed_api_keys(NOBODY, 10)] == [b"another key"]
     assert await users.by_api_key([b"its digest"], NOON)

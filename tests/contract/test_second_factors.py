@@ -135,10 +135,10 @@ async def test_a_recovery_code_is_used_once_by_its_owner_under_any_secret(tables
 
 async def test_recovery_codes_are_replaced_as_a_set_and_only_where_there_is_a_factor(tables: Tables) -> None:
     user = await tables.member()
-    assert not await tables.factors.replace_recovery_codes(user.id, DIGESTS)
+    assert not await tables.factors.replace_recovery_codes(user.id, DIGESTS, session_id="")
     assert await tables.factors.of_user(user.id) == HeldFactors()
     await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
-    assert await tables.factors.replace_recovery_codes(user.id, [b"three", b"four"])
+    assert await tables.factors.replace_recovery_codes(user.id, [b"three", b"four"], session_id="")
     assert not await tables.factors.use_recovery_code(user.id, [b"one"])
     assert await tables.factors.use_recovery_code(user.id, [b"three"])
     assert await tables.factors.use_recovery_code(user.id, [b"four"])
@@ -149,9 +149,9 @@ async def test_changes_at_once_leave_what_one_of_them_made(tables: Tables) -> No
         user = await tables.member()
         await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
         sets = [[bytes([number, code]) for code in range(10)] for number in range(8)]
-        await asyncio.gather(*(tables.factors.replace_recovery_codes(user.id, one) for one in sets))
+        await asyncio.gather(*(tables.factors.replace_recovery_codes(user.id, one, session_id="") for one in sets))
         assert (await tables.factors.of_user(user.id)).recovery_codes_left == 10
-        replacing = [tables.factors.replace_recovery_codes(user.id, one) for one in sets]
+        replacing = [tables.factors.replace_recovery_codes(user.id, one, session_id="") for one in sets]
         await asyncio.gather(*replacing[:4], tables.factors.remove_totp(user.id), *replacing[4:])
         assert await tables.factors.of_user(user.id) == HeldFactors()
 

@@ -56,11 +56,11 @@ class House:
 
 
 def code_in(text: str) -> str:
-    return CODE.findall(text)[0]
+    return str(CODE.findall(text)[0])
 
 
 def token_in(text: str) -> str:
-    return LINK.findall(text)[0]
+    return str(LINK.findall(text)[0])
 
 
 def now() -> datetime:
@@ -85,7 +85,7 @@ async def house(
             closing.push_async_callback(asyncio.wait, [working])
             closing.callback(working.cancel)
             clients.append(await serve(application))
-        yield House(*clients, sink=sink)
+        yield House(clients[0], clients[1], sink)
 
 
 async def forgotten(house: House, email: str, password: str) -> None:

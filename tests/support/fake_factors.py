@@ -50,6 +50,7 @@ class FakeSecondFactors:
         return bool(used)
 
     async def add_totp(self, totp: ConfirmedTotp, recovery_codes: Sequence[bytes], ending: PendingRevocation) -> bool:
+        self.users.require_good(totp.user_id, ending.kept_session)
         if self._held(totp.user_id).totp:
             return False
         self.rows[totp.user_id] = FactorRows(totp, totp.step, set(recovery_codes))
@@ -73,7 +74,8 @@ class FakeSecondFactors:
             self.rows.pop(user_id, None)
             self._mark(user_id, None)
 
-    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes], *, session_id: str) -> bool:
+        self.users.require_good(user_id, session_id)
         if self.users.rows[user_id].second_factor_since is None:
             return False
         self._held(user_id).recovery_codes = set(digests)

@@ -39,6 +39,7 @@ class FakePasskeys:
     async def add(
         self, passkey: Passkey, most: int, recovery_codes: Sequence[bytes], ending: PendingRevocation
     ) -> Added:
+        self._factors.users.require_good(passkey.user_id, ending.kept_session)
         owner = self._factors.users.rows.get(passkey.user_id)
         if owner is None or len(await self.of_user(passkey.user_id)) >= most:
             return Added.TOO_MANY

@@ -20,7 +20,8 @@ class FakeEmailChanges:
     rows: dict[UUID, EmailChange] = field(default_factory=dict)
     were_verified: set[UUID] = field(default_factory=set)
 
-    async def request(self, change: EmailChange) -> None:
+    async def request(self, change: EmailChange, *, session_id: str) -> None:
+        self.users.require_good(change.user_id, session_id)
         self._remove(change.user_id, is_made=False)
         self.rows[change.id] = change
 
@@ -137,7 +138,7 @@ class FakeProvedUsers:
 
 
 async def set_api_key(users: FakeUsers, user_id: UUID, key: NewApiKey) -> None:
-    await users.set_api_key(user_id, key.sealed, key.digest, None)
+    await users.set_api_key(user_id, key.sealed, key.digest, None, session_id="")
 
 
 def _is_as(before: User, now: User) -> bool:

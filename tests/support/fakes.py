@@ -1,6 +1,6 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
-from service.errors import EmailTakenError
+from service.errors import EmailTakenError, Fault, InvalidTokenError
 
 
 class FakeUsers:
@@ -22,6 +22,7 @@ class FakeUsers:
         self.rows: dict[UUID, User] = {}
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
+        self.ended: Container[str] = ()  # sessions
 
     async def add(self, user: User, api_key_digest: bytes) -> None:
         if await self.by_email(user.canonical_email):
@@ -43,7 +44,16 @@ class FakeUsers:
                 return self.rows.get(self.earlier[digest][0])
         return None
 
-    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
+    def require_good(self, user_id: UUID, session_id: str) -> None:
+        """Raises InvalidTokenError when the session is over, or being ended."""
+        is_ending = any(one.user_id == user_id and one.kept_session != session_id for one in self.pending.rows.values())
+        if session_id and (is_ending or session_id in self.ended):
+            raise InvalidTokenError(Fault.REVOKED, user_id=user_id, session_id=session_id)
+
+    async def set_api_key(
+        self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None, *, session_id: str
+    ) -> None:
+        self.require_good(user_id, session_id)
         self.earlier = {old: held for old, held in self.earlier.items() if held[0] != user_id}
         for old in [old for old, held in self.digests.items() if held == user_id]:
             del self.digests[old]

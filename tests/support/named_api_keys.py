@@ -15,7 +15,8 @@ class FakeNamedApiKeys:
         self._rows: dict[UUID, NamedApiKey] = {}
         self._digests: dict[bytes, UUID] = {}
 
-    async def add(self, key: NamedApiKey, digest: bytes, most: int) -> bool:
+    async def add(self, key: NamedApiKey, digest: bytes, most: int, *, session_id: str) -> bool:
+        self._users.require_good(key.user_id, session_id)
         of_user = [one for one in self.rows.values() if one.user_id == key.user_id]
         for one in of_user:
             if one.expires_at and one.expires_at <= key.created_at:

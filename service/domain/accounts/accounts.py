@@ -152,7 +152,8 @@ class Accounts:
         await self.throttle.api_key_rotation(visitor, user.id)
         key, sealed, digest = self.api_keys.make(user.id)
         overlap = self.settings.overlap
-        await self.users.set_api_key(user.id, sealed, digest, self.ambient.now() + overlap if overlap else None)
+        until = self.ambient.now() + overlap if overlap else None
+        await self.users.set_api_key(user.id, sealed, digest, until, session_id=caller.session_id)
         self._emit(Name.TOKEN_CREATED, user.id, Reason.API_KEY_ROTATED, caller.session_id)
         await self.notices.tell(user, Notice.API_KEY_REPLACED, visitor)
         return key.text

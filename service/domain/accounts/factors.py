@@ -93,7 +93,7 @@ class Factors:
         """Ten new ones; the old ones are void. Raises FactorNotFoundError, or as `Confirmation.require` does."""
         user = await self.confirmation.require(caller, password, proof, visitor)
         codes, digests = self.second_factors.recovery_codes.make(user.id)
-        if not await self.changes.replace_recovery_codes(user.id, digests):
+        if not await self.changes.replace_recovery_codes(user.id, digests, session_id=caller.session_id):
             raise FactorNotFoundError
         self._emit(user.id, Reason.RECOVERY_CODES_REPLACED, caller.session_id)
         return codes

@@ -61,7 +61,7 @@ class NamedApiKeys:
             created_at=self.ambient.now(),
             expires_at=expires_at,
         )
-        if not await self.store.add(key, text.digest, MOST):
+        if not await self.store.add(key, text.digest, MOST, session_id=caller.session_id):
             raise TooManyError(user_id=user.id, session_id=caller.session_id)
         self._emit(Name.TOKEN_CREATED, Reason.API_KEY_CREATED, caller)
         return key, text.text

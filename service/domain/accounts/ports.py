@@ -23,8 +23,13 @@ class Users(UserLookup, ApiKeySeals, Protocol):
         A replaced key is valid until the end of its overlap.
         """
 
-    async def set_api_key(self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None) -> None:
-        """Replace the API key; the earlier one expires at once, or at `earlier_until`."""
+    async def set_api_key(
+        self, user_id: UUID, sealed: bytes, digest: bytes, earlier_until: datetime | None, *, session_id: str
+    ) -> None:
+        """Replace the API key; the earlier one expires at once, or at `earlier_until`.
+
+        Raises InvalidTokenError when the session that asks is over by then.
+        """
 
     async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
         """Replace the password and record the revocation, at its time; neither (False) if changed since `before`."""
@@ -47,7 +52,7 @@ class Users(UserLookup, ApiKeySeals, Protocol):
 
 
 class NamedApiKeyStore(Protocol):
-    async def add(self, key: NamedApiKey, digest: bytes, most: int) -> bool:
+    async def add(self, key: NamedApiKey, digest: bytes, most: int, *, session_id: str) -> bool:
         """Store a key, unless the user has `most` already: False. The user's expired keys are removed before."""
 
     async def all_of(self, user_id: UUID) -> Sequence[NamedApiKey]:
@@ -72,7 +77,7 @@ class FactorChanges(Protocol):
     async def remove_totp(self, user_id: UUID) -> bool:
         """With the last factor its recovery codes go too. False where there is no TOTP."""
 
-    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes]) -> bool:
+    async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes], *, session_id: str) -> bool:
         """False for a user without a second factor."""
 
     async def remove_all(self, ending: PendingRevocation) -> bool:

@@ -65,7 +65,7 @@ class AddressChanges:
         user = await self.confirmation.require(caller, password, proof, visitor)
         canonical_email = emails.canonical(new_email)
         change = EmailChange(self.ambient.new_uuid(), user.id, new_email, canonical_email, self.ambient.now())
-        await self.changes.request(change)
+        await self.changes.request(change, session_id=caller.session_id)
         facts = {"change": str(change.id)}
         wish = Wish(kind=Kind.EMAIL_CHANGE, recipient=new_email, user_id=user.id, language=user.language, facts=facts)
         await self.mails.wish(wish)

@@ -46,7 +46,7 @@ class ProvedUsers(Protocol):
 
 
 class EmailChanges(Protocol):
-    async def request(self, change: EmailChange) -> None:
+    async def request(self, change: EmailChange, *, session_id: str) -> None:
         """In place of one that waits for its proof. Those that were made stay."""
 
     async def waiting(self, user_id: UUID) -> EmailChange | None: ...

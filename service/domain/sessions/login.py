@@ -98,7 +98,8 @@ class Login:
     async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor) -> SignedIn:
         """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
 
-        Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError or InvalidCodeError.
+        Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError, InvalidCodeError or
+        EmailNotVerifiedError.
         """
         if self.passkeys is None:
             raise NotConfiguredError("passkeys")
@@ -111,6 +112,7 @@ class Login:
                 methods = await self.passkeys.prove(shown)
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
+                await self.address_proof.require(user, visitor)
                 signed_in = await self._open(user, visitor, methods, InvalidCodeError)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
