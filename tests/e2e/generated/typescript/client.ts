@@ -19,6 +19,8 @@ function whyNoLogin(problem: LoginProblem): string {
       return "wrong";
     case "second_factor_required":
       return problem.challenge ?? "";
+    case "email_not_verified":
+      return "not yet";
     case "invalid_fields":
       return problem.errors?.map(({ field, code }: components["schemas"]["FieldProblem"]) => `${field} ${code}`).join() ?? "";
     case "rate_limited":
