@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 from tests.conftest import ROOT, Instances
+from tests.support.ports import free_port
+from tests.support.processes import running, wait_for
 
 BLOCKS = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -38,3 +41,17 @@ async def test_a_second_factor_as_it_is_pasted(instances: Instances) -> None:
     assert '"code": "second_factor_required"' in two_calls
     assert '"idToken":"' in two_calls
     assert removed == "204\n"
+
+
+async def test_what_needs_mail_as_it_is_pasted_against_development(tmp_path: Path) -> None:
+    port, here = free_port(), {"TOKENHOUSE_DEV_DIR": str(tmp_path / "home"), "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4"}
+    first = BLOCKS.findall(section("README.md", "The four calls"))[:2]
+    titles = ("Mails", "Proving an address", "Forgotten password", "Changing the address")
+    lines = [block for title in titles for block in BLOCKS.findall(section("docs/accounts.md", title))]
+    with running("dev", **here, PORT=str(port)) as process:
+        await asyncio.to_thread(wait_for, port, "/readyz", 200, process)
+        _, proved, reset, changed = (await pasted(port, *first, *lines))[2:]
+    assert '"The address is proved."' in proved
+    assert '"The password is changed. Every session is over. Log in."' in reset
+    assert '{"email":"countess@example.com"}' in changed
+    assert "The change is undone." in changed
