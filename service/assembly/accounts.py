@@ -58,6 +58,7 @@ def build(
             store=backends.named_api_keys,
             uses=uses,
             confirmation=confirmation,
+            address_proof=sessions.address_proof,
             throttle=sessions.throttle,
             ambient=ambient,
             events=events,

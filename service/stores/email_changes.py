@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.recovery.models import ConfirmedChange, EmailChange, UndoneChange
+from service.domain.recovery.models import DISTRUSTED, ConfirmedChange, EmailChange, UndoneChange
 from service.errors import EmailTakenError
 from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
@@ -34,12 +34,19 @@ CONFIRM = f"""
     change AS (
         SELECT email_changes.id, user_id, email_changes.email, email_changes.canonical_email
         FROM email_changes JOIN account ON user_id = account.id
-        WHERE email_changes.id = $6 AND changed_at IS NULL
+        WHERE email_changes.id = $6 AND changed_at IS NULL AND NOT EXISTS (
+            SELECT FROM email_changes AS reserved
+            WHERE reserved.canonical_email = email_changes.canonical_email
+                AND reserved.undo_until > $9
+                AND reserved.user_id <> account.id
+        )
         FOR UPDATE OF email_changes
     ),
     changed AS (
         UPDATE users
-        SET email = change.email, canonical_email = change.canonical_email, email_verified_at = $9
+        SET email = change.email,
+            canonical_email = change.canonical_email,
+            email_verified_at = CASE WHEN $12::boolean THEN $9 END
         FROM change
         WHERE users.id = change.user_id
         RETURNING users.id, users.email
@@ -62,16 +69,17 @@ CONFIRM = f"""
     entered AS ({pending_revocations.ENTER} FROM changed)
     SELECT email FROM changed
 """  # noqa: S608 - as above
-# What was added since the change was asked for may be somebody else's. Recovery codes have no date: they stay only with
-# a factor that is older. A mail is as old as the password at the most: one that is older is not sent.
+# Who asked for the change may have been in the account for a while: a factor that was added in the week before is not
+# kept either, nor are API keys and recovery codes of any age. A mail is as old as the password at the most:
+# an older one is not sent.
 UNDO = f"""
     WITH account AS (
         SELECT id, language FROM users WHERE id = $2 FOR UPDATE
     ),
     change AS (
         SELECT email_changes.id, user_id, email, canonical_email, was_verified, requested_at, (
-            EXISTS (SELECT FROM totp WHERE user_id = $2 AND confirmed_at < requested_at)
-            OR EXISTS (SELECT FROM passkeys WHERE user_id = $2 AND created_at < requested_at)
+            EXISTS (SELECT FROM totp WHERE user_id = $2 AND confirmed_at < requested_at - $12::interval)
+            OR EXISTS (SELECT FROM passkeys WHERE user_id = $2 AND created_at < requested_at - $12::interval)
         ) AS has_older_factor
         FROM email_changes JOIN account ON user_id = account.id
         WHERE email_changes.id = $6 AND undo_until > $7
@@ -93,19 +101,16 @@ UNDO = f"""
         WHERE users.id = change.user_id
         RETURNING users.id
     ),
-    named_keys AS (
-        DELETE FROM named_api_keys USING change
-        WHERE named_api_keys.user_id = change.user_id AND created_at >= requested_at
-    ),
+    named_keys AS (DELETE FROM named_api_keys USING change WHERE named_api_keys.user_id = change.user_id),
     totp_gone AS (
-        DELETE FROM totp USING change WHERE totp.user_id = change.user_id AND confirmed_at >= requested_at
+        DELETE FROM totp USING change
+        WHERE totp.user_id = change.user_id AND confirmed_at >= requested_at - $12::interval
     ),
     passkeys_gone AS (
-        DELETE FROM passkeys USING change WHERE passkeys.user_id = change.user_id AND created_at >= requested_at
+        DELETE FROM passkeys USING change
+        WHERE passkeys.user_id = change.user_id AND created_at >= requested_at - $12::interval
     ),
-    codes_gone AS (
-        DELETE FROM recovery_codes USING change WHERE recovery_codes.user_id = change.user_id AND NOT has_older_factor
-    ),
+    codes_gone AS (DELETE FROM recovery_codes USING change WHERE recovery_codes.user_id = change.user_id),
     changes_gone AS (
         DELETE FROM email_changes USING change
         WHERE email_changes.user_id = change.user_id AND email_changes.requested_at >= change.requested_at
@@ -149,17 +154,20 @@ class PostgresEmailChanges:
 
     async def confirm(self, change: ConfirmedChange) -> str | None:
         before = change.before
+        values = (
+            *entered(change.ending),
+            change.change_id,
+            before.password_changed_at,
+            before.canonical_email,
+            change.at,
+            change.undo_until,
+            change.mail_id,
+            change.is_proved,
+        )
         try:
-            row = await self._postgres.fetchrow(
-                CONFIRM,
-                *entered(change.ending),
-                change.change_id,
-                before.password_changed_at,
-                before.canonical_email,
-                change.at,
-                change.undo_until,
-                change.mail_id,
-            )
+            async with self._postgres.connection() as connection, connection.transaction():
+                await account_lock.take(connection, before.id, change.ending.kept_session)
+                row = await connection.fetchrow(CONFIRM, *values)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == TAKEN:
                 return None
@@ -175,6 +183,7 @@ class PostgresEmailChanges:
             undone.api_key.sealed,
             undone.api_key.digest,
             undone.mail_id,
+            DISTRUSTED,
         )
         try:
             async with self._postgres.connection() as connection, connection.transaction():

@@ -17,6 +17,7 @@ RESET = f"""
         SELECT id, email_verified_at IS NULL AS is_first, email_verified_at IS NULL OR $9::boolean AS replaces_key
         FROM users
         WHERE id = $2 AND password_changed_at = $6 AND canonical_email = $7 AND disabled_at IS NULL
+            AND (email_verified_at IS NULL OR NOT $13::boolean)
         FOR UPDATE
     ),
     reset AS (
@@ -72,6 +73,7 @@ class PostgresProvedUsers:
             reset.at,
             reset.api_key.sealed,
             reset.api_key.digest,
+            reset.is_first_proof,
         )
         async with self._postgres.connection() as connection, connection.transaction():
             await account_lock.take(connection, reset.before.id)  # then what was added meanwhile is seen, and removed

@@ -25,7 +25,11 @@ INSERT = """
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
         password_changed_at, language, api_key_digest
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    SELECT
+        $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::timestamptz, $9::timestamptz,
+        $10::text, $11::bytea
+    WHERE NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)
+    RETURNING id
 """
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
 BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
@@ -48,7 +52,8 @@ SET_PASSWORD = f"""
         SET password_hash = $7, password_changed_at = $5
         WHERE id = $2 AND password_changed_at = $6
         RETURNING id
-    )
+    ),
+    waiting_gone AS (DELETE FROM email_changes USING changed WHERE user_id = changed.id AND changed_at IS NULL)
     {pending_revocations.ENTER} FROM changed
     RETURNING user_id
 """  # noqa: S608 - our own statements
@@ -86,7 +91,7 @@ class PostgresUsers:
 
     async def add(self, user: User, api_key_digest: bytes) -> None:
         try:
-            await self._postgres.execute(
+            row = await self._postgres.fetchrow(
                 INSERT,
                 user.id,
                 user.email,
@@ -104,6 +109,8 @@ class PostgresUsers:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None
             raise
+        if row is None:
+            raise EmailTakenError
 
     async def by_email(self, canonical_email: str) -> User | None:
         if "\0" in canonical_email:  # Postgres rejects a text with NUL
@@ -124,8 +131,10 @@ class PostgresUsers:
             await connection.execute(SET_API_KEY, user_id, sealed, digest, earlier_until)
 
     async def set_password(self, before: User, password_hash: str, ending: PendingRevocation) -> bool:
-        row = await self._postgres.fetchrow(SET_PASSWORD, *entered(ending), before.password_changed_at, password_hash)
-        return row is not None
+        values = (*entered(ending), before.password_changed_at, password_hash)
+        async with self._postgres.connection() as connection, connection.transaction():
+            await account_lock.take(connection, before.id)  # then a change of the address that was asked for is seen
+            return await connection.fetchrow(SET_PASSWORD, *values) is not None
 
     async def remove(self, ending: PendingRevocation) -> None:
         await self._postgres.execute(REMOVE, *entered(ending))

@@ -29,9 +29,10 @@ CREATE TABLE email_changes (
     was_verified boolean NOT NULL,                  -- whether the address before was proved
     requested_at timestamptz NOT NULL,
     changed_at timestamptz,
-    undo_until timestamptz
+    undo_until timestamptz                          -- until then nobody else gets the address before
 );
 
 CREATE UNIQUE INDEX email_changes_waiting ON email_changes (user_id) WHERE changed_at IS NULL;
 CREATE INDEX email_changes_user_id ON email_changes (user_id);
 CREATE INDEX email_changes_requested_at ON email_changes (requested_at);
+CREATE INDEX email_changes_reserved ON email_changes (canonical_email) WHERE undo_until IS NOT NULL;

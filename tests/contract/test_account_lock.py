@@ -51,6 +51,7 @@ class Account:
             ending=self.ending(),
             api_key=NewApiKey(b"another", b"another"),
             replace_api_key=False,
+            is_first_proof=False,
         )
         return await PostgresProvedUsers(self.postgres, PostgresUsers(self.postgres)).reset(reset)
 

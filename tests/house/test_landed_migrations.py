@@ -15,7 +15,7 @@ LANDED = {
     "0008_longest_lives.sql": "d5fa6ac4d856b93d",
     "0009_pending_endings.sql": "e82763cc06aeeceb",
     "0010_accounts.sql": "03f12369b63a5f15",
-    "0011_mails.sql": "dfa5955728ba8373",
+    "0011_mails.sql": "50e23b4c9756392e",
     "0012_second_factors.sql": "c3c6eb8ea505fe43",
     "0013_named_api_keys.sql": "f44d53bd8ab5c886",
 }

@@ -20,6 +20,18 @@ class FakeEmailChanges:
     rows: dict[UUID, EmailChange] = field(default_factory=dict)
     were_verified: set[UUID] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.users.is_reserved = self.is_reserved
+        self.users.after_password = self.remove_of
+
+    def is_reserved(self, canonical_email: str, now: datetime, user_id: UUID | None = None) -> bool:
+        """Whether another account may go back to this address."""
+        return any(
+            one.canonical_email == canonical_email and one.undo_until and one.undo_until > now
+            for one in self.rows.values()
+            if one.user_id != user_id
+        )
+
     async def request(self, change: EmailChange, *, session_id: str) -> None:
         self.users.require_good(change.user_id, session_id)
         self._remove(change.user_id, is_made=False)
@@ -35,10 +47,14 @@ class FakeEmailChanges:
         row, user = self.rows.get(change.change_id), self.users.rows.get(change.before.id)
         if row is None or row.changed_at or user is None or row.user_id != user.id or not _is_as(change.before, user):
             return None
+        self.users.require_good(user.id, change.ending.kept_session)
         if _holder(self.users, row.canonical_email) not in (None, user.id):
             return None
+        if self.is_reserved(row.canonical_email, change.at, user.id):
+            return None
+        proved_at = change.at if change.is_proved else None
         self.users.rows[user.id] = replace(
-            user, email=row.email, canonical_email=row.canonical_email, email_verified_at=change.at
+            user, email=row.email, canonical_email=row.canonical_email, email_verified_at=proved_at
         )
         self.rows[row.id] = replace(
             row,
@@ -88,7 +104,7 @@ class FakeEmailChanges:
     async def delete_expired(self, before: datetime) -> None:
         self.rows = {key: one for key, one in self.rows.items() if one.requested_at >= before}
 
-    def remove_of(self, user_id: UUID, *, made_too: bool) -> None:
+    def remove_of(self, user_id: UUID, *, made_too: bool = False) -> None:
         self._remove(user_id, is_made=False)
         if made_too:
             self._remove(user_id, is_made=True)
@@ -115,6 +131,8 @@ class FakeProvedUsers:
         if user is None or not _is_as(reset.before, user):
             return None
         is_first = user.email_verified_at is None
+        if reset.is_first_proof and not is_first:
+            return None
         assert reset.ending.password_changed_at
         self.users.rows[user.id] = replace(
             user,

@@ -23,9 +23,11 @@ class FakeUsers:
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
         self.ended: Container[str] = ()  # sessions
+        self.is_reserved: Callable[[str, datetime], bool] = lambda _, __: False  # see FakeEmailChanges
+        self.after_password: Callable[[UUID], None] = lambda _: None  # as above
 
     async def add(self, user: User, api_key_digest: bytes) -> None:
-        if await self.by_email(user.canonical_email):
+        if await self.by_email(user.canonical_email) or self.is_reserved(user.canonical_email, user.created_at):
             raise EmailTakenError
         self.rows[user.id] = user
         self.digests[api_key_digest] = user.id
@@ -68,6 +70,7 @@ class FakeUsers:
         if row is None or row.password_changed_at != before.password_changed_at or at is None:
             return False
         self.rows[before.id] = replace(row, password_hash=password_hash, password_changed_at=at)
+        self.after_password(before.id)
         await self.pending.add(ending)
         return True
 

@@ -92,8 +92,9 @@ class Accounts:
         user = await self.users.by_api_key(self.api_keys.digests(key), self.ambient.now()) if key else None
         if user is None and key is not None:
             await self.keys.require_known_secret()  # with another secret the key may be valid
-        if user is None or user.disabled_at:
-            why, user_id = (Reason.DISABLED, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
+        if user is None or user.disabled_at or not self.address_proof.admits(user):
+            known = Reason.DISABLED if user and user.disabled_at else Reason.EMAIL_NOT_VERIFIED
+            why, user_id = (known, user.id) if user else (Reason.UNKNOWN_API_KEY, None)
             self.events.emit(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
             await self.throttle.unknown_api_key(visitor)
             raise InvalidTokenError(why, user_id=user_id)

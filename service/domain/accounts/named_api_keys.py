@@ -13,8 +13,9 @@ from service.domain.accounts.ports import NamedApiKeyStore
 from service.domain.credentials.api_keys import NamedKey
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Caller, Member, NamedApiKey, Visitor
+from service.domain.models import Caller, Member, NamedApiKey, User, Visitor
 from service.domain.second_factors.models import Proof
+from service.domain.sessions.address_proof import AddressProof
 from service.errors import ApiKeyNotFoundError, InvalidFieldsError, InvalidTokenError, TooManyError
 from service.settings import Rate
 
@@ -38,6 +39,7 @@ class NamedApiKeys:
     store: NamedApiKeyStore
     uses: NamedKeyUses
     confirmation: Confirmation
+    address_proof: AddressProof
     throttle: Throttle
     ambient: Ambient
     events: Events
@@ -88,10 +90,10 @@ class NamedApiKeys:
         if found:
             held, user = found
             now = self.ambient.now()
-            if not user.disabled_at and not (held.expires_at and held.expires_at <= now):
+            why, user_id = self._why_not(held, user, now), user.id
+            if not why:
                 self.uses.note(held, now)
                 return Member(user.id, user.email, user, held)
-            why, user_id = Reason.DISABLED if user.disabled_at else Reason.EXPIRED_API_KEY, user.id
         self.events.emit(Event(Name.REFUSED, Outcome.FAILURE, why, user_id))
         await self.throttle.unknown_api_key(visitor)
         raise InvalidTokenError(why, user_id=user_id)
@@ -100,6 +102,13 @@ class NamedApiKeys:
         """Of a key with a rate of its own. Raises RateLimitedError."""
         if (key := member.named_key) and key.rate:
             await self.throttle.api_key_use(key.id, Rate.of(key.rate))
+
+    def _why_not(self, key: NamedApiKey, user: User, now: datetime) -> Reason:
+        if user.disabled_at:
+            return Reason.DISABLED
+        if key.expires_at and key.expires_at <= now:
+            return Reason.EXPIRED_API_KEY
+        return Reason.NONE if self.address_proof.admits(user) else Reason.EMAIL_NOT_VERIFIED
 
     def _expiry(self, wanted: WantedKey) -> datetime | None:
         """Raises InvalidFieldsError."""

@@ -15,7 +15,7 @@ from service.domain.sessions.ports import UserLookup
 
 class Users(UserLookup, ApiKeySeals, Protocol):
     async def add(self, user: User, api_key_digest: bytes) -> None:
-        """Raises EmailTakenError when the canonical address has an account."""
+        """Raises EmailTakenError when the canonical address has an account, or may go back to one that has left it."""
 
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
         """The user whose API key has one of these digests (one per secret that is still accepted).

@@ -82,7 +82,10 @@ class AddressChanges:
         return await self._confirm(proof, caller, visitor)
 
     async def confirm_link(self, token: str, caller: Caller | None, visitor: Visitor) -> str:
-        """As `confirm_code`, for anybody who has the link; a session is kept if it is of the same account."""
+        """As `confirm_code`, for anybody who has the link; a session is kept if it is of the same account.
+
+        Without such a session the address is not proved by that: its reader may not be in the account.
+        """
         self.mails.require_configured()
         proof = await self.proofs.of(Kind.EMAIL_CHANGE, MailEvidence(token=token), visitor)
         return await self._confirm(proof, caller, visitor)
@@ -132,6 +135,7 @@ class AddressChanges:
             undo_until=now + UNDO_FOR,
             ending=ending,
             mail_id=self.ambient.new_uuid(),
+            is_proved=bool(kept),
         )
         email = await self.changes.confirm(change)
         if email is None:

@@ -15,6 +15,7 @@ LIVES: Mapping[Kind, timedelta] = {  # from the time that a mail was asked for
     Kind.EMAIL_CHANGE: timedelta(minutes=30),
 }
 UNDO_FOR = timedelta(days=7)
+DISTRUSTED = timedelta(days=7)  # what was added so long before a change that is undone goes as well
 TRIES = 5  # wrong codes for each mail; links cannot be guessed and are not counted
 
 
@@ -61,6 +62,7 @@ class PasswordReset:
     ending: PendingRevocation
     api_key: NewApiKey  # used with `replace_api_key`, and always when the address is proved for the first time
     replace_api_key: bool
+    is_first_proof: bool  # nothing changes if the address is proved by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class ConfirmedChange:
     undo_until: datetime
     ending: PendingRevocation
     mail_id: UUID
+    is_proved: bool  # by somebody who is in the account; otherwise the next proof is the first one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ class PasswordRecovery:
             ending=ending,
             api_key=NewApiKey(sealed, digest),
             replace_api_key=replace_api_key,
+            is_first_proof=kind is Kind.VERIFY,
         )
         is_first = await self.users.reset(reset)
         if is_first is None:

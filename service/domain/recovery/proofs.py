@@ -78,6 +78,8 @@ class Proofs:
     def _still_good(self, kind: Kind, user: User | None, held: MailedCode) -> MailProof:
         if user is None or user.disabled_at or self.ambient.now() >= held.created_at + LIVES[kind]:
             raise self.refused(Reason.CODE_OVER, user)
+        if kind is Kind.VERIFY and user.email_verified_at:
+            raise self.refused(Reason.CODE_OVER, user)
         if not self.secrets.is_state(held.state, *state_of(kind, user)):
             raise self.refused(Reason.CODE_OVER, user)
         return MailProof(user, held)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.models import User
@@ -45,11 +44,11 @@ class Passkeys:
     async def registration_options(self, user: User) -> dict[str, Any]:
         """Of this user alone: another's browser cannot answer them."""
         held = [one for one in await self.store.of_user(user.id) if one.rp_id == self.party.id]
-        return self.party.registration_options(await self._challenge(_registration(user.id)), user, held)
+        return self.party.registration_options(await self._challenge(_registration(user)), user, held)
 
     async def register(self, user: User, credential: Mapping[str, Any], name: str) -> Passkey:
         """The verified passkey, which is not stored yet. Raises InvalidCodeError."""
-        challenge = await self._take(credential, _registration(user.id))
+        challenge = await self._take(credential, _registration(user))
         made = await self.party.judge_registration(credential, challenge)
         return Passkey(
             id=made.id,
@@ -117,8 +116,9 @@ class Passkeys:
         return challenge
 
 
-def _registration(user_id: UUID) -> str:
-    return f"registration:{user_id}"
+def _registration(user: User) -> str:
+    """Of an account that has not changed hands, or its password, since."""
+    return f"registration:{user.id}:{user.password_changed_at.isoformat()}"
 
 
 def _digest(challenge: bytes) -> str:

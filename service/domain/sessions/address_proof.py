@@ -22,6 +22,10 @@ class AddressProof:
     is_required: bool
     outages: tuple[type[Exception], ...]
 
+    def admits(self, user: User) -> bool:
+        """Whether the account may be used as far as the proof of its address goes."""
+        return not self.is_required or user.email_verified_at is not None
+
     async def welcome(self, user: User) -> None:
         """A mail to a new account. Sign-ups have limits of their own."""
         if self.mails.is_configured:
@@ -32,7 +36,7 @@ class AddressProof:
 
         Raises EmailNotVerifiedError, after another mail if the limits allow one.
         """
-        if not self.is_required or user.email_verified_at:
+        if self.admits(user):
             return
         try:
             if await self.limits.admits_mail(visitor):

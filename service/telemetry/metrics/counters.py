@@ -68,6 +68,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.WRONG_LINK,
         Reason.CODE_OVER,
         Reason.EXPIRED_API_KEY,
+        Reason.EMAIL_NOT_VERIFIED,
     ],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
     (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE],
