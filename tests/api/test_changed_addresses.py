@@ -1,6 +1,8 @@
 """Changing the e-mail address: the new one is proved first, and the one before can take it back."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +10,12 @@ import pytest
 from aiohttp import ClientResponse
 
 from service.domain.mail.models import Letter
-from service.domain.models import User
+from service.domain.models import Caller, User
+from service.domain.sessions.sessions import Sessions
 from tests.api.test_forgotten_passwords import NEW, Story, another, code_of, is_wrong
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support import builders
+from tests.support.builders import PASSWORD
 from tests.support.postbox import MAIL, token_of
 
 NEXT = "Countess@Example.org"
@@ -299,3 +304,69 @@ async def test_without_mail_nothing_of_it_is_offered(fakes: OnFakes) -> None:
     ]
     for path, body in calls:
         assert await code_of(await fakes.client.post(path, body, **bearer(tokens))) == (501, "not_configured")
+
+
+async def test_a_new_password_before_the_mail_is_written_makes_the_change_impossible(mover: Mover) -> None:
+    assert (await mover.request()).status == 202
+    body = {"currentPassword": mover.person["password"], "newPassword": NEW}
+    assert (await mover.client.post("/auth/password", body, **bearer(mover.tokens))).status == 200
+    assert await mover.postbox.collect() == []
+
+
+async def test_an_address_that_can_be_taken_back_takes_no_sign_up(mover: Mover) -> None:
+    letter = await mover.move()
+    taken = await mover.client.post("/auth/signup", builders.sign_up_body(email=mover.person["email"]))
+    assert await code_of(taken) == (409, "email_taken")
+    assert (await mover.undo(letter)).status == 200
+
+
+async def test_a_link_alone_moves_the_account_and_its_new_owner_finds_it_empty(mover: Mover) -> None:
+    """Somebody gets an account to move to another person's address, who presses the link, and then forgets a password."""
+    token = token_of(await mover.letter())
+    assert (await mover.confirm({"token": token})).status == 200
+    undo = await mover.postbox.one()
+    assert mover.only.email_verified_at is None
+    assert (await mover.client.post("/auth/forgot", {"email": NEXT})).status == 202
+    reset = {"token": token_of(await mover.postbox.one()), "newPassword": NEW}
+    assert (await mover.client.post("/auth/reset", reset)).status == 200
+    assert (await mover.client.get("/auth/me", **{"x-api-key": mover.person["apiKey"]})).status == 401
+    assert await is_wrong(await mover.undo(undo))
+    await mover.client.log_in({"email": NEXT, "password": NEW})
+
+
+ADDITIONS: list[tuple[str, dict[str, object]]] = [
+    ("/auth/api-keys", {"name": "for later"}),
+    ("/auth/api-key", {}),
+    ("/auth/email", {"newEmail": NEXT, "password": PASSWORD}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), ADDITIONS)
+async def test_a_session_that_is_thrown_out_while_its_call_is_read_adds_nothing(
+    mover: Mover, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, object]
+) -> None:
+    """The call is authenticated, and its body comes when the account has another owner."""
+    authenticate, is_in, goes_on = Sessions.authenticate, asyncio.Event(), asyncio.Event()
+
+    async def noted(sessions: Sessions, token: str) -> Caller:
+        caller = await authenticate(sessions, token)
+        is_in.set()
+        return caller
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b" "
+        await goes_on.wait()
+        yield json.dumps(body).encode()
+
+    assert (await mover.client.post("/auth/forgot", {"email": mover.person["email"]})).status == 202
+    reset = {"token": token_of(await mover.postbox.one()), "newPassword": NEW, "revokeApiKey": True}
+    monkeypatch.setattr(Sessions, "authenticate", noted)
+    headers = bearer(mover.tokens) | {"Content-Type": "application/json"}
+    adding = asyncio.create_task(mover.client.http.post(path, data=slowly(), headers=headers))
+    await is_in.wait()
+    assert (await mover.client.post("/auth/reset", reset)).status == 200
+    goes_on.set()
+    assert (await adding).status == 401
+    assert (mover.fakes.email_changes.rows, mover.only.email) == ({}, mover.person["email"])
+    tokens = await mover.client.log_in({"email": mover.person["email"], "password": NEW})
+    assert await (await mover.client.get("/auth/api-keys", **bearer(tokens))).json() == {"apiKeys": []}

@@ -11,6 +11,8 @@ from service.domain.mail.models import Letter
 from service.errors import ConfigurationError
 from tests.api.test_forgotten_passwords import NEW, Story, another, code_of, is_wrong
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.support import passkeys
+from tests.support.authenticators import SETTINGS
 from tests.support.builders import part
 from tests.support.postbox import MAIL, token_of
 
@@ -259,3 +261,33 @@ async def test_wrong_codes_of_members_are_counted_too(signed: Signed) -> None:
     for _ in range(5):
         assert await is_wrong(await signed.verify(body, **bearer(signed.tokens)))
     assert await is_wrong(await signed.verify(body | {"code": code}, **bearer(signed.tokens)))
+
+
+async def test_a_mail_that_came_first_is_no_way_into_an_account_that_is_proved(signed: Signed) -> None:
+    assert (await signed.verify({"token": signed.token}, **bearer(signed.tokens))).status == 200
+    assert await is_wrong(await signed.verify({"token": signed.token, "newPassword": NEW}))
+    assert await untouched(signed)
+
+
+async def test_where_a_proof_is_required_no_key_of_an_unproved_account_is_good(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(mail=MAIL | {"verification": "required"})
+    person = await fakes.client.sign_up()
+    story = Signed(fakes, person)
+    token = token_of(await story.postbox.one())
+    key = {"x-api-key": person["apiKey"]}
+    for path in ("/auth/me", "/auth/verify"):
+        assert (await fakes.client.get(path, **key)).status == 401
+    assert (await story.verify({"token": token, "password": person["password"]})).status == 200
+    assert (await fakes.client.get("/auth/verify", **key)).status in (200, 204)
+
+
+async def test_where_a_proof_is_required_no_passkey_goes_around_it(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(mail=MAIL, passkeys=SETTINGS)
+    person = await fakes.client.sign_up()
+    device, _ = await passkeys.enrol(fakes.client, person, await fakes.client.log_in(person))
+    assert (await passkeys.log_in_by(fakes.client, device)).status == 200
+    application = fakes.application
+    strict = replace(application.login.address_proof, is_required=True)
+    object.__setattr__(application, "login", replace(application.login, address_proof=strict))
+    refused = await passkeys.log_in_by(fakes.client, device)
+    assert await code_of(refused) == (403, "email_not_verified")
