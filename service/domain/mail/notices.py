@@ -30,6 +30,9 @@ class Notice(StrEnum):
     BY_OPERATOR = "by_operator"
 
 
+PROVING = frozenset({Notice.PASSWORD_RESET, Notice.EMAIL_CHANGED})  # each tells the address that proved itself by it
+
+
 class Owners(Protocol):
     async def by_id(self, user_id: UUID) -> User | None: ...
 
@@ -42,7 +45,14 @@ class Notices:
         self._outages = outages
 
     async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
-        """`recipient`: instead of the account's address. An outage is only logged: what it tells is done."""
+        """Nobody is told at an address that is not proved: it may be a stranger's, and whoever signed up with it could
+        have any number of mails sent there.
+
+        `recipient`: instead of the account's address. An outage is only logged: what it tells is done.
+        """
+        is_of_account = recipient in ("", user.email)
+        if is_of_account and user.email_verified_at is None and what not in PROVING:
+            return
         facts = {"what": what.value, "at": self._ambient.now().isoformat(timespec="seconds")}
         if visitor:
             facts |= {"network": prefix_of(visitor.source), "agent": name_of(visitor.user_agent)}
