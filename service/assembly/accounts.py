@@ -59,6 +59,7 @@ def build(
             uses=uses,
             confirmation=confirmation,
             throttle=sessions.throttle,
+            notices=sessions.notices,
             ambient=ambient,
             events=events,
         ),

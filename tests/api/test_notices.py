@@ -101,6 +101,18 @@ async def test_a_new_api_key_is_told_of(posted: OnFakes) -> None:
     assert told(posted) == ["api_key_replaced"]
 
 
+async def test_a_named_api_key_is_told_of_when_it_is_made_and_not_when_it_is_refused(posted: OnFakes) -> None:
+    person = await sign_up(posted)
+    tokens = await posted.client.log_in(person)
+    for seconds, status in ((1, 422), (3_600, 201)):
+        body = {"name": "Build server", "expiresIn": seconds}
+        assert (await posted.client.post("/auth/api-keys", body, **bearer(tokens))).status == status
+    (mail,) = waiting(posted)
+    assert (mail.facts["what"], mail.recipient) == ("api_key_created", person["email"])
+    assert mail.facts["network"] == "127.0.0.0/24"
+    assert "Build" not in str(mail)
+
+
 async def test_a_closed_account_is_told_of_by_a_mail_that_does_not_go_with_it(posted: OnFakes) -> None:
     person = await sign_up(posted)
     tokens = await posted.client.log_in(person)
@@ -150,6 +162,7 @@ async def everything(fakes: OnFakes) -> list[int]:
     statuses = [(await client.refresh(stolen)).status]
     tokens = await client.log_in(person)
     statuses.append((await client.post("/auth/api-key", {}, **bearer(tokens))).status)
+    statuses.append((await client.post("/auth/api-keys", {"name": "One"}, **bearer(tokens))).status)
     statuses.append(await change_password(fakes, tokens))
     closed = await client.http.delete("/auth/me", json={"password": "AnotherPass2!"}, headers=bearer(tokens))
     return [*statuses, closed.status]
@@ -164,7 +177,7 @@ async def test_an_outage_costs_the_notice_and_not_the_answer(posted: OnFakes, mo
     with capture_logs() as logged:
         assert await everything(posted) == usual
     lost = [line["what"] for line in logged if line["event"] == "notice lost"]
-    assert lost == ["token_reused", "api_key_replaced", "password_changed", "account_closed"]
+    assert lost == ["token_reused", "api_key_replaced", "api_key_created", "password_changed", "account_closed"]
     assert "@" not in str([line for line in logged if line["event"] == "notice lost"])
 
 

@@ -13,6 +13,7 @@ from service.domain.accounts.ports import NamedApiKeyStore
 from service.domain.credentials.api_keys import NamedKey
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.notices import Notice, Notices
 from service.domain.models import Caller, Member, NamedApiKey, Visitor
 from service.domain.second_factors.models import Proof
 from service.errors import ApiKeyNotFoundError, InvalidFieldsError, InvalidTokenError, TooManyError
@@ -39,6 +40,7 @@ class NamedApiKeys:
     uses: NamedKeyUses
     confirmation: Confirmation
     throttle: Throttle
+    notices: Notices
     ambient: Ambient
     events: Events
 
@@ -64,6 +66,7 @@ class NamedApiKeys:
         if not await self.store.add(key, text.digest, MOST, session_id=caller.session_id):
             raise TooManyError(user_id=user.id, session_id=caller.session_id)
         self._emit(Name.TOKEN_CREATED, Reason.API_KEY_CREATED, caller)
+        await self.notices.tell(user, Notice.API_KEY_CREATED, visitor)
         return key, text.text
 
     async def all_of(self, caller: Caller) -> Sequence[NamedApiKey]:

@@ -24,6 +24,7 @@ class Notice(StrEnum):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
+    API_KEY_CREATED = "api_key_created"
     API_KEY_REPLACED = "api_key_replaced"
     TOKEN_REUSED = "token_reused"  # noqa: S105 - as above
     ACCOUNT_CLOSED = "account_closed"
