@@ -201,6 +201,8 @@ CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHER
 
 CREATE INDEX email_changes_requested_at ON email_changes USING btree (requested_at);
 
+CREATE INDEX email_changes_reserved ON email_changes USING btree (canonical_email) WHERE (undo_until IS NOT NULL);
+
 CREATE INDEX email_changes_user_id ON email_changes USING btree (user_id);
 
 CREATE UNIQUE INDEX email_changes_waiting ON email_changes USING btree (user_id) WHERE (changed_at IS NULL);

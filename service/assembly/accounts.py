@@ -60,6 +60,7 @@ def build(
             confirmation=confirmation,
             address_proof=sessions.address_proof,
             throttle=sessions.throttle,
+            notices=sessions.notices,
             ambient=ambient,
             events=events,
         ),

@@ -62,14 +62,16 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
 
     async def act(application: Application, asked: argparse.Namespace) -> int:
         try:
-            groups = await application.groups.change(asked.email, added, removed)
+            changed = await application.groups.change(asked.email, added, removed)
         except TooManyGroupsError:
             complain(f"an account has at most {MOST} groups; nothing is changed")
             return FAILED
-        if groups is None:
+        if changed is None:
             say("no account has this address")
             return FAILED
-        for group in groups:
+        if added and not changed.address_is_proved:
+            complain("the address is not proved: whoever signed up may not own it")
+        for group in changed.names:
             say(group)
         return DONE
 

@@ -2,15 +2,18 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
 from service.domain.mail.models import Kind, Mail
+from service.domain.mail.notices import Notice
 from service.domain.mail.worker import LANES
 from tests.conftest import ROOT, MakeOnFakes, OnFakes, bearer
 from tests.support.builders import PASSWORD
 from tests.support.mail_servers import HANGS, scripted
+from tests.support.postbox import prove
 from tests.support.waiting import until
 
 MAIL = {"url": "inbox:", "sender": "Tokenhouse <accounts@example.com>"}
@@ -32,13 +35,20 @@ def told(fakes: OnFakes) -> list[str]:
     return [mail.facts["what"] for mail in waiting(fakes)]
 
 
+async def sign_up(fakes: OnFakes) -> dict[str, Any]:
+    """A member whose address is proved."""
+    person = await fakes.client.sign_up()
+    prove(fakes.users, person)
+    return person
+
+
 async def change_password(fakes: OnFakes, tokens: dict[str, Any], current: str = PASSWORD) -> int:
     body = {"currentPassword": current, "newPassword": "AnotherPass2!"}
     return (await fakes.client.post("/auth/password", body, **bearer(tokens), **{"User-Agent": FIREFOX})).status
 
 
 async def test_a_new_password_is_told_of_with_the_network_and_the_program(posted: OnFakes) -> None:
-    person = await posted.client.sign_up()
+    person = await sign_up(posted)
     tokens = await posted.client.log_in(person)
     assert await change_password(posted, tokens, "WrongPass1!") == 401
     assert told(posted) == []
@@ -53,14 +63,58 @@ async def test_a_new_password_is_told_of_with_the_network_and_the_program(posted
     }
 
 
+async def test_nobody_is_told_of_anything_at_an_address_that_nobody_has_proved(posted: OnFakes) -> None:
+    person = await posted.client.sign_up()
+    stolen = await posted.client.log_in(person)
+    await posted.client.refresh(stolen)
+    posted.ambient.advance(seconds=1)
+    assert (await posted.client.refresh(stolen)).status == 401
+    tokens = await posted.client.log_in(person)
+    assert (await posted.client.post("/auth/api-key", {}, **bearer(tokens))).status == 200
+    assert await change_password(posted, tokens) == 200
+    await posted.application.accounts.end_sessions(person["email"])
+    assert told(posted) == []
+
+
+async def test_a_recipient_besides_the_account_is_told_of_it_in_any_case(posted: OnFakes) -> None:
+    person = await posted.client.sign_up()
+    user = posted.users.rows[UUID(person["userId"])]
+    notices = posted.application.accounts.notices
+    await notices.tell(user, Notice.EMAIL_CHANGED, recipient="before@example.com")
+    await notices.tell(user, Notice.BY_OPERATOR, recipient=user.email)
+    assert [(mail.facts["what"], mail.recipient) for mail in waiting(posted)] == [
+        ("email_changed", "before@example.com")
+    ]
+
+
+async def test_what_proves_an_address_is_told_to_it(posted: OnFakes) -> None:
+    """The account as it was read before the proof."""
+    user = posted.users.rows[UUID((await posted.client.sign_up())["userId"])]
+    for what in (Notice.PASSWORD_RESET, Notice.EMAIL_CHANGED):
+        await posted.application.accounts.notices.tell(user, what)
+    assert told(posted) == ["password_reset", "email_changed"]
+
+
 async def test_a_new_api_key_is_told_of(posted: OnFakes) -> None:
-    tokens = await posted.client.log_in(await posted.client.sign_up())
+    tokens = await posted.client.log_in(await sign_up(posted))
     assert (await posted.client.post("/auth/api-key", {}, **bearer(tokens))).status == 200
     assert told(posted) == ["api_key_replaced"]
 
 
+async def test_a_named_api_key_is_told_of_when_it_is_made_and_not_when_it_is_refused(posted: OnFakes) -> None:
+    person = await sign_up(posted)
+    tokens = await posted.client.log_in(person)
+    for seconds, status in ((1, 422), (3_600, 201)):
+        body = {"name": "Build server", "expiresIn": seconds}
+        assert (await posted.client.post("/auth/api-keys", body, **bearer(tokens))).status == status
+    (mail,) = waiting(posted)
+    assert (mail.facts["what"], mail.recipient) == ("api_key_created", person["email"])
+    assert mail.facts["network"] == "127.0.0.0/24"
+    assert "Build" not in str(mail)
+
+
 async def test_a_closed_account_is_told_of_by_a_mail_that_does_not_go_with_it(posted: OnFakes) -> None:
-    person = await posted.client.sign_up()
+    person = await sign_up(posted)
     tokens = await posted.client.log_in(person)
     answer = await posted.client.http.delete("/auth/me", json={"password": PASSWORD}, headers=bearer(tokens))
     assert answer.status in (200, 204)
@@ -71,7 +125,7 @@ async def test_a_closed_account_is_told_of_by_a_mail_that_does_not_go_with_it(po
 async def test_a_refresh_token_that_is_used_twice_is_told_of_whichever_it_is(posted: OnFakes) -> None:
     for steps in (1, 3):  # the token before, and an older one
         posted.outbox.rows.clear()
-        first = await posted.client.log_in(await posted.client.sign_up())
+        first = await posted.client.log_in(await sign_up(posted))
         tokens = first
         for _ in range(steps):
             posted.ambient.advance(seconds=1)
@@ -87,7 +141,7 @@ async def test_a_refresh_token_that_is_used_twice_is_told_of_whichever_it_is(pos
 
 
 async def test_what_an_operator_does_is_told_of_without_a_network(posted: OnFakes) -> None:
-    person = await posted.client.sign_up()
+    person = await sign_up(posted)
     accounts = posted.application.accounts
     await accounts.end_sessions(person["email"])
     await accounts.disable(person["email"])
@@ -101,13 +155,14 @@ async def test_what_an_operator_does_is_told_of_without_a_network(posted: OnFake
 
 async def everything(fakes: OnFakes) -> list[int]:
     """The statuses of all calls that tell somebody of something."""
-    client, person = fakes.client, await fakes.client.sign_up()
+    client, person = fakes.client, await sign_up(fakes)
     stolen = await client.log_in(person)
     await client.refresh(stolen)
     fakes.ambient.advance(seconds=1)
     statuses = [(await client.refresh(stolen)).status]
     tokens = await client.log_in(person)
     statuses.append((await client.post("/auth/api-key", {}, **bearer(tokens))).status)
+    statuses.append((await client.post("/auth/api-keys", {"name": "One"}, **bearer(tokens))).status)
     statuses.append(await change_password(fakes, tokens))
     closed = await client.http.delete("/auth/me", json={"password": "AnotherPass2!"}, headers=bearer(tokens))
     return [*statuses, closed.status]
@@ -122,7 +177,7 @@ async def test_an_outage_costs_the_notice_and_not_the_answer(posted: OnFakes, mo
     with capture_logs() as logged:
         assert await everything(posted) == usual
     lost = [line["what"] for line in logged if line["event"] == "notice lost"]
-    assert lost == ["token_reused", "api_key_replaced", "password_changed", "account_closed"]
+    assert lost == ["token_reused", "api_key_replaced", "api_key_created", "password_changed", "account_closed"]
     assert "@" not in str([line for line in logged if line["event"] == "notice lost"])
 
 
@@ -137,7 +192,7 @@ async def test_without_mail_nobody_is_told_and_no_store_is_asked_more(
         asked.append(user_id)
         return await by_id(user_id)
 
-    person = await fakes.client.sign_up()
+    person = await sign_up(fakes)
     stolen = await fakes.client.log_in(person)
     await fakes.client.refresh(stolen)
     fakes.ambient.advance(seconds=1)
@@ -179,7 +234,7 @@ def test_nothing_but_the_worker_and_its_command_asks_a_courier_for_anything() ->
 
 
 async def test_a_notice_becomes_a_mail(posted: OnFakes) -> None:
-    tokens = await posted.client.log_in(await posted.client.sign_up())
+    tokens = await posted.client.log_in(await sign_up(posted))
     assert await change_password(posted, tokens) == 200
     worker = posted.application.mail_worker
     assert worker

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from service.domain.accounts.groups import AccountGroups
 from service.domain.events.security_events import Event
 from tests.conftest import Client, MakeOnFakes, OnFakes, bearer, problem
 from tests.support.builders import NOON, claims_of
@@ -168,7 +169,7 @@ async def test_a_change_of_groups_is_an_event_and_a_look_is_none(fakes: OnFakes)
     person = await fakes.client.sign_up()
     events: list[Event] = []
     fakes.application.events.add(events.append)
-    assert await fakes.application.groups.change(person["email"], [], []) == ()
+    assert await fakes.application.groups.change(person["email"], [], []) == AccountGroups((), address_is_proved=False)
     assert events == []
     await fakes.application.groups.change(person["email"], ["staff"], [])
     assert [(one.name.value, one.reason, str(one.user_id)) for one in events] == [

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.api.test_forgotten_passwords import NEW, Story, another, code_of, is_
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
 from tests.support import passkeys
 from tests.support.authenticators import SETTINGS
-from tests.support.builders import part
+from tests.support.builders import NOON, part
 from tests.support.postbox import MAIL, token_of
 
 REQUIRED = MAIL | {"verification": "required"}
@@ -171,6 +172,45 @@ async def test_it_is_limited_how_many_mails_a_member_asks_for(on_fakes: MakeOnFa
     tokens = await fakes.client.log_in(await fakes.client.sign_up())
     asked = [await fakes.client.post("/auth/email/verification", None, **bearer(tokens)) for _ in range(2)]
     assert [answer.status for answer in asked] == [202, 429]
+    assert asked[-1].headers["RateLimit-Policy"] == '"mail-user";q=1;w=3600'
+    other = await fakes.client.log_in(await fakes.client.sign_up())
+    assert (await fakes.client.post("/auth/email/verification", None, **bearer(other))).status == 202
+
+
+async def test_strangers_who_use_up_all_mails_keep_no_member_from_asking(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(mail=MAIL, throttle={"exempt": [], "mail_source": "2/1h", "mail_global": "1/1h"})
+    person = await fakes.client.sign_up()
+    tokens = await fakes.client.log_in(person)
+    forgot = [await fakes.client.post("/auth/forgot", {"email": "nobody@example.com"}) for _ in range(2)]
+    assert [answer.status for answer in forgot] == [202, 429]
+    assert (await fakes.client.post("/auth/email/verification", None, **bearer(tokens))).status == 202
+    change = {"newEmail": "next@example.com", "password": person["password"]}
+    assert (await fakes.client.post("/auth/email", change, **bearer(tokens))).status == 202
+    assert (await fakes.client.post("/auth/email", change, **bearer(tokens))).status == 429  # one row for both calls
+
+
+async def test_members_who_ask_take_no_mails_from_strangers(on_fakes: MakeOnFakes) -> None:
+    fakes = await on_fakes(mail=MAIL, throttle={"exempt": [], "mail_source": "1/1h", "mail_global": "1/1h"})
+    for _ in range(3):
+        tokens = await fakes.client.log_in(await fakes.client.sign_up())
+        assert (await fakes.client.post("/auth/email/verification", None, **bearer(tokens))).status == 202
+    assert (await fakes.client.post("/auth/forgot", {"email": "nobody@example.com"})).status == 202
+
+
+@pytest.mark.parametrize("factor", [None, NOON])
+async def test_a_proof_with_the_password_makes_a_network_known_only_where_that_is_a_whole_login(
+    on_fakes: MakeOnFakes, factor: datetime | None
+) -> None:
+    fakes = await on_fakes(mail=MAIL, throttle={"exempt": [], "login_account_source": "3/5m"})
+    signed = Signed(fakes, await fakes.client.sign_up())
+    token = token_of(await signed.postbox.one())
+    fakes.users.rows[signed.user.id] = replace(signed.user, second_factor_since=factor)
+    assert (await signed.verify({"token": token, "password": "Wrong-Pass1!"})).status == 401
+    assert (await signed.verify({"token": token, "password": signed.person["password"]})).status == 200
+    known = [key async for key in fakes.redis.scan_iter("*:known:*")]
+    assert len(known) == (0 if factor else 1)
+    if factor:  # the wrong password counts on, and the right one does not count
+        assert [(await log_in(signed, "Wrong-Pass1!")).status for _ in range(3)] == [401, 401, 429]
 
 
 async def test_without_mail_nothing_of_it_is_offered(fakes: OnFakes) -> None:

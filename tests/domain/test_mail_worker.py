@@ -375,6 +375,40 @@ async def test_a_mail_that_found_no_server_is_counted_once(post: Post) -> None:
     assert post.limit.charges == [ADA]
 
 
+async def test_a_mail_for_which_there_was_nothing_to_send_is_not_counted() -> None:
+    async def write(mail: Mail) -> Letter | None:
+        return await a_letter(mail) if has_account else None
+
+    post, has_account = Post(write=write), False
+    for _ in range(5):
+        await post.wish()
+    await post.work()
+    assert (post.limit.charges, post.outcomes()) == ([], {"nothing": 5})
+    has_account = True
+    await post.wish()
+    await post.work()
+    assert post.limit.charges == [ADA]
+
+
+async def test_a_charge_is_given_back_once_though_the_outbox_is_away(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(_: Mail) -> Letter | None:
+        return None
+
+    async def fail(_: UUID) -> None:
+        raise StoreAwayError
+
+    post = Post(write=write)
+    assert await post.limit.take(ADA)  # for another mail
+    with monkeypatch.context() as away:
+        away.setattr(post.outbox, "remove", fail)
+        await post.wish()
+        await post.work()
+    await post.pass_time(timedelta(seconds=5))
+    assert (post.outbox.rows, post.limit.charges) == ({}, [ADA])
+
+
 async def test_without_an_answer_of_the_limit_the_mail_waits(post: Post) -> None:
     post.limit.failure = StoreAwayError()
     await post.wish()

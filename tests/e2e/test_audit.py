@@ -173,6 +173,19 @@ async def test_no_address_name_or_credential_is_in_the_trail(
         assert token not in kept or token == person["firstName"]
 
 
+async def test_who_gives_a_group_to_an_address_that_nobody_has_proved_is_warned(
+    client: Client, command: Command, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    person = await client.sign_up()
+    warning = "tokenhouse: the address is not proved: whoever signed up may not own it\n"
+    asked = "users", "groups", person["email"]
+    assert await command(*asked, "+staff") == (0, "staff\n", warning)
+    assert await command(*asked) == (0, "staff\n", "")
+    assert await command(*asked, "-staff") == (0, "", "")
+    await database.execute("UPDATE users SET email_verified_at = now()")
+    assert await command(*asked, "+staff") == (0, "staff\n", "")
+
+
 async def test_an_operator_changes_and_sees_the_groups_of_an_account(
     client: Client, application: Application, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

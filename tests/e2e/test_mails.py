@@ -140,17 +140,24 @@ def test_development_keeps_its_mails_and_shows_them(tmp_path: Path) -> None:
     here = {"TOKENHOUSE_DEV_DIR": str(tmp_path / "home")}
     with running("dev", **here, PORT=str(port), TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS="4") as process:
         wait_for(port, "/readyz", 200, process)
-        body = json.dumps(sign_up_body(email="ada@example.com")).encode()
-        asked = Request(f"http://127.0.0.1:{port}/auth/signup", body, {"Content-Type": "application/json"})
-        with urlopen(asked, timeout=PATIENCE) as answer:  # noqa: S310 - our own instance
-            assert answer.status == 201
+        person = sign_up_body(email="ada@example.com")
+        assert posted(port, "/auth/signup", person) == 201
+        asyncio.run(until(lambda: are_kept(port, 1)))  # a proof of the address
+        proof = {"token": kept(port)[0]["link"].partition("?token=")[2], "password": person["password"]}
+        assert posted(port, "/auth/email/verify", proof) == 200
         assert ran("dev", "mail", "test", "grace@example.com", **here) == (0, "kept in the inbox\n")
         assert ran("dev", "users", "disable", "ada@example.com", **here)[0] == 0
-        asyncio.run(until(lambda: are_kept(port, 3)))  # a proof of the address, the test, and a notice
+        asyncio.run(until(lambda: are_kept(port, 3)))  # the test, and a notice
         assert sorted(one["to"] for one in kept(port)) == ["ada@example.com", "ada@example.com", "grace@example.com"]
         assert answers(port, "/dev/mails") == 200
         output = stop(process)
     assert f"http://127.0.0.1:{port}/dev/mails" in output
+
+
+def posted(port: int, path: str, body: object) -> int:
+    sent = Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(sent, timeout=PATIENCE) as answer:  # noqa: S310 - our own instance
+        return int(answer.status)
 
 
 def kept(port: int, recipient: str = "") -> list[dict[str, str]]:

@@ -21,6 +21,7 @@ import pytest
 from service import stores
 from service.ambient import Ambient
 from service.coalescing import MOST
+from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
@@ -86,8 +87,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
     "email_changes.WAITING": (HEAVY,),
     "email_changes.UNDOABLE": (HEAVY, NOW),
-    "email_changes.CONFIRM": (*ENDING, CHANGE, LONG_AGO, "u1@example.com", NOW, NOW + 7 * DAY, FRESH[1]),
-    "email_changes.UNDO": (*ENDING, CHANGE, NOW, "hash", b"sealed", b"new", FRESH[1]),
+    "email_changes.CONFIRM": (*ENDING, CHANGE, LONG_AGO, "u1@example.com", NOW, NOW + 7 * DAY, FRESH[1], True),
+    "email_changes.UNDO": (*ENDING, CHANGE, NOW, "hash", b"sealed", b"new", FRESH[1], DISTRUSTED),
     "email_changes.FORGET": (NOW - 8 * DAY, email_changes.AT_ONCE),
     "health.STATE": rights.needed(),
     "inspection.POSTGRES": (),
@@ -109,7 +110,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "outbox.KEPT": (LIMIT, "u2@example.com", outbox.MOST_SHOWN),
     "outbox.KEPT_ONE": (UUID(digest("2").hex()),),
     "pooler.BACKEND": (),
-    "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new"),
+    "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new", False),
     "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
     "longest_lifetimes.USE": (3_605, 2_592_000),

@@ -16,21 +16,30 @@ class TooManyGroupsError(Exception):
     """The account would have more than MOST."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountGroups:
+    names: Sequence[str]
+    address_is_proved: bool  # otherwise the account may be anybody's
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
     users: Users
     events: Events
 
-    async def change(self, email: str, added: Sequence[str], removed: Sequence[str]) -> Sequence[str] | None:
+    async def change(self, email: str, added: Sequence[str], removed: Sequence[str]) -> AccountGroups | None:
         """The account's groups after the change, None when there is no such account.
 
         Tokens carry them from the next login or refresh on. Raises TooManyGroupsError.
         """
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None or not (added or removed):
-            return user.groups if user else None
+        if user is None:
+            return None
+        is_proved = user.email_verified_at is not None
+        if not (added or removed):
+            return AccountGroups(user.groups, is_proved)
         groups = await self.users.change_groups(user.id, added, removed, MOST)
         if groups is None:
             raise TooManyGroupsError
         self.events.emit(Event(Name.USER_UPDATED, reason=Reason.GROUPS_CHANGED, user_id=user.id))
-        return groups
+        return AccountGroups(groups, is_proved)

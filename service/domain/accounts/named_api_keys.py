@@ -13,6 +13,7 @@ from service.domain.accounts.ports import NamedApiKeyStore
 from service.domain.credentials.api_keys import NamedKey
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.notices import Notice, Notices
 from service.domain.models import Caller, Member, NamedApiKey, User, Visitor
 from service.domain.second_factors.models import Proof
 from service.domain.sessions.address_proof import AddressProof
@@ -41,6 +42,7 @@ class NamedApiKeys:
     confirmation: Confirmation
     address_proof: AddressProof
     throttle: Throttle
+    notices: Notices
     ambient: Ambient
     events: Events
 
@@ -66,6 +68,7 @@ class NamedApiKeys:
         if not await self.store.add(key, text.digest, MOST, session_id=caller.session_id):
             raise TooManyError(user_id=user.id, session_id=caller.session_id)
         self._emit(Name.TOKEN_CREATED, Reason.API_KEY_CREATED, caller)
+        await self.notices.tell(user, Notice.API_KEY_CREATED, visitor)
         return key, text.text
 
     async def all_of(self, caller: Caller) -> Sequence[NamedApiKey]:

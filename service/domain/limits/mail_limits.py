@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.domain.limits.charges import Charge, Counters
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Visitor
+from service.domain.models import Caller, Visitor
 from service.errors import InvalidCodeError, RateLimitedError
 from service.settings import ThrottleSettings
 
@@ -18,8 +18,15 @@ class MailLimits:
     settings: ThrottleSettings
     digest: Callable[[str], str]
 
-    async def mail(self, visitor: Visitor) -> None:
-        """Before a mail is asked for, whatever the address. Raises RateLimitedError."""
+    async def mail(self, visitor: Visitor, caller: Caller | None = None) -> None:
+        """Before a mail is asked for, whatever the address. Raises RateLimitedError.
+
+        A caller who is logged in has a row of their own: strangers who use up the common ones keep no member from it.
+        """
+        if caller:
+            of_user = Charge("user", self.digest(str(caller.user_id)), self.settings.mail_source)
+            await self.throttle.take("mail", of_user, visitor=visitor)
+            return
         source = Charge("source", visitor.source, self.settings.mail_source)
         await self.throttle.take("mail", source, Charge("global", "", self.settings.mail_global), visitor=visitor)
 

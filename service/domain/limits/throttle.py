@@ -55,13 +55,17 @@ POLICIES: tuple[str, ...] = get_args(Policy)
 
 
 class Attempt:
-    """An admitted login attempt. It counts as failed unless `succeeded` is called."""
+    """An admitted login attempt. It counts as failed unless one of these is called."""
 
     def __init__(self) -> None:
-        self.is_right = False
+        self.verdict = Verdict.FAILED
 
     def succeeded(self) -> None:
-        self.is_right = True
+        self.verdict = Verdict.SUCCEEDED
+
+    def refund(self) -> None:
+        """It is right so far, and no whole login: its source does not become a known one."""
+        self.verdict = Verdict.UNJUDGED
 
 
 class Throttle:
@@ -88,7 +92,7 @@ class Throttle:
 
     @asynccontextmanager
     async def login(self, account: str, visitor: Visitor) -> AsyncIterator[Attempt]:
-        """Check the password inside: InvalidCredentialsError, or leaving without `succeeded`, is a failure.
+        """Check the password inside: InvalidCredentialsError, or leaving without a word, is a failure.
 
         Any other error refunds the attempt. Raises RateLimitedError, or OverloadedError after the maximum wait.
         """
@@ -103,16 +107,16 @@ class Throttle:
             await self._wait_for_turns(suspect, turns)
             reservation = await self._reserve(suspect, account)
             attempt = Attempt()
-            verdict = Verdict.FAILED
+            outcome = Verdict.FAILED
             try:
                 yield attempt
             except InvalidCredentialsError:
                 raise
             except BaseException:
-                verdict = Verdict.UNJUDGED
+                outcome = Verdict.UNJUDGED
                 raise
             finally:
-                verdict = Verdict.SUCCEEDED if attempt.is_right else verdict
+                verdict = outcome if attempt.verdict is Verdict.FAILED else attempt.verdict
                 await self._counters.settle(reservation, verdict, self._settings)
 
     async def sign_up(self, visitor: Visitor) -> None:

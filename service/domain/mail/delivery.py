@@ -133,6 +133,7 @@ class Delivery:
                 await self._try_again(mail, "no writer")  # an instance of a newer version may have one
                 return None
             if (letter := await write(mail)) is None:
+                await self._give_back_charge(mail)  # who asks for an unknown address must not use up its mails
                 await self._end(mail, MailOutcome.NOTHING)
         except self._outages as error:
             log.warning("mail waits for a store", mail_id=str(mail.id), error=type(error).__name__)
@@ -145,7 +146,7 @@ class Delivery:
         return None
 
     async def _is_within_limit(self, mail: Mail) -> bool:
-        """Counted at the first attempt alone: one that is put back gives its charge back."""
+        """Counted at the first attempt alone; given back if that is put back, or finds nothing to send."""
         if mail.kind not in OF_STRANGERS or mail.attempts > 1:
             return True
         if await self._limit.take(mail.recipient):
@@ -194,9 +195,13 @@ class Delivery:
             await self._put_back(mail, timedelta(seconds=self.rest))
 
     async def _put_back(self, mail: Mail, pause: timedelta) -> None:
+        await self._give_back_charge(mail)
+        await self._outbox.put_back(mail.id, pause)
+
+    async def _give_back_charge(self, mail: Mail) -> None:
         if mail.id in self._charged:
             await self._limit.give_back(mail.recipient)
-        await self._outbox.put_back(mail.id, pause)
+            self._charged.discard(mail.id)
 
     def _is_too_old(self, mail: Mail) -> bool:
         return self._ambient.now() - mail.created_at >= self._give_up

@@ -24,10 +24,14 @@ class Notice(StrEnum):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
+    API_KEY_CREATED = "api_key_created"
     API_KEY_REPLACED = "api_key_replaced"
     TOKEN_REUSED = "token_reused"  # noqa: S105 - as above
     ACCOUNT_CLOSED = "account_closed"
     BY_OPERATOR = "by_operator"
+
+
+PROVING = frozenset({Notice.PASSWORD_RESET, Notice.EMAIL_CHANGED})  # each tells the address that proved itself by it
 
 
 class Owners(Protocol):
@@ -42,7 +46,14 @@ class Notices:
         self._outages = outages
 
     async def tell(self, user: User, what: Notice, visitor: Visitor | None = None, *, recipient: str = "") -> None:
-        """`recipient`: instead of the account's address. An outage is only logged: what it tells is done."""
+        """Nobody is told at an address that is not proved: it may be a stranger's, and whoever signed up with it could
+        have any number of mails sent there.
+
+        `recipient`: instead of the account's address. An outage is only logged: what it tells is done.
+        """
+        is_of_account = recipient in ("", user.email)
+        if is_of_account and user.email_verified_at is None and what not in PROVING:
+            return
         facts = {"what": what.value, "at": self._ambient.now().isoformat(timespec="seconds")}
         if visitor:
             facts |= {"network": prefix_of(visitor.source), "agent": name_of(visitor.user_agent)}

@@ -61,7 +61,7 @@ class AddressChanges:
         Raises NotConfiguredError, RateLimitedError and the errors of `Confirmation.require`.
         """
         self.mails.require_configured()
-        await self.limits.mail(visitor)
+        await self.limits.mail(visitor, caller)
         user = await self.confirmation.require(caller, password, proof, visitor)
         canonical_email = emails.canonical(new_email)
         change = EmailChange(self.ambient.new_uuid(), user.id, new_email, canonical_email, self.ambient.now())

@@ -43,7 +43,7 @@ class Verification:
         Raises NotConfiguredError, InvalidTokenError, RateLimitedError or a store's outage.
         """
         self.mails.require_configured()
-        await self.limits.mail(visitor)
+        await self.limits.mail(visitor, caller)
         user = await self.accounts.profile(caller.member)
         if user.email_verified_at is None:
             wish = Wish(kind=Kind.VERIFY, recipient=user.email, user_id=user.id, language=user.language)
@@ -71,7 +71,10 @@ class Verification:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 if not (await self.passwords.match(password, user.password_hash, place)).same:
                     raise self._wrong_password(user)
-                attempt.succeeded()
+                if user.second_factor_since:
+                    attempt.refund()  # the password is half of a login
+                else:
+                    attempt.succeeded()
         await self._prove(proof)
 
     def _wrong_password(self, user: User) -> InvalidCredentialsError:
