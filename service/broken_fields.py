@@ -40,7 +40,7 @@ class FieldCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokenField:
-    """One field that breaks a rule. It never contains the caller's input."""
+    """One field that breaks a rule. It never contains a value that the caller sent."""
 
     field: str
     code: FieldCode

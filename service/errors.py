@@ -72,7 +72,7 @@ class InvalidCodeError(InvalidCredentialsError):
     """One answer for a code or link that is wrong, spent, expired, of somebody else, or was never asked for."""
 
     code = "invalid_code"
-    message = "The code is wrong, was used already, or has expired. Ask for a new one."
+    message = "The code, link or passkey is wrong, was used already, or has expired. Try again with a new one."
 
 
 class InvalidChallengeError(InvalidCredentialsError):
@@ -82,7 +82,7 @@ class InvalidChallengeError(InvalidCredentialsError):
 
 class EmailNotVerifiedError(AuthError):
     code = "email_not_verified"
-    message = "Prove your e-mail address first: ask for a code, and send it."
+    message = "Prove your e-mail address first: a mail with a code is on its way."
 
 
 class Fault(StrEnum):

@@ -23,6 +23,7 @@ from service.http.context import visitor_of
 from service.http.request_body import read, read_optional
 from service.http.responses import json_response, no_content, stream
 
+PASSWORD_CHANGED = "The password is changed. Every other session is over."  # noqa: S105 - a sentence
 INCLUDE, INCLUDES = "include", frozenset({"emailVerified", "factors"})
 
 
@@ -85,7 +86,7 @@ async def rotate_api_key(request: web.Request, caller: Caller) -> web.Response:
     summary="Change my password; every other session of mine is over",
     description=f"Asks for the current password, as a login does. The session that calls goes on. {AUTHORIZE}",
     takes=schemas.ChangePassword,
-    returns=Returns(body=schemas.Message),
+    returns=Returns(body=schemas.Message, message=PASSWORD_CHANGED),
     refuses=CONFIRMING,
 )
 async def change_password(request: web.Request, caller: Caller) -> web.Response:
@@ -93,7 +94,7 @@ async def change_password(request: web.Request, caller: Caller) -> web.Response:
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.ChangePassword)
     await services.accounts.change_password(caller, body.current_password, body.new_password, body.proof, visitor)
-    return json_response(schemas.Message(message="The password is changed. Every other session is over."))
+    return json_response(schemas.Message(message=PASSWORD_CHANGED))
 
 
 @Description(

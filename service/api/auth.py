@@ -29,6 +29,8 @@ from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response
 
+LOGGED_OUT = "Logged out. The session's tokens are refused from now on."
+
 
 @Description(
     tag=Tag.SIGN_IN,
@@ -114,10 +116,10 @@ async def refresh(request: web.Request) -> web.Response:
     description="Every token of the session is refused from now on. Both tokens must be of the same session. The API "
     "key goes on working.",
     takes=schemas.Logout,
-    returns=Returns(body=schemas.Message),
+    returns=Returns(body=schemas.Message, message=LOGGED_OUT),
     refuses=(InvalidAccessTokenError, TokenMismatchError, UnavailableError),
 )
 async def logout(request: web.Request, caller: Caller) -> web.Response:
     body = await read(request, schemas.Logout)
     await request.app[SERVICES].sessions.logout(caller, body.access_token)
-    return json_response(schemas.Message(message="Logged out. The session's tokens are refused from now on."))
+    return json_response(schemas.Message(message=LOGGED_OUT))

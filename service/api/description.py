@@ -49,6 +49,7 @@ class Returns:
 
     status: HTTPStatus = HTTPStatus.OK
     body: type[Schema] | None = None
+    message: str = ""  # in the example, where the body is a message
     media_type: str | None = "application/json"
     other_media_types: tuple[str, ...] = ()
 

@@ -100,7 +100,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     recovery_schemas.ConfirmEmail: {"code": MAIL_CODE},
     recovery_schemas.UndoEmail: {"token": MAIL_TOKEN},
     recovery_schemas.CurrentEmail: {"email": "countess@example.com"},
-    schemas.Message: {"message": "Logged out. The session's tokens are refused from now on."},
+    schemas.Message: {"message": "Done."},  # each call's own stands in its description
     profile_schemas.Profile: {"userId": USER_ID, "email": EMAIL, **NAMES, "createdAt": AT},
     schemas.Sessions: {"sessions": [SESSION]},
     profile_schemas.ChangeNames: {"firstName": FIRST_NAME},
@@ -173,6 +173,13 @@ OTHER_BODIES: dict[str, Any] = {  # of calls whose response has no schema, by pa
     "/openapi.json": {"openapi": "3.1.1", "info": {"title": "Tokenhouse", "version": "0.1.0"}, "paths": {}},
     "/docs": "<!doctype html>…",
     "/docs/{file}": "/* the file */",
+}
+
+PROBLEM_MEMBERS: dict[str, dict[str, Any]] = {
+    "second_factor_required": {"factors": ["totp", "recovery_code"]}
+}  # by code
+PROBLEM_MEMBERS_OF_CALLS: dict[tuple[str, str], dict[str, Any]] = {
+    ("/auth/login", "second_factor_required"): {"challenge": CHALLENGE, "expiresIn": 300}
 }
 
 PATH_PARAMETERS = {"sessionId": SESSION_ID, "keyId": KEY_ID, "passkeyId": PASSKEY_ID, "file": "swagger-ui.css"}

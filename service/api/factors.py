@@ -65,7 +65,7 @@ async def confirm_totp(request: web.Request, caller: Caller) -> web.Response:
 
 @Description(
     tag=Tag.SECOND_FACTORS,
-    summary="Do without the authenticator app",
+    summary="Remove the authenticator app",
     description=f"The recovery codes go with the last second factor. {AUTHORIZE}",
     takes=schemas.ConfirmWithPassword,
     returns=NOTHING,

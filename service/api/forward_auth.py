@@ -22,7 +22,7 @@ _text_of = lru_cache(maxsize=4096)(str)  # str(UUID) is pure Python: it took lon
 
 @Description(
     tag=Tag.VERIFICATION,
-    summary="Who I am, as X-Auth-User-Id and X-Auth-Email: for reverse proxies",
+    summary="Who I am, as X-Auth-User-Id, X-Auth-Email and X-Auth-Scopes: for reverse proxies",
     description="For the `auth_request` of nginx, `forward_auth` of Caddy, ForwardAuth of Traefik. The header fields "
     "say who the caller is; there is no body. `X-Auth-Scopes` is there with a named API key that has scopes; "
     "such a key may also have a rate of its own, which is counted here.",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.description import Tag
-from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS
+from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS, PROBLEM_MEMBERS, PROBLEM_MEMBERS_OF_CALLS
 from service.api.header_descriptions import HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS
 from service.api.operation import Access, Operation
 from service.api.problems import REFUSALS, detail_of, status_of
@@ -114,7 +114,7 @@ def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dic
         "tags": [call.tag.value[0]],
         "summary": call.summary,
         "description": call.description,
-        "responses": _answers(one, references) | _problems(refusals_of(one), problems),
+        "responses": _answers(one, references) | _problems(one, problems),
     }
     if one.about.takes:
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.about.takes_form else [])]
@@ -158,7 +158,8 @@ def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401
     good["headers"] |= _headers(call.may_send, required=False)
     if one.about.returns.body:
         schema = references[one.about.returns.body, "serialization"]
-        good["content"] = {one.about.returns.media_type: {"schema": schema, "example": BODIES[one.about.returns.body]}}
+        shown = BODIES[one.about.returns.body] | ({"message": call.returns.message} if call.returns.message else {})
+        good["content"] = {one.about.returns.media_type: {"schema": schema, "example": shown}}
     elif one.path in OTHER_BODIES:
         example = OTHER_BODIES[one.path]
         kind = "string" if isinstance(example, str) else "object"
@@ -170,10 +171,10 @@ def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401
     return answers
 
 
-def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> dict[str, Any]:
+def _problems(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     """The error responses by status. Adds a named schema for each set of codes to `schemas`."""
     by_status: dict[str, dict[str, str]] = {"500": {INTERNAL_CODE: INTERNAL}}
-    for refusal in refusals:
+    for refusal in refusals_of(one):
         by_status.setdefault(str(int(status_of(refusal))), {})[refusal.code] = detail_of(refusal)
     answers = {}
     for status, codes in sorted(by_status.items()):
@@ -189,7 +190,7 @@ def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> d
             ]
         }
         reference = {"$ref": f"#/components/schemas/{name}"}
-        examples = {code: {"value": _example(int(status), code, message)} for code, message in codes.items()}
+        examples = {code: {"value": _example(int(status), code, message, one.path)} for code, message in codes.items()}
         headers = _headers((*OF_EACH_ANSWER, *OF_REFUSALS.get(status, ())), required=True)
         answers[status] = {
             "description": ", ".join(f"`{code}`" for code in codes),
@@ -199,7 +200,7 @@ def _problems(refusals: Sequence[type[AuthError]], schemas: dict[str, Any]) -> d
     return answers
 
 
-def _example(status: int, code: str, message: str) -> dict[str, Any]:
+def _example(status: int, code: str, message: str, path: str) -> dict[str, Any]:
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -207,6 +208,8 @@ def _example(status: int, code: str, message: str) -> dict[str, Any]:
         "detail": message,
         "code": code,
         "requestId": "OnX9P-eCI_mf4axWtpVLttyg",
+        **PROBLEM_MEMBERS.get(code, {}),
+        **PROBLEM_MEMBERS_OF_CALLS.get((path, code), {}),
     }
 
 

@@ -25,7 +25,7 @@ from service.http.responses import json_response, no_content
 
 @Description(
     tag=Tag.SECOND_FACTORS,
-    summary="Begin with a passkey",
+    summary="Start adding a passkey",
     description="Options for the browser. What it makes of them goes to `/auth/factors/passkeys`, within five minutes. "
     f"At most ten. {AUTHORIZE}",
     takes=factor_schemas.ConfirmWithPassword,
@@ -65,7 +65,7 @@ async def add(request: web.Request, caller: Caller) -> web.Response:
 
 @Description(
     tag=Tag.SECOND_FACTORS,
-    summary="Name a passkey anew",
+    summary="Rename a passkey",
     description=AUTHORIZE,
     takes=passkey_schemas.RenamePasskey,
     returns=NOTHING,

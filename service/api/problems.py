@@ -50,7 +50,11 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidCodeError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidChallengeError: Row(HTTPStatus.UNAUTHORIZED),
-    errors.EmailNotVerifiedError: Row(HTTPStatus.FORBIDDEN),
+    errors.EmailNotVerifiedError: Row(
+        HTTPStatus.FORBIDDEN,
+        "Prove your e-mail address first: a mail with a code is on its way. Send the code, or its link's token, and the"
+        " password to POST /auth/email/verify.",
+    ),
     errors.FactorExistsError: Row(HTTPStatus.CONFLICT),
     errors.FactorNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.ApiKeyNotFoundError: Row(HTTPStatus.NOT_FOUND),

@@ -30,8 +30,13 @@ from service.http.request_body import read
 from service.http.responses import json_response
 
 MAILING = (NotConfiguredError, RateLimitedError, UnavailableError)
-SESSIONS_END_SOON = "Every session ends within seconds."
+SESSIONS_OVER, SESSIONS_END_SOON = "Every session is over.", "Every session ends within seconds."
 SENT = "If there is an account with this address, a mail is on its way to it."
+RESET = f"The password is changed. {SESSIONS_OVER} Log in."
+PROOF_SENT = "Unless your address is proved already, a mail is on its way."
+PROVED = "The address is proved."
+CHANGE_SENT = "A mail with a code is on its way to the new address, unless it has an account."
+UNDONE = f"The change is undone. {SESSIONS_OVER} A mail to set a new password is on its way."
 
 
 @Description(
@@ -40,7 +45,7 @@ SENT = "If there is an account with this address, a mail is on its way to it."
     description="The answer is the same whether the address has an account or not. The mail has a code and a link; "
     "both are good for 15 minutes, once.",
     takes=recovery_schemas.Forgot,
-    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message),
+    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message, message=SENT),
     refuses=MAILING,
 )
 async def forgot(request: web.Request) -> web.Response:
@@ -57,7 +62,7 @@ async def forgot(request: web.Request) -> web.Response:
     "address too. If it is the first proof, whatever somebody else may have left in the account is gone: the API keys "
     "and the second factors.",
     takes=recovery_schemas.Reset,
-    returns=Returns(body=schemas.Message),
+    returns=Returns(body=schemas.Message, message=RESET),
     refuses=(NotConfiguredError, InvalidCodeError, *HASHING),
 )
 async def reset(request: web.Request) -> web.Response:
@@ -67,30 +72,28 @@ async def reset(request: web.Request) -> web.Response:
     shown = _shown(body.token, body.email, body.code)
     recovery = services.recovery.passwords
     are_over = await recovery.reset(shown, body.new_password, visitor, replace_api_key=body.revoke_api_key)
-    return json_response(schemas.Message(message=_reset(are_over=are_over)))
+    return json_response(schemas.Message(message=_about_sessions(RESET, are_over=are_over)))
 
 
 @Description(
     tag=Tag.RECOVERY,
     summary="Ask for a mail to prove my address",
     description=f"The answer is the same when the address is proved already; then there is no mail. {AUTHORIZE}",
-    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message),
+    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message, message=PROOF_SENT),
     refuses=MAILING,
 )
 async def verification(request: web.Request, caller: Caller) -> web.Response:
     await request.app[SERVICES].recovery.verification.ask(caller, visitor_of(request))
-    return json_response(
-        schemas.Message(message="Unless your address is proved already, a mail is on its way."), HTTPStatus.ACCEPTED
-    )
+    return json_response(schemas.Message(message=PROOF_SENT), HTTPStatus.ACCEPTED)
 
 
 @Description(
     tag=Tag.RECOVERY,
     summary="Prove an address with the mail's code or link",
     description="With an id token of the account, or its `password`, the address is proved and nothing else happens. "
-    "With `newPassword` instead, the account is the sender's: it is a reset, see there.",
+    "With `newPassword` instead, the account is the sender's: see `POST /auth/reset`.",
     takes=recovery_schemas.VerifyEmail,
-    returns=Returns(body=schemas.Message),
+    returns=Returns(body=schemas.Message, message=PROVED),
     refuses=(NotConfiguredError, InvalidCodeError, InvalidCredentialsError, *HASHING),
 )
 async def verify(request: web.Request, caller: Caller | None) -> web.Response:
@@ -99,7 +102,7 @@ async def verify(request: web.Request, caller: Caller | None) -> web.Response:
     shown = _shown(body.token, body.email, body.code)
     if body.new_password:
         are_over = await services.recovery.passwords.reset(shown, body.new_password, visitor, kind=Kind.VERIFY)
-        return json_response(schemas.Message(message=f"The address is proved. {_reset(are_over=are_over)}"))
+        return json_response(schemas.Message(message=f"{PROVED} {_about_sessions(RESET, are_over=are_over)}"))
     if body.password:
         await services.recovery.verification.with_password(shown, body.password, visitor)
     elif caller:
@@ -107,7 +110,7 @@ async def verify(request: web.Request, caller: Caller | None) -> web.Response:
     else:
         missing = "send an id token of the account, its password, or a new one"
         raise InvalidFieldsError([BrokenField("newPassword", FieldCode.MISSING, missing)])
-    return json_response(schemas.Message(message="The address is proved."))
+    return json_response(schemas.Message(message=PROVED))
 
 
 @Description(
@@ -116,7 +119,7 @@ async def verify(request: web.Request, caller: Caller | None) -> web.Response:
     description="Nothing changes until the code in it, or its link, is sent back. Where the new address has an "
     f"account, there is no mail, and the answer is the same. {AUTHORIZE}",
     takes=recovery_schemas.ChangeEmail,
-    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message),
+    returns=Returns(HTTPStatus.ACCEPTED, schemas.Message, message=CHANGE_SENT),
     refuses=(NotConfiguredError, WrongPasswordError, SecondFactorRequiredError, InvalidCodeError, *HASHING),
 )
 async def change(request: web.Request, caller: Caller) -> web.Response:
@@ -124,8 +127,7 @@ async def change(request: web.Request, caller: Caller) -> web.Response:
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.ChangeEmail)
     await services.recovery.addresses.ask(caller, body.new_email, body.password, body.proof, visitor)
-    message = "A mail with a code is on its way to the new address, unless it has an account."
-    return json_response(schemas.Message(message=message), HTTPStatus.ACCEPTED)
+    return json_response(schemas.Message(message=CHANGE_SENT), HTTPStatus.ACCEPTED)
 
 
 @Description(
@@ -159,7 +161,7 @@ async def confirm(request: web.Request, caller: Caller | None) -> web.Response:
     "again; the password, every session, and the keys and factors that were added meanwhile are no longer good. A mail "
     "to set a new password follows.",
     takes=recovery_schemas.UndoEmail,
-    returns=Returns(body=schemas.Message),
+    returns=Returns(body=schemas.Message, message=UNDONE),
     refuses=(NotConfiguredError, InvalidCodeError, EmailTakenError, *HASHING),
 )
 async def undo(request: web.Request) -> web.Response:
@@ -167,10 +169,7 @@ async def undo(request: web.Request) -> web.Response:
     services.passwords.refuse_if_full(visitor)
     body = await read(request, recovery_schemas.UndoEmail)
     are_over = await services.recovery.addresses.undo(body.token, visitor)
-    over = "Every session is over." if are_over else SESSIONS_END_SOON
-    return json_response(
-        schemas.Message(message=f"The change is undone. {over} A mail to set a new password is on its way.")
-    )
+    return json_response(schemas.Message(message=_about_sessions(UNDONE, are_over=are_over)))
 
 
 def _shown(token: str | None, email: str | None, code: str | None) -> MailEvidence:
@@ -183,5 +182,5 @@ def _shown(token: str | None, email: str | None, code: str | None) -> MailEviden
     return MailEvidence(token or "", email or "", code or "")
 
 
-def _reset(*, are_over: bool) -> str:
-    return f"The password is changed. {'Every session is over.' if are_over else SESSIONS_END_SOON} Log in."
+def _about_sessions(message: str, *, are_over: bool) -> str:
+    return message if are_over else message.replace(SESSIONS_OVER, SESSIONS_END_SOON)

@@ -28,6 +28,8 @@ CLAIMS = (
     "given_name",
     "family_name",
     "cognito:username",
+    "cognito:groups",
+    "amr",
 )
 
 

@@ -24,7 +24,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     factors.add_argument("--remove", action="store_true", help="remove them all and end the account's sessions")
     factors.set_defaults(run=on_application(_factors))
     about = "print an account's groups, after adding those with + and removing those with -"
-    groups = actions.add_parser("groups", help=about, description=about)
+    groups = actions.add_parser("groups", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
     groups.add_argument("email", metavar="EMAIL")
     # The rest of the line as it is: argparse would take -staff for an option.
     groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP, after EMAIL")

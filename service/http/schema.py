@@ -1,5 +1,6 @@
 """The base class of the JSON schemas, and the strict parsing of input."""
 
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -57,6 +58,7 @@ _CODES: dict[str, tuple[FieldCode, str]] = {
     "greater_than_equal": (FieldCode.OUT_OF_RANGE, "is too small"),
     "less_than_equal": (FieldCode.OUT_OF_RANGE, "is too big"),
 }
+HARMLESS = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 UNKNOWN = "extra_forbidden"  # pydantic's word
 
 
@@ -71,7 +73,8 @@ def parse(schema: type[S], values: dict[str, Any]) -> S:
 
 
 def _broken(schema: type[Schema], field: str, kind: str, message: str) -> BrokenField:
-    if kind == UNKNOWN:  # its name is the caller's own word, which is never repeated
+    if kind == UNKNOWN:  # its name is the caller's own text, which is repeated where it can do no harm
         known = ", ".join(str(one.alias) for one in schema.model_fields.values())
-        return BrokenField("", FieldCode.UNKNOWN_MEMBER, f"the members of this body are {known}")
+        named = field if HARMLESS.fullmatch(field) else ""
+        return BrokenField(named, FieldCode.UNKNOWN_MEMBER, f"the members of this body are {known}")
     return BrokenField(field, *(_CODES.get(kind) or (FieldCode[kind.upper()], message)))

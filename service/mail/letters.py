@@ -3,6 +3,7 @@
 import gettext
 import re
 import struct
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -28,14 +29,15 @@ SUBJECT, TEXT, HTML = "subject.txt", "txt", "html"
 DOMAIN = "mails"  # of the catalogues
 SOURCE = "en"  # the language that the templates are written in
 LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.ASCII)
-CODE = MappingProxyType({"code": "12345678", "link": "https://auth.example.com/x?token=y", "minutes": "15"})
+LINK = MappingProxyType({"link": "https://auth.example.com/x?token=y", "minutes": "10080", "hours": "168", "days": "7"})
+CODE = MappingProxyType({**LINK, "code": "12345678", "minutes": "15", "hours": "0", "days": "0"})
 WHAT = MappingProxyType({"at": "2026-11-24 12:00 UTC", "network": "192.0.2.0/24", "agent": "Firefox on Linux"})
 # Values that each template gets, of which all are tried at the start: a mistake shows then, not in the first mail.
 SAMPLES: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "verify": (CODE,),
     "reset": (CODE,),
     "email_change": (CODE,),
-    "email_undo": ({"link": CODE["link"]},),
+    "email_undo": (LINK,),
     "notice": tuple(
         {"what": what.value, **values} for what in Notice for values in (WHAT, WHAT | {"network": "", "agent": ""})
     ),
@@ -58,6 +60,7 @@ class Letters:
         self._sender = settings.sender
         self._reply_to = settings.reply_to
         self._own = settings.templates
+        self._refuse_unknown_names()
         self._environments = {language: self._environment(language) for language in self._languages()}
         for language in self._environments:
             self._try_all(language)
@@ -135,6 +138,14 @@ class Letters:
                     found = one if found is None else _with_fallback(found, one)
         return found or gettext.NullTranslations()
 
+    def _refuse_unknown_names(self) -> None:
+        """A file that replaces none of ours would be passed over in silence."""
+        ours = {file.name for file in (OURS / "templates").iterdir()}
+        own = self._own.iterdir() if self._own else ()
+        for name in sorted(file.name for file in own if file.is_file() and not file.name.startswith(".")):
+            if name not in ours:
+                raise ConfigurationError(f"{SETTING}: {name!r} is no template of ours: {', '.join(sorted(ours))}")
+
     def _try_all(self, language: str) -> None:
         for template, samples in SAMPLES.items():
             for values in samples:
@@ -160,11 +171,19 @@ def _read(file: Path) -> gettext.NullTranslations:
 
 
 def _complaint(template: str, language: str, error: Exception) -> str:
-    where = f"the mail {template}" + (f" in {language}" if language else "")
+    where = f"the mail {template}"
     if isinstance(error, jinja2.TemplateSyntaxError):
         where = f"{error.filename or error.name}, line {error.lineno}"
+    elif places := [one for one in traceback.extract_tb(error.__traceback__) if _is_template(one.filename)]:
+        where = f"{places[-1].filename}, line {places[-1].lineno}"
+    where += f" in {language}" if language else ""
     why = " ".join(str(error).split()) or type(error).__name__
     return f"{SETTING}: {where}: {why}"
+
+
+def _is_template(file: str) -> bool:
+    """jinja2 puts the lines of templates into the traceback."""
+    return file.endswith((f".{TEXT}", f".{HTML}", ".macros"))
 
 
 def _in_ascii(recipient: str) -> str:

@@ -51,6 +51,8 @@ def mail_server(url: str) -> MailServer:
         raise ConfigurationError(f"{URL} is no {FORM}; in a password, percent-encode what is no letter or digit")
     if not host.isascii():
         raise ConfigurationError(f"{URL}: write the host in ASCII (xn--...)")
+    if parts.netloc.count("@") > 1:  # the host may not be what was meant
+        raise ConfigurationError(f"{URL}: write `@` in a user or a password as %40")
     if (parts.username is None) is not (parts.password is None) or parts.username == "":
         raise ConfigurationError(f"{URL}: give a user and a password, or neither")
     tls = _tls(parts.scheme, options_of(URL, parts), has_password=parts.password is not None)

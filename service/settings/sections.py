@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
 from service.settings.values import (
     Clients,
+    Domain,
     Duration,
     Grace,
     Issuer,
@@ -23,7 +24,6 @@ from service.settings.values import (
     Span,
 )
 
-RP_ID = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 EventLoop = Literal["auto", "uvloop", "asyncio"]
 PasswordEngine = Literal["auto", "lanes", "wheel"]
 
@@ -149,7 +149,7 @@ class MailSettings(Section):
 
 
 class PasskeySettings(Section):
-    rp_id: Annotated[str | None, Field(pattern=RP_ID)] = None
+    rp_id: Domain | None = None
     origins: Origins = ()
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from pydantic_settings import NoDecode
 DURATION_FORM = "write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=36_500)  # about 100 years: later times soon exceed the range of datetime and the stores
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 
 
@@ -83,6 +84,15 @@ def require_origin(value: str) -> str:
     return value
 
 
+def require_domain(value: str) -> str:
+    """As browsers compare it with the host of a page; they make no passkeys for an IP address."""
+    if not DOMAIN.fullmatch(value) or value.rpartition(".")[2].isdecimal():  # no top-level domain is a number
+        raise ValueError(
+            "write a domain such as example.com, without scheme and port; browsers make no passkeys for an IP address"
+        )
+    return value
+
+
 def parse_clients(value: object) -> object:
     """A mapping of names to digests, or `name:digest,name:digest`."""
     if not isinstance(value, str):
@@ -125,6 +135,7 @@ Issuer = Annotated[str, AfterValidator(require_issuer)]
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
+Domain = Annotated[str, AfterValidator(require_domain)]
 Origin = Annotated[str, AfterValidator(require_origin)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_commas), NoDecode]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(split_commas), NoDecode]

@@ -133,9 +133,9 @@ async def test_nobody_sees_or_ends_the_keys_of_another(fakes: OnFakes, tokens: T
 @pytest.mark.parametrize(
     ("fields", "broken"),
     [
-        ({"userId": "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"}, ("", "unknown_member")),
-        ({"owner": "SECRETMARKER"}, ("", "unknown_member")),
-        ({"expiresin": 60}, ("", "unknown_member")),
+        ({"userId": "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"}, ("userId", "unknown_member")),
+        ({"owner": "SECRETMARKER"}, ("owner", "unknown_member")),
+        ({"expiresin": 60}, ("expiresin", "unknown_member")),
         ({"name": None}, ("name", "missing")),
         ({"name": 7}, ("name", "wrong_type")),
         ({"name": " "}, ("name", "blank")),

@@ -27,6 +27,7 @@ from service.api.header_descriptions import HEADERS
 from service.api.openapi import document, error_codes, refusals_of
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
+from service.api.schemas import Message
 from service.broken_fields import FieldCode
 from service.domain.mail.models import Letter
 from service.domain.operations.readiness import ReadinessReport
@@ -53,6 +54,30 @@ def codes_of(answer: dict[str, Any]) -> set[str]:
     """The codes that a documented refusal allows."""
     name = answer["content"][PROBLEM]["schema"]["$ref"].rpartition("/")[2]
     return set(DOCUMENT["components"]["schemas"][name]["allOf"][1]["properties"]["code"]["enum"])
+
+
+def test_each_message_is_that_of_its_call() -> None:
+    rows = [one for one in OPERATIONS if one.about.returns.body is Message]
+    said = [one.about.returns.message for one in rows]
+    assert all(said)
+    assert len(set(said)) == len(rows)
+    for one in rows:
+        answer = DOCUMENT["paths"][one.path][one.method.lower()]["responses"][str(int(one.about.returns.status))]
+        assert answer["content"]["application/json"]["example"] == {"message": one.about.returns.message}
+
+
+def test_a_login_that_asks_for_a_second_factor_shows_its_challenge_and_no_other_call_does() -> None:
+    shown = {
+        (path, method): one["value"].keys() & {"factors", "challenge", "expiresIn"}
+        for path, method, said in SHOWN
+        for status, answer in said["responses"].items()
+        if status >= "400"
+        for name, one in answer["content"][PROBLEM]["examples"].items()
+        if name == "second_factor_required"
+    }
+    assert shown.pop(("/auth/login", "post")) == {"factors", "challenge", "expiresIn"}
+    assert shown
+    assert all(members == {"factors"} for members in shown.values())
 
 
 def test_tags_stand_in_the_order_of_use_and_each_call_has_one() -> None:

@@ -611,7 +611,7 @@ async def test_an_operator_removes_passkeys_too(owner: Owner) -> None:
             ["https://a.example.com"],
             ("example.com", ("https://a.example.com",)),
         ),
-        ("http://127.0.0.1:8080", None, [], None),
+        ("http://127.0.0.1:8080", None, [], None),  # the calls answer 501 then
         ("http://[::1]:8080", None, [], None),
         ("urn:example", None, [], None),
     ],

@@ -46,8 +46,13 @@ async def test_both_names_change_at_once(fakes: OnFakes) -> None:
         ({"firstName": ""}, ("firstName", "blank")),
         ({"lastName": "a\u202eb"}, ("lastName", "invisible_character")),
         ({"firstName": 7}, ("firstName", "wrong_type")),
-        ({"firstName": "Ada", "email": "root@example.com"}, ("", "unknown_member")),
-        ({"firstName": "Ada", "emailVerified": True}, ("", "unknown_member")),
+        ({"firstName": "Ada", "email": "root@example.com"}, ("email", "unknown_member")),
+        ({"firstName": "Ada", "emailVerified": True}, ("emailVerified", "unknown_member")),
+        ({"firstName": "Ada", "x" * 64: True}, ("x" * 64, "unknown_member")),
+        ({"firstName": "Ada", "x" * 65: True}, ("", "unknown_member")),
+        ({"firstName": "Ada", "<b>": True}, ("", "unknown_member")),
+        ({"firstName": "Ada", "email\n": True}, ("", "unknown_member")),
+        ({"firstName": "Ada", "\u0435mail": True}, ("", "unknown_member")),
     ],
 )
 async def test_what_is_not_understood_changes_nothing(

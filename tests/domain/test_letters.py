@@ -58,13 +58,26 @@ def test_each_mail_has_a_subject_a_text_and_an_html_part_that_loads_nothing(temp
                 assert values[name] in text
                 assert values[name].replace("&", "&amp;") in html
         assert "auth.example.com" in text
-        assert not re.search(r"\n\n\n\n", text)
+        assert "\n\n\n" not in text
 
 
 def test_every_kind_has_its_template_and_every_template_its_samples() -> None:
     names = {file.name.removesuffix(".subject.txt") for file in (OURS / "templates").glob("*.subject.txt")}
     assert names == set(SAMPLES)
     assert {kind.value for kind in Kind} - {"other"} == names - {"test"}
+
+
+def test_a_template_of_the_operator_may_say_how_long_a_mail_is_good_in_any_unit(tmp_path: Path) -> None:
+    for name in ("email_undo.txt", "reset.txt"):
+        (tmp_path / name).write_text("{{ minutes }} {{ hours }} {{ days }}")
+    undo = written("email_undo", dict(SAMPLES["email_undo"][0]), letters(templates=tmp_path))
+    assert text_of(undo) == "10080 168 7\n"
+
+
+def test_a_mail_by_which_a_change_is_undone_says_for_how_long_it_can_be() -> None:
+    message = written("email_undo", dict(SAMPLES["email_undo"][0]))
+    for kind in ("plain", "html"):
+        assert "The address is good for 7 days, and once." in text_of(message, kind)
 
 
 def test_the_same_mail_written_twice_is_the_same_to_the_byte() -> None:
@@ -150,12 +163,12 @@ def test_a_template_of_the_operator_replaces_ours_and_the_others_stay(tmp_path: 
     ("file", "content", "said"),
     [
         ("reset.txt", "{{ code ", "reset.txt, line 1"),
-        ("reset.txt", "{{ cod }}", "the mail reset: 'cod' is undefined"),
+        ("reset.txt", "{{ cod }}", "reset.txt, line 1: 'cod' is undefined"),
         ("notice.html", "{% if %}", "notice.html, line 1"),
         ("verify.html", "{% extends 'nothing.html' %}", "nothing.html"),
         ("verify.subject.txt", " \n", "a part of the mail verify is empty"),
-        ("test.txt", "{{ 1 // 0 }}", "the mail test"),
-        ("test.txt", "{{ host.x.y }}", "the mail test"),
+        ("test.txt", "{{ 1 // 0 }}", "test.txt, line 1"),
+        ("test.txt", "{{ host.x.y }}", "test.txt, line 1"),
         ("test.txt", "{% trans %}%(x)s{% endtrans %}{{ host|nosuch }}", "nosuch"),
         ("test.txt", b"\xff\xfe", "the mail test"),
     ],
@@ -229,8 +242,8 @@ def test_the_nearest_language_is_the_one_with_the_region(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("language", "texts", "said"),
     [
-        ("de", {"Mail from %(host)s arrives. There is nothing to do.": "%(hots)s"}, "the mail test in de"),
-        ("de", {"Mail from %(host)s arrives. There is nothing to do.": "100%"}, "the mail test in de"),
+        ("de", {"Mail from %(host)s arrives. There is nothing to do.": "%(hots)s"}, "test.txt, line 1 in de"),
+        ("de", {"Mail from %(host)s arrives. There is nothing to do.": "100%"}, "test.txt, line 1 in de"),
         ("no language", {}, "no language"),
     ],
 )

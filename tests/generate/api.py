@@ -55,7 +55,9 @@ def _index(tags: list[dict[str, str]], calls: list[tuple[str, str, dict[str, Any
 
 
 def _who(call: dict[str, Any]) -> str:
-    return " or ".join(WHO[scheme] for one in call.get("security", ()) for scheme in one) or "none"
+    known = [WHO[scheme] for one in call.get("security", ()) for scheme in one]
+    is_optional = {} in call.get("security", ())
+    return f"{' or '.join(known)}, or none" if is_optional else " or ".join(known) or "none"
 
 
 def _call(method: str, path: str, call: dict[str, Any]) -> str:

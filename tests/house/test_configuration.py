@@ -97,6 +97,19 @@ def test_a_setting_that_is_wrong_is_named(
     assert word in refusal_of(monkeypatch, capsys, **{name: value})
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["127.0.0.1", "::1", "[::1]", "https://example.com", "example.com:8443", "Example.com", "a_b.example", "a."],
+)
+def test_a_domain_of_passkeys_that_is_none_is_refused_with_its_form(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal_of(monkeypatch, capsys, TOKENHOUSE_PASSKEYS__RP_ID=value) == (
+        "tokenhouse: passkeys.rp_id: write a domain such as example.com, without scheme and port; browsers make no"
+        " passkeys for an IP address\n"
+    )
+
+
 @pytest.mark.parametrize("text", ["a: [", "- 1", "\x00", "7"])
 def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.yaml"

@@ -50,6 +50,7 @@ def test_a_url_and_what_it_means(url: str, server: MailServer) -> None:
         "smtp://ada:s3cret@bücher.example",
         "smtp://ada:s3cret@[::1",
         "inbox:s3cret",
+        "smtp://ada:s3cr@et@h",
     ],
 )
 def test_a_url_that_cannot_work_is_refused_without_its_password(
@@ -58,6 +59,13 @@ def test_a_url_that_cannot_work_is_refused_without_its_password(
     said = refusal_of(monkeypatch, capsys, **(GOOD | {"TOKENHOUSE_MAIL__URL": url}))
     assert "TOKENHOUSE_MAIL__URL" in said
     assert "s3cr" not in said
+
+
+def test_an_at_sign_in_a_password_is_to_be_encoded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal_of(monkeypatch, capsys, **(GOOD | {"TOKENHOUSE_MAIL__URL": "smtp://ada:s3cr@et@h"}))
+    assert "write `@` in a user or a password as %40" in said
 
 
 @pytest.mark.parametrize("name", ["TOKENHOUSE_MAIL__SENDER", "TOKENHOUSE_MAIL__REPLY_TO"])
@@ -96,5 +104,22 @@ def test_templates_that_are_not_there_or_do_not_work_are_refused(
         assert "TOKENHOUSE_MAIL__TEMPLATES names no directory" in said
     (tmp_path / "reset.txt").write_text("{{ nobody }}")
     said = refusal_of(monkeypatch, capsys, **GOOD, TOKENHOUSE_MAIL__TEMPLATES=str(tmp_path))
-    assert "TOKENHOUSE_MAIL__TEMPLATES: the mail reset: 'nobody' is undefined" in said
+    assert f"TOKENHOUSE_MAIL__TEMPLATES: {tmp_path}/reset.txt, line 1: 'nobody' is undefined" in said
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("name", ["code.txt", "code.macros", "base.html", "email_undo.subject.txt"])
+def test_a_template_that_fails_is_named_wherever_it_is_used(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text("{% macro lifetime(minutes) %}{% endmacro %}\n{{ nobody }}\n")
+    said = refusal_of(monkeypatch, capsys, **GOOD, TOKENHOUSE_MAIL__TEMPLATES=str(tmp_path))
+    assert f"{tmp_path}/{name}, line 2: 'nobody' is undefined" in said
+
+
+def test_a_file_that_replaces_no_template_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "forgot.txt").write_text("Hello")
+    said = refusal_of(monkeypatch, capsys, **GOOD, TOKENHOUSE_MAIL__TEMPLATES=str(tmp_path))
+    assert "TOKENHOUSE_MAIL__TEMPLATES: 'forgot.txt' is no template of ours: base.html, code.html" in said

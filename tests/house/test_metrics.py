@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service.domain.limits.throttle import POLICIES
 from service.settings import MetricsSettings
 from service.telemetry.metrics.catalog import ALL, Measure, MetricKind
 from service.telemetry.metrics.counters import LABEL_SETS
@@ -78,6 +79,11 @@ def test_every_event_of_the_page_is_counted_from_zero() -> None:
     assert told == {
         (name.value, how.value): {str(one) for one in reasons} for (name, how), reasons in LABEL_SETS.items()
     }
+
+
+def test_the_page_lists_every_policy_of_the_limits() -> None:
+    (row,) = [row for row in rows_of("metrics.md", 2) if row[0] == "`outcome`, `policy` of the limiter"]
+    assert {*re.findall(r"`([^`]+)`", row[1])} - {"allowed", "refused"} == {*POLICIES}
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
