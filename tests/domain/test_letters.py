@@ -41,7 +41,7 @@ def written(
 def text_of(message: EmailMessage, kind: str = "plain") -> str:
     part = message.get_body(preferencelist=(kind,))
     assert part
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("template", SAMPLES)
