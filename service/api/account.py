@@ -36,7 +36,8 @@ INCLUDE, INCLUDES = "include", frozenset({"emailVerified", "factors"})
     refuses=(InvalidFieldsError, RateLimitedError, UnavailableError),
 )
 async def me(request: web.Request, who: Member) -> web.Response:
-    asked = query.read(request, profile_schemas.ProfileQuery).include
+    has_query = bool(request.rel_url.raw_query_string)
+    asked = query.read(request, profile_schemas.ProfileQuery).include if has_query else ""
     included = frozenset(one.strip() for one in asked.split(",")) - {""} if asked else frozenset()
     if not included <= INCLUDES:
         known = " and ".join(sorted(INCLUDES))

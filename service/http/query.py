@@ -63,6 +63,8 @@ def check(request: web.Request, schema: type[Schema]) -> None:
 
     A call that only reads and has no parameters ignores its query. Raises MalformedQueryError.
     """
+    if issubclass(schema, AddedQuery):
+        return  # it refuses nothing; the handler reads it
     if schema is not NoQuery or request.method not in READING:
         read(request, schema)
 

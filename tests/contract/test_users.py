@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from service.domain.accounts.ports import Users
+from service.domain.models import User
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError
-from service.stores.users import PostgresUsers
+from service.stores.users import USER_FIELDS, PostgresUsers
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.fakes import FakeUsers
@@ -163,3 +164,7 @@ async def test_parallel_changes_of_groups_all_happen(users: Users, ambient: Fake
     changed = await users.by_id(grace.id)
     assert changed
     assert changed.groups == tuple(str(one) for one in range(10))
+
+
+def test_the_columns_of_a_user_stand_in_the_order_of_its_fields() -> None:
+    assert [field.name for field in fields(User)] == USER_FIELDS
