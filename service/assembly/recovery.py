@@ -105,7 +105,6 @@ def _verification(earlier: Earlier) -> Verification:
 
 def _address_changes(earlier: Earlier) -> AddressChanges:
     basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
-
     return AddressChanges(
         changes=basis.backends.email_changes,
         confirmation=asked.confirmation,

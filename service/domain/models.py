@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
+
+A_MOMENT = timedelta(milliseconds=1)  # sessions keep times in milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class User:
     second_factor_since: datetime | None = None  # set while a login asks for more than the password
     groups: tuple[str, ...] = ()
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
+
+    def time_of_next_password(self, now: datetime, *others: datetime) -> datetime:
+        """Later than the password before, and than `others`, by whatever clock they were taken."""
+        return max(now, *(one + A_MOMENT for one in (self.password_changed_at, *others)))
 
     def is_still(self, earlier: "User") -> bool:
         """Whether what was accepted for `earlier`, an older read of the row, is still all that a login needs."""

@@ -1,7 +1,6 @@
 """Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -126,7 +125,7 @@ class Accounts:
         with self.passwords.reserve(visitor, user.canonical_email) as place:
             password_hash = await self.passwords.hash(new, place)
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
-        at = max(self.ambient.now(), user.password_changed_at + timedelta(milliseconds=1))  # later by either clock
+        at = user.time_of_next_password(self.ambient.now())
         ending = self.user_revocation.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
             raise WrongPasswordError  # changed meanwhile: the confirmed password is out of date

@@ -34,7 +34,6 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 
 KEEP = UNDO_FOR + timedelta(days=1)  # after it was asked for, a change is of no use to anybody
-A_MOMENT = timedelta(milliseconds=1)
 RANDOM_PASSWORD_BYTES = 32
 
 
@@ -103,7 +102,7 @@ class AddressChanges:
             random = self.ambient.random_bytes(RANDOM_PASSWORD_BYTES).hex()
             password_hash = await self.passwords.hash(random, place)
         await self.revocation.require_complete()
-        at = max(self.ambient.now(), user.password_changed_at + A_MOMENT)
+        at = user.time_of_next_password(self.ambient.now())
         ending = self.user_revocation.of(user.id, Reason.EMAIL_CHANGE_UNDONE, password_changed_at=at)
         _, sealed, digest = self.api_keys.make(user.id)
         undone = UndoneChange(

@@ -1,7 +1,6 @@
 """Forgotten passwords: a mail, and a new password with what is in it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
@@ -19,8 +18,6 @@ from service.domain.recovery.ports import ProvedUsers
 from service.domain.recovery.proofs import Proofs
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
-
-A_MOMENT = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +72,8 @@ class PasswordRecovery:
         self, proof: MailProof, kind: Kind, password_hash: str, visitor: Visitor, *, replace_api_key: bool
     ) -> bool:
         user, now = proof.user, self.ambient.now()
-        # Later than the mail by either clock, so that the mail is not good once more if it is written again.
-        at = max(now, user.password_changed_at + A_MOMENT, proof.code.created_at + A_MOMENT)
+        # Later than the mail too, so that it is not good once more if it is written again.
+        at = user.time_of_next_password(now, proof.code.created_at)
         ending = self.user_revocation.of(user.id, Reason.PASSWORD_RESET, password_changed_at=at)
         _, sealed, digest = self.api_keys.make(user.id)
         reset = PasswordReset(
