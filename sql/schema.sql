@@ -115,11 +115,20 @@ CREATE TABLE signing_keys (
     killed_at timestamp with time zone
 );
 
+CREATE TABLE srp_verifiers (
+    user_id uuid NOT NULL,
+    pool_id text NOT NULL,
+    salt bytea NOT NULL,
+    verifier_sealed bytea NOT NULL,
+    password_changed_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE totp (
     user_id uuid NOT NULL,
     secret_sealed bytea NOT NULL,
     confirmed_at timestamp with time zone NOT NULL,
-    last_step bigint NOT NULL
+    last_step bigint NOT NULL,
+    is_on boolean DEFAULT true NOT NULL
 );
 
 CREATE TABLE users (
@@ -139,7 +148,9 @@ CREATE TABLE users (
     email_verified_at timestamp with time zone,
     second_factor_since timestamp with time zone,
     groups text[] DEFAULT '{}'::text[] NOT NULL,
-    language text DEFAULT ''::text NOT NULL
+    language text DEFAULT ''::text NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    must_prove_address boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE ONLY audit_events
@@ -177,6 +188,9 @@ ALTER TABLE ONLY schema_migrations
 
 ALTER TABLE ONLY signing_keys
     ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY srp_verifiers
+    ADD CONSTRAINT srp_verifiers_pkey PRIMARY KEY (user_id);
 
 ALTER TABLE ONLY totp
     ADD CONSTRAINT totp_pkey PRIMARY KEY (user_id);
@@ -243,6 +257,9 @@ ALTER TABLE ONLY passkeys
 
 ALTER TABLE ONLY recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY srp_verifiers
+    ADD CONSTRAINT srp_verifiers_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY totp
     ADD CONSTRAINT totp_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;

@@ -4,8 +4,10 @@ from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
+    AccountSettings,
     ApiKeySettings,
     AuditSettings,
+    CognitoSettings,
     DatabaseSettings,
     EventLoop,
     IntrospectionSettings,
@@ -29,8 +31,10 @@ from service.settings.variables import as_variables, is_about_settings
 __all__ = [
     "ENVIRONMENT",
     "INBOX",
+    "AccountSettings",
     "ApiKeySettings",
     "AuditSettings",
+    "CognitoSettings",
     "DatabaseSettings",
     "EventLoop",
     "IntrospectionSettings",

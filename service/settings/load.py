@@ -19,12 +19,15 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from service.errors import ConfigurationError
+from service.settings.cognito import require_usable_cognito
 from service.settings.complaints import OTHERWISE, complaint_of
 from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in
 from service.settings.mail_url import require_usable_mail
 from service.settings.sections import (
+    AccountSettings,
     ApiKeySettings,
     AuditSettings,
+    CognitoSettings,
     DatabaseSettings,
     IntrospectionSettings,
     KeySettings,
@@ -82,6 +85,8 @@ class Settings(BaseSettings):
     throttle: ThrottleSettings = ThrottleSettings()
     mail: MailSettings = MailSettings()
     passkeys: PasskeySettings = PasskeySettings()
+    accounts: AccountSettings = AccountSettings()
+    cognito: CognitoSettings = CognitoSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -112,6 +117,7 @@ class Settings(BaseSettings):
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
         require_usable_mail(self.mail)
+        require_usable_cognito(self.cognito, self.tokens.client_id, has_mail=bool(self.mail.url.get_secret_value()))
 
     @classmethod
     def settings_customise_sources(

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from service.settings.values import (
+    AppClientSecrets,
+    ClientIds,
     Clients,
     Domain,
     Duration,
@@ -18,6 +20,7 @@ from service.settings.values import (
     OptionalDuration,
     OptionalRate,
     Origins,
+    PoolId,
     Rate,
     RateSetting,
     Section,
@@ -71,6 +74,7 @@ class RedisSettings(Section):
 class TokenSettings(Section):
     issuer: Issuer = "http://127.0.0.1:8080"
     client_id: str = Field("tokenhouse", min_length=1)
+    accepted_clients: ClientIds = ()
     algorithm: Literal["RS256", "RS256-3072", "ES256", "Ed25519"] = "RS256"
     id_lifetime: Duration = timedelta(hours=1)
     access_lifetime: Duration = timedelta(hours=1)
@@ -159,6 +163,21 @@ class PasskeySettings(Section):
             if host != self.rp_id and not host.endswith(f".{self.rp_id}"):
                 raise ValueError("list origins of the domain rp_id and of those below it: no browser takes others")
         return self
+
+
+class AccountSettings(Section):
+    second_factor: Literal["optional", "required"] = "optional"
+
+
+class CognitoSettings(Section):
+    enabled: bool = False
+    pool_id: PoolId = "eu-central-1_tokenhouse"
+    clients: AppClientSecrets = Field(default_factory=dict)
+    srp: bool = False
+    confirm_signup: bool = False
+    prevent_user_existence_errors: bool = True
+    code_lifetime: Duration = timedelta(minutes=15)
+    session_lifetime: Duration = timedelta(minutes=3)
 
 
 class AuditSettings(Section):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
 DURATION_FORM = "write a duration with its unit, such as 250ms, 10s, 15m, 1h or 30d"
@@ -103,6 +103,40 @@ def parse_clients(value: object) -> object:
     return dict(pairs)
 
 
+def require_app_client_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_+]{1,128}", value):
+        raise ValueError(
+            "write ids of app clients with letters, digits, _ and + alone: Cognito's clients send no others"
+        )
+    return value
+
+
+def require_pool_id(value: str) -> str:
+    if not re.fullmatch(r"(?=.{1,55}$)[A-Za-z0-9_-]+_[0-9a-zA-Z]+", value):
+        raise ValueError(
+            "write a region, _ and letters or digits, such as eu-central-1_tokenhouse; at most 55 characters"
+        )
+    return value
+
+
+def require_app_client_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_+]{24,64}", value.get_secret_value()):
+        raise ValueError("give an app client a secret of 24 to 64 letters, digits, _ and +, or none")
+    return value
+
+
+def parse_app_clients(value: object) -> object:
+    """A mapping of ids to secrets, or `ID:SECRET,ID`: a client without a secret is a public one."""
+    if isinstance(value, str):
+        pairs = [part.strip().partition(":")[::2] for part in value.split(",") if part.strip()]
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a client is named twice")
+        value = dict(pairs)
+    if isinstance(value, Mapping):
+        return {name: secret or None for name, secret in value.items()}
+    return value
+
+
 class Section(BaseModel):
     """One block of `config.yaml`: unknown keys are refused, values never change."""
 
@@ -135,6 +169,11 @@ Issuer = Annotated[str, AfterValidator(require_issuer)]
 ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 ClientDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Clients = Annotated[Mapping[ClientName, ClientDigest], BeforeValidator(parse_clients), NoDecode]
+AppClientId = Annotated[str, AfterValidator(require_app_client_id)]
+AppClientSecret = Annotated[SecretStr, AfterValidator(require_app_client_secret)]
+AppClientSecrets = Annotated[Mapping[AppClientId, AppClientSecret | None], BeforeValidator(parse_app_clients), NoDecode]
+ClientIds = Annotated[tuple[AppClientId, ...], BeforeValidator(split_commas), NoDecode]
+PoolId = Annotated[str, AfterValidator(require_pool_id)]
 Domain = Annotated[str, AfterValidator(require_domain)]
 Origin = Annotated[str, AfterValidator(require_origin)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_commas), NoDecode]

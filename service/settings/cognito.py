@@ -1,0 +1,21 @@
+"""Settings of Cognito's protocol that only together are wrong."""
+
+from service.errors import ConfigurationError
+from service.settings.sections import CognitoSettings
+from service.settings.values import require_app_client_id
+
+
+def require_usable_cognito(cognito: CognitoSettings, own_client: str, *, has_mail: bool) -> None:
+    """`own_client`: `tokens.client_id`. Raises ConfigurationError."""
+    if not cognito.enabled:
+        return
+    try:
+        require_app_client_id(own_client)
+    except ValueError as error:
+        raise ConfigurationError(f"tokens.client_id, with cognito.enabled: {error}") from None
+    if own_client in cognito.clients:
+        raise ConfigurationError(
+            "cognito.clients names tokens.client_id: that client is there already, without a secret"
+        )
+    if cognito.confirm_signup and not has_mail:
+        raise ConfigurationError("cognito.confirm_signup needs mail: set mail.url, or cognito.confirm_signup to false")
