@@ -22,13 +22,17 @@ class Proof:
 
     code: str = ""
     credential: Mapping[str, Any] | None = None
+    is_shown_by_session: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return not self.code and self.credential is None
+        return not self.code and self.credential is None and not self.is_shown_by_session
 
 
 NO_PROOF = Proof()
+# For protocols whose calls have no room for a second factor. When a factor is added every other session ends: so each
+# live session of an account that has one has shown it at its login, or has set it up.
+SHOWN_BY_SESSION = Proof(is_shown_by_session=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class SecondFactors:
         """
         if proof.is_empty:
             raise SecondFactorRequiredError(await self.names_of(user), user_id=user.id)
+        if proof.is_shown_by_session:
+            return (PASSWORD,)
         try:
             return (PASSWORD, *await self._use(user, proof, visitor))
         except InvalidCodeError as wrong:
