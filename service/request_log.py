@@ -44,6 +44,7 @@ class Refusal(NamedTuple):
     user_id: str = ""
     session_id: str = ""
     source: str = ""  # /24 or /48
+    error: str = ""  # its name in the protocol of the call, where that has names besides the codes
 
     @property
     def facts(self) -> dict[str, str]:

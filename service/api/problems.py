@@ -94,6 +94,9 @@ class Problems:
     def defect(self, request_id: str) -> web.Response:
         return problems.internal(request_id)
 
+    def name_of(self, _: AuthError | None) -> str:
+        return ""
+
 
 def _refusal(error: AuthError, request_id: str) -> web.Response:
     if isinstance(error, HttpError):

@@ -134,6 +134,14 @@ class CognitoErrors:
     def defect(self, request_id: str) -> web.Response:
         return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", DEFECT, request_id)
 
+    def name_of(self, error: AuthError | None) -> str:
+        if isinstance(error, CognitoError):
+            return f"{error.kind}Exception"
+        if isinstance(error, http_errors.BodyTooLargeError):
+            return "RequestEntityTooLargeException"
+        said = self._said(error) if error and not isinstance(error, errors.UnavailableError) else None
+        return f"{said.kind if said else 'InternalError'}Exception"
+
     def _said(self, error: AuthError) -> Wording | None:
         row = TABLE.get(type(error), ())
         wordings = row(error) if callable(row) else row

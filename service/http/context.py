@@ -30,6 +30,13 @@ class Renderer(Protocol):
 
     def defect(self, request_id: str) -> web.Response: ...
 
+    def name_of(self, error: AuthError | None) -> str:
+        """In logs and metrics, what the protocol calls it besides our code; empty where it has no such names.
+
+        None for a defect.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpContext:

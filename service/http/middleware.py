@@ -75,15 +75,18 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         refusal = _refusal_of(error, http.outages)
         if refusal is None:
             log.error("defect", error=type(error).__name__, where=_trail(error))
-            request[REFUSAL] = Refusal(problems.INTERNAL_CODE, type(error).__name__)
-            return renderer_of(request).defect(request_id)
+            renderer = renderer_of(request)
+            request[REFUSAL] = Refusal(problems.INTERNAL_CODE, type(error).__name__, error=renderer.name_of(None))
+            return renderer.defect(request_id)
         if refusal is not error and isinstance(refusal, UnavailableError):
             http.store_watch.note(error)
     user_id = str(refusal.user_id) if refusal.user_id else ""
-    request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id)
+    renderer = renderer_of(request)
+    named = renderer.name_of(refusal)
+    request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id, error=named)
     if isinstance(refusal, OverloadedError):
         return await refuse(http, request, refusal)
-    return renderer_of(request).refusal(refusal, request_id)
+    return renderer.refusal(refusal, request_id)
 
 
 def _refusal_of(error: Exception, outages: tuple[type[Exception], ...]) -> AuthError | None:

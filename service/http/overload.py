@@ -111,7 +111,7 @@ class EarlyRefusals:
                     call.route,
                     status,
                     (http.ambient.monotonic() - started) * 1000,
-                    Refusal(refusal.code, source=prefix_of(source)),
+                    Refusal(refusal.code, source=prefix_of(source), error=call.renderer.name_of(refusal)),
                 )
             )
 

@@ -77,6 +77,12 @@ REQUESTS = _histogram(
     "route",
     "status",
 )
+COGNITO_REFUSALS = _counter(
+    "cognito_refusals",
+    "Refused calls of Cognito's protocol, by operation and the error that was answered.",
+    "operation",
+    "error",
+)
 REFUSED_UNREAD = _counter(
     "http_unread",
     "What was refused before it was a request: malformed, too slow, or (503) one connection too many.",

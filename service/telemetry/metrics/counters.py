@@ -109,6 +109,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, int], Histogram] = {}
+        self._refusals: Counter[tuple[str, ...]] = Counter()  # by operation and error
 
     def note(self, line: RequestRecord) -> None:
         key = line.method, line.route, line.status
@@ -116,11 +117,20 @@ class Requests:
         if held is None:
             held = self._tallies[key] = Histogram()
         held.add(line.milliseconds / 1000)
+        if line.refusal and line.refusal.error:
+            self._refusals[_operation_of(line.route), line.refusal.error] += 1
 
     def collect(self) -> Iterator[Metric]:
         yield catalog.REQUESTS.histogram(
             {(method, route, str(status)): held for (method, route, status), held in self._tallies.items()}
         )
+        yield catalog.COGNITO_REFUSALS.labelled(self._refusals)
+
+
+def _operation_of(route: str) -> str:
+    """Of Cognito's protocol; `none` where the call named none that there is."""
+    _, _, operation = route.partition(" ")
+    return operation or "none"
 
 
 class EventCounters:
