@@ -1,7 +1,7 @@
 """Mail: whether it is configured, and whether its server can be counted on."""
 
 from service.doctor.finding import Finding, ok, problem, warning
-from service.doctor.settings import is_loopback
+from service.doctor.loopback import is_loopback
 from service.domain.mail.models import OutboxState
 
 CHECK = "mail"

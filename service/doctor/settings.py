@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from service.doctor import cognito
 from service.doctor.finding import Finding, ok, problem, warning
+from service.doctor.loopback import is_loopback
 from service.settings import Networks, ServerSettings, Settings, TokenSettings
 
 LEAST_ROUNDS = 10  # OWASP's minimum for bcrypt
@@ -29,6 +30,7 @@ def judge(settings: Settings, open_files: int | None, *, engine: str, event_loop
         _files(settings.server, open_files),
         _event_loop(settings.server, event_loop),
         _log(settings),
+        *cognito.judge(settings),
     ]
 
 
@@ -130,12 +132,3 @@ def _log(settings: Settings) -> Finding:
     if settings.logging.format == "console":
         return warning("log", "format console, which collectors cannot read", "set logging.format to auto or json")
     return ok("log", f"{settings.logging.format}, {settings.logging.level}")
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -180,6 +180,43 @@ def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check
     assert worst(settings_check.judge(settings, 20_000, **RUNS)) == (check, level)
 
 
+GOOD_COGNITO = {
+    "tokens": {"issuer": "https://auth.example.com/eu-central-1_tokenhouse"},
+    "passwords": {"bcrypt_rounds": 12},
+    "cognito": {"enabled": True},
+    "mail": {"url": "smtps://mail.example.com", "sender": "accounts@example.com"},
+}
+
+
+@pytest.mark.parametrize(
+    ("sections", "check", "told"),
+    [
+        ({"tokens": {"issuer": "https://auth.example.com"}}, "cognito.issuer", "/eu-central-1_tokenhouse"),
+        ({"cognito": {"pool_id": "eu-west-1_other"}}, "cognito.issuer", "/eu-west-1_other"),
+        ({"tokens": {"algorithm": "ES256"}}, "cognito.algorithm", "RS256"),
+        ({"mail": {"url": ""}}, "cognito.sign_up", "ForgotPassword"),
+        ({"mail": {"url": "inbox:"}, "cognito": {"confirm_signup": True}}, "cognito.sign_up", "kept"),
+    ],
+)
+def test_what_cognitos_clients_do_not_accept_is_named(
+    sections: dict[str, dict[str, Any]], check: str, told: str
+) -> None:
+    assert worst(settings_check.judge(builders.settings(**GOOD_COGNITO), 20_000, **RUNS))[1] is Level.OK
+    both = {name: {**GOOD_COGNITO.get(name, {}), **sections.get(name, {})} for name in GOOD_COGNITO | sections}
+    judged = settings_check.judge(builders.settings(**both), 20_000, **RUNS)
+    assert worst(judged) == (check, Level.WARNING)
+    [finding] = [one for one in judged if one.check == check]
+    assert told in finding.said
+
+
+def test_passwords_in_the_clear_are_named_and_with_the_endpoint_off_nothing_is() -> None:
+    clear = {**GOOD_COGNITO, "tokens": {"issuer": "http://auth.example.com/eu-central-1_tokenhouse"}}
+    levels = {one.check: one.level for one in settings_check.judge(builders.settings(**clear), 20_000, **RUNS)}
+    assert levels["cognito.tls"] is Level.WARNING
+    off = settings_check.judge(builders.settings(**clear | {"cognito": {"enabled": False}}), 20_000, **RUNS)
+    assert [one.said for one in off if one.check.startswith("cognito")] == ["off"]
+
+
 @pytest.mark.parametrize(
     ("asked", "runs", "level"),
     [
