@@ -9,7 +9,9 @@ from service.commands import dev_instance, event_loop
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
+from service.errors import ConfigurationError
 from service.settings import (
+    ENVIRONMENT,
     INBOX,
     MetricsSettings,
     PasskeySettings,
@@ -17,6 +19,7 @@ from service.settings import (
     TokenSettings,
     keeps_mails,
     load,
+    require_usable_cognito,
     url_here,
 )
 from service.telemetry import logs
@@ -33,7 +36,7 @@ PATIENCE = {
 WELCOME = """
 Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
 {mails}
-
+{cognito}
 Try it in another terminal:
 
   curl -s {url}/auth/signup -H 'Content-Type: application/json' \\
@@ -49,6 +52,15 @@ Try it in another terminal:
   curl -s {url}/auth/logout -H 'Content-Type: application/json' -H "Authorization: Bearer $(field idToken)" \\
     -d "{{\\"accessToken\\":\\"$(field accessToken)\\"}}"; echo
 """
+COGNITO = """
+Clients of Amazon Cognito work here too (docs/cognito.md). boto3, and Amplify:
+
+  boto3.client("cognito-idp", region_name="{region}", endpoint_url="{url}")   # ClientId="{client}"
+
+  Amplify.configure({{ Auth: {{ Cognito: {{ userPoolEndpoint: "{url}/", userPoolId: "{pool}", userPoolClientId: "{client}" }} }} }})
+  await signIn({{ username, password, options: {{ authFlowType: "USER_PASSWORD_AUTH" }} }})
+"""
+SWITCH = "TOKENHOUSE_COGNITO__ENABLED"
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -65,7 +77,7 @@ def run(asked: argparse.Namespace) -> int:
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
     """Always its own stores. Unless configured: its own secret, a local issuer, an inbox for mails, any free port for
-    metrics, long store timeouts and no rate limits for this machine.
+    metrics, long store timeouts, Cognito's protocol and no rate limits for this machine.
     """
     pinned: dict[str, Any] = {name: _unless_told(settings, name, wanted) for name, wanted in PATIENCE.items()}
     pinned["database"] |= {"url": running.postgres.url, "migrate_on_start": True}
@@ -81,6 +93,8 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         pinned["throttle"] = pinned.get("throttle", {}) | _unless_told(
             settings, "throttle", {"mail_address": "1000/1m"}
         )
+    if _can_speak_cognito(settings):
+        pinned["cognito"] = {"enabled": True}
     if settings.tokens.issuer == TokenSettings().issuer:
         pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
         if settings.passkeys == PasskeySettings():  # browsers make none for an IP address
@@ -109,4 +123,24 @@ def _secret(file: Path) -> str:
 def _welcome(settings: Settings, port: int, directory: Path) -> None:
     url = _url(settings, port)
     mails = f"Mails are kept, not sent: {url}/dev/mails" if keeps_mails(settings.mail) else "Mails are sent."
-    say(WELCOME.format(url=url, directory=directory, mails=mails))
+    say(WELCOME.format(url=url, directory=directory, mails=mails, cognito=_for_cognito(settings, url)))
+
+
+def _for_cognito(settings: Settings, url: str) -> str:
+    """What points clients of Cognito here; nothing where that is off."""
+    if not settings.cognito.enabled:
+        return ""
+    pool = settings.cognito.pool_id
+    region = pool.rpartition("_")[0]
+    return COGNITO.format(url=url, region=region, pool=pool, client=settings.tokens.client_id)
+
+
+def _can_speak_cognito(settings: Settings) -> bool:
+    """Unless the environment says whether it shall. The shipped file says every default, so that a file cannot be asked."""
+    if SWITCH in ENVIRONMENT:
+        return False
+    try:
+        require_usable_cognito(settings.cognito.model_copy(update={"enabled": True}), settings.tokens.client_id)
+    except ConfigurationError:
+        return False
+    return True

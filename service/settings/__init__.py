@@ -1,5 +1,6 @@
 """The settings of the service, and their sources."""
 
+from service.settings.cognito import require_usable_cognito
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
@@ -65,6 +66,7 @@ __all__ = [
     "mailbox",
     "origin_of",
     "require_private",
+    "require_usable_cognito",
     "split_url",
     "url_here",
 ]

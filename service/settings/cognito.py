@@ -5,7 +5,7 @@ from service.settings.sections import CognitoSettings
 from service.settings.values import require_app_client_id
 
 
-def require_usable_cognito(cognito: CognitoSettings, own_client: str, *, has_mail: bool) -> None:
+def require_usable_cognito(cognito: CognitoSettings, own_client: str, *, has_mail: bool = True) -> None:
     """`own_client`: `tokens.client_id`. Raises ConfigurationError."""
     if not cognito.enabled:
         return
