@@ -7,6 +7,7 @@ from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
@@ -16,12 +17,15 @@ from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
+from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     login: Login
+    usernames: Usernames
+    app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
     named_api_keys: NamedApiKeys
@@ -35,5 +39,6 @@ class Services:
     feed: RevocationFeed
     keys: KeyRing
     issuer: str
+    base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end
     readiness: Readiness
     clock: ClockWatch

@@ -23,7 +23,7 @@ RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )
 LIBRARIES = {  # foreign library: the rooms that may import it
-    "aiohttp": {"http", "api", "app.py", "commands", "client", "dev_inbox", "telemetry"},
+    "aiohttp": {"http", "api", "cognito", "app.py", "commands", "client", "dev_inbox", "telemetry"},
     "asyncpg": {"stores"},
     "redis": {"stores", "assembly/backends.py"},
     "joserfc": {"domain/signing", "client"},

@@ -65,7 +65,7 @@ class FactorSetup:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
             codes, digests = self.second_factors.recovery_codes.make(user.id)
-            signed_in = await self._complete(user, totp, digests, visitor)
+            signed_in = await self._complete(user, totp, digests, visitor, client_id="")
             attempt.succeeded()
         return signed_in, codes
 
@@ -84,14 +84,14 @@ class FactorSetup:
             attempt.refund()
         return totp
 
-    async def complete(self, user: User, totp: ConfirmedTotp, visitor: Visitor) -> SignedIn:
+    async def complete(self, user: User, totp: ConfirmedTotp, visitor: Visitor, client_id: str = "") -> SignedIn:
         """Turn it on and open the session; no recovery codes are made. `user` as it was when the password was right.
 
         Raises InvalidChallengeError when that has changed, OverloadedError, RateLimitedError or UnavailableError.
         """
         async with self.throttle.login(user.canonical_email, visitor) as attempt:
             await self._require_stores()
-            signed_in = await self._complete(user, totp, [], visitor)
+            signed_in = await self._complete(user, totp, [], visitor, client_id=client_id)
             attempt.succeeded()
         return signed_in
 
@@ -113,7 +113,9 @@ class FactorSetup:
         await self.revocation.require_complete()
         await self.revocation.require_good_key(self.tokens)
 
-    async def _complete(self, user: User, totp: ConfirmedTotp, codes: list[bytes], visitor: Visitor) -> SignedIn:
+    async def _complete(
+        self, user: User, totp: ConfirmedTotp, codes: list[bytes], visitor: Visitor, *, client_id: str
+    ) -> SignedIn:
         """Every session but the one that is opened by this ends, as with each new factor."""
         session_id = self.ambient.new_id()
         ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, session_id)
@@ -124,7 +126,8 @@ class FactorSetup:
         await self.second_factors.notices.tell(user, Notice.FACTOR_ADDED, visitor)
         await self.user_revocation.finish(ending)
         now_with_it = replace(user, second_factor_since=totp.confirmed_at)
-        return await self.login.with_set_up_factor(now_with_it, session_id, (PASSWORD, ONE_TIME_PASSWORD), visitor)
+        methods = PASSWORD, ONE_TIME_PASSWORD
+        return await self.login.with_set_up_factor(now_with_it, methods, visitor, client_id, session_id=session_id)
 
     def _emit(self, user_id: UUID, name: Name, reason: Reason) -> None:
         outcome = Outcome.FAILURE if name is Name.LOGIN_FAILED else Outcome.SUCCESS

@@ -52,7 +52,9 @@ class Login:
     events: Events
     requires_factor: bool = False  # of every account
 
-    async def with_password(self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF) -> SignedIn:
+    async def with_password(
+        self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF, client_id: str = ""
+    ) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
@@ -72,12 +74,12 @@ class Login:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
                 methods = await self._prove(user, proof, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError)
+                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id=client_id)
                 attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor) -> SignedIn:
+    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor, client_id: str = "") -> SignedIn:
         """The second step of a login, as much an attempt at the account as the first one.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
@@ -93,12 +95,12 @@ class Login:
             except InvalidChallengeError:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
-            signed_in = await self._open(user, visitor, methods, InvalidChallengeError)
+            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id=client_id)
             attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor) -> SignedIn:
+    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "") -> SignedIn:
         """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
 
         Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError, InvalidCodeError or
@@ -116,7 +118,7 @@ class Login:
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
                 await self.address_proof.require(user, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCodeError)
+                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id=client_id)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
             if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
@@ -142,10 +144,12 @@ class Login:
         raise SecondFactorRequiredError(names, token, LIFETIME, user_id=user.id)
 
     async def with_set_up_factor(
-        self, user: User, session_id: str, methods: tuple[str, ...], visitor: Visitor
+        self, user: User, methods: tuple[str, ...], visitor: Visitor, client_id: str, *, session_id: str
     ) -> SignedIn:
         """The last step for somebody who has set up the account's first factor. Raises InvalidChallengeError."""
-        signed_in = await self._open(user, visitor, methods, InvalidChallengeError, session_id)
+        signed_in = await self._open(
+            user, visitor, methods, InvalidChallengeError, client_id=client_id, session_id=session_id
+        )
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
         return signed_in
 
@@ -173,6 +177,8 @@ class Login:
         visitor: Visitor,
         methods: tuple[str, ...],
         refusal: type[InvalidCredentialsError],
+        *,
+        client_id: str,
         session_id: str = "",
     ) -> SignedIn:
         now = self.ambient.now()
@@ -186,6 +192,7 @@ class Login:
             user_agent=visitor.user_agent,
             password_changed_at=user.password_changed_at,
             methods=methods,
+            client_id=client_id,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
