@@ -68,6 +68,10 @@ class SecondFactorRequiredError(AuthError):
         self.factors, self.challenge, self.expires_in = tuple(factors), challenge, expires_in
 
 
+class FactorSetupRequiredError(SecondFactorRequiredError):
+    message = "Accounts here need a second factor, and this one has none yet: set one up to finish the login."
+
+
 class InvalidCodeError(InvalidCredentialsError):
     """One answer for a code or link that is wrong, spent, expired, of somebody else, or was never asked for."""
 

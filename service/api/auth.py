@@ -14,6 +14,7 @@ from service.domain.models import Caller
 from service.errors import (
     EmailNotVerifiedError,
     EmailTakenError,
+    FactorSetupRequiredError,
     InvalidAccessTokenError,
     InvalidChallengeError,
     InvalidCodeError,
@@ -57,13 +58,15 @@ async def sign_up(request: web.Request) -> web.Response:
     description="Opens a session. The `idToken` goes into `Authorization: Bearer …` of each call after this, the "
     "`accessToken` into logout, the `refreshToken` into refresh. Id and access tokens live for an hour, a session for "
     "30 days, by default. An account with a second factor needs `code` as well; without it the answer is a `challenge` "
-    "for `/auth/login/challenge`.",
+    "for `/auth/login/challenge`. Where each account must have one and this one has none, `factors` is empty and the "
+    "`challenge` is for `/auth/login/totp`.",
     takes=schemas.Login,
     returns=Returns(body=schemas.SignedIn),
     refuses=(
         InvalidCredentialsError,
         EmailNotVerifiedError,
         SecondFactorRequiredError,
+        FactorSetupRequiredError,
         InvalidCodeError,
         *HASHING,
     ),
@@ -93,6 +96,38 @@ async def answer_challenge(request: web.Request) -> web.Response:
     return json_response(
         schemas.SignedIn.of(await login.with_challenge(body.challenge, body.proof, visitor_of(request)))
     )
+
+
+@Description(
+    tag=Tag.SECOND_FACTORS,
+    summary="Set up an authenticator app to log in",
+    description="The `challenge` of a login to an account that must have a second factor and has none. A new secret "
+    "for the app, in place of one that was begun before. Nothing has changed before a code of it is sent to "
+    "`/auth/login/totp/confirm`.",
+    takes=factor_schemas.SetUpTotp,
+    returns=Returns(body=factor_schemas.TotpSecret),
+    refuses=(InvalidChallengeError, RateLimitedError, UnavailableError),
+)
+async def begin_totp(request: web.Request) -> web.Response:
+    body = await read(request, factor_schemas.SetUpTotp)
+    new = await request.app[SERVICES].factor_setup.begin(body.challenge, visitor_of(request))
+    return json_response(factor_schemas.TotpSecret.of(new))
+
+
+@Description(
+    tag=Tag.SECOND_FACTORS,
+    summary="Show that the app works, and log in",
+    description="From now on each login asks for its codes. The answer has ten recovery codes, shown once, for the day "
+    "when the app is gone. Every other session of the account is over. The `challenge` takes five tries.",
+    takes=factor_schemas.FinishTotp,
+    returns=Returns(body=schemas.SignedInWithFactor),
+    refuses=(InvalidChallengeError, InvalidCodeError, RateLimitedError, UnavailableError),
+)
+async def confirm_totp(request: web.Request) -> web.Response:
+    body = await read(request, factor_schemas.FinishTotp)
+    setup = request.app[SERVICES].factor_setup
+    signed_in, codes = await setup.finish(body.challenge, body.code, visitor_of(request))
+    return json_response(schemas.SignedInWithFactor.of(signed_in, codes))
 
 
 @Description(

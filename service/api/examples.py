@@ -80,6 +80,17 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         **NAMES,
         "email": EMAIL,
     },
+    schemas.SignedInWithFactor: {
+        "idToken": TOKEN,
+        "accessToken": TOKEN,
+        "refreshToken": REFRESH_TOKEN,
+        "apiKey": API_KEY,
+        **NAMES,
+        "email": EMAIL,
+        "recoveryCodes": RECOVERY_CODES,
+    },
+    factor_schemas.SetUpTotp: {"challenge": CHALLENGE},
+    factor_schemas.FinishTotp: {"challenge": CHALLENGE, "code": CODE},
     factor_schemas.AnswerChallenge: {"challenge": CHALLENGE, "code": CODE},
     factor_schemas.ConfirmWithPassword: {"password": PASSWORD, "code": CODE},
     factor_schemas.TotpSecret: {

@@ -45,6 +45,15 @@ class ConfirmWithPassword(Proving):
     password: Text
 
 
+class SetUpTotp(Schema):
+    challenge: Text
+
+
+class FinishTotp(Schema):
+    challenge: Text
+    code: Text = Field(description="Six digits of the app.")
+
+
 class TotpSecret(Schema):
     secret: str = Field(description="In base32, for typing it into an app.")
     uri: str = Field(description="`otpauth://…`, for a QR code.")

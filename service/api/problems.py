@@ -48,6 +48,7 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     errors.SessionNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
     errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED),
+    errors.FactorSetupRequiredError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidCodeError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidChallengeError: Row(HTTPStatus.UNAUTHORIZED),
     errors.EmailNotVerifiedError: Row(

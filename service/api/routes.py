@@ -22,6 +22,8 @@ OPERATIONS = (
     post("/auth/signup", anyone(auth.sign_up)),
     post("/auth/login", anyone(auth.login)),
     post("/auth/login/challenge", anyone(auth.answer_challenge)),
+    post("/auth/login/totp", anyone(auth.begin_totp)),
+    post("/auth/login/totp/confirm", anyone(auth.confirm_totp)),
     post("/auth/login/passkey/options", anyone(passkeys.login_options)),
     post("/auth/login/passkey", anyone(passkeys.login)),
     post("/auth/refresh", anyone(auth.refresh)),

@@ -195,6 +195,14 @@ class SignedIn(Schema):
         )
 
 
+class SignedInWithFactor(SignedIn):
+    recovery_codes: list[str] = Field(description="Each is good once. They are shown this one time.")
+
+    @classmethod
+    def of(cls, done: models.SignedIn, codes: Sequence[str] = ()) -> Self:
+        return cls(**SignedIn.of(done).model_dump(), recovery_codes=list(codes))
+
+
 class Health(Schema):
     status: str
 

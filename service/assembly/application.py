@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import login, mail
+from service.assembly import factor_setup, login, mail
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -155,16 +155,18 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 def _services(basis: Basis, parts: Parts) -> Services:
     asked = parts.asked
+    logins = login.build(basis, parts.known, parts.signed, parts.second, parts.opened)
     return Services(
         issuer=basis.settings.tokens.issuer,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),
-        login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
+        login=logins,
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,
+        factor_setup=factor_setup.build(basis, parts, logins),
         recovery=parts.recovered,
         passwords=parts.known.passwords,
         passkeys=asked.passkeys,

@@ -26,4 +26,5 @@ def build(
         settings=basis.settings.tokens,
         ambient=basis.ambient,
         events=credentials.events,
+        requires_factor=basis.settings.accounts.second_factor == "required",
     )

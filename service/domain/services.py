@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
+from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
@@ -29,6 +30,7 @@ class Services:
     accounts: Accounts
     named_api_keys: NamedApiKeys
     factors: Factors
+    factor_setup: FactorSetup
     recovery: Recovery
     passkeys: MemberPasskeys
     passwords: Passwords

@@ -19,6 +19,7 @@ class RedisChallenges:
         self._redis = redis
         self._open = scripts.script("challenge_open")
         self._try = scripts.script("challenge_try")
+        self._keep = scripts.script("challenge_keep")
 
     async def add(self, digest: str, user_id: UUID, password_changed_at: datetime, lifetime: timedelta) -> None:
         stamp = (password_changed_at - EPOCH) // MICROSECOND
@@ -30,6 +31,12 @@ class RedisChallenges:
 
     async def count_try(self, digest: str, most: int) -> bool:
         return bool(await self._try([redis_keys.challenge(digest)], [most]))
+
+    async def keep_secret(self, digest: str, sealed: bytes) -> bool:
+        return bool(await self._keep([redis_keys.challenge(digest)], [sealed]))
+
+    async def secret(self, digest: str) -> bytes | None:
+        return cast("bytes | None", await self._redis.hget(redis_keys.challenge(digest), "s"))
 
     async def remove(self, digest: str) -> bool:
         return bool(await self._redis.delete(redis_keys.challenge(digest)))

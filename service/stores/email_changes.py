@@ -78,7 +78,7 @@ UNDO = f"""
     ),
     change AS (
         SELECT email_changes.id, user_id, email, canonical_email, was_verified, requested_at, (
-            EXISTS (SELECT FROM totp WHERE user_id = $2 AND confirmed_at < requested_at - $12::interval)
+            EXISTS (SELECT FROM totp WHERE user_id = $2 AND is_on AND confirmed_at < requested_at - $12::interval)
             OR EXISTS (SELECT FROM passkeys WHERE user_id = $2 AND created_at < requested_at - $12::interval)
         ) AS has_older_factor
         FROM email_changes JOIN account ON user_id = account.id
@@ -104,7 +104,7 @@ UNDO = f"""
     named_keys AS (DELETE FROM named_api_keys USING change WHERE named_api_keys.user_id = change.user_id),
     totp_gone AS (
         DELETE FROM totp USING change
-        WHERE totp.user_id = change.user_id AND confirmed_at >= requested_at - $12::interval
+        WHERE totp.user_id = change.user_id AND (NOT is_on OR confirmed_at >= requested_at - $12::interval)
     ),
     passkeys_gone AS (
         DELETE FROM passkeys USING change

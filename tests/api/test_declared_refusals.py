@@ -16,6 +16,7 @@ from service.api.routes import OPERATIONS
 from service.domain.accounts import member_passkeys
 from service.domain.accounts.named_api_keys import MOST
 from service.domain.models import Visitor
+from service.domain.second_factors.challenges import TRIES
 from service.errors import AuthError
 from service.http.errors import NotFoundError
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
@@ -93,6 +94,8 @@ class Caller:
             "/auth/factors/recovery-codes": {"password": self.person["password"]},
             "/auth/factors/totp/confirm": {"code": "123456"},
             "/auth/login/challenge": {"challenge": "ch_none", "code": "123456"},
+            "/auth/login/totp": {"challenge": "ch_none"},
+            "/auth/login/totp/confirm": {"challenge": "ch_none", "code": "123456"},
             "/auth/factors/passkeys/options": {"password": self.person["password"]},
             "/auth/factors/passkeys": {"credential": {}, "name": "My phone"},
             "PATCH /auth/factors/passkeys/{passkeyId}": {"name": "My phone"},
@@ -111,6 +114,8 @@ async def unavailable(caller: Caller, one: Operation) -> ClientResponse:
 async def rate_limited(caller: Caller, one: Operation) -> ClientResponse:
     if one.path in ("/auth/factors/passkeys", "/auth/login/passkey"):
         return await _with_wrong_passkeys(caller, one)
+    if one.path.startswith("/auth/login/totp"):
+        return await _after_wrong_codes(caller, one)
     headers, body = {}, await _wrong_body(caller, one)
     if one.path == "/auth/introspect":
         headers = {"Authorization": basic(secret="cs_wrong")}
@@ -152,6 +157,13 @@ async def _with_wrong_passkeys(caller: Caller, one: Operation) -> ClientResponse
         if answer.status == 429:
             break
     return answer
+
+
+async def _after_wrong_codes(caller: Caller, one: Operation) -> ClientResponse:
+    body = {"challenge": await _challenge_without_factor(caller), "code": "x"}
+    for _ in range(TRIES):
+        await caller.fakes.client.post("/auth/login/totp/confirm", body)
+    return await caller.make(one, body if one.path.endswith("confirm") else {"challenge": body["challenge"]})
 
 
 async def _with_headers(caller: Caller, one: Operation, body: object, headers: dict[str, str]) -> ClientResponse:
@@ -228,6 +240,18 @@ async def _challenge(caller: Caller) -> str:
     return await second.challenge(caller.fakes.client, caller.person)
 
 
+async def _challenge_without_factor(caller: Caller) -> str:
+    """From now on this is somebody who must have a second factor and has none."""
+    application = caller.fakes.application
+    object.__setattr__(application.login, "requires_factor", True)
+    return await second.challenge(caller.fakes.client, caller.person)
+
+
+async def without_a_factor(caller: Caller, one: Operation) -> ClientResponse:
+    await _challenge_without_factor(caller)
+    return await caller.make(one)
+
+
 async def without_a_proof(caller: Caller, one: Operation) -> ClientResponse:
     await caller.enrol()
     return await caller.make(one)
@@ -247,6 +271,8 @@ async def wrong_code(caller: Caller, one: Operation) -> ClientResponse:
             return await caller.make(one)
         case "/auth/login/challenge":
             return await caller.make(one, {"challenge": await _challenge(caller), "code": "x"})
+        case "/auth/login/totp/confirm":
+            return await caller.make(one, {"challenge": await _challenge_without_factor(caller), "code": "x"})
         case _:
             await caller.enrol()
             return await caller.make(one, caller.body_of(one.method, one.path) | {"code": "x"})
@@ -323,6 +349,7 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.TokenMismatchError: of_another_session,
     errors.EmailTakenError: taken_email,
     errors.SecondFactorRequiredError: without_a_proof,
+    errors.FactorSetupRequiredError: without_a_factor,
     errors.InvalidCodeError: wrong_code,
     errors.InvalidChallengeError: as_it_is,
     errors.FactorExistsError: of_an_app_that_is_on_already,

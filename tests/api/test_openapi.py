@@ -214,6 +214,14 @@ async def with_passkey(client: Client, person: dict[str, Any], tokens: dict[str,
     return {"credential": proof, "passkeyId": added["passkeyId"], CODE: added["recoveryCodes"][0]}
 
 
+async def without_factor(fakes: OnFakes, person: dict[str, Any]) -> dict[str, Any]:
+    """A login of somebody who must have a second factor and has none, and a code of the app that was begun with."""
+    object.__setattr__(fakes.application.login, "requires_factor", True)
+    challenge = await second.challenge(fakes.client, person)
+    begun = await (await fakes.client.post("/auth/login/totp", {"challenge": challenge})).json()
+    return {CHALLENGE: challenge, CODE: App(begun["uri"]).code(fakes.ambient.now())}
+
+
 async def ready() -> ReadinessReport:
     return ReadinessReport("ok", "ok")
 
@@ -238,6 +246,8 @@ async def test_what_is_shown_works_when_it_is_tried(
         if path == "/auth/factors/totp/confirm":
             begun = await (await second.begin(client, person, tokens)).json()
             tokens[CODE] = App(begun["uri"]).code(fakes.ambient.now())
+        elif path.startswith("/auth/login/totp"):
+            tokens |= await without_factor(fakes, person)
         elif "/passkey" in path:
             tokens |= await with_passkey(client, person, tokens, path)
         elif path in ASK_FOR_A_CODE or (path, method) in ASK_FOR_A_CODE:

@@ -74,6 +74,11 @@ async def totp(account: Account, session: str) -> None:
     await PostgresSecondFactors(account.postgres).add_totp(app, [b"code"], account.ending(session))
 
 
+async def kept_totp(account: Account, session: str) -> None:
+    app = ConfirmedTotp(user_id=account.user.id, secret_sealed=b"x", confirmed_at=account.ambient.now(), step=1)
+    await PostgresSecondFactors(account.postgres).keep_totp(app, account.ending(session))
+
+
 async def passkey(account: Account, session: str) -> None:
     made = Passkey(
         id=b"id",
@@ -115,7 +120,7 @@ async def new_address(account: Account, session: str) -> None:
     await PostgresEmailChanges(account.postgres).request(change, session_id=session)
 
 
-ADDITIONS: list[Add] = [totp, passkey, named_key, new_api_key, new_address]
+ADDITIONS: list[Add] = [totp, kept_totp, passkey, named_key, new_api_key, new_address]
 
 
 @pytest.fixture
@@ -173,6 +178,35 @@ async def test_what_was_added_while_the_account_was_waited_for_goes_with_the_res
             "INSERT INTO named_api_keys VALUES ($1, $1, 'x', 'x', 'x', '{}', NULL, now())", account.user.id
         )
     assert await resetting is True
+    assert await account.held() == {}
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_a_session_that_is_over_turns_no_totp_on_or_off(account: Account, *, is_on: bool) -> None:
+    factors, hour = PostgresSecondFactors(account.postgres), timedelta(hours=1)
+    await kept_totp(account, SQUATTER)
+    if is_on:
+        await factors.turn_on_totp(account.ambient.now(), account.ending(SQUATTER))
+    await PostgresRevocations(account.postgres).add([EndedSession(SQUATTER, account.user.id)], hour, hour)
+    turning_off = factors.turn_off_totp(account.user.id, session_id=SQUATTER)
+    turning_on = factors.turn_on_totp(account.ambient.now(), account.ending(SQUATTER))
+    for turning in (turning_off, turning_on):
+        with pytest.raises(InvalidTokenError):
+            await turning
+    assert bool((await factors.of_user(account.user.id)).totp_since) is is_on
+
+
+async def test_a_first_factor_that_waits_for_an_account_that_changes_hands_is_not_set_up(account: Account) -> None:
+    app = ConfirmedTotp(user_id=account.user.id, secret_sealed=b"x", confirmed_at=account.ambient.now(), step=1)
+    async with account.postgres.connection() as connection, connection.transaction():
+        await connection.execute(LOCK, account.user.id)
+        resetting = asyncio.create_task(account.reset())
+        await until(lambda: waiting(account, 1))
+        factors = PostgresSecondFactors(account.postgres)
+        setting_up = asyncio.create_task(factors.set_up_totp(app, account.user, [b"code"], account.ending(OWNER)))
+        await until(lambda: waiting(account, 2))
+    assert await resetting is True
+    assert await setting_up is False
     assert await account.held() == {}
 
 

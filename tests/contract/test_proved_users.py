@@ -525,3 +525,19 @@ async def test_a_reset_and_a_change_at_once_never_wait_for_each_other(real: Stor
         made = [one for one in outcomes if one is not None and not isinstance(one, InvalidTokenError)]
         assert len(made) == 1
         assert isinstance(made[0], bool | str)
+
+
+@pytest.mark.parametrize("at", [OLD, RECENT])
+async def test_an_undone_change_keeps_no_totp_that_is_off_and_takes_it_for_no_factor(
+    real: Stores, at: datetime
+) -> None:
+    """Whoever stored it can have waited with turning it on."""
+    grace = await real.user(email_verified_at=NOON)
+    change = await real.request(grace, "second@example.com")
+    await real.confirm(change, grace)
+    assert real.postgres
+    await real.postgres.execute("INSERT INTO totp VALUES ($1, 'x', $2, 0, false)", grace.id, at)
+    await real.postgres.execute("UPDATE users SET second_factor_since = $2 WHERE id = $1", grace.id, at)
+    assert await real.undo(change, grace)
+    assert await belongings(real, grace) == [0, 0, 0, 0]
+    assert (await real.now(grace)).second_factor_since is None

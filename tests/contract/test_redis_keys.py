@@ -31,6 +31,7 @@ TIGHT = {
 async def secrets(instances: Instances) -> dict[str, bytes]:
     """What was handed out or typed in a day with every kind of call, right and wrong."""
     (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS)
+    (strict,) = await instances(1, accounts={"second_factor": "required"})
     person = await client.sign_up(email=EMAIL)
     await client.sign_up()
     tokens = await client.log_in(person)
@@ -39,6 +40,7 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     assert (await client.log_out(tokens)).status == 200
     app = await begin_second_factors(client)
     app["challenge of a passkey"] = (await passkeys.options(client))["challenge"]
+    app["app of a login"] = await begin_at_login(strict)
     app["named apiKey"] = await make_named_key(client, left_behind)
     await be_wrong(client, tokens)
     handed_out = {
@@ -70,6 +72,13 @@ async def begin_second_factors(client: Client) -> dict[str, str]:
         "recovery code": app.recovery_codes[1],
         "bare recovery code": app.recovery_codes[1].replace("-", ""),
     }
+
+
+async def begin_at_login(client: Client) -> str:
+    """Of one who must have a second factor, and is in the middle of setting it up."""
+    joan = await client.sign_up()
+    begun = await client.post("/auth/login/totp", {"challenge": await second.challenge(client, joan)})
+    return str((await begun.json())["secret"])
 
 
 async def make_named_key(client: Client, tokens: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -197,6 +197,140 @@ async def test_sealed_secrets_are_shown_in_order_and_resealed_unless_they_change
     assert [await tables.factors.totp_secret(one.id) for one in members[:2]] == [b"anew", b"sealed\0"]
 
 
+# --- a TOTP that is off
+
+
+async def turned_on(tables: Tables, user: User, at: datetime = NOON) -> bool | None:
+    return await tables.factors.turn_on_totp(at, ending(user))
+
+
+async def turned_off(tables: Tables, user: User) -> bool | None:
+    return await tables.factors.turn_off_totp(user.id, session_id="kept")
+
+
+async def test_a_totp_that_is_kept_is_no_factor_yet(tables: Tables) -> None:
+    user = await tables.member()
+    assert await tables.factors.keep_totp(confirmed(user), ending(user)) is False
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.factors.totp_secret(user.id) is None
+    assert not await tables.factors.use_step(user.id, 1_000)
+    assert not await tables.factors.remove_totp(user.id)
+    assert not await tables.factors.replace_recovery_codes(user.id, DIGESTS, session_id="")
+    assert not await tables.factors.remove_all(ending(user))
+    assert await tables.since(user) is None
+    assert await tables.endings() == 0
+
+
+async def test_a_kept_totp_is_turned_on_and_off_and_the_account_is_marked_meanwhile(tables: Tables) -> None:
+    user = await tables.member()
+    assert await turned_on(tables, user) is None
+    assert await turned_off(tables, user) is None
+    await tables.factors.keep_totp(confirmed(user, step=100), ending(user))
+    assert await turned_off(tables, user) is False
+    assert await turned_on(tables, user, NOON + FIVE) is True
+    assert await turned_on(tables, user, NOON + 2 * FIVE) is False
+    assert await tables.endings() == 1
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON + FIVE, 0, 0)
+    assert await tables.since(user) == NOON + FIVE
+    assert await tables.factors.totp_secret(user.id) == b"sealed\0"
+    assert [await tables.factors.use_step(user.id, step) for step in (100, 101)] == [False, True]
+    assert await turned_off(tables, user) is True
+    assert await tables.factors.of_user(user.id) == HeldFactors()
+    assert await tables.since(user) is None
+    assert await tables.endings() == 1
+    assert await turned_on(tables, user, NOON) is True  # by a clock that is behind
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON + FIVE, 0, 0)
+    assert not await tables.factors.use_step(user.id, 101)  # which was used before
+
+
+async def test_turning_off_the_last_factor_takes_the_recovery_codes_along(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    assert await turned_off(tables, user) is True
+    assert not await tables.factors.use_recovery_code(user.id, [b"one"])
+    assert await turned_on(tables, user) is True
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 0)
+
+
+async def test_a_totp_that_is_off_is_replaced_and_one_that_is_on_stays_on(tables: Tables) -> None:
+    user = await tables.member()
+    other = ConfirmedTotp(user_id=user.id, secret_sealed=b"other", confirmed_at=NOON + FIVE, step=50)
+    await tables.factors.keep_totp(confirmed(user, step=100), ending(user))
+    assert await tables.factors.keep_totp(other, ending(user)) is False
+    await turned_on(tables, user)
+    assert await tables.factors.totp_secret(user.id) == b"other"
+    await tables.factors.replace_recovery_codes(user.id, DIGESTS, session_id="")
+    assert await tables.endings() == 1
+    assert await tables.factors.keep_totp(replace(other, secret_sealed=b"third", step=90), ending(user)) is True
+    assert await tables.factors.totp_secret(user.id) == b"third"
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON + FIVE, 0, 3)
+    assert await tables.endings() == 2
+    assert [await tables.factors.use_step(user.id, step) for step in (100, 101)] == [False, True]
+
+
+async def test_adding_totp_replaces_one_that_is_off(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.keep_totp(confirmed(user, step=100), ending(user))
+    added = ConfirmedTotp(user_id=user.id, secret_sealed=b"added", confirmed_at=NOON, step=90)
+    assert await tables.factors.add_totp(added, DIGESTS, ending(user))
+    assert await tables.factors.totp_secret(user.id) == b"added"
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 3)
+    assert not await tables.factors.use_step(user.id, 100)
+
+
+async def test_of_switches_at_once_one_is_told_that_it_turned_it(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.keep_totp(confirmed(user), ending(user))
+    assert sorted(await asyncio.gather(*(turned_on(tables, user) for _ in range(10))), key=bool) == [False] * 9 + [True]
+    assert await tables.endings() == 1
+    assert sorted(await asyncio.gather(*(turned_off(tables, user) for _ in range(10))), key=bool) == [False] * 9 + [
+        True
+    ]
+
+
+async def test_a_secret_that_is_off_is_resealed_too(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.keep_totp(confirmed(user), ending(user))
+    assert [one.user_id for one in await tables.factors.sealed_totp(UUID(int=0), 3)] == [user.id]
+    assert await tables.factors.reseal_totp([Resealing(user.id, b"sealed\0", b"anew")]) == 1
+    await turned_on(tables, user)
+    assert await tables.factors.totp_secret(user.id) == b"anew"
+
+
+# --- a first factor that a right password alone may set up
+
+
+async def test_a_first_totp_is_set_up_with_the_revocation_and_recovery_codes(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.keep_totp(confirmed(user), ending(user))  # off: it is no factor
+    assert await tables.factors.set_up_totp(confirmed(user), user, DIGESTS, ending(user))
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 3)
+    assert await tables.since(user) == NOON
+    assert await tables.endings() == 1
+    assert not await tables.factors.set_up_totp(confirmed(user), user, DIGESTS, ending(user))
+    assert await tables.endings() == 1
+
+
+async def test_of_setups_at_once_one_is_there(tables: Tables) -> None:
+    user = await tables.member()
+    setting_up = (tables.factors.set_up_totp(confirmed(user), user, [b"x"], ending(user)) for _ in range(10))
+    assert sorted(await asyncio.gather(*setting_up)) == [False] * 9 + [True]
+    assert await tables.endings() == 1
+
+
+async def test_nothing_is_set_up_after_the_account_has_changed(tables: Tables) -> None:
+    user = await tables.member()
+    stale = replace(user, password_changed_at=user.password_changed_at - FIVE)
+    assert not await tables.factors.set_up_totp(confirmed(user), stale, DIGESTS, ending(user))
+    await tables.users.disable(NOON, replace(ending(user), kept_session=""))
+    assert not await tables.factors.set_up_totp(confirmed(user), user, DIGESTS, ending(user))
+    gone = await tables.member()
+    await tables.users.remove(ending(gone))
+    assert not await tables.factors.set_up_totp(confirmed(gone), gone, DIGESTS, ending(gone))
+    for one in (user, gone):
+        assert await tables.factors.of_user(one.id) == HeldFactors()
+
+
 # --- in Redis
 
 
@@ -221,6 +355,21 @@ async def test_tries_in_parallel_are_counted_and_do_not_stop_one_another(redis_c
     assert 290_000 < await redis_client.pttl(redis_keys.challenge("digest")) <= 300_000  # and not a moment longer
     assert await challenges.remove("digest")  # one of the five was right
     assert not await challenges.count_try("digest", 5)
+
+
+async def test_a_secret_is_kept_with_its_challenge_and_goes_with_it(redis_client: Redis) -> None:
+    challenges = RedisChallenges(redis_client, Scripts(redis_client))
+    assert not await challenges.keep_secret("digest", b"first")
+    assert await redis_client.exists(redis_keys.challenge("digest")) == 0  # keeping makes none
+    await challenges.add("digest", Ambient().new_uuid(), NOON, FIVE)
+    assert await challenges.secret("digest") is None
+    assert await challenges.keep_secret("digest", b"first")
+    assert await challenges.keep_secret("digest", b"second\0")
+    assert await challenges.secret("digest") == b"second\0"
+    assert await challenges.secret("another") is None
+    assert 290_000 < await redis_client.pttl(redis_keys.challenge("digest")) <= 300_000  # and not a moment longer
+    await challenges.remove("digest")
+    assert await challenges.secret("digest") is None
 
 
 async def test_an_unconfirmed_secret_is_replaced_lapses_and_is_removed(redis_client: Redis) -> None:

@@ -1,9 +1,12 @@
 """An instance that dies at any step of a change of factors, or of a login with one, locks nobody out and lets nobody in."""
 
+from contextlib import suppress
+
 import pytest
 
 from service.assembly.application import Application
 from service.domain.second_factors.models import Proof
+from service.errors import InvalidCodeError
 from tests.conftest import OnFakes
 from tests.domain.test_killed_half_way import VISITOR, Story, die_at_each_step
 from tests.support import second_factors as second
@@ -125,3 +128,61 @@ async def test_a_login_that_died_half_way_is_begun_again_with_the_next_code(
             assert (await second.log_in(fakes.client, story.person, code=code)).status == 200
 
     assert await die_at_each_step(fakes, log_in, judge, after=after) > 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_an_app_that_is_half_turned_on_is_on_or_off_and_is_turned_on_by_asking_again(
+    fakes: OnFakes, *, after: bool
+) -> None:
+    apps = Apps()
+
+    async def keep_and_turn_on(application: Application, story: Story) -> None:
+        code = (await apps.begin(story)).code(fakes.ambient.now(), -1)
+        caller = await application.sessions.authenticate(story.mine["idToken"])
+        await application.factors.keep_totp(caller, code, VISITOR)
+        await application.factors.turn_on_totp(caller, VISITOR)
+
+    async def judge(story: Story) -> None:
+        if not story.survived:
+            await story.another_instance_goes_on()
+        user = next(iter(fakes.users.rows.values()))
+        assert await story.thief_is_in() is (user.second_factor_since is None)
+        assert not fakes.application.backends.pending_revocations.rows  # type: ignore[attr-defined] # the fake's own
+        factors = fakes.application.factors
+        caller = await fakes.application.sessions.authenticate(story.mine["idToken"])
+        with suppress(InvalidCodeError):  # it came to its end
+            await factors.keep_totp(caller, apps.of(story).code(fakes.ambient.now(), -1), VISITOR)
+        await factors.turn_on_totp(caller, VISITOR)
+        assert not await story.thief_is_in()
+        code = apps.of(story).code(fakes.ambient.now())
+        assert (await second.log_in(fakes.client, story.person, code=code)).status == 200
+
+    assert await die_at_each_step(fakes, keep_and_turn_on, judge, after=after) > 8
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_first_factor_that_is_half_set_up_is_there_or_not_and_the_next_login_asks_for_it(
+    fakes: OnFakes, *, after: bool
+) -> None:
+    apps: dict[str, App] = {}
+
+    async def set_up(application: Application, story: Story) -> None:
+        object.__setattr__(application.login, "requires_factor", True)
+        user = await fakes.application.backends.users.by_email(story.person["email"])
+        assert user
+        token = await fakes.application.login.challenges.begin(user)
+        app = App((await application.factor_setup.begin(token, VISITOR)).uri)
+        apps[story.person["email"]] = app
+        await application.factor_setup.finish(token, app.code(fakes.ambient.now(), -1), VISITOR)
+
+    async def judge(story: Story) -> None:
+        if not story.survived:
+            await story.another_instance_goes_on()
+        user = next(iter(fakes.users.rows.values()))
+        assert await story.thief_is_in() is (user.second_factor_since is None)
+        assert not fakes.application.backends.pending_revocations.rows  # type: ignore[attr-defined] # the fake's own
+        code = apps[story.person["email"]].code(fakes.ambient.now()) if user.second_factor_since else ""
+        answer = await second.log_in(fakes.client, story.person, **({"code": code} if code else {}))
+        assert answer.status == 200  # where none is required; otherwise it would begin again
+
+    assert await die_at_each_step(fakes, set_up, judge, after=after) > 8

@@ -56,9 +56,11 @@ class Factors:
         user = await self.confirmation.require(caller, password, proof, visitor)
         if (await self.second_factors.held_by(user)).totp_since:
             raise FactorExistsError
-        secret, sealed = self.second_factors.totp.make(user.id)
-        await self.enrolments.begin(user.id, sealed, UNCONFIRMED_FOR)
-        return NewTotp(secret, self.second_factors.totp.uri(secret, user.email))
+        return await self._begin_totp(user)
+
+    async def begin_totp_by_session(self, caller: Caller) -> NewTotp:
+        """For a protocol whose calls have no room for a password. It may replace a TOTP that is on, see `keep_totp`."""
+        return await self._begin_totp(await self.confirmation.account_of(caller.member))
 
     async def confirm_totp(self, caller: Caller, code: str, visitor: Visitor) -> list[str]:
         """Turn TOTP on, by a code of the app, and end every other session. The new recovery codes.
@@ -66,20 +68,53 @@ class Factors:
         Raises FactorExistsError, InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError. After an
         outage that came later than the change, the member asks for other recovery codes.
         """
-        user = await self.confirmation.account_of(caller.member)
-        async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            totp = await self._confirmed(user, "".join(code.split()), caller)
-            attempt.succeeded()
-        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        user, totp = await self._confirmed(caller, code, visitor)
         codes, digests = self.second_factors.recovery_codes.make(user.id)
         ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, caller.session_id)
         if not await self.changes.add_totp(totp, digests, ending):
             raise FactorExistsError
-        self._emit(user.id, Reason.FACTOR_ADDED, caller.session_id)
-        await self.second_factors.notices.tell(user, Notice.FACTOR_ADDED, visitor)
+        await self._tell_of_new(user, caller, visitor)
         await self.user_revocation.finish(ending)
         await self.enrolments.remove(user.id)
         return codes
+
+    async def keep_totp(self, caller: Caller, code: str, visitor: Visitor) -> None:
+        """Store TOTP without turning it on, by a code of the app. Where one is on, this one is in its place from now
+        on, and every other session ends.
+
+        Raises as `confirm_totp` does, but for FactorExistsError.
+        """
+        user, totp = await self._confirmed(caller, code, visitor)
+        ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, caller.session_id)
+        if await self.changes.keep_totp(totp, ending):
+            await self._tell_of_new(user, caller, visitor)
+            await self.user_revocation.finish(ending)
+        await self.enrolments.remove(user.id)
+
+    async def turn_on_totp(self, caller: Caller, visitor: Visitor) -> None:
+        """From now on logins ask for the TOTP that was kept, and every other session ends. No recovery codes are made.
+
+        Raises FactorNotFoundError, or UnavailableError; then, and where it was on already, it can be asked for again.
+        """
+        user = await self.confirmation.account_of(caller.member)
+        await self.revocation.require_complete()
+        ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, caller.session_id)
+        was_turned = await self.changes.turn_on_totp(self.ambient.now(), ending)
+        if was_turned is None:
+            raise FactorNotFoundError(user_id=user.id)
+        if was_turned:
+            await self._tell_of_new(user, caller, visitor)
+            await self.user_revocation.finish(ending)
+
+    async def turn_off_totp(self, caller: Caller, visitor: Visitor) -> None:
+        """It is kept, and no login asks for it. Raises FactorNotFoundError."""
+        user = await self.confirmation.account_of(caller.member)
+        was_turned = await self.changes.turn_off_totp(user.id, session_id=caller.session_id)
+        if was_turned is None:
+            raise FactorNotFoundError(user_id=user.id)
+        if was_turned:
+            self._emit(user.id, Reason.FACTOR_REMOVED, caller.session_id)
+            await self.second_factors.notices.tell(user, Notice.FACTOR_REMOVED, visitor)
 
     async def remove_totp(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> None:
         """Raises FactorNotFoundError, or as `Confirmation.require` does."""
@@ -116,15 +151,29 @@ class Factors:
         await self.user_revocation.finish(ending)
         return True
 
-    async def _confirmed(self, user: User, code: str, caller: Caller) -> ConfirmedTotp:
+    async def _begin_totp(self, user: User) -> NewTotp:
+        secret, sealed = self.second_factors.totp.make(user.id)
+        await self.enrolments.begin(user.id, sealed, UNCONFIRMED_FOR)
+        return NewTotp(secret, self.second_factors.totp.uri(secret, user.email))
+
+    async def _confirmed(self, caller: Caller, code: str, visitor: Visitor) -> tuple[User, ConfirmedTotp]:
         """The begun TOTP that this is a code of. Raises InvalidCodeError."""
-        sealed = await self.enrolments.find(user.id)
-        step = self.second_factors.totp.step_of(user.id, sealed, code) if sealed else None
-        if sealed is None or step is None:
-            why = Reason.WRONG_CODE
-            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
-            raise InvalidCodeError(why, user_id=user.id, session_id=caller.session_id)
-        return ConfirmedTotp(user_id=user.id, secret_sealed=sealed, confirmed_at=self.ambient.now(), step=step)
+        user = await self.confirmation.account_of(caller.member)
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            sealed = await self.enrolments.find(user.id)
+            step = self.second_factors.totp.step_of(user.id, sealed, "".join(code.split())) if sealed else None
+            if sealed is None or step is None:
+                why = Reason.WRONG_CODE
+                self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
+                raise InvalidCodeError(why, user_id=user.id, session_id=caller.session_id)
+            attempt.succeeded()
+        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        now = self.ambient.now()
+        return user, ConfirmedTotp(user_id=user.id, secret_sealed=sealed, confirmed_at=now, step=step)
+
+    async def _tell_of_new(self, user: User, caller: Caller, visitor: Visitor) -> None:
+        self._emit(user.id, Reason.FACTOR_ADDED, caller.session_id)
+        await self.second_factors.notices.tell(user, Notice.FACTOR_ADDED, visitor)
 
     def _emit(self, user_id: UUID, reason: Reason, session_id: str = "") -> None:
         self.events.emit(Event(Name.USER_UPDATED, reason=reason, user_id=user_id, session_id=session_id))

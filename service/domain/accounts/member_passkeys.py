@@ -10,7 +10,7 @@ from service.domain.accounts.ports import Added, PasskeyChanges
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
 from service.domain.mail.notices import Notice
-from service.domain.models import Caller, Visitor
+from service.domain.models import Caller, User, Visitor
 from service.domain.second_factors.base64url import decoded
 from service.domain.second_factors.models import Passkey, Proof
 from service.domain.second_factors.passkeys import Passkeys
@@ -53,11 +53,13 @@ class MemberPasskeys:
 
     async def begin(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> dict[str, Any]:
         """Options of a registration. Raises NotConfiguredError or TooManyError, or as `Confirmation.require` does."""
-        passkeys = self.require_configured()
-        user = await self.confirmation.require(caller, password, proof, visitor)
-        if len(await self.store.of_user(user.id)) >= MOST:
-            raise TooManyError(user_id=user.id)
-        return await passkeys.registration_options(user)
+        self.require_configured()
+        return await self._begin(await self.confirmation.require(caller, password, proof, visitor))
+
+    async def begin_by_session(self, caller: Caller) -> dict[str, Any]:
+        """As `begin`, for a protocol whose calls have no room for a password."""
+        self.require_configured()
+        return await self._begin(await self.confirmation.account_of(caller.member))
 
     async def add(
         self, caller: Caller, credential: Mapping[str, Any], name: str, visitor: Visitor
@@ -97,16 +99,30 @@ class MemberPasskeys:
 
     async def remove(self, caller: Caller, passkey_id: str, password: str, proof: Proof, visitor: Visitor) -> None:
         """Raises FactorNotFoundError, or as `Confirmation.require` does."""
-        user = await self.confirmation.require(caller, password, proof, visitor)
-        if not await self.changes.remove(user.id, _id(passkey_id)):
-            raise FactorNotFoundError(user_id=user.id)
-        self._emit(user.id, Reason.FACTOR_REMOVED, caller.session_id)
-        await self.second_factors.notices.tell(user, Notice.FACTOR_REMOVED, visitor)
+        await self._remove(
+            await self.confirmation.require(caller, password, proof, visitor), caller, passkey_id, visitor
+        )
+
+    async def remove_by_session(self, caller: Caller, passkey_id: str, visitor: Visitor) -> None:
+        """As `remove`, for a protocol whose calls have no room for a password."""
+        await self._remove(await self.confirmation.account_of(caller.member), caller, passkey_id, visitor)
 
     def require_configured(self) -> Passkeys:
         if self.passkeys is None:
             raise NotConfiguredError("passkeys need their extra, and a domain: of the issuer, or passkeys.rp_id")
         return self.passkeys
+
+    async def _begin(self, user: User) -> dict[str, Any]:
+        passkeys = self.require_configured()
+        if len(await self.store.of_user(user.id)) >= MOST:
+            raise TooManyError(user_id=user.id)
+        return await passkeys.registration_options(user)
+
+    async def _remove(self, user: User, caller: Caller, passkey_id: str, visitor: Visitor) -> None:
+        if not await self.changes.remove(user.id, _id(passkey_id)):
+            raise FactorNotFoundError(user_id=user.id)
+        self._emit(user.id, Reason.FACTOR_REMOVED, caller.session_id)
+        await self.second_factors.notices.tell(user, Notice.FACTOR_REMOVED, visitor)
 
     def _emit(self, user_id: UUID, reason: Reason, session_id: str) -> None:
         self.events.emit(Event(Name.USER_UPDATED, reason=reason, user_id=user_id, session_id=session_id))

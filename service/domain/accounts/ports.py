@@ -69,13 +69,32 @@ class NamedApiKeyStore(Protocol):
 
 
 class FactorChanges(Protocol):
-    """Changes of second factors. Each is one transaction, and `users.second_factor_since` is kept in it."""
+    """Changes of second factors. Each is one transaction, and `users.second_factor_since` is kept in it.
+
+    Raises InvalidTokenError when the session that the revocation keeps, or `session_id`, is over by then.
+    """
 
     async def add_totp(self, totp: ConfirmedTotp, recovery_codes: Sequence[bytes], ending: PendingRevocation) -> bool:
-        """With new recovery codes instead of any others, and the revocation; nothing (False) where there is a TOTP."""
+        """With new recovery codes instead of any others, and the revocation; nothing (False) where a TOTP is on."""
+
+    async def set_up_totp(
+        self, totp: ConfirmedTotp, before: User, recovery_codes: Sequence[bytes], ending: PendingRevocation
+    ) -> bool:
+        """As `add_totp`; nothing (False) either where the password of `before` was changed, a factor was added or the
+        account disabled meanwhile.
+        """
+
+    async def keep_totp(self, totp: ConfirmedTotp, ending: PendingRevocation) -> bool:
+        """In place of one that is there; whether that was on. If so, this one is, and the revocation is recorded."""
+
+    async def turn_on_totp(self, at: datetime, ending: PendingRevocation) -> bool | None:
+        """With the revocation; neither (False) where it is on already. None where there is no TOTP."""
+
+    async def turn_off_totp(self, user_id: UUID, *, session_id: str) -> bool | None:
+        """As `remove_totp`, but it can be turned on again. False where it is off already, None where there is none."""
 
     async def remove_totp(self, user_id: UUID) -> bool:
-        """With the last factor its recovery codes go too. False where there is no TOTP."""
+        """With the last factor its recovery codes go too. False where no TOTP is on."""
 
     async def replace_recovery_codes(self, user_id: UUID, digests: Sequence[bytes], *, session_id: str) -> bool:
         """False for a user without a second factor."""

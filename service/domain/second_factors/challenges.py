@@ -1,4 +1,7 @@
-"""Logins that wait for a second factor. A challenge stands for a right password; it is no session."""
+"""Logins that wait for a second factor, or until the first one is set up.
+
+A challenge stands for a right password; it is no session.
+"""
 
 import hashlib
 import re
@@ -24,10 +27,10 @@ class Challenge:
     user_id: UUID
     password_changed_at: datetime
 
-    def is_for(self, user: User) -> bool:
-        """Whether the password that was right still is, and would have to be followed by a second factor."""
-        is_current = user.password_changed_at == self.password_changed_at
-        return is_current and user.disabled_at is None and user.second_factor_since is not None
+    def is_for(self, user: User, *, has_factor: bool) -> bool:
+        """Whether the password that was right still is, and is followed by a factor, or by setting one up."""
+        is_current = user.password_changed_at == self.password_changed_at and user.disabled_at is None
+        return is_current and (user.second_factor_since is not None) is has_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,14 @@ class Challenges:
         """Before a code is looked at, so that parallel guesses are counted too. Raises InvalidChallengeError."""
         if not await self.store.count_try(challenge.digest, TRIES):
             raise InvalidChallengeError("too many tries", user_id=challenge.user_id)
+
+    async def keep_secret(self, challenge: Challenge, sealed: bytes) -> None:
+        """The secret of a TOTP that is set up under it. Raises InvalidChallengeError."""
+        if not await self.store.keep_secret(challenge.digest, sealed):
+            raise InvalidChallengeError("over already", user_id=challenge.user_id)
+
+    async def secret(self, challenge: Challenge) -> bytes | None:
+        return await self.store.secret(challenge.digest)
 
     async def finish(self, challenge: Challenge) -> None:
         """Raises InvalidChallengeError for all but one."""

@@ -10,7 +10,7 @@ from service.domain.second_factors.models import HeldFactors, Passkey
 
 
 class FactorStore(Protocol):
-    """What a login reads and uses up; for changes see `FactorChanges` of the accounts."""
+    """What a login reads and uses up, without a TOTP that is off; for changes see `FactorChanges` of the accounts."""
 
     async def of_user(self, user_id: UUID) -> HeldFactors: ...
 
@@ -65,6 +65,11 @@ class ChallengeStore(Protocol):
 
     async def count_try(self, digest: str, most: int) -> bool:
         """Count one more try, atomically; False after `most` of them, and where there is no such challenge."""
+
+    async def keep_secret(self, digest: str, sealed: bytes) -> bool:
+        """The secret of a TOTP that is being set up, in place of an earlier one; False without such a challenge."""
+
+    async def secret(self, digest: str) -> bytes | None: ...
 
     async def remove(self, digest: str) -> bool:
         """Of all callers for one challenge, one gets True."""

@@ -23,6 +23,7 @@ from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.tokens import Tokens
 from service.errors import (
+    FactorSetupRequiredError,
     InvalidChallengeError,
     InvalidCodeError,
     InvalidCredentialsError,
@@ -49,6 +50,7 @@ class Login:
     settings: TokenSettings
     ambient: Ambient
     events: Events
+    requires_factor: bool = False  # of every account
 
     async def with_password(
         self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF, client_id: str = ""
@@ -56,7 +58,8 @@ class Login:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
-        failures nor successes: EmailNotVerifiedError, and SecondFactorRequiredError for an account that has a factor.
+        failures nor successes: EmailNotVerifiedError, SecondFactorRequiredError for an account that has a factor, and
+        FactorSetupRequiredError for one that has none where each must have one.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
@@ -70,8 +73,8 @@ class Login:
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
-                methods = await self._prove(user, proof, visitor) if user.second_factor_since else ()
-                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id)
+                methods = await self._prove(user, proof, visitor)
+                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id=client_id)
                 attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
@@ -82,7 +85,7 @@ class Login:
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
         """
         async with self.throttle.looking_up(visitor):
-            challenge, user = await self._challenged(token)
+            challenge, user = await self.challenged(token, has_factor=True)
         async with self.throttle.login(user.canonical_email, visitor) as attempt:
             try:
                 await self.revocation.require_good_key(self.tokens)
@@ -92,7 +95,7 @@ class Login:
             except InvalidChallengeError:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
-            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id)
+            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id=client_id)
             attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
@@ -115,7 +118,7 @@ class Login:
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
                 await self.address_proof.require(user, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id)
+                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id=client_id)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
             if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
@@ -126,7 +129,13 @@ class Login:
         return signed_in
 
     async def _prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
-        """The second factor, or a challenge that asks for it: a right password alone opens no session."""
+        """The second factor, or a challenge that asks for it: a right password alone opens no session then."""
+        if user.second_factor_since is None:
+            if self.requires_factor:
+                token = await self.challenges.begin(user)
+                self.events.emit(Event(Name.LOGIN_CHALLENGED, reason=Reason.NO_FACTOR_YET, user_id=user.id))
+                raise FactorSetupRequiredError((), token, LIFETIME, user_id=user.id)
+            return ()
         if not proof.is_empty:
             return await self.second_factors.use(user, proof, visitor)
         names = await self.second_factors.names_of(user)
@@ -134,11 +143,21 @@ class Login:
         self.events.emit(Event(Name.LOGIN_CHALLENGED, user_id=user.id))
         raise SecondFactorRequiredError(names, token, LIFETIME, user_id=user.id)
 
-    async def _challenged(self, token: str) -> tuple[Challenge, User]:
+    async def with_set_up_factor(
+        self, user: User, methods: tuple[str, ...], visitor: Visitor, client_id: str, *, session_id: str
+    ) -> SignedIn:
+        """The last step for somebody who has set up the account's first factor. Raises InvalidChallengeError."""
+        signed_in = await self._open(
+            user, visitor, methods, InvalidChallengeError, client_id=client_id, session_id=session_id
+        )
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
+        return signed_in
+
+    async def challenged(self, token: str, *, has_factor: bool) -> tuple[Challenge, User]:
         """The challenge and its user as the row is now. Raises InvalidChallengeError."""
         challenge = await self.challenges.find(token)
         user = await self.users.by_id(challenge.user_id)
-        if user is None or not challenge.is_for(user):
+        if user is None or not challenge.is_for(user, has_factor=has_factor):
             why = Reason.DISABLED if user and user.disabled_at else Reason.CHANGED_MEANWHILE
             self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, challenge.user_id))
             raise InvalidChallengeError(why, user_id=challenge.user_id)
@@ -158,11 +177,13 @@ class Login:
         visitor: Visitor,
         methods: tuple[str, ...],
         refusal: type[InvalidCredentialsError],
+        *,
         client_id: str,
+        session_id: str = "",
     ) -> SignedIn:
         now = self.ambient.now()
         session = Session(
-            id=self.ambient.new_id(),
+            id=session_id or self.ambient.new_id(),
             user_id=user.id,
             started_at=now,
             last_used_at=now,

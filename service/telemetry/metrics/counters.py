@@ -17,7 +17,7 @@ LabelSet = tuple[Name, Outcome, str]
 # it does not. docs/observability.md has the same table.
 LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LOGGED_IN, Outcome.SUCCESS): [Reason.NONE],
-    (Name.LOGIN_CHALLENGED, Outcome.SUCCESS): [Reason.NONE],
+    (Name.LOGIN_CHALLENGED, Outcome.SUCCESS): [Reason.NONE, Reason.NO_FACTOR_YET],
     (Name.LOGIN_FAILED, Outcome.FAILURE): [
         Reason.UNKNOWN_EMAIL,
         Reason.WRONG_PASSKEY,

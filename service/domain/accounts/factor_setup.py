@@ -1,0 +1,134 @@
+"""The first second factor of an account, set up at its login where each account must have one."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from service.ambient import Ambient
+from service.domain.accounts.factors import NewTotp
+from service.domain.accounts.ports import FactorChanges
+from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.limits.throttle import Throttle
+from service.domain.mail.notices import Notice
+from service.domain.models import User, Visitor
+from service.domain.second_factors.challenges import Challenge, Challenges
+from service.domain.second_factors.models import ConfirmedTotp
+from service.domain.second_factors.second_factors import ONE_TIME_PASSWORD, PASSWORD, SecondFactors
+from service.domain.sessions.login import Login
+from service.domain.sessions.models import SignedIn
+from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.user_revocation import UserRevocation
+from service.domain.signing.tokens import Tokens
+from service.errors import InvalidChallengeError, InvalidCodeError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorSetup:
+    """`begin` and `finish` are for a challenge; `make`, `confirm` and `complete` for a protocol with steps of its own.
+
+    Whoever knows the password sets the factor up, as with `Factors`. It and the session are there in this order: with
+    an outage in between, the next login asks for a code of the app.
+    """
+
+    login: Login
+    challenges: Challenges
+    changes: FactorChanges
+    second_factors: SecondFactors
+    revocation: SessionRevocation
+    user_revocation: UserRevocation
+    throttle: Throttle
+    tokens: Tokens
+    ambient: Ambient
+    events: Events
+
+    async def begin(self, token: str, visitor: Visitor) -> NewTotp:
+        """Instead of one that was begun before. Raises InvalidChallengeError, RateLimitedError or UnavailableError."""
+        challenge, user = await self._challenged(token, visitor)
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            new, sealed = self.make(user)
+            await self.challenges.keep_secret(challenge, sealed)
+            attempt.refund()
+        return new
+
+    async def finish(self, token: str, code: str, visitor: Visitor) -> tuple[SignedIn, list[str]]:
+        """By a code of the app: the session, and recovery codes. As much an attempt at the account as a login.
+
+        Raises InvalidChallengeError, InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        challenge, user = await self._challenged(token, visitor)
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            try:
+                await self.challenges.count_try(challenge)
+                totp = self._confirmed(user, await self.challenges.secret(challenge), code)
+                await self._require_stores()
+                await self.challenges.finish(challenge)
+            except InvalidChallengeError:
+                self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
+                raise
+            codes, digests = self.second_factors.recovery_codes.make(user.id)
+            signed_in = await self._complete(user, totp, digests, visitor, client_id="")
+            attempt.succeeded()
+        return signed_in, codes
+
+    def make(self, user: User) -> tuple[NewTotp, bytes]:
+        """A new secret, and its sealed form, bound to the user."""
+        secret, sealed = self.second_factors.totp.make(user.id)
+        return NewTotp(secret, self.second_factors.totp.uri(secret, user.email)), sealed
+
+    async def confirm(self, user: User, sealed: bytes, code: str, visitor: Visitor) -> ConfirmedTotp:
+        """What a right code of this secret shows; nothing is stored. A wrong one counts as a failed login.
+
+        Raises InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            totp = self._confirmed(user, sealed, code)
+            attempt.refund()
+        return totp
+
+    async def complete(self, user: User, totp: ConfirmedTotp, visitor: Visitor, client_id: str = "") -> SignedIn:
+        """Turn it on and open the session; no recovery codes are made. `user` as it was when the password was right.
+
+        Raises InvalidChallengeError when that has changed, OverloadedError, RateLimitedError or UnavailableError.
+        """
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            await self._require_stores()
+            signed_in = await self._complete(user, totp, [], visitor, client_id=client_id)
+            attempt.succeeded()
+        return signed_in
+
+    async def _challenged(self, token: str, visitor: Visitor) -> tuple[Challenge, User]:
+        if not self.login.requires_factor:
+            raise InvalidChallengeError("not required")
+        async with self.throttle.looking_up(visitor):
+            return await self.login.challenged(token, has_factor=False)
+
+    def _confirmed(self, user: User, sealed: bytes | None, code: str) -> ConfirmedTotp:
+        step = self.second_factors.totp.step_of(user.id, sealed, "".join(code.split())) if sealed else None
+        if sealed is None or step is None:
+            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.WRONG_CODE, user.id))
+            raise InvalidCodeError(Reason.WRONG_CODE, user_id=user.id)
+        return ConfirmedTotp(user_id=user.id, secret_sealed=sealed, confirmed_at=self.ambient.now(), step=step)
+
+    async def _require_stores(self) -> None:
+        """Otherwise an outage could be reported after the change."""
+        await self.revocation.require_complete()
+        await self.revocation.require_good_key(self.tokens)
+
+    async def _complete(
+        self, user: User, totp: ConfirmedTotp, codes: list[bytes], visitor: Visitor, *, client_id: str
+    ) -> SignedIn:
+        """Every session but the one that is opened by this ends, as with each new factor."""
+        session_id = self.ambient.new_id()
+        ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, session_id)
+        if not await self.changes.set_up_totp(totp, user, codes, ending):
+            self._emit(user.id, Name.LOGIN_FAILED, Reason.CHANGED_MEANWHILE)
+            raise InvalidChallengeError(Reason.CHANGED_MEANWHILE, user_id=user.id)
+        self._emit(user.id, Name.USER_UPDATED, Reason.FACTOR_ADDED)
+        await self.second_factors.notices.tell(user, Notice.FACTOR_ADDED, visitor)
+        await self.user_revocation.finish(ending)
+        now_with_it = replace(user, second_factor_since=totp.confirmed_at)
+        methods = PASSWORD, ONE_TIME_PASSWORD
+        return await self.login.with_set_up_factor(now_with_it, methods, visitor, client_id, session_id=session_id)
+
+    def _emit(self, user_id: UUID, name: Name, reason: Reason) -> None:
+        outcome = Outcome.FAILURE if name is Name.LOGIN_FAILED else Outcome.SUCCESS
+        self.events.emit(Event(name, outcome, reason, user_id))
