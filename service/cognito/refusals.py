@@ -73,7 +73,7 @@ def _limit(error: errors.RateLimitedError) -> Wordings:
     if name.startswith("login"):
         return Wording("NotAuthorized", "Password attempts exceeded"), Wording("TooManyRequests", RATE)
     if name.startswith(("mail", "code")):
-        return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE)
+        return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE), Wording("NotAuthorized", RATE)
     return Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED), Wording("NotAuthorized", RATE)
 
 
@@ -143,7 +143,7 @@ class CognitoErrors:
         return f"{said.kind if said else 'InternalError'}Exception"
 
     def _wording(self, error: AuthError) -> Wording | None:
-        row = TABLE.get(type(error), ())
+        row = next((TABLE[one] for one in type(error).__mro__ if one in TABLE), ())
         wordings = row(error) if callable(row) else row
         declared = self._operation.declares if self._operation else frozenset()
         return next((one for one in wordings if one.kind in declared | OF_THE_PROTOCOL), None)
