@@ -1,9 +1,14 @@
-"""Packages of Node's that a test runs: installed once, by their lock file, beside the files that it names."""
+"""Packages of Node's that a test runs: installed once, by their lock file, beside the files that it names.
 
+Where node or a package cannot be had, the test is skipped; with TEST_NEEDS_NODE, as the checks before a change lands set it, it fails.
+"""
+
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,12 +16,13 @@ from tests.conftest import ROOT
 from tests.support import programs
 
 HOMES = ROOT / ".tokenhouse"
+NEEDED = "TEST_NEEDS_NODE"
 
 
 def home(name: str, files: Iterable[Path]) -> Path:
-    """A directory with these files and the packages of the lock file among them. Skips the test where there is no npm."""
+    """A directory with these files and the packages of the lock file among them."""
     if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not on PATH")
+        _lack("node and npm are not on PATH")
     kept, wanted = HOMES / name, {file.name: file.read_bytes() for file in files if file.is_file()}
     if not _holds(kept, wanted):
         HOMES.mkdir(parents=True, exist_ok=True)
@@ -26,9 +32,15 @@ def home(name: str, files: Iterable[Path]) -> Path:
             for file, content in wanted.items():
                 (new / file).write_bytes(content)
             if trouble := programs.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], new):
-                pytest.skip(f"the packages of {name} cannot be installed: {trouble}")
+                _lack(f"the packages of {name} cannot be installed: {trouble}")
             programs.replace(new, kept)
     return kept
+
+
+def _lack(what: str) -> NoReturn:
+    if os.environ.get(NEEDED):
+        pytest.fail(f"{NEEDED} is set, and {what}")
+    pytest.skip(what)
 
 
 def _holds(directory: Path, wanted: dict[str, bytes]) -> bool:
