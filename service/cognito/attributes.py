@@ -1,6 +1,7 @@
 """What is known of a user: reading, changing and proving attributes."""
 
 from service.cognito.call import Answer, Call
+from service.cognito.factors import mfa_settings
 from service.domain.models import Caller
 
 
@@ -16,4 +17,5 @@ async def get_user(call: Call, caller: Caller) -> Answer:
     return {
         "Username": str(user.id),
         "UserAttributes": [{"Name": name, "Value": value} for name, value in attributes.items() if value],
+        **await mfa_settings(call, user),
     }

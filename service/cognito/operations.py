@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.cognito import attributes, sign_in
+from service.cognito import attributes, devices, factors, passkeys, sign_in, user_sessions
 from service.cognito.operation import CognitoOperation, client, member, operation
 
 _TABLE = (
@@ -10,5 +10,26 @@ _TABLE = (
     operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True),
     # with an access token
     operation("GetUser", member(attributes.get_user)),
+    # second factors
+    operation("AssociateSoftwareToken", member(factors.associate)),
+    operation("VerifySoftwareToken", member(factors.verify)),
+    operation("SetUserMFAPreference", member(factors.prefer)),
+    operation("GetUserAuthFactors", member(factors.auth_factors)),
+    operation("StartWebAuthnRegistration", member(passkeys.start)),
+    operation("CompleteWebAuthnRegistration", member(passkeys.complete)),
+    operation("ListWebAuthnCredentials", member(passkeys.all_of)),
+    operation("DeleteWebAuthnCredential", member(passkeys.delete)),
+    # sessions
+    operation("GlobalSignOut", member(user_sessions.sign_out)),
+    operation("ListUserSessions", member(user_sessions.all_of, "session-list")),
+    operation("RevokeUserSession", member(user_sessions.revoke, "session-end")),
+    # not here, each said in the words of the protocol
+    operation("ConfirmDevice", member(devices.unknown)),
+    operation("ForgetDevice", member(devices.unknown)),
+    operation("GetDevice", member(devices.unknown)),
+    operation("ListDevices", member(devices.all_of)),
+    operation("UpdateDeviceStatus", member(devices.unknown)),
+    operation("SetUserSettings", member(devices.settings)),
+    operation("UpdateAuthEventFeedback", devices.feedback),
 )
 OPERATIONS: Mapping[str, CognitoOperation] = {one.name: one for one in _TABLE}

@@ -99,6 +99,9 @@ TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
         Wording("UsernameExists", "User already exists"),
         Wording("AliasExists", "An account with the given email already exists."),
     ),
+    errors.SessionNotFoundError: _say("ResourceNotFound", "Session does not exist."),
+    errors.FactorNotFoundError: _say("ResourceNotFound", "The user has no such credential."),
+    errors.TooManyError: _say("LimitExceeded", errors.TooManyError.message),
     errors.RateLimitedError: _limit,
     errors.OverloadedError: (Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED)),
     errors.NotConfiguredError: (

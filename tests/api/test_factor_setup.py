@@ -9,11 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.events.security_events import Event
 from service.domain.mail.notices import Notice, Notices
 from service.domain.models import User, Visitor
-from service.domain.second_factors.challenges import TRIES
+from service.domain.second_factors.challenges import TRIES, Challenge, Challenges
 from service.errors import InvalidChallengeError, InvalidCodeError
 from tests.api.test_login_steps import STRANGE, methods, refused
 from tests.api.test_second_factors import held
@@ -327,35 +326,84 @@ async def test_its_member_is_told_by_mail(newcomer: Newcomer, monkeypatch: pytes
     assert told == [(newcomer.person["email"], Notice.FACTOR_ADDED)]
 
 
-# --- for a protocol that keeps the steps itself
+# --- for a protocol that keeps the secret itself
 
 
 async def test_the_steps_are_made_one_by_one(newcomer: Newcomer) -> None:
-    setup: FactorSetup = newcomer.fakes.application.factor_setup
-    user, now = await newcomer.user(), newcomer.fakes.ambient.now
-    new, sealed = setup.make(user)
+    setup, now = newcomer.fakes.application.factor_setup, newcomer.fakes.ambient.now
+    token = await newcomer.challenge()
+    new, sealed = await setup.offer(token, VISITOR)
     app = App(new.uri)
+    assert app.secret.encode() not in sealed
     with pytest.raises(InvalidCodeError):
-        await setup.confirm(user, sealed, app.wrong_code(now()), VISITOR)
-    totp = await setup.confirm(user, sealed, app.code(now(), -1), VISITOR)
+        await setup.confirm(token, sealed, app.wrong_code(now()), VISITOR)
+    step = await setup.confirm(token, sealed, app.code(now(), -1), VISITOR)
     assert not (await newcomer.user()).second_factor_since
-    signed_in = await setup.complete(user, totp, VISITOR)
+    signed_in = await setup.complete(token, sealed, step, VISITOR)
     tokens = {"idToken": signed_in.tokens.id_token, "accessToken": signed_in.tokens.access_token}
     assert (await newcomer.client.me(tokens)).status == 200
     assert (await held(newcomer.client, tokens))["recoveryCodesLeft"] == 0
+    assert await refused(second.log_in(newcomer.client, newcomer.person, code=app.code(now(), -1))) == (
+        401,
+        "invalid_code",
+    )
+    for again in (setup.offer(token, VISITOR), setup.complete(token, sealed, step, VISITOR)):
+        with pytest.raises(InvalidChallengeError):
+            await again
+
+
+async def test_of_completions_at_once_one_opens_a_session(newcomer: Newcomer) -> None:
+    setup, token = newcomer.fakes.application.factor_setup, await newcomer.challenge()
+    new, sealed = await setup.offer(token, VISITOR)
+    step = await setup.confirm(token, sealed, App(new.uri).code(newcomer.fakes.ambient.now()), VISITOR)
+    completing = (setup.complete(token, sealed, step, VISITOR) for _ in range(20))
+    done = await asyncio.gather(*completing, return_exceptions=True)
+    assert sum(isinstance(one, InvalidChallengeError) for one in done) == 19
+    assert len(await newcomer.fakes.redis.keys("th:session:*")) == 1
+
+
+async def test_guesses_at_a_confirmation_are_counted(newcomer: Newcomer) -> None:
+    setup, token = newcomer.fakes.application.factor_setup, await newcomer.challenge()
+    new, sealed = await setup.offer(token, VISITOR)
+    app, now = App(new.uri), newcomer.fakes.ambient.now()
+    for _ in range(TRIES):
+        with pytest.raises(InvalidCodeError):
+            await setup.confirm(token, sealed, app.wrong_code(now), VISITOR)
     with pytest.raises(InvalidChallengeError):
-        await setup.complete(user, totp, VISITOR)
-    with pytest.raises(InvalidChallengeError):
-        await setup.complete(await newcomer.user(), totp, VISITOR)
+        await setup.confirm(token, sealed, app.code(now), VISITOR)
 
 
 async def test_nothing_is_completed_after_the_password_was_changed(newcomer: Newcomer) -> None:
     setup, user = newcomer.fakes.application.factor_setup, await newcomer.user()
-    new, sealed = setup.make(user)
-    totp = await setup.confirm(user, sealed, App(new.uri).code(newcomer.fakes.ambient.now()), VISITOR)
-    rows = newcomer.fakes.users.rows
-    rows[user.id] = replace(user, password_changed_at=user.time_of_next_password(newcomer.fakes.ambient.now()))
+    token = await newcomer.challenge()
+    new, sealed = await setup.offer(token, VISITOR)
+    step = await setup.confirm(token, sealed, App(new.uri).code(newcomer.fakes.ambient.now()), VISITOR)
+    changed = replace(user, password_changed_at=user.time_of_next_password(newcomer.fakes.ambient.now()))
+    newcomer.fakes.users.rows[user.id] = changed
     with pytest.raises(InvalidChallengeError):
-        await setup.complete(user, totp, VISITOR)
+        await setup.complete(token, sealed, step, VISITOR)
+    assert not (await newcomer.user()).second_factor_since
+    assert not await newcomer.fakes.redis.keys("th:session:*")
+
+
+async def test_a_password_that_is_changed_in_the_last_moment_wins(
+    newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the account and the statement that stores the factor."""
+    challenge = await newcomer.challenge()
+    app, user = await newcomer.begin(challenge), await newcomer.user()
+    finish = Challenges.finish
+
+    async def changed_first(challenges: Challenges, one: Challenge) -> None:
+        await finish(challenges, one)
+        later = user.time_of_next_password(newcomer.fakes.ambient.now())
+        newcomer.fakes.users.rows[user.id] = replace(user, password_changed_at=later)
+
+    monkeypatch.setattr(Challenges, "finish", changed_first)
+    events: list[Event] = []
+    newcomer.fakes.application.events.add(events.append)
+    code = app.code(newcomer.fakes.ambient.now())
+    assert await refused(newcomer.confirm(challenge, code)) == (401, "invalid_challenge")
+    assert [str(one.reason) for one in events] == ["changed_meanwhile"]
     assert not (await newcomer.user()).second_factor_since
     assert not await newcomer.fakes.redis.keys("th:session:*")

@@ -1,5 +1,7 @@
 """The first second factor of an account, set up at its login where each account must have one."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -7,7 +9,7 @@ from service.ambient import Ambient
 from service.domain.accounts.factors import NewTotp
 from service.domain.accounts.ports import FactorChanges
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.limits.throttle import Throttle
+from service.domain.limits.throttle import Attempt, Throttle
 from service.domain.mail.notices import Notice
 from service.domain.models import User, Visitor
 from service.domain.second_factors.challenges import Challenge, Challenges
@@ -23,7 +25,8 @@ from service.errors import InvalidChallengeError, InvalidCodeError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorSetup:
-    """`begin` and `finish` are for a challenge; `make`, `confirm` and `complete` for a protocol with steps of its own.
+    """`begin` and `finish` keep the secret with the challenge; `offer`, `confirm` and `complete` are the steps for a
+    protocol that has another place for it, which nobody can read or write.
 
     Whoever knows the password sets the factor up, as with `Factors`. It and the session are there in this order: with
     an outage in between, the next login asks for a code of the app.
@@ -42,11 +45,8 @@ class FactorSetup:
 
     async def begin(self, token: str, visitor: Visitor) -> NewTotp:
         """Instead of one that was begun before. Raises InvalidChallengeError, RateLimitedError or UnavailableError."""
-        challenge, user = await self._challenged(token, visitor)
-        async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            new, sealed = self.make(user)
-            await self.challenges.keep_secret(challenge, sealed)
-            attempt.refund()
+        challenge, new, sealed = await self._offer(token, visitor)
+        await self.challenges.keep_secret(challenge, sealed)
         return new
 
     async def finish(self, token: str, code: str, visitor: Visitor) -> tuple[SignedIn, list[str]]:
@@ -55,45 +55,58 @@ class FactorSetup:
         Raises InvalidChallengeError, InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError.
         """
         challenge, user = await self._challenged(token, visitor)
-        async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            try:
-                await self.challenges.count_try(challenge)
-                totp = self._confirmed(user, await self.challenges.secret(challenge), code)
-                await self._require_stores()
-                await self.challenges.finish(challenge)
-            except InvalidChallengeError:
-                self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
-                raise
+        async with self._attempt(user, visitor) as attempt:
+            await self.challenges.count_try(challenge)
+            sealed = await self.challenges.secret(challenge)
+            step = self._step_of(user, sealed, code)
             codes, digests = self.second_factors.recovery_codes.make(user.id)
-            signed_in = await self._complete(user, totp, digests, visitor, client_id="")
+            totp = self._totp(user, sealed or b"", step)
+            signed_in = await self._complete(challenge, user, totp, digests, visitor, client_id="")
             attempt.succeeded()
         return signed_in, codes
 
-    def make(self, user: User) -> tuple[NewTotp, bytes]:
-        """A new secret, and its sealed form, bound to the user."""
-        secret, sealed = self.second_factors.totp.make(user.id)
-        return NewTotp(secret, self.second_factors.totp.uri(secret, user.email)), sealed
+    async def offer(self, token: str, visitor: Visitor) -> tuple[NewTotp, bytes]:
+        """A new secret, and its sealed form for the steps below. Raises as `begin` does."""
+        _, new, sealed = await self._offer(token, visitor)
+        return new, sealed
 
-    async def confirm(self, user: User, sealed: bytes, code: str, visitor: Visitor) -> ConfirmedTotp:
-        """What a right code of this secret shows; nothing is stored. A wrong one counts as a failed login.
-
-        Raises InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError.
-        """
-        async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            totp = self._confirmed(user, sealed, code)
+    async def confirm(self, token: str, sealed: bytes, code: str, visitor: Visitor) -> int:
+        """The step of the code, for `complete`; nothing is stored. Raises as `finish` does."""
+        challenge, user = await self._challenged(token, visitor)
+        async with self._attempt(user, visitor) as attempt:
+            await self.challenges.count_try(challenge)
+            step = self._step_of(user, sealed, code)
             attempt.refund()
-        return totp
+        return step
 
-    async def complete(self, user: User, totp: ConfirmedTotp, visitor: Visitor, client_id: str = "") -> SignedIn:
-        """Turn it on and open the session; no recovery codes are made. `user` as it was when the password was right.
+    async def complete(self, token: str, sealed: bytes, step: int, visitor: Visitor, client_id: str = "") -> SignedIn:
+        """Turn it on and open the session; no recovery codes are made.
 
-        Raises InvalidChallengeError when that has changed, OverloadedError, RateLimitedError or UnavailableError.
+        Raises InvalidChallengeError, OverloadedError, RateLimitedError or UnavailableError.
         """
-        async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            await self._require_stores()
-            signed_in = await self._complete(user, totp, [], visitor, client_id=client_id)
+        challenge, user = await self._challenged(token, visitor)
+        async with self._attempt(user, visitor) as attempt:
+            totp = self._totp(user, sealed, step)
+            signed_in = await self._complete(challenge, user, totp, [], visitor, client_id=client_id)
             attempt.succeeded()
         return signed_in
+
+    async def _offer(self, token: str, visitor: Visitor) -> tuple[Challenge, NewTotp, bytes]:
+        challenge, user = await self._challenged(token, visitor)
+        async with self._attempt(user, visitor) as attempt:
+            secret, sealed = self.second_factors.totp.make(user.id)
+            attempt.refund()
+        return challenge, NewTotp(secret, self.second_factors.totp.uri(secret, user.email)), sealed
+
+    @asynccontextmanager
+    async def _attempt(self, user: User, visitor: Visitor) -> AsyncIterator[Attempt]:
+        async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            try:
+                yield attempt
+            except InvalidChallengeError as error:
+                if error.why != Reason.CHANGED_MEANWHILE:  # which was told already
+                    self._emit(user.id, Name.LOGIN_FAILED, Reason.CHALLENGE_OVER)
+                raise
 
     async def _challenged(self, token: str, visitor: Visitor) -> tuple[Challenge, User]:
         if not self.login.requires_factor:
@@ -101,22 +114,30 @@ class FactorSetup:
         async with self.throttle.looking_up(visitor):
             return await self.login.challenged(token, has_factor=False)
 
-    def _confirmed(self, user: User, sealed: bytes | None, code: str) -> ConfirmedTotp:
+    def _step_of(self, user: User, sealed: bytes | None, code: str) -> int:
         step = self.second_factors.totp.step_of(user.id, sealed, "".join(code.split())) if sealed else None
-        if sealed is None or step is None:
-            self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.WRONG_CODE, user.id))
+        if step is None:
+            self._emit(user.id, Name.LOGIN_FAILED, Reason.WRONG_CODE)
             raise InvalidCodeError(Reason.WRONG_CODE, user_id=user.id)
+        return step
+
+    def _totp(self, user: User, sealed: bytes, step: int) -> ConfirmedTotp:
         return ConfirmedTotp(user_id=user.id, secret_sealed=sealed, confirmed_at=self.ambient.now(), step=step)
 
-    async def _require_stores(self) -> None:
-        """Otherwise an outage could be reported after the change."""
-        await self.revocation.require_complete()
-        await self.revocation.require_good_key(self.tokens)
-
     async def _complete(
-        self, user: User, totp: ConfirmedTotp, codes: list[bytes], visitor: Visitor, *, client_id: str
+        self,
+        challenge: Challenge,
+        user: User,
+        totp: ConfirmedTotp,
+        codes: list[bytes],
+        visitor: Visitor,
+        *,
+        client_id: str,
     ) -> SignedIn:
         """Every session but the one that is opened by this ends, as with each new factor."""
+        await self.revocation.require_complete()  # otherwise an outage could be reported after the change
+        await self.revocation.require_good_key(self.tokens)
+        await self.challenges.finish(challenge)
         session_id = self.ambient.new_id()
         ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, session_id)
         if not await self.changes.set_up_totp(totp, user, codes, ending):

@@ -69,3 +69,12 @@ class Passkey:
     rp_id: str  # it was made for; of no use under another
     created_at: datetime
     last_used_at: datetime | None = None
+
+
+class Mismatch(StrEnum):
+    """Why a browser's answer is refused, for protocols that say so to a caller who is logged in."""
+
+    MALFORMED = "malformed"
+    CHALLENGE = "challenge"
+    ORIGIN = "origin"
+    RELYING_PARTY = "relying party"

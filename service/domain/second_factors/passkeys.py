@@ -10,7 +10,7 @@ from typing import Any
 from service.ambient import Ambient
 from service.domain.models import User
 from service.domain.second_factors.base64url import decoded
-from service.domain.second_factors.models import Passkey
+from service.domain.second_factors.models import Mismatch, Passkey
 from service.domain.second_factors.ports import PasskeyChallenges, PasskeyStore
 from service.domain.second_factors.relying_party import RelyingParty
 from service.errors import InvalidCodeError
@@ -69,7 +69,7 @@ class Passkeys:
         try:
             passkey_id, handle = decoded(credential["id"]), decoded(credential["response"]["userHandle"])
         except (KeyError, TypeError, ValueError):
-            raise InvalidCodeError("malformed") from None
+            raise InvalidCodeError(Mismatch.MALFORMED) from None
         found = await self.store.find(passkey_id)
         if found is None:
             raise InvalidCodeError("unknown passkey")
@@ -110,9 +110,9 @@ class Passkeys:
             client_data = json.loads(decoded(credential["response"]["clientDataJSON"]))
             challenge = decoded(client_data["challenge"])
         except (KeyError, TypeError, ValueError, RecursionError):
-            raise InvalidCodeError("malformed") from None
+            raise InvalidCodeError(Mismatch.MALFORMED) from None
         if len(challenge) != CHALLENGE_BYTES or await self.challenges.take(_digest(challenge)) != meant_for:
-            raise InvalidCodeError("challenge")
+            raise InvalidCodeError(Mismatch.CHALLENGE)
         return challenge
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from service.domain.models import User
 from service.domain.second_factors.base64url import encoded
-from service.domain.second_factors.models import Passkey
+from service.domain.second_factors.models import Mismatch, Passkey
 from service.errors import InvalidCodeError
 
 LIBRARY = "webauthn"
@@ -62,7 +62,7 @@ class RelyingParty:
             "user": {
                 "id": encoded(user.id.bytes),
                 "name": user.email,
-                "displayName": f"{user.first_name} {user.last_name}",
+                "displayName": f"{user.first_name} {user.last_name}".strip() or user.email,
             },
             "challenge": encoded(challenge),
             "pubKeyCredParams": [{"type": "public-key", "alg": one} for one in ALGORITHMS],
@@ -111,7 +111,7 @@ class RelyingParty:
                 aaguid=UUID(made.aaguid),
             )
         except Exception as error:
-            raise InvalidCodeError(type(error).__name__) from error
+            raise InvalidCodeError(_reason(error)) from error
 
     async def judge_assertion(
         self, credential: Mapping[str, Any], challenge: bytes, passkey: Passkey
@@ -137,6 +137,12 @@ class RelyingParty:
             backed_up=proved.credential_backed_up,
             is_synced=proved.credential_device_type.value == "multi_device",
         )
+
+
+def _reason(error: Exception) -> str:
+    """By the words of the library, which raises one class for all."""
+    words = {"Unexpected client data origin": Mismatch.ORIGIN, "Unexpected RP ID hash": Mismatch.RELYING_PARTY}
+    return next((why for begin, why in words.items() if str(error).startswith(begin)), type(error).__name__)
 
 
 async def _import_library() -> None:

@@ -102,22 +102,22 @@ class Sessions:
         """The caller's revoked sessions that are still on record, page by page."""
         return self.revocation.of_user(caller.user_id)
 
+    async def ids(self, caller: Caller) -> set[str]:
+        """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
+        return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
+
     async def end_one(self, caller: Caller, session_id: str) -> None:
         """End one of the caller's sessions, current or not. Raises SessionNotFoundError for any other id."""
-        if session_id not in await self._ids(caller):
+        if session_id not in await self.ids(caller):
             raise SessionNotFoundError
         await self.revocation.end(caller.user_id, [session_id], why=Reason.BY_USER)
 
     async def end_others(self, caller: Caller) -> None:
-        await self.revocation.end(caller.user_id, await self._ids(caller) - {caller.session_id}, why=Reason.BY_USER)
+        await self.revocation.end(caller.user_id, await self.ids(caller) - {caller.session_id}, why=Reason.BY_USER)
 
     async def end_all(self, caller: Caller) -> None:
         """Log out everywhere, including the current session."""
-        await self.revocation.end(caller.user_id, await self._ids(caller), why=Reason.BY_USER)
-
-    async def _ids(self, caller: Caller) -> set[str]:
-        """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
-        return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
+        await self.revocation.end(caller.user_id, await self.ids(caller), why=Reason.BY_USER)
 
     async def _use(self, token: RefreshToken, visitor: Visitor, client_id: str) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
