@@ -16,7 +16,7 @@ from service.cognito.signed_operations import SIGNED
 from service.http.context import RENDERER, REQUEST_ID, ROUTE_NAME, visitor_of
 from service.http.cors import CorsFields
 from service.http.overload import EarlyCall, EarlyCallOf
-from service.http.request_body import read_object
+from service.http.request_body import arrived, read_object
 
 TARGET = istr("X-Amz-Target")
 SERVICE = "AWSCognitoIdentityProviderService."
@@ -51,7 +51,7 @@ class CognitoEndpoint:
 def early_call(request: web.BaseRequest) -> EarlyCall | None:
     """What an overload of passwords may refuse before it is read."""
     operation = OPERATIONS.get(_named(request))
-    if operation is None or not operation.hashes:
+    if operation is None or not _meets_overload(request, operation):
         return None
     return EarlyCall(CognitoErrors(operation), _route(operation))
 
@@ -65,7 +65,7 @@ async def answer(request: web.Request) -> web.Response:
     if operation is None:
         raise _unknown(name)
     request[ROUTE_NAME] = _route(operation)
-    if operation.hashes:
+    if _meets_overload(request, operation):
         context.services.passwords.refuse_if_full(visitor_of(request))
     members = without_nulls(await read_object(request, MAX_BYTES))
     if faults := list(broken(operation.takes, members)):
@@ -73,6 +73,16 @@ async def answer(request: web.Request) -> web.Response:
         listed = "; ".join(map(str, faults))
         raise CognitoError("InvalidParameter", f"{len(faults)} validation error{plural} detected: {listed}")
     return success(await operation.answer(Call.of(request, name, members)), request[REQUEST_ID])
+
+
+def _meets_overload(request: web.BaseRequest, operation: CognitoOperation) -> bool:
+    """Whether a full password queue concerns the call. InitiateAuth refreshes tokens too, which hashes nothing: a body that may
+    say so is read first, and a login among those is refused when it asks for its place.
+    """
+    if not operation.hashes or not operation.spared:
+        return operation.hashes
+    body = arrived(request)
+    return body is not None and operation.spared not in body
 
 
 def _named(request: web.BaseRequest) -> str:

@@ -19,17 +19,18 @@ MemberHandler = Callable[[Call, Caller], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class CognitoOperation:
-    """`hashes`: an overload of passwords refuses it before its body is read."""
+    """`hashes`: an overload of passwords refuses it before its body is read, but where that has come and says `spared`."""
 
     name: str
     answer: Handler
     takes: Structure
     declares: frozenset[str]
     hashes: bool = False
+    spared: bytes = b""
 
 
-def operation(name: str, answer: Handler, *, hashes: bool = False) -> CognitoOperation:
-    return CognitoOperation(name, answer, INPUTS[name], DECLARED[name], hashes)
+def operation(name: str, answer: Handler, *, hashes: bool = False, spared: bytes = b"") -> CognitoOperation:
+    return CognitoOperation(name, answer, INPUTS[name], DECLARED[name], hashes, spared)
 
 
 def client(handler: ClientHandler) -> Handler:

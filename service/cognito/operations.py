@@ -7,7 +7,7 @@ from service.cognito.operation import CognitoOperation, client, member, operatio
 
 _TABLE = (
     # signing in
-    operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True),
+    operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True, spared=b"REFRESH_TOKEN"),
     # with an access token
     operation("GetUser", member(attributes.get_user)),
     # second factors

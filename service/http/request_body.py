@@ -62,6 +62,12 @@ async def read_object(request: web.Request, most: int) -> dict[str, Any]:
     return strict_json(body) if body else {}
 
 
+def arrived(request: web.BaseRequest) -> bytes | None:
+    """The body where all of it has come along with the head; it stays to be read. None where some of it is under way."""
+    content = request.content
+    return b"".join(getattr(content, "_buffer", ())) if content.is_eof() else None
+
+
 async def read_optional(request: web.Request, schema: type[S]) -> S | None:
     """As `read`; None for a request without a body, whatever its media type."""
     return await read(request, schema) if request.body_exists and await _bytes(request) else None

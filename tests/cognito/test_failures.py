@@ -15,6 +15,7 @@ from service.settings import ServerSettings
 from tests.cognito.conftest import Ground, MakeGround
 from tests.support.cognito import SERVICE, CognitoFailure
 from tests.support.cognito_bodies import well_formed
+from tests.support.http_server import until
 from tests.support.overloads import Overloaded, overloaded, post
 
 LAST = b"Connection: close\r\n"
@@ -87,6 +88,34 @@ async def test_a_flood_of_logins_leaves_all_that_hashes_nothing_alone(full: Over
         assert kind in await full.ask(request)
     health = await full.ask(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + LAST + b"\r\n")
     assert health.startswith(b"HTTP/1.1 200 ")
+
+
+def refresh(refresh_token: str) -> bytes:
+    given = {"REFRESH_TOKEN": refresh_token}
+    return json.dumps({"ClientId": "tokenhouse", "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": given}).encode()
+
+
+async def test_an_overload_refuses_no_refresh_though_it_is_an_initiate_auth_too(full: Overloaded) -> None:
+    """Its client would be told to wait for the passwords of others."""
+    answer = await full.ask(call("InitiateAuth", body=refresh("rt_none")))
+    assert b"TooManyRequests" not in answer
+    assert full.seen == ["/"]
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+async def test_a_login_that_looks_like_a_refresh_or_comes_in_parts_is_refused_when_it_asks_for_its_place(
+    full: Overloaded, is_early: bool
+) -> None:
+    given = {"USERNAME": "REFRESH_TOKEN" if is_early else "ada@example.com", "PASSWORD": "SecurePass1!"}
+    said = {"ClientId": "tokenhouse", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": given}
+    body = json.dumps(said).encode()
+    request = call("InitiateAuth", body=body)
+    client = await full.send(request if is_early else request[: -len(body)])
+    if not is_early:
+        await until(lambda: full.seen == ["/"])
+        await client.send(body)
+    assert b"TooManyRequestsException" in await client.closed()
+    assert [line.refusal.code for line in full.lines if line.refusal] == ["overloaded"]
 
 
 async def test_with_room_in_the_queue_a_login_goes_in(full: Overloaded) -> None:
