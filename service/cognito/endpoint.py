@@ -76,8 +76,10 @@ async def answer(request: web.Request) -> web.Response:
 
 
 def _meets_overload(request: web.BaseRequest, operation: CognitoOperation) -> bool:
-    """Whether a full password queue concerns the call. InitiateAuth refreshes tokens too, which hashes nothing: a body that may
-    say so is read first, and a login among those is refused when it asks for its place.
+    """Whether a full password queue concerns the call.
+
+    InitiateAuth refreshes tokens too, which hashes nothing: a body that may say so is read first, and a login among
+    those is refused when it asks for its place.
     """
     if not operation.hashes or not operation.spared:
         return operation.hashes

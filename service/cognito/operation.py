@@ -19,7 +19,7 @@ MemberHandler = Callable[[Call, Caller], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class CognitoOperation:
-    """`hashes`: an overload of passwords refuses it before its body is read, but where that has come and says `spared`."""
+    """`hashes`: an overload of passwords refuses it before its body is read, unless that has come and says `spared`."""
 
     name: str
     answer: Handler

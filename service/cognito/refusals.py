@@ -142,8 +142,8 @@ class CognitoErrors:
             return f"{error.kind}Exception"
         if isinstance(error, http_errors.BodyTooLargeError):
             return "RequestEntityTooLargeException"
-        said = self._wording(error) if error and not isinstance(error, errors.UnavailableError) else None
-        return f"{said.kind if said else 'InternalError'}Exception"
+        wording = self._wording(error) if error and not isinstance(error, errors.UnavailableError) else None
+        return f"{wording.kind if wording else 'InternalError'}Exception"
 
     def _wording(self, error: AuthError) -> Wording | None:
         row = next((TABLE[one] for one in type(error).__mro__ if one in TABLE), ())

@@ -57,7 +57,7 @@ Clients of Amazon Cognito work here too (docs/cognito.md). boto3, and Amplify:
 
   boto3.client("cognito-idp", region_name="{region}", endpoint_url="{url}")   # ClientId="{client}"
 
-  Amplify.configure({{ Auth: {{ Cognito: {{ userPoolEndpoint: "{url}/", userPoolId: "{pool}", userPoolClientId: "{client}" }} }} }})
+  Amplify.configure({{ Auth: {{ Cognito: {{ userPoolEndpoint: "{url}/", {ids} }} }} }})
   await signIn({{ username, password, options: {{ authFlowType: "USER_PASSWORD_AUTH" }} }})
 """
 SWITCH = "TOKENHOUSE_COGNITO__ENABLED"
@@ -132,11 +132,12 @@ def _for_cognito(settings: Settings, url: str) -> str:
         return ""
     pool = settings.cognito.pool_id
     region = pool.rpartition("_")[0]
-    return COGNITO.format(url=url, region=region, pool=pool, client=settings.tokens.client_id)
+    ids = f'userPoolId: "{pool}", userPoolClientId: "{settings.tokens.client_id}"'
+    return COGNITO.format(url=url, region=region, ids=ids, client=settings.tokens.client_id)
 
 
 def _can_speak_cognito(settings: Settings) -> bool:
-    """Unless the environment says whether it shall. The shipped file says every default, so that a file cannot be asked."""
+    """Unless the environment says whether it shall: the shipped file says every default, so a file cannot be asked."""
     if SWITCH in ENVIRONMENT:
         return False
     try:

@@ -31,7 +31,7 @@ def _issuer(settings: Settings) -> Finding:
     return warning(
         check,
         f"does not end in {end}: clients that verify tokens, as pycognito does, refuse every login",
-        f"set TOKENHOUSE_TOKENS__ISSUER={issuer.rstrip('/')}{end} if there are such; tokens made before are refused then",
+        f"set TOKENHOUSE_TOKENS__ISSUER={issuer.rstrip('/')}{end} if there are such; older tokens are refused then",
     )
 
 

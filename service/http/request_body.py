@@ -63,7 +63,7 @@ async def read_object(request: web.Request, most: int) -> dict[str, Any]:
 
 
 def arrived(request: web.BaseRequest) -> bytes | None:
-    """The body where all of it has come along with the head; it stays to be read. None where some of it is under way."""
+    """The body where all of it came along with the head; it stays to be read. None where some of it is under way."""
     content = request.content
     return b"".join(getattr(content, "_buffer", ())) if content.is_eof() else None
 

@@ -65,13 +65,17 @@ async def test_an_overload_refuses_before_the_application_sees_the_call(
     assert full.seen == [path]
     assert undated(early) == undated(own)
     early_line, own_line = full.lines
-    assert early_line == own_line == RequestRecord(
-        "r-1",
-        "POST",
-        f"/ {operation}",
-        400,
-        0.0,
-        Refusal("overloaded", source="127.0.0.0/24", error=json.loads(body)["__type"]),
+    assert (
+        early_line
+        == own_line
+        == RequestRecord(
+            "r-1",
+            "POST",
+            f"/ {operation}",
+            400,
+            0.0,
+            Refusal("overloaded", source="127.0.0.0/24", error=json.loads(body)["__type"]),
+        )
     )
 
 
@@ -102,16 +106,17 @@ async def test_an_overload_refuses_no_refresh_though_it_is_an_initiate_auth_too(
     assert full.seen == ["/"]
 
 
-@pytest.mark.parametrize("is_early", [True, False])
-async def test_a_login_that_looks_like_a_refresh_or_comes_in_parts_is_refused_when_it_asks_for_its_place(
-    full: Overloaded, is_early: bool
+@pytest.mark.parametrize("disguise", ["looks like a refresh", "comes in parts"])
+async def test_a_login_that_is_not_known_by_its_body_is_refused_when_it_asks_for_its_place(
+    full: Overloaded, disguise: str
 ) -> None:
-    given = {"USERNAME": "REFRESH_TOKEN" if is_early else "ada@example.com", "PASSWORD": "SecurePass1!"}
+    in_parts = disguise == "comes in parts"
+    given = {"USERNAME": "ada@example.com" if in_parts else "REFRESH_TOKEN", "PASSWORD": "SecurePass1!"}
     said = {"ClientId": "tokenhouse", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": given}
     body = json.dumps(said).encode()
     request = call("InitiateAuth", body=body)
-    client = await full.send(request if is_early else request[: -len(body)])
-    if not is_early:
+    client = await full.send(request[: -len(body)] if in_parts else request)
+    if in_parts:
         await until(lambda: full.seen == ["/"])
         await client.send(body)
     assert b"TooManyRequestsException" in await client.closed()

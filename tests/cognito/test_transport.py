@@ -16,7 +16,7 @@ from service.cognito.operations import OPERATIONS
 from service.cognito.shapes import broken
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import MakeOnFakes, bearer
-from tests.support.cognito import MEDIA_TYPE, SERVICE, CognitoClient, checked
+from tests.support.cognito import MEDIA_TYPE, SERVICE, CognitoClient, CognitoFailure, checked
 
 PAGE = "https://app.example.com"
 POOL = "eu-central-1_tokenhouse"
@@ -61,13 +61,13 @@ async def test_a_body_may_have_64_kib(ground: Ground) -> None:
     assert await kind_of(await ground.cognito.send(INITIATE, padded(MAX_BYTES))) == (400, "NotAuthorizedException")
 
 
-@pytest.mark.parametrize("is_chunked", [False, True])
-async def test_a_longer_body_is_too_large_whatever_it_says_of_its_length(ground: Ground, is_chunked: bool) -> None:
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_a_longer_body_is_too_large_whatever_it_says_of_its_length(ground: Ground, framing: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b" " * (16 * 1024)
 
-    body: Any = chunks() if is_chunked else padded(MAX_BYTES + 1)
+    body: Any = chunks() if framing == "chunked" else padded(MAX_BYTES + 1)
     answer = await ground.cognito.send(INITIATE, body)
     assert await kind_of(answer) == (413, "RequestEntityTooLargeException")
 
@@ -79,7 +79,9 @@ async def test_calls_of_the_api_take_no_more_than_before(ground: Ground) -> None
 
 async def test_an_empty_body_is_an_empty_object(ground: Ground) -> None:
     for body in (b"", b"{}"):
-        with pytest.raises(Exception, match=r"InvalidParameter: 1 validation error detected: Value null at 'accessToken'"):
+        with pytest.raises(
+            CognitoFailure, match=r"InvalidParameter: 1 validation error detected: Value null at 'accessToken'"
+        ):
             await checked("GetUser", await ground.cognito.send(GET_USER, body))
 
 
@@ -175,12 +177,11 @@ def test_a_value_may_break_several_rules_at_once() -> None:
 
 def test_what_a_list_holds_is_told_by_its_place() -> None:
     named = [{"Name": "given_name", "Value": "Ada"}, {"Value": "x"}, {"Name": "n" * 33, "Value": "secret" * 500}, None]
+    length = "failed to satisfy constraint: Member must have length less than or equal to"
     assert told("UpdateUserAttributes", AccessToken="x", UserAttributes=named) == [
         "Value null at 'userAttributes.2.member.name' failed to satisfy constraint: Member must not be null",
-        f"Value '{'n' * 33}' at 'userAttributes.3.member.name' failed to satisfy constraint:"
-        " Member must have length less than or equal to 32",
-        "Value at 'userAttributes.3.member.value' failed to satisfy constraint:"
-        " Member must have length less than or equal to 2048",
+        f"Value '{'n' * 33}' at 'userAttributes.3.member.name' {length} 32",
+        f"Value at 'userAttributes.3.member.value' {length} 2048",
         "Value null at 'userAttributes.4.member' failed to satisfy constraint: Member must not be null",
     ]
 
@@ -240,7 +241,9 @@ async def test_credentials_and_fields_of_aws_are_ignored(ground: Ground) -> None
 
 
 async def test_every_answer_has_a_request_id_and_takes_a_good_one_of_the_client(ground: Ground) -> None:
-    ids = {(await ground.cognito.send(target, b"{}")).headers["x-amzn-RequestId"] for target in (GET_USER, INITIATE, "")}
+    ids = {
+        (await ground.cognito.send(target, b"{}")).headers["x-amzn-RequestId"] for target in (GET_USER, INITIATE, "")
+    }
     assert len(ids) == 3
     answer = await ground.cognito.send(GET_USER, b"{}", **{"X-Request-Id": "mine-1"})
     assert answer.headers["x-amzn-RequestId"] == answer.headers["X-Request-Id"] == "mine-1"
@@ -344,7 +347,10 @@ async def test_the_api_answers_the_same_with_the_endpoint_on(on_fakes: MakeOnFak
         me = await fakes.client.me(tokens)
         wrong = await fakes.client.post("/auth/login", {"email": person["email"], "password": "Wrong-pass1"})
         nowhere = await fakes.client.get("/nowhere")
-        told = [{name: one.headers[name] for name in one.headers if name not in ("Date", "X-Request-Id")} for one in (me, wrong, nowhere)]
+        told = [
+            {name: one.headers[name] for name in one.headers if name not in ("Date", "X-Request-Id")}
+            for one in (me, wrong, nowhere)
+        ]
         answers.append((sorted(tokens), sorted(await me.json()), [(one.status) for one in (me, wrong, nowhere)], told))
     off, on = answers
     assert off[:3] == on[:3]
@@ -359,8 +365,21 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 PARAMETERS = st.sampled_from(
-    ["USERNAME", "PASSWORD", "REFRESH_TOKEN", "SECRET_HASH", "SRP_A", "PREFERRED_CHALLENGE", "ANSWER", "CREDENTIAL"]
-    + ["SOFTWARE_TOKEN_MFA_CODE", "EMAIL_OTP_CODE", "PASSWORD_CLAIM_SIGNATURE", "PASSWORD_CLAIM_SECRET_BLOCK", "TIMESTAMP"]
+    [
+        "ANSWER",
+        "CREDENTIAL",
+        "EMAIL_OTP_CODE",
+        "PASSWORD",
+        "PASSWORD_CLAIM_SECRET_BLOCK",
+        "PASSWORD_CLAIM_SIGNATURE",
+        "PREFERRED_CHALLENGE",
+        "REFRESH_TOKEN",
+        "SECRET_HASH",
+        "SOFTWARE_TOKEN_MFA_CODE",
+        "SRP_A",
+        "TIMESTAMP",
+        "USERNAME",
+    ]
 )
 
 
@@ -371,7 +390,9 @@ def bodies(draw: st.DrawFn, operation: str) -> bytes:
     members: dict[str, Any] = {}
     for name, shape in takes.members.items():
         choices = getattr(shape, "choices", ())
-        right = st.sampled_from(choices) if choices else st.sampled_from(["tokenhouse", "a@b.example", "x" * 24, "123456"])
+        right = (
+            st.sampled_from(choices) if choices else st.sampled_from(["tokenhouse", "a@b.example", "x" * 24, "123456"])
+        )
         kind = type(shape).__name__
         if kind == "Texts":
             right = st.dictionaries(PARAMETERS, st.text(max_size=40), max_size=6)
@@ -380,7 +401,9 @@ def bodies(draw: st.DrawFn, operation: str) -> bytes:
         elif kind == "Number":
             right = st.integers(0, 20)
         elif kind == "ListOf":
-            right = st.lists(st.fixed_dictionaries({"Name": st.text(min_size=1, max_size=9), "Value": st.text(max_size=9)}))
+            right = st.lists(
+                st.fixed_dictionaries({"Name": st.text(min_size=1, max_size=9), "Value": st.text(max_size=9)})
+            )
         elif kind in ("Structure", "Document"):
             right = st.fixed_dictionaries({}, optional={"Enabled": st.booleans(), "id": st.text(max_size=9)})
         if draw(st.integers(0, 9)):
@@ -397,19 +420,19 @@ async def test_no_body_makes_a_defect(make_ground: MakeGround, operation: str) -
     found: list[bytes] = []
 
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(bodies(operation), st.booleans())
-    def collect(body: bytes, is_member: bool) -> None:
+    @given(bodies(operation), st.sampled_from(["a member", "a stranger"]))
+    def collect(body: bytes, sender: str) -> None:
         members = json.loads(body)
-        if is_member and "AccessToken" in OPERATIONS[operation].takes.members:
+        if sender == "a member" and "AccessToken" in OPERATIONS[operation].takes.members:
             members["AccessToken"] = token
         found.append(json.dumps(members).encode())
 
     collect()
-    for body in found + [b"\x00", b'{"a":1,"a":2}', b'{"AccessToken":"' + b"9" * 60_000 + b'"}']:
+    for body in [*found, b"\x00", b'{"a":1,"a":2}', b'{"AccessToken":"' + b"9" * 60_000 + b'"}']:
         answer = await ground.cognito.send(f"{SERVICE}.{operation}", body)
         assert answer.status in (200, 400), (answer.status, body)
         if answer.status == 400:
-            with pytest.raises(Exception, match="."):
+            with pytest.raises(CognitoFailure):
                 await checked(operation, answer)
 
 

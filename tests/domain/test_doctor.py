@@ -180,7 +180,7 @@ def test_settings_of_a_desk_are_named(sections: dict[str, dict[str, Any]], check
     assert worst(settings_check.judge(settings, 20_000, **RUNS)) == (check, level)
 
 
-GOOD_COGNITO = {
+GOOD_COGNITO: dict[str, dict[str, Any]] = {
     "tokens": {"issuer": "https://auth.example.com/eu-central-1_tokenhouse"},
     "passwords": {"bcrypt_rounds": 12},
     "cognito": {"enabled": True},

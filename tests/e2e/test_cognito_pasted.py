@@ -56,7 +56,10 @@ class DevInstance:
             *words,
             env=os.environ
             | NO_CONFIGURATION
-            | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "AWS_DEFAULT_REGION": "eu-central-1"}
+            | {
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "AWS_DEFAULT_REGION": "eu-central-1",
+            }
             | environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -64,7 +67,7 @@ class DevInstance:
         async with asyncio.timeout(PATIENCE):
             said, complaint = await process.communicate()
         assert process.returncode == 0, complaint.decode()
-        return said.decode()
+        return str(said, "utf-8")
 
     async def python(self, code: str, **environment: str) -> str:
         return await self.runs(sys.executable, "-c", self.pointed(code), **environment)
@@ -93,7 +96,7 @@ async def dev_instance(place: Path, **settings: str) -> AsyncIterator[DevInstanc
 
 
 def welcome_of(process: Any) -> str:
-    said = ""
+    said: str = ""
     for line in process.stdout:
         said += line
         if "authFlowType" in line or "curl -s" in line:

@@ -28,9 +28,11 @@ async def told(
 ) -> AsyncIterator[tuple[Town, Program]]:
     if request.param in BY_SRP and find_spec("service.cognito.srp") is None:
         pytest.skip("SRP is missing")
-    async with town(embedded, serve, cognito={"srp": request.param in BY_SRP}) as here:
-        async with program(request.param, here.place) as one:
-            yield here, one
+    async with (
+        town(embedded, serve, cognito={"srp": request.param in BY_SRP}) as here,
+        program(request.param, here.place) as one,
+    ):
+        yield here, one
 
 
 async def refused(one: Program, verb: str, **given: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from service.cognito.inputs import INPUTS
 from service.cognito.shapes import Document, Flag, ListOf, Number, Structure, Text, Texts
 
-MEMBERS: Mapping[str, Any] = {
+MEMBERS: dict[str, Any] = {
     "AttributeName": "email",
     "AuthFlow": "USER_PASSWORD_AUTH",
     "ChallengeName": "SOFTWARE_TOKEN_MFA",

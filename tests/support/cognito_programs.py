@@ -91,9 +91,7 @@ class ByOperations(Program):
         self._username = username
         given = {"USERNAME": username, "PASSWORD": password}
         return self._after(
-            await self.call(
-                "InitiateAuth", ClientId=self._client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given
-            )
+            await self.call("InitiateAuth", ClientId=self._client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
         )
 
     async def _answer(self, code: str) -> Answers:
@@ -131,7 +129,9 @@ class ByOperations(Program):
 
     async def _enrol(self, code: str) -> Answers:
         assert (await self._member("VerifySoftwareToken", UserCode=code))["Status"] == "SUCCESS"
-        return await self._member("SetUserMFAPreference", SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True})
+        return await self._member(
+            "SetUserMFAPreference", SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
+        )
 
     async def _refresh(self) -> Answers:
         given = {"ClientId": self._client, "RefreshToken": self._tokens["RefreshToken"]}
@@ -166,7 +166,6 @@ class Boto3(ByOperations):
         try:
             done = await asyncio.to_thread(getattr(self._boto, xform_name(operation)), **members)
         except botocore.exceptions.ClientError as error:
-            assert isinstance(error, getattr(self._boto.exceptions, type(error).__name__))  # a declared one
             raise ProgramRefusal(error.response["Error"]["Code"], error.response["Error"]["Message"]) from None
         about = done.pop("ResponseMetadata")
         assert about["RequestId"]
@@ -182,7 +181,16 @@ class Cli(ByOperations):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         program = str(Path(sys.executable).parent / "aws")
-        self._to = (program, "--endpoint-url", place.endpoint, "--region", REGION, "--no-sign-request", "--output", "json")
+        self._to = (
+            program,
+            "--endpoint-url",
+            place.endpoint,
+            "--region",
+            REGION,
+            "--no-sign-request",
+            "--output",
+            "json",
+        )
 
     async def call(self, operation: str, **members: Any) -> Answers:
         words = (xform_name(operation, "-"), "--cli-input-json", json.dumps(members))

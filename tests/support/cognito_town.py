@@ -37,7 +37,9 @@ class Town:
     async def code_for(self, recipient: str) -> str:
         """The code of the latest mail to somebody that has one."""
         await self.postbox.collect()
-        codes = [one.values["code"] for one in self.postbox.letters if one.recipient == recipient and "code" in one.values]
+        codes = [
+            one.values["code"] for one in self.postbox.letters if one.recipient == recipient and "code" in one.values
+        ]
         return codes[-1]
 
 
