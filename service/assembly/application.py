@@ -155,12 +155,15 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 def _services(basis: Basis, parts: Parts) -> Services:
     asked = parts.asked
+    steps = login.build(basis, parts)
     return Services(
         issuer=basis.settings.tokens.issuer,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),
-        login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
+        login=steps.login,
+        email_login=steps.email_login,
+        sign_ins=steps.sign_ins,
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
