@@ -14,6 +14,7 @@ from tests.conftest import bearer
 from tests.support import second_factors as second
 from tests.support.builders import claims_of
 from tests.support.cognito import CognitoClient
+from tests.support.postbox import MAIL, Postbox
 
 REQUIRED: dict[str, Any] = {"accounts": {"second_factor": "required"}}
 FORGED = ("NotAuthorized", "Invalid session for the user.")
@@ -246,6 +247,24 @@ async def test_a_password_that_is_chosen_leads_to_it_too(newcomer: Newcomer) -> 
         "PREFERRED_CHALLENGE": "PASSWORD",
     }
     assert (await newcomer.cognito.initiate("USER_AUTH", **parameters))["ChallengeName"] == "MFA_SETUP"
+
+
+async def test_a_mailed_code_leads_to_it_too_and_the_tokens_say_how(make_ground: MakeGround) -> None:
+    ground = await make_ground(mail=MAIL, **REQUIRED)
+    newcomer = Newcomer(ground, await ground.client.sign_up(), ground.cognito)
+    postbox = Postbox(ground.fakes.application)
+    await postbox.collect()
+    (user,) = ground.fakes.users.rows.values()
+    assert await ground.fakes.application.backends.proved_users.prove(user, ground.fakes.ambient.now())
+    parameters = {"USERNAME": newcomer.person["email"], "PREFERRED_CHALLENGE": "EMAIL_OTP"}
+    asked = await newcomer.cognito.initiate("USER_AUTH", **parameters)
+    letter = await postbox.one()
+    answer = newcomer.answer(asked["Session"], EMAIL_OTP_CODE=letter.values["code"]) | {"ChallengeName": "EMAIL_OTP"}
+    asked = await newcomer.cognito.call("RespondToAuthChallenge", **answer)
+    assert asked["ChallengeName"] == "MFA_SETUP"
+    secret, session = await newcomer.associate(asked["Session"])
+    tokens = await newcomer.finish(await newcomer.verify(session, newcomer.code(secret)))
+    assert claims_of(tokens["IdToken"])["amr"] == ["email", "otp"]
 
 
 async def test_where_it_is_turned_off_the_next_sign_in_sets_it_up_again(newcomer: Newcomer) -> None:
