@@ -155,18 +155,20 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 def _services(basis: Basis, parts: Parts) -> Services:
     asked = parts.asked
-    logins = login.build(basis, parts.known, parts.signed, parts.second, parts.opened)
+    steps = login.build(basis, parts)
     return Services(
         issuer=basis.settings.tokens.issuer,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),
-        login=logins,
+        login=steps.login,
+        email_login=steps.email_login,
+        sign_ins=steps.sign_ins,
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,
-        factor_setup=factor_setup.build(basis, parts, logins),
+        factor_setup=factor_setup.build(basis, parts, steps.login),
         recovery=parts.recovered,
         passwords=parts.known.passwords,
         passkeys=asked.passkeys,

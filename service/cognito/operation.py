@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service.cognito import clients
 from service.cognito.call import Answer, Call
 from service.cognito.declared import DECLARED
+from service.cognito.errors import invalid_parameter
 from service.cognito.inputs import INPUTS
 from service.cognito.shapes import Structure
 from service.domain.app_clients import AppClient
@@ -49,6 +50,19 @@ def user_of_client(handler: ClientHandler) -> Handler:
         app_client = clients.client_of(call)
         clients.require_secret_hash(app_client, call.text("SecretHash"), call.text("Username"))
         return await handler(call, app_client)
+
+    return guarded
+
+
+def member_or_session(with_token: MemberHandler, with_session: Handler) -> Handler:
+    """With a valid access token, or with the session of a sign-in, which the handler judges."""
+    as_member = member(with_token)
+
+    async def guarded(call: Call) -> Answer:
+        has_token, has_session = bool(call.text("AccessToken")), bool(call.text("Session"))
+        if has_token is has_session:
+            raise invalid_parameter("Exactly one of AccessToken and Session must be provided.")
+        return await (as_member if has_token else with_session)(call)
 
     return guarded
 

@@ -2,17 +2,31 @@
 
 from collections.abc import Mapping
 
-from service.cognito import attributes, devices, factors, passkeys, sign_in, user_sessions
-from service.cognito.operation import CognitoOperation, client, member, operation
+from service.cognito import (
+    attributes,
+    challenges,
+    devices,
+    factors,
+    mfa_setup,
+    passkeys,
+    refreshing,
+    revoking,
+    sign_in,
+    user_sessions,
+)
+from service.cognito.operation import CognitoOperation, client, member, member_or_session, operation
 
 _TABLE = (
     # signing in
     operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True, spared=b"REFRESH_TOKEN"),
+    operation("RespondToAuthChallenge", client(challenges.respond_to_auth_challenge)),
+    operation("GetTokensFromRefreshToken", client(refreshing.get_tokens_from_refresh_token)),
+    operation("RevokeToken", revoking.revoke_token),
     # with an access token
     operation("GetUser", member(attributes.get_user)),
     # second factors
-    operation("AssociateSoftwareToken", member(factors.associate)),
-    operation("VerifySoftwareToken", member(factors.verify)),
+    operation("AssociateSoftwareToken", member_or_session(factors.associate, mfa_setup.associate)),
+    operation("VerifySoftwareToken", member_or_session(factors.verify, mfa_setup.verify)),
     operation("SetUserMFAPreference", member(factors.prefer)),
     operation("GetUserAuthFactors", member(factors.auth_factors)),
     operation("StartWebAuthnRegistration", member(passkeys.start)),

@@ -18,6 +18,7 @@ VERSION = b"\x01"
 NAME_BYTES = 4
 BEGINNING = len(VERSION) + NAME_BYTES
 NONCE_BYTES = 12
+TAG_BYTES = 16
 LOCKED_OUT = (
     "TOKENHOUSE_SECRET_KEY does not open what is sealed in the database: set the secret it was made with, or keep that"
     " one in TOKENHOUSE_SECRET_KEYS_PREVIOUS"
@@ -38,6 +39,7 @@ class Purpose(Enum):
     RECOVERY_CODE = b"recovery code"
     MAIL_CODE = b"mailed code"
     MAIL_TOKEN = b"mailed token"
+    SIGN_IN_SESSION = b"sign-in session"
 
 
 class Seals:

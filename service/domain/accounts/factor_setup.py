@@ -1,6 +1,6 @@
 """The first second factor of an account, set up at its login where each account must have one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -61,7 +61,7 @@ class FactorSetup:
             step = self._step_of(user, sealed, code)
             codes, digests = self.second_factors.recovery_codes.make(user.id)
             totp = self._totp(user, sealed or b"", step)
-            signed_in = await self._complete(challenge, user, totp, digests, visitor, client_id="")
+            signed_in = await self._complete(challenge, user, totp, visitor, codes=digests)
             attempt.succeeded()
         return signed_in, codes
 
@@ -79,15 +79,17 @@ class FactorSetup:
             attempt.refund()
         return step
 
-    async def complete(self, token: str, sealed: bytes, step: int, visitor: Visitor, client_id: str = "") -> SignedIn:
-        """Turn it on and open the session; no recovery codes are made.
+    async def complete(
+        self, token: str, sealed: bytes, step: int, visitor: Visitor, *, client_id: str = "", first: str = PASSWORD
+    ) -> SignedIn:
+        """Turn it on and open the session; no recovery codes are made. `first`: the factor before.
 
         Raises InvalidChallengeError, OverloadedError, RateLimitedError or UnavailableError.
         """
         challenge, user = await self._challenged(token, visitor)
         async with self._attempt(user, visitor) as attempt:
             totp = self._totp(user, sealed, step)
-            signed_in = await self._complete(challenge, user, totp, [], visitor, client_id=client_id)
+            signed_in = await self._complete(challenge, user, totp, visitor, client_id=client_id, first=first)
             attempt.succeeded()
         return signed_in
 
@@ -129,10 +131,11 @@ class FactorSetup:
         challenge: Challenge,
         user: User,
         totp: ConfirmedTotp,
-        codes: list[bytes],
         visitor: Visitor,
         *,
-        client_id: str,
+        codes: Sequence[bytes] = (),
+        client_id: str = "",
+        first: str = PASSWORD,
     ) -> SignedIn:
         """Every session but the one that is opened by this ends, as with each new factor."""
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
@@ -147,7 +150,7 @@ class FactorSetup:
         await self.second_factors.notices.tell(user, Notice.FACTOR_ADDED, visitor)
         await self.user_revocation.finish(ending)
         now_with_it = replace(user, second_factor_since=totp.confirmed_at)
-        methods = PASSWORD, ONE_TIME_PASSWORD
+        methods = first, ONE_TIME_PASSWORD
         return await self.login.with_set_up_factor(now_with_it, methods, visitor, client_id, session_id=session_id)
 
     def _emit(self, user_id: UUID, name: Name, reason: Reason) -> None:

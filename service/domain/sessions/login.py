@@ -15,12 +15,13 @@ from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
 from service.domain.second_factors.models import NO_PROOF, Proof
 from service.domain.second_factors.passkeys import Passkeys
-from service.domain.second_factors.second_factors import SecondFactors
+from service.domain.second_factors.second_factors import PASSWORD, SecondFactors
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
 from service.domain.signing.tokens import Tokens
 from service.errors import (
     FactorSetupRequiredError,
@@ -53,9 +54,18 @@ class Login:
     requires_factor: bool = False  # of every account
 
     async def with_password(
-        self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF, client_id: str = ""
+        self,
+        email: str,
+        password: str,
+        visitor: Visitor,
+        proof: Proof = NO_PROOF,
+        client_id: str = "",
+        *,
+        claim: Claim = nothing_to_claim,
     ) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
+
+        `claim` decides, once the password is right, which of several calls goes on.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
         failures nor successes: EmailNotVerifiedError, SecondFactorRequiredError for an account that has a factor, and
@@ -73,14 +83,17 @@ class Login:
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
-                methods = await self._prove(user, proof, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id=client_id)
+                await claim()
+                methods = await self.prove(user, proof, visitor)
+                signed_in = await self.open_session(user, visitor, methods, InvalidCredentialsError, client_id)
                 attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor, client_id: str = "") -> SignedIn:
-        """The second step of a login, as much an attempt at the account as the first one.
+    async def with_challenge(
+        self, token: str, proof: Proof, visitor: Visitor, client_id: str = "", *, first: str = PASSWORD
+    ) -> SignedIn:
+        """The second step of a login, as much an attempt at the account as the first one, in which `first` was shown.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
         """
@@ -90,18 +103,22 @@ class Login:
             try:
                 await self.revocation.require_good_key(self.tokens)
                 await self.challenges.count_try(challenge)
-                methods = await self.second_factors.use(user, proof, visitor)
+                methods = await self.second_factors.use(user, proof, visitor, first=first)
                 await self.challenges.finish(challenge)
             except InvalidChallengeError:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
-            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id=client_id)
+            signed_in = await self.open_session(user, visitor, methods, InvalidChallengeError, client_id)
             attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "") -> SignedIn:
+    async def with_passkey(
+        self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "", *, account: str = ""
+    ) -> SignedIn:
         """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
+
+        `account`: the canonical address of the one that it must be of.
 
         Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError, InvalidCodeError or
         EmailNotVerifiedError.
@@ -112,13 +129,15 @@ class Login:
             async with self.throttle.looking_up(visitor):
                 shown = await self.passkeys.identify(credential)
             user = shown.user
+            if account and user.canonical_email != account:
+                raise InvalidCodeError(Reason.OF_ANOTHER, user_id=user.id)  # noqa: TRY301 - as every wrong one
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 await self.revocation.require_good_key(self.tokens)
                 methods = await self.passkeys.prove(shown)
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
                 await self.address_proof.require(user, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id=client_id)
+                signed_in = await self.open_session(user, visitor, methods, InvalidCodeError, client_id)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
             if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
@@ -128,8 +147,11 @@ class Login:
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def _prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
-        """The second factor, or a challenge that asks for it: a right password alone opens no session then."""
+    async def prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
+        """How a user with a second factor has proved it; empty for a user who has none, and needs none. Without a proof
+        it raises SecondFactorRequiredError or FactorSetupRequiredError, with a challenge: the first factor alone opens
+        no session then.
+        """
         if user.second_factor_since is None:
             if self.requires_factor:
                 token = await self.challenges.begin(user)
@@ -147,8 +169,8 @@ class Login:
         self, user: User, methods: tuple[str, ...], visitor: Visitor, client_id: str, *, session_id: str
     ) -> SignedIn:
         """The last step for somebody who has set up the account's first factor. Raises InvalidChallengeError."""
-        signed_in = await self._open(
-            user, visitor, methods, InvalidChallengeError, client_id=client_id, session_id=session_id
+        signed_in = await self.open_session(
+            user, visitor, methods, InvalidChallengeError, client_id, session_id=session_id
         )
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
         return signed_in
@@ -171,16 +193,17 @@ class Login:
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return why
 
-    async def _open(
+    async def open_session(
         self,
         user: User,
         visitor: Visitor,
         methods: tuple[str, ...],
         refusal: type[InvalidCredentialsError],
-        *,
         client_id: str,
+        *,
         session_id: str = "",
     ) -> SignedIn:
+        """What every login ends with. `refusal`: for an account that has changed meanwhile."""
         now = self.ambient.now()
         session = Session(
             id=session_id or self.ambient.new_id(),
