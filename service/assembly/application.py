@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import login, mail
+from service.assembly import login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -153,9 +153,11 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 def _services(basis: Basis, parts: Parts) -> Services:
     asked = parts.asked
+    by_password = login.build(basis, parts.known, parts.signed, parts.second, parts.opened)
     return Services(
         issuer=basis.settings.tokens.issuer,
-        login=login.build(basis, parts.known, parts.signed, parts.second, parts.opened),
+        login=by_password,
+        srp=srp.build(basis, parts.known, by_password),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,

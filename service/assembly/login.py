@@ -23,6 +23,7 @@ def build(
         tokens=signing.tokens,
         api_keys=credentials.api_keys,
         address_proof=sessions.address_proof,
+        verifiers=credentials.verifiers,
         settings=basis.settings.tokens,
         ambient=basis.ambient,
         events=credentials.events,

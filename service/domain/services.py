@@ -15,12 +15,14 @@ from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
+from service.domain.sessions.srp_login import SrpLogin
 from service.domain.signing.keyring import KeyRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     login: Login
+    srp: SrpLogin
     sessions: Sessions
     accounts: Accounts
     named_api_keys: NamedApiKeys

@@ -9,6 +9,7 @@
 | th:denied:key:<kid>         | string | 30 days: its holder can forge tokens' dates   | a leaked key    |
 | th:challenge:<digest>       | hash   | 5 m: a login that waits for a second factor   | a right password |
 | th:passkey:<digest>         | string | 5 m: a challenge of WebAuthn, and its purpose | options         |
+| th:srp:<digest>             | string | what is left of a used block, and a minute    | SRP's last step |
 | th:totp:{<user id>}         | string | 10 m: a sealed secret not confirmed yet       | enrolment       |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 | th:code:{<user id>}:<kind>  | hash   | what is left of the mail's code, 24 h at most | the mail worker |
@@ -56,6 +57,10 @@ def unconfirmed_totp(user_id: UUID) -> str:
 
 def passkey(digest: str) -> str:
     return f"{PREFIX}passkey:{digest}"
+
+
+def used_srp_block(digest: str) -> str:
+    return f"{PREFIX}srp:{digest}"
 
 
 def epoch(partition: str) -> str:

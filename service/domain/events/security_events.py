@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CHALLENGE_OVER = "challenge_over"  # after too many tries, or because another use of it was faster
     CHANGED_MEANWHILE = "changed_meanwhile"
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
+    NO_VERIFIER = "no_verifier"  # for SRP: the next login with the password makes one
     # codes and links of mails
     WRONG_LINK = "wrong_link"
     CODE_OVER = "code_over"  # right, but used already, expired, or asked for before the account changed
