@@ -1,6 +1,8 @@
 """The aiohttp application: the API mounted on `http`, middleware, and the given lifespans."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -16,17 +18,18 @@ from service.http.client_address import ClientAddresses
 from service.http.context import HTTP, HttpContext
 from service.http.cors import cors
 from service.http.middleware import identify, render_errors
-from service.http.overload import EARLY_REFUSALS, EarlyRefusals, Overload
+from service.http.overload import EARLY_REFUSALS, EarlyCall, EarlyCallOf, EarlyRefusals, Overload
 from service.http.refusal_pace import RefusalPace
 from service.http.request_body import MAX_BYTES
 from service.http.tls import promise_tls
 from service.request_log import RequestRecord, print_request
 from service.settings import ServerSettings
 
+if TYPE_CHECKING:
+    from service.cognito.endpoint import CognitoEndpoint
+
 # Calls of anyone, which an overload may refuse before a credential, a query or a body is looked at
-HASHING_CALLS = frozenset(
-    (one.method, one.path) for one in OPERATIONS if one.access is Access.OPEN and OverloadedError in one.about.refuses
-)
+HASHING_CALLS = [one for one in OPERATIONS if one.access is Access.OPEN and OverloadedError in one.about.refuses]
 Lifespan = Callable[[web.Application], AsyncIterator[None]]
 
 
@@ -42,7 +45,9 @@ def make_app(
 
     `add_routes` adds what is no part of the API.
     """
-    own = [cors(frozenset(settings.cors_origins))] if settings.cors_origins else []
+    cognito = _cognito(application)
+    cors_fields = cognito.cors_fields() if cognito else {}
+    own = [cors(frozenset(settings.cors_origins), cors_fields)] if settings.cors_origins else []
     if settings.tls_certificate:
         own.append(promise_tls)
     app = web.Application(middlewares=[identify, *own, *middlewares, render_errors], client_max_size=MAX_BYTES)
@@ -54,10 +59,11 @@ def make_app(
         ambient=application.ambient,
         store_watch=application.store_watch,
         outages=application.outages,
-        render=problems.render,
+        renderer=problems.Problems(),
         refusal_pace=RefusalPace(),
     )
-    app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], HASHING_CALLS, _overload_of(application), own)
+    early_calls = _early_calls() | (cognito.early_calls() if cognito else {})
+    app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
     app.on_shutdown.append(_refuse_all_who_wait)
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
@@ -65,9 +71,32 @@ def make_app(
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors use HEAD
             app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
+    if cognito:
+        cognito.mount(app)
     add_routes(app)
     app.cleanup_ctx.extend(lifespans)
     return app
+
+
+def _cognito(application: Application) -> "CognitoEndpoint | None":
+    if not application.settings.cognito.enabled:
+        return None
+    from service.cognito.context import CognitoContext  # noqa: PLC0415 - where it is off, nothing of it is loaded
+    from service.cognito.endpoint import CognitoEndpoint  # noqa: PLC0415 - as above
+
+    context = CognitoContext(
+        services=application, clients=application.app_clients, settings=application.settings.cognito
+    )
+    return CognitoEndpoint(context)
+
+
+def _early_calls() -> dict[tuple[str, str], EarlyCallOf]:
+    renderer = problems.Problems()
+    return {(one.method, one.path): partial(_always, EarlyCall(renderer, one.path)) for one in HASHING_CALLS}
+
+
+def _always(call: EarlyCall, _: web.BaseRequest) -> EarlyCall:
+    return call
 
 
 def _judged_by_the_clock(operation: Operation) -> Handler:

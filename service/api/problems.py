@@ -85,7 +85,17 @@ def detail_of(refusal: type[AuthError]) -> str:
     return refusal.message if issubclass(refusal, HttpError) else REFUSALS[refusal].detail or refusal.message
 
 
-def render(error: AuthError, request_id: str) -> web.Response:
+class Problems:
+    """Renders errors as problem documents."""
+
+    def refusal(self, error: AuthError, request_id: str) -> web.Response:
+        return _refusal(error, request_id)
+
+    def defect(self, request_id: str) -> web.Response:
+        return problems.internal(request_id)
+
+
+def _refusal(error: AuthError, request_id: str) -> web.Response:
     if isinstance(error, HttpError):
         return problems.of_transport(error, request_id)
     status, detail = status_of(type(error)), detail_of(type(error))

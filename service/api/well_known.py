@@ -59,11 +59,11 @@ async def jwks(request: web.Request) -> web.Response:
 async def discovery(request: web.Request) -> web.Response:
     """The members of OpenID Connect Discovery 1.0 that apply. There is no authorization endpoint to name."""
     services = request.app[SERVICES]
-    base = services.issuer.rstrip("/")
+    base = services.base_url
     offered = {one.path for one in request.app[docs.OPERATIONS]}
     document = {
         "issuer": services.issuer,
-        "jwks_uri": base + JWKS,
+        "jwks_uri": services.issuer.rstrip("/") + JWKS,
         **{name: base + path for name, path in ENDPOINTS.items() if path in offered},
         "response_types_supported": [],
         "grant_types_supported": [],

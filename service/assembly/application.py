@@ -11,6 +11,7 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.groups import Groups
+from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
@@ -25,6 +26,7 @@ from service.domain.sessions.ports import RefreshSessions
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
+from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
 from service.errors import ConfigurationError
@@ -156,6 +158,9 @@ def _services(basis: Basis, parts: Parts) -> Services:
     by_password = login.build(basis, parts.known, parts.signed, parts.second, parts.opened)
     return Services(
         issuer=basis.settings.tokens.issuer,
+        base_url=basis.settings.base_url,
+        app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
+        usernames=Usernames(users=basis.backends.users),
         login=by_password,
         srp=srp.build(basis, parts.known, by_password),
         sessions=parts.opened.sessions,

@@ -47,7 +47,7 @@ def build(
         verification=_verification(earlier),
         addresses=_address_changes(earlier),
         letters=ProofLetters(
-            issuer=basis.settings.tokens.issuer,
+            base_url=basis.settings.base_url,
             users=proofs.users,
             changes=backends.email_changes,
             codes=codes,

@@ -30,4 +30,6 @@ def build(basis: Basis, credentials: Credentials) -> Signing:
         events=credentials.events,
         clock=credentials.clock,
     )
-    return Signing(keys=keys, key_rotation=key_rotation, tokens=Tokens(keys, settings.tokens, ambient, lifetimes))
+    clients = settings.cognito.clients if settings.cognito.enabled else ()
+    tokens = Tokens(keys, settings.tokens, ambient, lifetimes, clients)
+    return Signing(keys=keys, key_rotation=key_rotation, tokens=tokens)

@@ -25,6 +25,7 @@ class User:
     second_factor_since: datetime | None = None  # set while a login asks for more than the password
     groups: tuple[str, ...] = ()
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
+    must_prove_address: bool = False  # asked at sign-up: no login before the proof
 
     def time_of_next_password(self, now: datetime, *others: datetime) -> datetime:
         """Later than the password before, and than `others`, by whatever clock they were taken."""
@@ -57,10 +58,11 @@ class Claims:
     issued_at: datetime
     expires_at: datetime
     email: str  # empty in an access token
+    client_id: str = ""  # of the app client that it was issued to; empty: tokens.client_id
 
 
 class Caller(NamedTuple):
-    """A user authenticated by an id token that is valid and not revoked."""
+    """A user authenticated by an id token, or by Cognito's clients an access token, that is valid and not revoked."""
 
     claims: Claims
 
@@ -114,3 +116,4 @@ class Session:
     user_agent: str
     password_changed_at: datetime  # of the password that opened it
     methods: tuple[str, ...] = ()  # how the user authenticated (RFC 8176), if by more than the password
+    client_id: str = ""  # of the app client that opened it; empty: tokens.client_id

@@ -6,6 +6,7 @@ from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
 from service.domain.passwords.passwords import Passwords
@@ -16,6 +17,7 @@ from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.srp_login import SrpLogin
+from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
 
 
@@ -23,6 +25,8 @@ from service.domain.signing.keyring import KeyRing
 class Services:
     login: Login
     srp: SrpLogin
+    usernames: Usernames
+    app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
     named_api_keys: NamedApiKeys
@@ -35,5 +39,6 @@ class Services:
     feed: RevocationFeed
     keys: KeyRing
     issuer: str
+    base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end
     readiness: Readiness
     clock: ClockWatch

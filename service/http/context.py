@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from aiohttp import hdrs, web
 from multidict import istr
@@ -22,9 +23,17 @@ ID = istr("X-Request-Id")
 CLIENT_GONE = 499  # nginx's status for it; logged, never sent
 
 
+class Renderer(Protocol):
+    """Turns errors into the responses of one protocol."""
+
+    def refusal(self, error: AuthError, request_id: str) -> web.Response: ...
+
+    def defect(self, request_id: str) -> web.Response: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpContext:
-    """`outages` are the store exceptions that count as outages; `render` turns a refusal into the API's response."""
+    """`outages` are the store exceptions that count as outages; `renderer` is that of calls that set none."""
 
     addresses: ClientAddresses
     body_timeout: timedelta
@@ -32,7 +41,7 @@ class HttpContext:
     ambient: Ambient
     store_watch: StoreWatch
     outages: tuple[type[Exception], ...]
-    render: Callable[[AuthError, str], web.Response]
+    renderer: Renderer
     refusal_pace: RefusalPace
 
 
@@ -43,12 +52,19 @@ REQUEST_ID = web.RequestKey("request_id", str)
 SOURCE = web.RequestKey("source", str)
 LOGGED_STATUS = web.RequestKey("logged_status", int)  # where it is not that of the response
 REFUSAL = web.RequestKey("refusal", Refusal)
+RENDERER = web.RequestKey("renderer", Renderer)
+ROUTE_NAME = web.RequestKey("route_name", str)  # in logs and metrics, where calls share a path
 
 
 def request_id_of(request: web.BaseRequest, ambient: Ambient) -> str:
     """The client's own, if well-formed, or a new one."""
     sent = request.headers.getall(ID, [])
     return sent[0] if len(sent) == 1 and SANE_ID.fullmatch(sent[0]) else ambient.new_id()
+
+
+def renderer_of(request: web.Request) -> Renderer:
+    """Of the request's protocol."""
+    return request.get(RENDERER) or request.app[HTTP].renderer
 
 
 def source_of(request: web.Request) -> str:

@@ -8,7 +8,17 @@ from multidict import istr
 from service.domain.events.security_events import caused_from
 from service.errors import AuthError, ConfigurationError, MisfitError, OverloadedError, UnavailableError
 from service.http import problems
-from service.http.context import CLIENT_GONE, HTTP, LOGGED_STATUS, REFUSAL, REQUEST_ID, request_id_of, source_of
+from service.http.context import (
+    CLIENT_GONE,
+    HTTP,
+    LOGGED_STATUS,
+    REFUSAL,
+    REQUEST_ID,
+    ROUTE_NAME,
+    renderer_of,
+    request_id_of,
+    source_of,
+)
 from service.http.errors import MethodNotAllowedError, NotFoundError
 from service.http.overload import refuse
 from service.http.responses import Response, complete
@@ -48,7 +58,7 @@ def _line(request: web.Request, status: int, milliseconds: float) -> RequestReco
     return RequestRecord(
         request[REQUEST_ID],
         request.method if request.method in hdrs.METH_ALL else "other",
-        resource.canonical if resource else "none",
+        request.get(ROUTE_NAME) or (resource.canonical if resource else "none"),
         status,
         milliseconds,
         refusal._replace(source=prefix_of(source_of(request))) if refusal else None,
@@ -66,14 +76,14 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if refusal is None:
             log.error("defect", error=type(error).__name__, where=_trail(error))
             request[REFUSAL] = Refusal(problems.INTERNAL_CODE, type(error).__name__)
-            return problems.internal(request_id)
+            return renderer_of(request).defect(request_id)
         if refusal is not error and isinstance(refusal, UnavailableError):
             http.store_watch.note(error)
     user_id = str(refusal.user_id) if refusal.user_id else ""
     request[REFUSAL] = Refusal(refusal.code, str(refusal.why), user_id, refusal.session_id)
     if isinstance(refusal, OverloadedError):
         return await refuse(http, request, refusal)
-    return http.render(refusal, request_id)
+    return renderer_of(request).refusal(refusal, request_id)
 
 
 def _refusal_of(error: Exception, outages: tuple[type[Exception], ...]) -> AuthError | None:

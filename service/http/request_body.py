@@ -50,6 +50,18 @@ async def read(request: web.Request, schema: type[S]) -> S:
     return parse(schema, strict_json(body))
 
 
+async def read_object(request: web.Request, most: int) -> dict[str, Any]:
+    """A body of at most `most` bytes as an object, whatever its media type; nothing at all is an empty one.
+
+    Raises BodyTooLargeError, BodyTimeoutError, MalformedRequestError or MalformedJsonError.
+    """
+    if (request.content_length or 0) > most:
+        raise BodyTooLargeError
+    request._client_max_size = most  # noqa: SLF001 - the application's own bound is that of the API
+    body = await _bytes(request)
+    return strict_json(body) if body else {}
+
+
 async def read_optional(request: web.Request, schema: type[S]) -> S | None:
     """As `read`; None for a request without a body, whatever its media type."""
     return await read(request, schema) if request.body_exists and await _bytes(request) else None

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
         """The secret that seals, then the earlier ones that still open."""
         return [secret.get_secret_value() for secret in (self.secret_key, *self.secret_keys_previous)]
 
+    @property
+    def base_url(self) -> str:
+        """The public address of the service: the issuer, without the pool id that Cognito's clients want in it."""
+        issuer = self.tokens.issuer.rstrip("/")
+        return issuer.removesuffix(f"/{self.cognito.pool_id}") if self.cognito.enabled else issuer
+
     def require_database(self) -> str:
         """The database's URL. Raises ConfigurationError when there is none."""
         if not (url := self.database.url.get_secret_value()):

@@ -179,6 +179,11 @@ class CognitoSettings(Section):
     code_lifetime: Duration = timedelta(minutes=15)
     session_lifetime: Duration = timedelta(minutes=3)
 
+    @property
+    def client_secrets(self) -> dict[str, str | None]:
+        """Of the app clients by their ids; None for one without."""
+        return {name: held.get_secret_value() if held else None for name, held in self.clients.items()}
+
 
 class AuditSettings(Section):
     enabled: bool = True

@@ -49,8 +49,8 @@ class RedisSessions:
         )
         return await self._over_the_cap(session, [one.decode() for one in held]) if held else []
 
-    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        held = await self._use(keys=[redis_keys.session(session_id)], args=[digest, _ms(now), *self._spans])
+    async def use(self, session_id: str, digest: bytes, now: datetime, client_id: str = "") -> Session | None:
+        held = await self._use(keys=[redis_keys.session(session_id)], args=[digest, _ms(now), *self._spans, client_id])
         if not held:
             return None
         fields = dict(zip(held[::2], held[1::2], strict=True))
@@ -60,7 +60,7 @@ class RedisSessions:
     async def rotate(self, swap: Swap) -> Swapped:
         state, *held = await self._rotate(
             keys=[redis_keys.session(swap.session_id)],
-            args=[swap.shown, _ms(swap.now), *self._spans, swap.successor, swap.grace // MILLISECOND],
+            args=[swap.shown, _ms(swap.now), *self._spans, swap.client_id, swap.successor, swap.grace // MILLISECOND],
         )
         if not held:
             return Swapped(SwapState(state.decode()))
@@ -130,6 +130,7 @@ class RedisSessions:
             password_changed_at=_time(fields.get(b"v", b"0")),
             source=fields[b"i"].decode(),
             methods=tuple(fields.get(b"m", b"").decode().split()),
+            client_id=fields.get(b"c", b"").decode(),
             user_agent=user_agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
 
@@ -153,6 +154,7 @@ def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
         "e": _ms(session.ends_at),
         "v": _ms(session.password_changed_at),
         "i": session.source,
+        **({"c": session.client_id} if session.client_id else {}),
         **({"m": " ".join(session.methods)} if session.methods else {}),
         **{name: part for name, part in parts.items() if part},
     }

@@ -17,7 +17,8 @@ from service.stores.postgres import Postgres
 
 _COLUMNS = (
     "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
-    " disabled_at, email_verified_at, second_factor_since, groups, language"
+    " disabled_at, email_verified_at, second_factor_since, groups, language,"
+    " must_prove_address"
 )
 USER_FIELDS = _COLUMNS.split(", ")  # in the order of User's own
 _GROUPS = USER_FIELDS.index("groups")

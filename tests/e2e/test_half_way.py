@@ -63,8 +63,8 @@ class EventfulSessions(RedisSessions):
         super().__init__(redis, Scripts(redis), TokenSettings())
         self._event = event
 
-    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        found = await super().use(session_id, digest, now)
+    async def use(self, session_id: str, digest: bytes, now: datetime, client_id: str = "") -> Session | None:
+        found = await super().use(session_id, digest, now, client_id)
         await self._event()
         return found
 

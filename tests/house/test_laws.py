@@ -23,7 +23,7 @@ RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )
 LIBRARIES = {  # foreign library: the rooms that may import it
-    "aiohttp": {"http", "api", "app.py", "commands", "client", "dev_inbox", "telemetry"},
+    "aiohttp": {"http", "api", "cognito", "app.py", "commands", "client", "dev_inbox", "telemetry"},
     "asyncpg": {"stores"},
     "redis": {"stores", "assembly/backends.py"},
     "joserfc": {"domain/signing", "client"},
@@ -36,6 +36,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "cryptography": {"domain/seals.py"},
     "pyotp": {"domain/second_factors/totp.py"},
     "webauthn": {"domain/second_factors/relying_party.py"},
+    "gmpy2": {"domain/srp/group.py"},
     "idna": {"domain/accounts/names.py"},
     "yaml": {"settings"},
     "opentelemetry": {"telemetry/tracing.py"},

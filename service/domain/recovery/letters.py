@@ -15,7 +15,7 @@ from service.domain.recovery.models import LIVES, UNDO_FOR, MailedCode
 from service.domain.recovery.ports import EmailChanges, MailCodes, ProvedUsers
 from service.domain.recovery.proofs import state_of
 
-PATHS = {  # of the pages that links lead to, below the issuer; to look at them uses nothing up
+PATHS = {  # of the pages that links lead to, below the base URL; to look at them uses nothing up
     Kind.VERIFY: "/verify",
     Kind.RESET: "/reset",
     Kind.EMAIL_CHANGE: "/email/confirm",
@@ -27,7 +27,7 @@ PATHS = {  # of the pages that links lead to, below the issuer; to look at them 
 class ProofLetters:
     """Nothing in these letters was chosen by a user: their recipients may be strangers to whoever asked for them."""
 
-    issuer: str
+    base_url: str
     users: ProvedUsers
     changes: EmailChanges
     codes: MailCodes
@@ -108,7 +108,7 @@ class ProofLetters:
         )
 
     def _link(self, kind: Kind, user_id: UUID, mail_id: UUID) -> str:
-        return f"{self.issuer}{PATHS[kind]}?token={self.secrets.token(kind, user_id, mail_id)}"
+        return f"{self.base_url}{PATHS[kind]}?token={self.secrets.token(kind, user_id, mail_id)}"
 
 
 def _life(life: timedelta) -> dict[str, str]:

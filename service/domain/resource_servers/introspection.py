@@ -105,33 +105,40 @@ class Introspection:
         except InvalidRefreshTokenError:
             return await self._signed(text)
         session = await self.refresh_sessions.find(token.session_id, token.digest, self.ambient.now())
-        return self._refresh_token(session) if session else None
+        return self._refresh_token(session) if session and self._takes(session.client_id) else None
+
+    def _takes(self, client_id: str) -> bool:
+        return not client_id or client_id in self.settings.accepted_clients
 
     async def _signed(self, text: str) -> Shown | None:
         for use in (Use.ACCESS, Use.ID):
             try:
-                return self._jwt(await self.tokens.accept(text, use), use)
+                claims = await self.tokens.accept(text, use)
             except InvalidTokenError:
                 continue
+            return self._jwt(claims, use) if self._takes(claims.client_id) else None
         return None
 
     def _jwt(self, claims: Claims, use: Use) -> Shown:
-        of_its_kind = {"scope": SCOPE} if use is Use.ACCESS else {"aud": self.settings.client_id}
-        facts = self._facts(claims.user_id, claims.session_id, claims.issued_at, claims.expires_at) | of_its_kind
+        of_its_kind = {"scope": SCOPE} if use is Use.ACCESS else {"aud": self._named(claims.client_id)}
+        facts = self._facts(claims, claims.session_id, claims.issued_at, claims.expires_at) | of_its_kind
         facts |= {"token_type": "Bearer", "jti": claims.token_id, "token_use": use.value}
         return Shown(claims.user_id, claims.session_id, facts, claims.token_id, claims.key_id)
 
     def _refresh_token(self, session: Session) -> Shown:
         ends_at = min(session.ends_at, session.last_used_at + self.settings.idle_lifetime)
-        facts = self._facts(session.user_id, session.id, session.started_at, ends_at)
+        facts = self._facts(session, session.id, session.started_at, ends_at)
         return Shown(session.user_id, session.id, facts | {"token_use": "refresh"})
 
-    def _facts(self, user_id: UUID, session_id: str, issued_at: datetime, expires_at: datetime) -> Facts:
+    def _named(self, client_id: str) -> str:
+        return client_id or self.settings.client_id
+
+    def _facts(self, of: Claims | Session, session_id: str, issued_at: datetime, expires_at: datetime) -> Facts:
         return {
             "iss": self.settings.issuer,
-            "client_id": self.settings.client_id,
-            "sub": str(user_id),
-            "username": str(user_id),
+            "client_id": self._named(of.client_id),
+            "sub": str(of.user_id),
+            "username": str(of.user_id),
             "iat": int(issued_at.timestamp()),
             "exp": int(expires_at.timestamp()),
             "origin_jti": session_id,

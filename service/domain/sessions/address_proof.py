@@ -24,7 +24,8 @@ class AddressProof:
 
     def admits(self, user: User) -> bool:
         """Whether the account may be used as far as the proof of its address goes."""
-        return not self.is_required or user.email_verified_at is not None
+        is_required = self.is_required or user.must_prove_address
+        return not is_required or user.email_verified_at is not None
 
     async def welcome(self, user: User) -> None:
         """A mail to a new account. Sign-ups have limits of their own."""

@@ -52,7 +52,9 @@ class Login:
     ambient: Ambient
     events: Events
 
-    async def with_password(self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF) -> SignedIn:
+    async def with_password(
+        self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF, client_id: str = ""
+    ) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
@@ -72,11 +74,11 @@ class Login:
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.verifiers.keep(making, user.password_changed_at)
-                signed_in = await self.complete(user, proof, visitor, attempt)
+                signed_in = await self.complete(user, proof, visitor, attempt, client_id)
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def complete(self, user: User, proof: Proof, visitor: Visitor, attempt: Attempt) -> SignedIn:
+    async def complete(self, user: User, proof: Proof, visitor: Visitor, attempt: Attempt, client_id: str) -> SignedIn:
         """What follows a right password, however it was shown: all but the event.
 
         Raises EmailNotVerifiedError, SecondFactorRequiredError, InvalidCodeError, InvalidCredentialsError or
@@ -84,11 +86,11 @@ class Login:
         """
         await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
         methods = await self._prove(user, proof, visitor) if user.second_factor_since else ()
-        signed_in = await self._open(user, visitor, methods, InvalidCredentialsError)
+        signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id)
         attempt.succeeded()
         return signed_in
 
-    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor) -> SignedIn:
+    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor, client_id: str = "") -> SignedIn:
         """The second step of a login, as much an attempt at the account as the first one.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
@@ -104,12 +106,12 @@ class Login:
             except InvalidChallengeError:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
-            signed_in = await self._open(user, visitor, methods, InvalidChallengeError)
+            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id)
             attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor) -> SignedIn:
+    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "") -> SignedIn:
         """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
 
         Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError, InvalidCodeError or
@@ -127,7 +129,7 @@ class Login:
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
                 await self.address_proof.require(user, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCodeError)
+                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
             if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
@@ -165,7 +167,12 @@ class Login:
         return InvalidCredentialsError(why, user_id=user_id)
 
     async def _open(
-        self, user: User, visitor: Visitor, methods: tuple[str, ...], refusal: type[InvalidCredentialsError]
+        self,
+        user: User,
+        visitor: Visitor,
+        methods: tuple[str, ...],
+        refusal: type[InvalidCredentialsError],
+        client_id: str,
     ) -> SignedIn:
         now = self.ambient.now()
         session = Session(
@@ -178,6 +185,7 @@ class Login:
             user_agent=visitor.user_agent,
             password_changed_at=user.password_changed_at,
             methods=methods,
+            client_id=client_id,
         )
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)

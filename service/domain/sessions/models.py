@@ -63,6 +63,7 @@ class Swap:
     successor: bytes  # digest of the token that replaces it
     now: datetime
     grace: timedelta
+    client_id: str = ""  # that shows it; a token of another client is as good as none
 
 
 class SwapState(StrEnum):

@@ -27,8 +27,8 @@ class RefreshSessions(Protocol):
     async def open(self, session: Session, digest: bytes) -> Sequence[str]:
         """Store a session and its refresh token's digest; returns the user's oldest live sessions over the cap."""
 
-    async def use(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
-        """The session of this refresh token, its idle timeout restarted; None if there is nothing to refresh."""
+    async def use(self, session_id: str, digest: bytes, now: datetime, client_id: str = "") -> Session | None:
+        """The client's session of this refresh token, its idle time restarted; None if there is nothing to refresh."""
 
     async def rotate(self, swap: Swap) -> Swapped:
         """Use a refresh token and replace it with its successor, atomically."""

@@ -49,7 +49,7 @@ class RefreshRotation:
         self.swaps: Counter[SwapState] = Counter()  # presented tokens by outcome
         self._walking = asyncio.Semaphore(1)  # a check holds the GIL; many at once would starve all requests
 
-    async def use(self, token: RefreshToken, visitor: Visitor) -> tuple[Session, RefreshToken]:
+    async def use(self, token: RefreshToken, visitor: Visitor, client_id: str = "") -> tuple[Session, RefreshToken]:
         """The token's session and its successor. Raises InvalidRefreshTokenError.
 
         Reuse of the previous token also ends the session. Any older token raises UnrecognisedTokenError; pass it to
@@ -63,6 +63,7 @@ class RefreshRotation:
                 successor=successors[0].digest,
                 now=self._ambient.now(),
                 grace=self._settings.refresh_grace,
+                client_id=client_id,
             )
         )
         self.swaps[swapped.state] += 1

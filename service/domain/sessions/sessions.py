@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Caller, Session, Visitor
+from service.domain.models import Caller, Claims, Session, Visitor
 from service.domain.sessions.models import Refreshed, Revocation
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
@@ -38,8 +38,8 @@ class Sessions:
     ambient: Ambient
     events: Events
 
-    async def refresh(self, text: str, visitor: Visitor) -> Refreshed:
-        """New id and access tokens for a live session. Raises InvalidRefreshTokenError for anything else."""
+    async def refresh(self, text: str, visitor: Visitor, client_id: str = "") -> Refreshed:
+        """New id and access tokens for a live session of the client. Raises InvalidRefreshTokenError for all else."""
         try:
             token = RefreshToken.parse(text)
             async with self.throttle.refresh(visitor, token.text):
@@ -48,7 +48,7 @@ class Sessions:
                 ended, _ = await asyncio.gather(self.revocation.was_revoked(token.session_id), key_is_good)
                 if ended:
                     raise InvalidRefreshTokenError(Reason.SESSION_ENDED, session_id=token.session_id)  # noqa: TRY301 - every refusal here is counted below
-                session, successor = await self._use(token, visitor)
+                session, successor = await self._use(token, visitor, client_id)
         except InvalidRefreshTokenError as error:
             facts = error.why, error.user_id, error.session_id
             self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, *facts))
@@ -67,6 +67,15 @@ class Sessions:
     async def authenticate(self, id_token: str) -> Caller:
         """The caller that this id token identifies. Raises InvalidTokenError."""
         claims = await self.tokens.accept(id_token, Use.ID)
+        if claims.client_id and claims.client_id not in self.settings.accepted_clients:
+            raise InvalidTokenError(Fault.OTHER_CLIENT, user_id=claims.user_id, session_id=claims.session_id)
+        return await self._unless_revoked(claims)
+
+    async def authenticate_access(self, access_token: str) -> Caller:
+        """As `authenticate`, by an access token of any app client."""
+        return await self._unless_revoked(await self.tokens.accept(access_token, Use.ACCESS))
+
+    async def _unless_revoked(self, claims: Claims) -> Caller:
         if await self.revocation.is_revoked(
             session_id=claims.session_id, token_id=claims.token_id, key_id=claims.key_id
         ):
@@ -110,10 +119,10 @@ class Sessions:
         """All sessions that may have an unexpired token, refreshable or not, always including the caller's own."""
         return {*await self.refresh_sessions.ids_of(caller.user_id), caller.session_id}
 
-    async def _use(self, token: RefreshToken, visitor: Visitor) -> tuple[Session, RefreshToken | None]:
+    async def _use(self, token: RefreshToken, visitor: Visitor, client_id: str) -> tuple[Session, RefreshToken | None]:
         if self.settings.refresh_rotation:
-            return await self.rotation.use(token, visitor)
-        session = await self.refresh_sessions.use(token.session_id, token.digest, self.ambient.now())
+            return await self.rotation.use(token, visitor, client_id)
+        session = await self.refresh_sessions.use(token.session_id, token.digest, self.ambient.now(), client_id)
         if session is None:
             raise InvalidRefreshTokenError
         return session, None

@@ -59,8 +59,8 @@ class SrpLogin:
     ambient: Ambient
     events: Events
 
-    async def start(self, username: str, client_value: str, visitor: Visitor, client: str = "") -> SrpChallenge:
-        """`username`: an id or an e-mail address; `client_value`: A, hexadecimal; `client` is the one it is good for.
+    async def start(self, username: str, client_value: str, visitor: Visitor, client_id: str = "") -> SrpChallenge:
+        """`username`: an id or an e-mail address; `client_value`: A, hexadecimal; `client_id`: of a session that begins so.
 
         Raises NotConfiguredError, InvalidFieldsError, OverloadedError or UnavailableError.
         """
@@ -74,7 +74,7 @@ class SrpLogin:
         exchange = Exchange(
             user_id=identity.user_id,
             account=identity.account,
-            client=client,
+            client_id=client_id,
             began_at=self.ambient.now(),
             secret=secret,
             mixed=arithmetic.scrambler(value, server_value),
@@ -88,7 +88,7 @@ class SrpLogin:
             is_known=known is not None,
         )
 
-    async def finish(self, username: str, shown: SrpProof, visitor: Visitor, client: str = "") -> SignedIn:
+    async def finish(self, username: str, shown: SrpProof, visitor: Visitor, client_id: str = "") -> SignedIn:
         """Counts as a login. `username` is that of the first step, or the id that its answer named.
 
         Raises NotConfiguredError, and as `Login.with_password` does.
@@ -96,7 +96,7 @@ class SrpLogin:
         self._require_on()
         block = decoded(shown.block)
         exchange = self.blocks.open(block)
-        if exchange is None or not self._is_about(exchange, username, client, shown.timestamp):
+        if exchange is None or not self._is_about(exchange, username, client_id, shown.timestamp):
             raise self._refused(exchange, Reason.CHALLENGE_OVER)
         login = self.login
         with login.passwords.reserve(visitor, exchange.account) as place:
@@ -112,7 +112,7 @@ class SrpLogin:
                 why = _why_not(user, self.verifiers.usable(known), is_right=is_right)
                 if user is None or why:
                     raise self._refused(exchange, why, user)
-                signed_in = await login.complete(user, NO_PROOF, visitor, attempt)
+                signed_in = await login.complete(user, NO_PROOF, visitor, attempt, client_id)
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
@@ -120,13 +120,13 @@ class SrpLogin:
         if not self.verifiers.is_on:
             raise NotConfiguredError("srp")
 
-    def _is_about(self, exchange: Exchange, username: str, client: str, timestamp: str) -> bool:
+    def _is_about(self, exchange: Exchange, username: str, client_id: str, timestamp: str) -> bool:
         """Whether the block is good for this user, client and time."""
         user_id, account = named(username)
         is_of_user = user_id == exchange.user_id if user_id else account == exchange.account
         signed_at = time_of(timestamp)
         is_in_time = signed_at is not None and abs(self.ambient.now() - signed_at) <= DRIFT
-        return is_of_user and client == exchange.client and is_in_time and self.blocks.is_fresh(exchange)
+        return is_of_user and client_id == exchange.client_id and is_in_time and self.blocks.is_fresh(exchange)
 
     def _is_right(self, exchange: Exchange, verifier: int, block: bytes, shown: SrpProof) -> bool:
         """In the hash queue."""
@@ -144,10 +144,8 @@ class SrpLogin:
 
 
 def named(username: str) -> tuple[UUID | None, str]:
-    """An id, or an address in its canonical form; the latter is the id's text where an id is named."""
-    if ID.fullmatch(username):
-        return UUID(username), username.lower()
-    return None, emails.for_look_up(username)
+    """The id, where one is named, and the address in its canonical form: for an id, as `Usernames` makes one of it."""
+    return UUID(username) if ID.fullmatch(username) else None, emails.for_look_up(username)
 
 
 def _client_value(text: str) -> int:

@@ -19,8 +19,9 @@ class Use(StrEnum):
     ACCESS = "access"
 
 
-def read(claims: Mapping[str, Any], key_id: str, use: Use) -> Claims:
-    """Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
+def read(claims: Mapping[str, Any], key_id: str, use: Use, own_client: str) -> Claims:
+    """`own_client`: tokens.client_id. Raises ValueError, TypeError or KeyError for claims that no token of ours has."""
+    client = claims.get("aud") if use is Use.ID else claims.get("client_id")
     return Claims(
         user_id=UUID(claims["sub"]),
         session_id=_identifier(claims["origin_jti"]),
@@ -29,6 +30,7 @@ def read(claims: Mapping[str, Any], key_id: str, use: Use) -> Claims:
         issued_at=datetime.fromtimestamp(_seconds(claims["iat"]), UTC),
         expires_at=datetime.fromtimestamp(_seconds(claims["exp"]), UTC),
         email=str(claims["email"]) if use is Use.ID and claims["token_use"] == use else "",
+        client_id="" if client == own_client else str(client),
     )
 
 

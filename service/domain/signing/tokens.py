@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,16 @@ class UnknownLifetimeError(UnknownKeyError):
 
 
 class Tokens:
-    def __init__(self, keys: KeyRing, settings: TokenSettings, ambient: Ambient, lifetimes: LongestLifetimes) -> None:
+    def __init__(
+        self,
+        keys: KeyRing,
+        settings: TokenSettings,
+        ambient: Ambient,
+        lifetimes: LongestLifetimes,
+        clients: Collection[str] = (),
+    ) -> None:
+        """`clients`: the app clients besides `tokens.client_id` whose tokens are accepted."""
+        self._clients = frozenset({"", *clients})
         self._keys = keys
         self._lifetimes = lifetimes
         self._settings = settings
@@ -67,6 +76,7 @@ class Tokens:
         """Sign the two tokens of a session. Raises UnavailableError while the keys are not loaded."""
         key = self._keys.signing
         now = self._ambient.now()
+        client_id = session.client_id or self._settings.client_id
         common = {
             "iss": self._settings.issuer,
             "sub": str(user.id),
@@ -78,7 +88,7 @@ class Tokens:
         }
         id_claims = common | {
             "token_use": Use.ID,
-            "aud": self._settings.client_id,
+            "aud": client_id,
             "exp": int((now + self._settings.id_lifetime).timestamp()),
             "jti": self._ambient.new_id(),
             "email": user.email,
@@ -89,7 +99,7 @@ class Tokens:
         }
         access_claims = common | {
             "token_use": Use.ACCESS,
-            "client_id": self._settings.client_id,
+            "client_id": client_id,
             "scope": SCOPE,
             "username": str(user.id),
             "exp": int((now + self._settings.access_lifetime).timestamp()),
@@ -177,20 +187,21 @@ class Tokens:
             decoded = jwt.decode(token, pair.key, registry=_REGISTRIES[pair.algorithm]).claims
         except BadSignatureError:
             raise InvalidTokenError(Fault.FORGED) from None
-        claims = token_claims.read(decoded, pair.kid, use)
+        claims = token_claims.read(decoded, pair.kid, use, self._settings.client_id)
         self._require_ours(decoded, claims, use, now)
         return claims
 
     def _require_ours(self, decoded: Mapping[str, Any], claims: Claims, use: Use, now: datetime) -> None:
         """Check issuer, use, audience and times. Raises InvalidTokenError or UnknownLifetimeError."""
-        audience = decoded.get("aud") if use is Use.ID else decoded.get("client_id")
         issued, expires = int(claims.issued_at.timestamp()), int(claims.expires_at.timestamp())
         if decoded["iss"] != self._settings.issuer:
             raise _refused(Fault.OTHER_ISSUER, claims)
         if decoded["token_use"] != use:
             raise _refused(Fault.WRONG_USE, claims)
-        if audience != self._settings.client_id:
+        if claims.client_id not in self._clients:
             raise _refused(Fault.OTHER_CLIENT, claims)
+        if use is Use.ACCESS and SCOPE not in str(decoded.get("scope")).split():
+            raise _refused(Fault.WRONG_USE, claims)
         if issued > (now + self._settings.leeway).timestamp() or expires <= issued:
             raise _refused(Fault.IMPOSSIBLE_TIMES, claims)
         if expires - issued > self._lifetimes.token.total_seconds():  # issued under other settings

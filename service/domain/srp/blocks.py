@@ -26,7 +26,7 @@ class Exchange:
 
     user_id: UUID
     account: str  # by which the login is counted
-    client: str
+    client_id: str
     began_at: datetime
     secret: int = field(repr=False)  # b
     mixed: int  # u
@@ -41,17 +41,17 @@ class SecretBlocks:
     lifetime: timedelta
 
     def seal(self, exchange: Exchange) -> bytes:
-        client, account = exchange.client.encode(), exchange.account.encode()
+        client_id, account = exchange.client_id.encode(), exchange.account.encode()
         head = HEAD.pack(
             exchange.user_id.bytes,
             (exchange.began_at - EPOCH) // MILLISECOND,
             exchange.secret.to_bytes(32, "big"),
             exchange.mixed.to_bytes(32, "big"),
             exchange.client_value.to_bytes(BYTES, "big"),
-            len(client),
+            len(client_id),
             len(account),
         )
-        texts = client + account
+        texts = client_id + account
         return self.seals.seal(Purpose.SRP_BLOCK_SEAL, head + texts.ljust(-(-len(texts) // ROUND) * ROUND), "")
 
     def open(self, block: bytes) -> Exchange | None:
@@ -65,7 +65,7 @@ class SecretBlocks:
         return Exchange(
             user_id=UUID(bytes=user_id),
             account=texts[of_client : of_client + of_account].decode(),
-            client=texts[:of_client].decode(),
+            client_id=texts[:of_client].decode(),
             began_at=EPOCH + began * MILLISECOND,
             secret=int.from_bytes(secret, "big"),
             mixed=int.from_bytes(mixed, "big"),

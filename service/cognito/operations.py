@@ -1,0 +1,14 @@
+"""The table of operations: every call of the protocol with what it stands on."""
+
+from collections.abc import Mapping
+
+from service.cognito import attributes, sign_in
+from service.cognito.operation import CognitoOperation, client, member, operation
+
+_TABLE = (
+    # signing in
+    operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True),
+    # with an access token
+    operation("GetUser", member(attributes.get_user)),
+)
+OPERATIONS: Mapping[str, CognitoOperation] = {one.name: one for one in _TABLE}

@@ -1,0 +1,141 @@
+"""Refusals of the domain and of HTTP in the words of this protocol. Each operation answers only what it declares."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+
+from aiohttp import web
+
+from service import errors
+from service.cognito.errors import CognitoError
+from service.cognito.operation import CognitoOperation
+from service.cognito.responses import failure
+from service.domain.events.security_events import Reason
+from service.errors import AuthError, Fault
+from service.http import errors as http_errors
+
+TOO_LARGE = "Request must be smaller than 65536 bytes."
+UNAVAILABLE = "A store does not answer at the moment. Try again later."
+DEFECT = "The service failed. The request id tells its operators where to look."
+LIMITED = "Attempt limit exceeded, please try after some time."
+RATE = "Rate exceeded"
+NOT_HERE = "This user pool is not set up for that."
+
+
+class Wording(NamedTuple):
+    """One way to say a refusal: the name of the error without `Exception`, and its message."""
+
+    kind: str
+    text: str
+
+
+Wordings = tuple[Wording, ...]  # the first that an operation declares is said
+
+
+def _say(kind: str, text: str) -> Wordings:
+    return (Wording(kind, text),)
+
+
+def _access_token(error: errors.InvalidTokenError) -> Wordings:
+    match error.why:
+        case Fault.EXPIRED:
+            return _say("NotAuthorized", "Access Token has expired")
+        case Fault.REVOKED:
+            return _say("NotAuthorized", "Access Token has been revoked")
+        case Fault.ACCOUNT_GONE | Reason.DISABLED:
+            return _say("NotAuthorized", "Access Token has been revoked")
+        case _:
+            return _say("NotAuthorized", "Invalid Access Token")
+
+
+def _refresh_token(error: errors.InvalidRefreshTokenError) -> Wordings:
+    match error.why:
+        case Reason.REUSED:
+            text = "Refresh token has been used already."
+            return Wording("RefreshTokenReuse", text), Wording("NotAuthorized", text)
+        case Reason.SESSION_ENDED | Reason.DISABLED:
+            return _say("NotAuthorized", "Refresh Token has been revoked")
+        case _:
+            return _say("NotAuthorized", "Invalid Refresh Token.")
+
+
+def _code(error: errors.InvalidCodeError) -> Wordings:
+    expired = Wording("ExpiredCode", "Invalid code provided, please request a code again.")
+    mismatch = Wording("CodeMismatch", "Invalid verification code provided, please try again.")
+    if error.why == Reason.CODE_OVER:
+        return expired, mismatch
+    return mismatch, expired
+
+
+def _limit(error: errors.RateLimitedError) -> Wordings:
+    """SDKs repeat a call after TooManyRequests and LimitExceeded, and never after NotAuthorized."""
+    name = error.policy.name if error.policy else ""
+    if name.startswith("login"):
+        return Wording("NotAuthorized", "Password attempts exceeded"), Wording("TooManyRequests", RATE)
+    if name.startswith(("mail", "code")):
+        return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE)
+    return Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED), Wording("NotAuthorized", RATE)
+
+
+def _fields(error: errors.InvalidFieldsError) -> Wordings:
+    text = "; ".join(f"{one.field} {one.message}" for one in error.broken)
+    if any("assword" in one.field for one in error.broken):
+        return Wording("InvalidPassword", f"Password did not conform with policy: {text}"), Wording(
+            "InvalidParameter", text
+        )
+    return _say("InvalidParameter", text)
+
+
+TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
+    errors.InvalidFieldsError: _fields,
+    errors.InvalidCredentialsError: _say("NotAuthorized", "Incorrect username or password."),
+    errors.WrongPasswordError: _say("NotAuthorized", "Incorrect username or password."),
+    errors.InvalidTokenError: _access_token,
+    errors.InvalidRefreshTokenError: _refresh_token,
+    errors.InvalidCodeError: _code,
+    errors.InvalidChallengeError: _say("NotAuthorized", "Invalid session for the user."),
+    errors.EmailNotVerifiedError: _say("UserNotConfirmed", "User is not confirmed."),
+    errors.EmailTakenError: (
+        Wording("UsernameExists", "User already exists"),
+        Wording("AliasExists", "An account with the given email already exists."),
+    ),
+    errors.RateLimitedError: _limit,
+    errors.OverloadedError: (Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED)),
+    errors.NotConfiguredError: (
+        Wording("WebAuthnNotEnabled", "Passkeys are not enabled for this user pool."),
+        Wording("CodeDeliveryFailure", "No mail is set up that could deliver a code."),
+        Wording("InvalidParameter", NOT_HERE),
+    ),
+    http_errors.BodyTimeoutError: _say("InvalidParameter", http_errors.BodyTimeoutError.message),
+    http_errors.MalformedRequestError: _say("Serialization", "The request is not well-formed."),
+    http_errors.MalformedJsonError: _say("Serialization", "The body is no JSON object in UTF-8."),
+}
+OF_THE_PROTOCOL = frozenset({"Serialization"})  # declared by no operation, known to every client
+
+
+class CognitoErrors:
+    """Renders the errors of one operation, or of a call that names none."""
+
+    def __init__(self, operation: CognitoOperation | None) -> None:
+        self._operation = operation
+
+    def refusal(self, error: AuthError, request_id: str) -> web.Response:
+        if isinstance(error, CognitoError):
+            return failure(error.status, error.kind, error.text, request_id)
+        if isinstance(error, http_errors.BodyTooLargeError):
+            return failure(error.status, "RequestEntityTooLarge", TOO_LARGE, request_id)
+        if isinstance(error, errors.UnavailableError):
+            return failure(HTTPStatus.SERVICE_UNAVAILABLE, "InternalError", UNAVAILABLE, request_id)
+        said = self._said(error)
+        if said is None:
+            return self.defect(request_id)
+        return failure(HTTPStatus.BAD_REQUEST, *said, request_id)
+
+    def defect(self, request_id: str) -> web.Response:
+        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", DEFECT, request_id)
+
+    def _said(self, error: AuthError) -> Wording | None:
+        row = TABLE.get(type(error), ())
+        wordings = row(error) if callable(row) else row
+        declared = self._operation.declares if self._operation else frozenset()
+        return next((one for one in wordings if one.kind in declared | OF_THE_PROTOCOL), None)

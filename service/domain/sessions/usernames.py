@@ -1,0 +1,25 @@
+"""What a client may call a user: by the e-mail address, or by the user's id."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from service.domain.sessions.ports import UserLookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usernames:
+    users: UserLookup
+
+    async def address_of(self, username: str) -> str:
+        """The address of the user with this id; any other text as it is.
+
+        An id of nobody goes on as an address of nobody, with the same look-ups and limits.
+        """
+        try:
+            user_id = UUID(username)
+        except ValueError:
+            return username
+        if str(user_id) != username.lower():  # UUID takes other spellings
+            return username
+        user = await self.users.by_id(user_id)
+        return user.canonical_email if user else username
