@@ -44,8 +44,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         yield users, FakeSigningKeys(), FakeSecondFactors(users), FakeVerifiers(users)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            users, keys = PostgresUsers(postgres), PostgresSigningKeys(postgres)
-            yield users, keys, PostgresSecondFactors(postgres), PostgresVerifiers(postgres)
+            keys, factors = PostgresSigningKeys(postgres), PostgresSecondFactors(postgres)
+            yield PostgresUsers(postgres), keys, factors, PostgresVerifiers(postgres)
 
 
 def resealer(stores: Stores, *secrets: str) -> tuple[Resealer, ApiKeys]:

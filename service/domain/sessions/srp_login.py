@@ -60,7 +60,7 @@ class SrpLogin:
     events: Events
 
     async def start(self, username: str, client_value: str, visitor: Visitor, client_id: str = "") -> SrpChallenge:
-        """`username`: an id or an e-mail address; `client_value`: A, hexadecimal; `client_id`: of a session that begins so.
+        """`username`: an id or an e-mail address; `client_value`: A, hexadecimal.
 
         Raises NotConfiguredError, InvalidFieldsError, OverloadedError or UnavailableError.
         """
