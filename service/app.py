@@ -65,17 +65,21 @@ def make_app(
     early_calls = _early_calls() | (cognito.early_calls() if cognito else {})
     app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
     app.on_shutdown.append(_refuse_all_who_wait)
+    _mount_api(app)
+    if cognito:
+        cognito.mount(app)
+    add_routes(app)
+    app.cleanup_ctx.extend(lifespans)
+    return app
+
+
+def _mount_api(app: web.Application) -> None:
     docs.prepare(app, OPERATIONS)
     for operation in OPERATIONS:
         handler = _judged_by_the_clock(operation)
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors use HEAD
             app.router.add_route(hdrs.METH_HEAD, operation.path, handler)
-    if cognito:
-        cognito.mount(app)
-    add_routes(app)
-    app.cleanup_ctx.extend(lifespans)
-    return app
 
 
 def _cognito(application: Application) -> "CognitoEndpoint | None":

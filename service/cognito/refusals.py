@@ -126,15 +126,15 @@ class CognitoErrors:
             return failure(error.status, "RequestEntityTooLarge", TOO_LARGE, request_id)
         if isinstance(error, errors.UnavailableError):
             return failure(HTTPStatus.SERVICE_UNAVAILABLE, "InternalError", UNAVAILABLE, request_id)
-        said = self._said(error)
-        if said is None:
+        wording = self._wording(error)
+        if wording is None:
             return self.defect(request_id)
-        return failure(HTTPStatus.BAD_REQUEST, *said, request_id)
+        return failure(HTTPStatus.BAD_REQUEST, *wording, request_id)
 
     def defect(self, request_id: str) -> web.Response:
         return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", DEFECT, request_id)
 
-    def _said(self, error: AuthError) -> Wording | None:
+    def _wording(self, error: AuthError) -> Wording | None:
         row = TABLE.get(type(error), ())
         wordings = row(error) if callable(row) else row
         declared = self._operation.declares if self._operation else frozenset()

@@ -15,7 +15,7 @@ Argument = bytes | str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ScriptCall:
     text: str
     sha: str
     keys: Sequence[str]
@@ -31,13 +31,13 @@ class Scripts:
     def __init__(self, redis: Redis, home_of: Callable[[str], str] = lambda _: "") -> None:
         self._redis = redis
         self._home_of = home_of
-        self._calls: dict[str, Batch[Call, Any]] = {}
+        self._calls: dict[str, Batch[ScriptCall, Any]] = {}
 
     def script(self, *names: str) -> "Script":
         """The Lua files by these names, concatenated."""
         return Script(self, "\n".join(script(f"{name}.lua") for name in names))
 
-    async def run(self, call: Call) -> Any:  # noqa: ANN401 - each script answers in its own way
+    async def run(self, call: ScriptCall) -> Any:  # noqa: ANN401 - each script answers in its own way
         """Raises the error that Redis replies, or the outage."""
         home = self._home_of(call.keys[0])
         batch = self._calls.get(home) or self._calls.setdefault(home, Batch(self._run_all))
@@ -48,7 +48,7 @@ class Scripts:
             raise answer
         return answer
 
-    async def _run_all(self, calls: Sequence[Call]) -> list[Any]:
+    async def _run_all(self, calls: Sequence[ScriptCall]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
             for call in calls:
                 pipe.execute_command("EVALSHA", call.sha, len(call.keys), *call.keys, *call.arguments)
@@ -64,4 +64,4 @@ class Script:
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()  # EVALSHA names a script by it
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:  # noqa: ANN401 - see `run`
-        return await self._scripts.run(Call(self._text, self._sha, keys, args))
+        return await self._scripts.run(ScriptCall(self._text, self._sha, keys, args))

@@ -1,6 +1,7 @@
 """What swapping refresh tokens promises, on a Redis in memory and on a real one."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,16 @@ async def test_a_successor_takes_the_place_of_its_token(
         assert (swapped.state, swapped.current, swapped.swaps) == (SwapState.RENEWED, successor, number)
         assert swapped.session
         assert (swapped.session.id, swapped.session.last_used_at) == (session.id, ambient.now())
+
+
+async def test_a_token_is_not_used_up_by_another_client(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    session = builders.session(ambient, client_id="shop")
+    await sessions.open(session, FIRST)
+    for other in ("", "bank"):
+        swapped = await sessions.rotate(replace(swap(session, ambient, FIRST, SECOND), client_id=other))
+        assert (swapped.state, swapped.session) == (SwapState.NOTHING, None)
+    own = await sessions.rotate(replace(swap(session, ambient, FIRST, SECOND), client_id="shop"))
+    assert (own.state, own.current) == (SwapState.RENEWED, SECOND)
 
 
 async def grace_passes(redis: Redis, session: Session) -> None:

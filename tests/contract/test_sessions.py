@@ -70,6 +70,15 @@ async def test_a_wrong_digest_finds_nothing_and_harms_nothing(sessions: RedisSes
     assert await use(sessions, session, ambient) == session
 
 
+async def test_a_session_is_used_by_its_own_client_alone(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    own = await opened(sessions, ambient)
+    shop = await opened(sessions, ambient, client_id="shop")
+    for session, others in ((own, ("shop", "SHOP")), (shop, ("", "bank", "sho"))):
+        for other in others:
+            assert await sessions.use(session.id, DIGEST, ambient.now(), other) is None
+        assert await sessions.use(session.id, DIGEST, ambient.now(), session.client_id) == session
+
+
 async def test_a_session_that_never_was_is_not_used(sessions: RedisSessions, ambient: FakeAmbient) -> None:
     assert await sessions.use(ambient.new_id(), DIGEST, ambient.now()) is None
     assert await sessions.use(ambient.new_id(), b"", ambient.now()) is None
