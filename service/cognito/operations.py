@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from service.cognito import attributes, sign_in
+from service.cognito import attributes, challenges, sign_in
 from service.cognito.operation import CognitoOperation, client, member, operation
 
 _TABLE = (
     # signing in
     operation("InitiateAuth", client(sign_in.initiate_auth), hashes=True),
+    operation("RespondToAuthChallenge", client(challenges.respond_to_auth_challenge), hashes=True),
     # with an access token
     operation("GetUser", member(attributes.get_user)),
 )

@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from service.cognito import srp
 from service.cognito.authentication import authentication_result
 from service.cognito.call import Answer, Call
 from service.cognito.clients import require_secret_hash
 from service.cognito.errors import invalid_parameter
+from service.cognito.parameters import required
 from service.domain.app_clients import AppClient
 
 Parameters = Mapping[str, str]
@@ -29,13 +31,7 @@ async def _with_password(call: Call, client: AppClient, given: Parameters) -> An
     return authentication_result(call, signed_in.tokens, signed_in.refresh_token)
 
 
-def required(given: Parameters, name: str) -> str:
-    """Raises InvalidParameter."""
-    if not given.get(name):
-        raise invalid_parameter(f"Missing required parameter {name}")
-    return given[name]
-
-
 FLOWS: Mapping[str, Callable[[Call, AppClient, Parameters], Awaitable[Answer]]] = {
     "USER_PASSWORD_AUTH": _with_password,
+    "USER_SRP_AUTH": srp.begin,
 }
