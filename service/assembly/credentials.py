@@ -34,16 +34,22 @@ def build(basis: Basis, log_event: Sink) -> Credentials:
         seals=seals,
         api_keys=ApiKeys(seals, ambient),
         passwords=Passwords(settings.passwords, ambient),
-        verifiers=_verifiers(basis, seals),
+        verifiers=_verifiers(basis, seals, events),
         events=events,
         audit=audit,
         clock=ClockWatch(),
     )
 
 
-def _verifiers(basis: Basis, seals: Seals) -> Verifiers:
+def _verifiers(basis: Basis, seals: Seals, events: Events) -> Verifiers:
     settings = basis.settings.cognito
     is_on = settings.enabled and settings.srp
     return Verifiers(
-        basis.backends.verifiers, seals, basis.ambient, pool_id=settings.pool_id, is_on=is_on, outages=OUTAGES
+        basis.backends.verifiers,
+        seals,
+        basis.ambient,
+        pool_id=settings.pool_id,
+        is_on=is_on,
+        outages=OUTAGES,
+        events=events,
     )

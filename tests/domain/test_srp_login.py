@@ -67,7 +67,7 @@ class Ground:
     @property
     def reason(self) -> str:
         """Why the last login failed."""
-        return next(one.reason for one in reversed(self.events) if one.name is Name.LOGIN_FAILED)
+        return next(one.reason for one in reversed(self.events) if one.name in (Name.LOGIN_FAILED, Name.REFUSED))
 
     async def another(self, secret: str = SECRET, previous: str = "", **cognito: Any) -> Application:
         """Another instance on the same stores, perhaps with other settings."""
@@ -250,10 +250,12 @@ async def test_a_block_is_good_for_one_user_and_one_client(ground: Ground) -> No
     assert await ground.refused(theirs, moved) == Reason.WRONG_PASSWORD  # the signature is over the block
 
 
-async def test_a_tampered_block_is_refused(ground: Ground) -> None:
+async def test_a_tampered_block_is_refused_and_fills_no_audit_trail(ground: Ground) -> None:
     challenge, proof = await ground.begin()
+    ground.events.clear()
     for block in (changed(proof.block, 25), changed(proof.block, -1), proof.block[:-8], "", "%", "A" * 10_000):
         assert await ground.refused(challenge, replace(proof, block=block)) == Reason.CHALLENGE_OVER
+    assert {one.name for one in ground.events} == {Name.REFUSED}
 
 
 async def test_a_block_is_good_for_the_lifetime_of_a_session(ground: Ground) -> None:
@@ -559,7 +561,8 @@ async def test_with_the_setting_off_there_is_no_srp_and_verifiers_are_neither_us
     challenge, proof = await ground.begin()
     with pytest.raises(NotConfiguredError):
         await off.srp.finish(str(challenge.user_id), proof, VISITOR)
-    assert await off.srp.verifiers.store.remove_all() == 1
+    assert await off.srp.verifiers.remove_all() == 1
+    assert [(one.name, one.reason) for one in ground.events][-1] == (Name.USER_UPDATED, Reason.VERIFIERS_REMOVED)
     await off.login.with_password(ground.person["email"], PASSWORD, VISITOR)
     assert ground.verifiers.rows == {}
 

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Client, Instances
 from tests.support.builders import PASSWORD
 from tests.support.cognito import CognitoClient, CognitoFailure
+from tests.support.databases import Command
 from tests.support.ports import free_port
 from tests.support.srp import POOL, SrpClient
 
@@ -72,3 +73,22 @@ async def test_verifiers_outlive_a_restart_and_are_of_no_use_while_the_setting_i
     begun = await CognitoClient(again.http).initiate("USER_SRP_AUTH", **attempt.parameters)
     responses = attempt.answer(begun["ChallengeParameters"])
     assert await CognitoClient(again.http).respond("PASSWORD_VERIFIER", **responses)
+
+
+async def test_one_command_removes_all_verifiers_and_the_doctor_asks_for_it(
+    instances: Instances, command: Command
+) -> None:
+    (client,) = await instances(1, cognito=ON)
+    person = await client.sign_up()
+    await client.sign_up()
+    said = (await command("doctor"))[1]
+    assert "off, and verifiers of passwords are stored" in said
+    on = {"TOKENHOUSE_COGNITO__ENABLED": "true", "TOKENHOUSE_COGNITO__SRP": "true"}
+    removed = await command("srp", "remove", **on)
+    assert removed[:2] == (0, "removed: 2 verifiers of passwords\n")
+    assert "every login with the password makes a verifier again" in removed[2]
+    await client.log_in(person)
+    off = dict.fromkeys(on, "false")
+    assert await command("srp", "remove", **off) == (0, "removed: 1 verifiers of passwords\n", "")
+    assert "verifiers of passwords are stored" not in (await command("doctor"))[1]
+    assert "verifiers_removed" in (await command("audit"))[1]

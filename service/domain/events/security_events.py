@@ -104,6 +104,7 @@ class Reason(StrEnum):
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
     GROUPS_CHANGED = "groups_changed"
+    VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"
 

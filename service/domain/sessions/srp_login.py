@@ -97,7 +97,8 @@ class SrpLogin:
         block = decoded(shown.block)
         exchange = self.blocks.open(block)
         if exchange is None or not self._is_about(exchange, username, client_id, shown.timestamp):
-            raise self._refused(exchange, Reason.CHALLENGE_OVER)
+            # No limit counts this: nothing is guessed by it.
+            raise self._refused(exchange, Reason.CHALLENGE_OVER, event=Name.REFUSED)
         login = self.login
         with login.passwords.reserve(visitor, exchange.account) as place:
             async with login.throttle.login(exchange.account, visitor) as attempt:
@@ -135,11 +136,13 @@ class SrpLogin:
         expected = arithmetic.signature(key, pool, exchange.user_id, block, shown.timestamp)
         return hmac.compare_digest(expected, decoded(shown.signature))
 
-    def _refused(self, exchange: Exchange | None, why: Reason, user: User | None = None) -> InvalidCredentialsError:
+    def _refused(
+        self, exchange: Exchange | None, why: Reason, user: User | None = None, event: Name = Name.LOGIN_FAILED
+    ) -> InvalidCredentialsError:
         """One answer for all. Why it is, for event sinks and the log only."""
         account = self.events.account(exchange.account) if exchange else ""
         user_id = user.id if user else None
-        self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
+        self.events.emit(Event(event, Outcome.FAILURE, why, user_id, account=account))
         return InvalidCredentialsError(why, user_id=user_id)
 
 

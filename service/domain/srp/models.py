@@ -24,7 +24,7 @@ class VerifiedAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class SrpIdentity:
     """Whom a login is about. Nothing in it tells whether there is such an account."""
 
     user_id: UUID  # made up for an unknown address

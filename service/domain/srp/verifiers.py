@@ -8,10 +8,11 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
+from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.seals import Purpose, Seals
 from service.domain.srp import arithmetic
 from service.domain.srp.group import BYTES, MODULUS
-from service.domain.srp.models import Identity, StoredVerifier, VerifiedAccount
+from service.domain.srp.models import SrpIdentity, StoredVerifier, VerifiedAccount
 from service.domain.srp.ports import VerifierStore
 from service.errors import DamagedDataError
 
@@ -51,12 +52,14 @@ class Verifiers:
         pool_id: str,
         is_on: bool,
         outages: tuple[type[Exception], ...],
+        events: Events,
     ) -> None:
         self.store = store
         self.pool_id = pool_id
         self.is_on = is_on
         self._seals = seals
         self._outages = outages
+        self._events = events
         self._nobody = ambient.new_uuid()
         decoy = ambient.random_bytes(BYTES)
         self._decoy = seals.seal(Purpose.SRP_VERIFIER_SEAL, decoy, self._owner(self._nobody))
@@ -103,15 +106,21 @@ class Verifiers:
         except self._outages as error:
             _note(making.user_id, error)
 
+    async def remove_all(self) -> int:
+        """For an operator who has switched the setting off; how many there were."""
+        count = await self.store.remove_all()
+        self._events.emit(Event(Name.USER_UPDATED, reason=Reason.VERIFIERS_REMOVED))
+        return count
+
     # --- using them
 
-    async def identify(self, user_id: UUID | None, canonical_email: str) -> tuple[Identity, VerifiedAccount | None]:
+    async def identify(self, user_id: UUID | None, canonical_email: str) -> tuple[SrpIdentity, VerifiedAccount | None]:
         """By the id if there is one, or else by the address. One look-up and the same work, whoever that is."""
         by_id = self.store.by_id(user_id) if user_id else None
         account = await (by_id or self.store.by_email(canonical_email))
         known_id = account.user_id if account else user_id or self._made_up(canonical_email)
         usable = self.usable(account)
-        return Identity(
+        return SrpIdentity(
             user_id=known_id,
             account=account.canonical_email if account else canonical_email,
             salt=usable.salt if usable else self._salt(known_id),
