@@ -155,14 +155,16 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
 
 def _services(basis: Basis, parts: Parts) -> Services:
     asked = parts.asked
-    by_password = login.build(basis, parts.known, parts.signed, parts.second, parts.opened)
+    steps = login.build(basis, parts)
     return Services(
         issuer=basis.settings.tokens.issuer,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),
-        login=by_password,
-        srp=srp.build(basis, parts.known, by_password),
+        login=steps.login,
+        email_login=steps.email_login,
+        sign_ins=steps.sign_ins,
+        srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,

@@ -1,16 +1,46 @@
-"""The login policy and its parts."""
+"""The login policy and its parts: with a password, by a mailed code, in one call or several."""
+
+from dataclasses import dataclass
 
 from service.assembly.backends import Basis
-from service.assembly.credentials import Credentials
-from service.assembly.second_factors import FactorParts
-from service.assembly.sessions import SessionParts
-from service.assembly.signing import Signing
+from service.assembly.parts import Parts
+from service.domain.recovery.mail_secrets import MailSecrets
+from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
+from service.domain.sessions.sign_in_sessions import SignInSessions
+from service.stores.scripts import Scripts
+from service.stores.sign_in_sessions import RedisSessionUses
 
 
-def build(
-    basis: Basis, credentials: Credentials, signing: Signing, factors: FactorParts, sessions: SessionParts
-) -> Login:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginParts:
+    login: Login
+    sign_ins: SignInSessions
+    email_login: EmailLogin
+
+
+def build(basis: Basis, parts: Parts) -> LoginParts:
+    login = _login(basis, parts)
+    backends, seals = basis.backends, parts.known.seals
+    sign_ins = SignInSessions(
+        seals=seals,
+        uses=RedisSessionUses(Scripts(backends.redis, backends.servers.home_of)),
+        lifetime=basis.settings.cognito.session_lifetime,
+        ambient=basis.ambient,
+    )
+    email_login = EmailLogin(
+        login=login,
+        sessions=sign_ins,
+        codes=MailSecrets(seals),
+        mails=parts.posted.mails,
+        limits=parts.opened.mail_limits,
+        events=parts.known.events,
+    )
+    return LoginParts(login=login, sign_ins=sign_ins, email_login=email_login)
+
+
+def _login(basis: Basis, parts: Parts) -> Login:
+    credentials, sessions, factors = parts.known, parts.opened, parts.second
     return Login(
         users=basis.backends.users,
         refresh_sessions=sessions.refresh_sessions,
@@ -20,7 +50,7 @@ def build(
         challenges=factors.challenges,
         passkeys=factors.passkeys,
         throttle=sessions.throttle,
-        tokens=signing.tokens,
+        tokens=parts.signed.tokens,
         api_keys=credentials.api_keys,
         address_proof=sessions.address_proof,
         verifiers=credentials.verifiers,

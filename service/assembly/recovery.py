@@ -7,6 +7,7 @@ from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
 from service.assembly.mail import MailParts
 from service.assembly.sessions import SessionParts
+from service.domain.mail.models import Kind
 from service.domain.recovery.address_changes import AddressChanges
 from service.domain.recovery.aftermath import Aftermath
 from service.domain.recovery.letters import ProofLetters
@@ -14,6 +15,7 @@ from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
 from service.domain.recovery.proofs import Proofs
 from service.domain.recovery.recovery import Recovery
+from service.domain.recovery.sign_in_letters import SignInLetters
 from service.domain.recovery.verification import Verification
 from service.errors import UnavailableError
 from service.stores.mail_codes import RedisMailCodes
@@ -53,8 +55,14 @@ def build(
             codes=codes,
             secrets=proofs.secrets,
             ambient=ambient,
+            others={Kind.SIGN_IN: _sign_in_letters(basis, proofs).write},
         ),
     )
+
+
+def _sign_in_letters(basis: Basis, proofs: Proofs) -> SignInLetters:
+    life = basis.settings.cognito.session_lifetime
+    return SignInLetters(users=proofs.users, secrets=proofs.secrets, life=life, ambient=basis.ambient)
 
 
 class Earlier(NamedTuple):

@@ -17,6 +17,16 @@ def client_of(call: Call) -> AppClient:
     return client
 
 
+def require_client_secret(client: AppClient, shown: str) -> None:
+    """As `require_secret_hash`, for operations that take the secret itself."""
+    if client.secret is None:
+        return
+    if not shown:
+        raise not_authorized(f"Client {client.id} is configured with secret but SECRET_HASH was not received")
+    if not hmac.compare_digest(shown.encode(), client.secret.encode()):
+        raise not_authorized(f"Unable to verify secret hash for client {client.id}")
+
+
 def require_secret_hash(client: AppClient, shown: str, *usernames: str) -> None:
     """`shown` must be of one of the names. A client without a secret may show anything. Raises NotAuthorized."""
     if client.secret is None:

@@ -6,13 +6,18 @@ from service.errors import AuthError
 
 
 class CognitoError(AuthError):
-    """`kind` is the protocol's name of the error, without `Exception`."""
+    """`kind` is the protocol's name of the error, without `Exception`; `cause` the refusal that it puts into words."""
 
     code = "cognito"
     message = "See `__type`."
 
-    def __init__(self, kind: str, text: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        super().__init__(kind)
+    def __init__(
+        self, kind: str, text: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST, *, cause: AuthError | None = None
+    ) -> None:
+        if cause is None:
+            super().__init__(kind)
+        else:
+            super().__init__(cause.why, user_id=cause.user_id, session_id=cause.session_id)
         self.kind, self.text, self.status = kind, text, status
 
 
@@ -25,5 +30,5 @@ def invalid_parameter(text: str) -> CognitoError:
     return CognitoError("InvalidParameter", text)
 
 
-def not_authorized(text: str) -> CognitoError:
-    return CognitoError("NotAuthorized", text)
+def not_authorized(text: str, cause: AuthError | None = None) -> CognitoError:
+    return CognitoError("NotAuthorized", text, cause=cause)

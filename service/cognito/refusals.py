@@ -59,6 +59,16 @@ def _refresh_token(error: errors.InvalidRefreshTokenError) -> Wordings:
             return _say("NotAuthorized", "Invalid Refresh Token.")
 
 
+def _session(error: errors.InvalidChallengeError) -> Wordings:
+    match error.why:
+        case Fault.EXPIRED:
+            return _say("NotAuthorized", "Invalid session for the user, session is expired.")
+        case Reason.REUSED:
+            return _say("NotAuthorized", "Invalid session for the user, session can only be used once.")
+        case _:
+            return _say("NotAuthorized", "Invalid session for the user.")
+
+
 def _code(error: errors.InvalidCodeError) -> Wordings:
     expired = Wording("ExpiredCode", "Invalid code provided, please request a code again.")
     mismatch = Wording("CodeMismatch", "Invalid verification code provided, please try again.")
@@ -93,7 +103,7 @@ TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
     errors.InvalidTokenError: _access_token,
     errors.InvalidRefreshTokenError: _refresh_token,
     errors.InvalidCodeError: _code,
-    errors.InvalidChallengeError: _say("NotAuthorized", "Invalid session for the user."),
+    errors.InvalidChallengeError: _session,
     errors.EmailNotVerifiedError: _say("UserNotConfirmed", "User is not confirmed."),
     errors.EmailTakenError: (
         Wording("UsernameExists", "User already exists"),

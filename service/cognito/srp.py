@@ -1,32 +1,36 @@
-"""USER_SRP_AUTH and PASSWORD_VERIFIER: a client proves that it has the password, and does not send it."""
+"""USER_SRP_AUTH and PASSWORD_VERIFIER: a client proves that it has the password, and does not send it.
 
-from collections.abc import Mapping
+The challenge has no session: what one would hold is sealed in SECRET_BLOCK, which every client sends back.
+"""
 
-from service.cognito.authentication import authentication_result
 from service.cognito.call import Answer, Call
-from service.cognito.clients import require_secret_hash
-from service.cognito.errors import CognitoError, invalid_parameter
-from service.cognito.parameters import required
-from service.domain.app_clients import AppClient
-from service.domain.events.security_events import Reason
+from service.cognito.errors import invalid_parameter
+from service.cognito.second_steps import tokens_or_second_step
+from service.cognito.signing_in import SigningIn, required
+from service.domain.sessions.sign_in_sessions import Claim
 from service.domain.sessions.srp_login import SrpProof
-from service.errors import InvalidCredentialsError, InvalidFieldsError
+from service.errors import InvalidFieldsError
 
-Parameters = Mapping[str, str]
+ANSWERS = ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP")
 
 
-async def begin(call: Call, client: AppClient, given: Parameters) -> Answer:
-    """The first step, of any flow that leads to it."""
-    _require_on(call)
-    username = required(given, "USERNAME")
-    require_secret_hash(client, given.get("SECRET_HASH", ""), username)
-    value = required(given, "SRP_A")
+def is_on(call: Call) -> bool:
+    return call.services.srp.verifiers.is_on
+
+
+def require_on(call: Call) -> None:
+    """Raises InvalidParameter."""
+    if not is_on(call):
+        raise invalid_parameter("USER_SRP_AUTH is not enabled for the client.")
+
+
+async def begin(person: SigningIn, claim: Claim) -> Answer:
+    value = required(person.given, "SRP_A")
     try:
-        challenge = await call.services.srp.start(username, value, call.visitor, client.session_client)
+        challenge = await person.call.services.srp.start(person.address, value, person.call.visitor, person.client_id)
     except InvalidFieldsError:
         raise invalid_parameter("SRP_A must be a number of the group, in hexadecimal.") from None
-    if not challenge.is_known and not call.context.settings.prevent_user_existence_errors:
-        raise _nobody()
+    await claim()
     return {
         "ChallengeName": "PASSWORD_VERIFIER",
         "ChallengeParameters": {
@@ -39,29 +43,9 @@ async def begin(call: Call, client: AppClient, given: Parameters) -> Answer:
     }
 
 
-async def finish(call: Call, client: AppClient, given: Parameters) -> Answer:
-    """The second step. A Session is not needed and not looked at: what it would hold is in the block."""
-    _require_on(call)
-    username = required(given, "USERNAME")
-    require_secret_hash(client, given.get("SECRET_HASH", ""), username)
-    proof = SrpProof(
-        block=required(given, "PASSWORD_CLAIM_SECRET_BLOCK"),
-        timestamp=required(given, "TIMESTAMP"),
-        signature=required(given, "PASSWORD_CLAIM_SIGNATURE"),
-    )
-    try:
-        signed_in = await call.services.srp.finish(username, proof, call.visitor, client.session_client)
-    except InvalidCredentialsError as wrong:
-        if wrong.why == Reason.UNKNOWN_EMAIL and not call.context.settings.prevent_user_existence_errors:
-            raise _nobody() from None
-        raise
-    return authentication_result(call, signed_in.tokens, signed_in.refresh_token)
-
-
-def _require_on(call: Call) -> None:
-    if not call.services.srp.verifiers.is_on:
-        raise invalid_parameter("USER_SRP_AUTH is not enabled for the client.")
-
-
-def _nobody() -> CognitoError:
-    return CognitoError("UserNotFound", "User does not exist.")
+async def finish(person: SigningIn) -> Answer:
+    require_on(person.call)
+    block, signature, timestamp = (person.given[name] for name in ANSWERS)
+    proof = SrpProof(block=block, timestamp=timestamp, signature=signature)
+    login = person.call.services.srp.finish(person.address, proof, person.call.visitor, person.client_id)
+    return await tokens_or_second_step(person, login)

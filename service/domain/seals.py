@@ -18,6 +18,7 @@ VERSION = b"\x01"
 NAME_BYTES = 4
 BEGINNING = len(VERSION) + NAME_BYTES
 NONCE_BYTES = 12
+TAG_BYTES = 16
 LOCKED_OUT = (
     "TOKENHOUSE_SECRET_KEY does not open what is sealed in the database: set the secret it was made with, or keep that"
     " one in TOKENHOUSE_SECRET_KEYS_PREVIOUS"
@@ -41,6 +42,7 @@ class Purpose(Enum):
     SRP_VERIFIER_SEAL = b"srp verifier seal"
     SRP_BLOCK_SEAL = b"srp block seal"
     SRP_DECOY = b"srp decoy"
+    SIGN_IN_SESSION = b"sign-in session"
 
 
 class Seals:

@@ -14,8 +14,10 @@ from service.domain.recovery.recovery import Recovery
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
+from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.domain.sessions.srp_login import SrpLogin
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
@@ -25,6 +27,8 @@ from service.domain.signing.keyring import KeyRing
 class Services:
     login: Login
     srp: SrpLogin
+    email_login: EmailLogin
+    sign_ins: SignInSessions
     usernames: Usernames
     app_clients: AppClients
     sessions: Sessions

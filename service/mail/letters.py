@@ -31,6 +31,7 @@ SOURCE = "en"  # the language that the templates are written in
 LANGUAGE = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.ASCII)
 LINK = MappingProxyType({"link": "https://auth.example.com/x?token=y", "minutes": "10080", "hours": "168", "days": "7"})
 CODE = MappingProxyType({**LINK, "code": "12345678", "minutes": "15", "hours": "0", "days": "0"})
+SIGN_IN = MappingProxyType({"code": "12345678", "minutes": "3"})
 WHAT = MappingProxyType({"at": "2026-11-24 12:00 UTC", "network": "192.0.2.0/24", "agent": "Firefox on Linux"})
 # Values that each template gets, of which all are tried at the start: a mistake shows then, not in the first mail.
 SAMPLES: Mapping[str, tuple[Mapping[str, str], ...]] = {
@@ -38,6 +39,7 @@ SAMPLES: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "reset": (CODE,),
     "email_change": (CODE,),
     "email_undo": (LINK,),
+    "sign_in": (SIGN_IN,),
     "notice": tuple(
         {"what": what.value, **values} for what in Notice for values in (WHAT, WHAT | {"network": "", "agent": ""})
     ),

@@ -2,15 +2,19 @@
 
 import base64
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from service.domain.models import Visitor
 from service.domain.srp.group import MODULUS
 from tests.cognito.conftest import Ground, MakeGround
 from tests.support import builders
+from tests.support import second_factors as second
 from tests.support.builders import PASSWORD
 from tests.support.cognito import CognitoClient, Refused
+from tests.support.postbox import MAIL
 from tests.support.srp import SrpClient, changed
 
 WRONG = Refused("NotAuthorized", "Incorrect username or password.")
@@ -180,7 +184,77 @@ async def test_with_the_setting_off_both_steps_say_so(ground: Ground) -> None:
     client = attempt(ground, person["email"])
     assert await begin_refused(ground.cognito, **client.parameters) == OFF
     assert await begin_refused(ground.cognito) == OFF
-    assert await refused(ground.cognito, {"USERNAME": person["email"]}) == OFF
+    answers = {"PASSWORD_CLAIM_SECRET_BLOCK": "x", "PASSWORD_CLAIM_SIGNATURE": "x", "TIMESTAMP": "x"}
+    assert await refused(ground.cognito, answers | {"USERNAME": person["email"]}) == OFF
+    choice = await ground.cognito.initiate("USER_AUTH", **client.parameters, PREFERRED_CHALLENGE="PASSWORD_SRP")
+    assert "PASSWORD_SRP" not in choice["AvailableChallenges"]
+
+
+@pytest.mark.parametrize("how", ["preferred", "selected"])
+async def test_user_auth_leads_to_it_too(on: Ground, how: str) -> None:
+    person = await on.client.sign_up()
+    client = attempt(on, person["email"])
+    value = client.parameters
+    if how == "preferred":
+        begun = await on.cognito.initiate("USER_AUTH", **value, PREFERRED_CHALLENGE="PASSWORD_SRP")
+    else:
+        choice = await on.cognito.initiate("USER_AUTH", USERNAME=person["email"])
+        assert "PASSWORD_SRP" in choice["AvailableChallenges"]
+        answer: dict[str, Any] = {
+            "ChallengeName": "SELECT_CHALLENGE",
+            "ClientId": "tokenhouse",
+            "Session": choice["Session"],
+        }
+        without = {"USERNAME": person["email"], "ANSWER": "PASSWORD_SRP"}
+        missing = await on.cognito.refused("RespondToAuthChallenge", **answer, ChallengeResponses=without)
+        assert missing == Refused("InvalidParameter", "Missing required parameter SRP_A")
+        responses = value | {"ANSWER": "PASSWORD_SRP"}
+        begun = await on.cognito.call("RespondToAuthChallenge", **answer, ChallengeResponses=responses)
+        again = await on.cognito.refused("RespondToAuthChallenge", **answer, ChallengeResponses=responses)
+        assert again.kind == "NotAuthorized"
+    assert begun["ChallengeName"] == "PASSWORD_VERIFIER"
+    tokens = await on.cognito.respond("PASSWORD_VERIFIER", **client.answer(begun["ChallengeParameters"]))
+    assert tokens["AuthenticationResult"]["IdToken"]
+
+
+async def test_a_second_factor_is_asked_for_after_the_right_password_alone(on: Ground) -> None:
+    person, now = await on.client.sign_up(), on.fakes.ambient.now()
+    app = await second.enrol(on.client, person, await on.client.log_in(person), now)
+    assert await refused(on.cognito, (await begin(on, person["email"], "WrongPass1!"))[1]) == WRONG
+    asked = await on.cognito.respond("PASSWORD_VERIFIER", **(await begin(on, person["email"]))[1])
+    assert asked["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
+    assert "AuthenticationResult" not in asked
+    code = {"USERNAME": person["userId"], "SOFTWARE_TOKEN_MFA_CODE": app.code(now)}
+    tokens = await on.cognito.call(
+        "RespondToAuthChallenge",
+        ChallengeName="SOFTWARE_TOKEN_MFA",
+        ClientId="tokenhouse",
+        Session=asked["Session"],
+        ChallengeResponses=code,
+    )
+    assert tokens["AuthenticationResult"]["IdToken"]
+
+
+async def test_an_address_that_must_be_proved_is_told_after_the_right_password_alone(make_ground: MakeGround) -> None:
+    ground = await make_ground(cognito={"srp": True}, mail=MAIL | {"verification": "required"})
+    person = await ground.client.sign_up()
+    assert await refused(ground.cognito, (await begin(ground, person["email"], "WrongPass1!"))[1]) == WRONG
+    unproved = await refused(ground.cognito, (await begin(ground, person["email"]))[1])
+    assert unproved == Refused("UserNotConfirmed", "User is not confirmed.")
+
+
+async def test_an_overload_is_told_as_a_rate(make_ground: MakeGround) -> None:
+    ground = await make_ground(cognito={"srp": True}, passwords={"max_wait": "1s"})
+    person = await ground.client.sign_up()
+    _, responses = await begin(ground, person["email"])
+    queue = ground.fakes.application.passwords.queue
+    with ExitStack() as held:
+        for _ in range(queue.capacity):
+            held.enter_context(queue.reserve(Visitor("127.0.0.1")))
+        parameters = attempt(ground, person["email"]).parameters
+        assert await begin_refused(ground.cognito, **parameters) == Refused("TooManyRequests", "Rate exceeded")
+        assert await refused(ground.cognito, responses) == Refused("TooManyRequests", "Rate exceeded")
+    assert await ground.cognito.respond("PASSWORD_VERIFIER", **responses)
 
 
 async def test_a_first_login_with_the_password_makes_srp_work(on: Ground) -> None:

@@ -28,7 +28,7 @@ SLACK = timedelta(seconds=20)  # of a lease, for what is asked of the stores
 PAUSES = tuple(timedelta(seconds=each) for each in (30, 120, 600, 1_800, 3_600, 7_200, 14_400))
 RESTS = tuple(timedelta(seconds=each) for each in (5, 10, 20, 40, 60))  # from a server that takes no mail
 SOON = timedelta(seconds=5)  # until a store may be back
-OF_STRANGERS = frozenset({Kind.VERIFY, Kind.RESET, Kind.EMAIL_CHANGE})  # to any address that they name
+OF_STRANGERS = frozenset({Kind.VERIFY, Kind.RESET, Kind.EMAIL_CHANGE, Kind.SIGN_IN})  # to any address that they name
 REPLY_CODE = re.compile(r"\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?", re.ASCII)  # the rest of a reply may quote the address
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,7 @@
 """Files wishes for mails. A request never decides whether a mail goes out, and never waits for a mail server."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.mail.models import Wish
@@ -20,8 +21,10 @@ class Mails:
         if not self.is_configured:
             raise NotConfiguredError
 
-    async def wish(self, wish: Wish) -> None:
-        """One INSERT; nothing at all without mail."""
+    async def wish(self, wish: Wish) -> UUID:
+        """One INSERT; nothing at all without mail. The mail's id."""
+        mail_id = self._ambient.new_uuid()
         if self.is_configured:
-            await self._outbox.add(self._ambient.new_uuid(), wish)
+            await self._outbox.add(mail_id, wish)
             self.on_wish()
+        return mail_id

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
     EMAIL_UNDO = "email_undo"
+    SIGN_IN = "sign_in"
     NOTICE = "notice"
     OTHER = "other"  # of another version of the service
 

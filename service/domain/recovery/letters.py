@@ -1,7 +1,7 @@
 """Writes the mails that prove an address: whether there is anything to send is decided here, out of anybody's sight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -33,6 +33,7 @@ class ProofLetters:
     codes: MailCodes
     secrets: MailSecrets
     ambient: Ambient
+    others: Mapping[Kind, Writer] = field(default_factory=dict)
 
     @property
     def writers(self) -> Mapping[Kind, Writer]:
@@ -41,6 +42,7 @@ class ProofLetters:
             Kind.RESET: self.reset,
             Kind.EMAIL_CHANGE: self.email_change,
             Kind.EMAIL_UNDO: self.email_undo,
+            **self.others,
         }
 
     async def reset(self, mail: Mail) -> Letter | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.events.security_events import Reason
 from service.domain.models import User
 from service.domain.second_factors.ports import ChallengeStore
 from service.errors import InvalidChallengeError
@@ -46,7 +47,7 @@ class Challenges:
         digest = _digest(token)
         held = await self.store.find(digest) if SHAPE.fullmatch(token) else None
         if held is None:
-            raise InvalidChallengeError("unknown")
+            raise InvalidChallengeError(Reason.UNKNOWN)
         return Challenge(digest, *held)
 
     async def count_try(self, challenge: Challenge) -> None:
@@ -57,7 +58,7 @@ class Challenges:
     async def finish(self, challenge: Challenge) -> None:
         """Raises InvalidChallengeError for all but one."""
         if not await self.store.remove(challenge.digest):
-            raise InvalidChallengeError("over already", user_id=challenge.user_id)
+            raise InvalidChallengeError(Reason.REUSED, user_id=challenge.user_id)
 
 
 def _digest(token: str) -> str:

@@ -37,19 +37,21 @@ class SecondFactors:
         }
         return [factor for factor in Factor if usable[factor]]
 
-    async def use(self, user: User, proof: Proof, visitor: Visitor, session_id: str = "") -> tuple[str, ...]:
-        """How the user authenticated, for the claim `amr`; the proof is used up.
+    async def use(
+        self, user: User, proof: Proof, visitor: Visitor, session_id: str = "", first: str = PASSWORD
+    ) -> tuple[str, ...]:
+        """How the user authenticated, for the claim `amr`; the proof is used up. `first`: the first factor.
 
         Raises InvalidCodeError, or SecondFactorRequiredError without a proof.
         """
         if proof.is_empty:
             raise SecondFactorRequiredError(await self.names_of(user), user_id=user.id)
         if proof.is_shown_by_session:
-            return (PASSWORD,)
+            return (first,)
         try:
-            return (PASSWORD, *await self._use(user, proof, visitor))
+            return (first, *await self._use(user, proof, visitor))
         except InvalidCodeError as wrong:
-            why = Reason.WRONG_CODE
+            why = Reason.CODE_OVER if wrong.why == Reason.CODE_OVER else Reason.WRONG_CODE
             self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, session_id))
             raise InvalidCodeError(why, user_id=user.id, session_id=session_id) from wrong
 
@@ -65,8 +67,10 @@ class SecondFactors:
     async def _use_totp(self, user: User, code: str) -> None:
         sealed = await self.store.totp_secret(user.id)
         step = self.totp.step_of(user.id, sealed, code) if sealed else None
-        if step is None or not await self.store.use_step(user.id, step):
+        if step is None:
             raise InvalidCodeError
+        if not await self.store.use_step(user.id, step):
+            raise InvalidCodeError(Reason.CODE_OVER)
 
     async def _use_recovery_code(self, user: User, code: str, visitor: Visitor) -> None:
         digests = self.recovery_codes.digests(user.id, code)

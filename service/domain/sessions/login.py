@@ -15,12 +15,13 @@ from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
 from service.domain.second_factors.models import NO_PROOF, Proof
 from service.domain.second_factors.passkeys import Passkeys
-from service.domain.second_factors.second_factors import SecondFactors
+from service.domain.second_factors.second_factors import PASSWORD, SecondFactors
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
 from service.domain.signing.tokens import Tokens
 from service.domain.srp.verifiers import Verifiers
 from service.errors import (
@@ -53,9 +54,18 @@ class Login:
     events: Events
 
     async def with_password(
-        self, email: str, password: str, visitor: Visitor, proof: Proof = NO_PROOF, client_id: str = ""
+        self,
+        email: str,
+        password: str,
+        visitor: Visitor,
+        proof: Proof = NO_PROOF,
+        client_id: str = "",
+        *,
+        claim: Claim = nothing_to_claim,
     ) -> SignedIn:
         """The whole login policy, top to bottom; known and unknown addresses take the same path.
+
+        `claim` decides, once the password is right, which of several calls goes on.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
         failures nor successes: EmailNotVerifiedError, and SecondFactorRequiredError for an account that has a factor.
@@ -74,24 +84,36 @@ class Login:
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.verifiers.keep(making, user.password_changed_at)
-                signed_in = await self.complete(user, proof, visitor, attempt, client_id)
+                signed_in = await self.complete(user, proof, visitor, attempt, client_id=client_id, claim=claim)
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def complete(self, user: User, proof: Proof, visitor: Visitor, attempt: Attempt, client_id: str) -> SignedIn:
+    async def complete(
+        self,
+        user: User,
+        proof: Proof,
+        visitor: Visitor,
+        attempt: Attempt,
+        *,
+        client_id: str,
+        claim: Claim = nothing_to_claim,
+    ) -> SignedIn:
         """What follows a right password, however it was shown: all but the event.
 
         Raises EmailNotVerifiedError, SecondFactorRequiredError, InvalidCodeError, InvalidCredentialsError or
         UnavailableError.
         """
         await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
-        methods = await self._prove(user, proof, visitor) if user.second_factor_since else ()
-        signed_in = await self._open(user, visitor, methods, InvalidCredentialsError, client_id)
+        await claim()
+        methods = await self.prove(user, proof, visitor)
+        signed_in = await self.open_session(user, visitor, methods, InvalidCredentialsError, client_id)
         attempt.succeeded()
         return signed_in
 
-    async def with_challenge(self, token: str, proof: Proof, visitor: Visitor, client_id: str = "") -> SignedIn:
-        """The second step of a login, as much an attempt at the account as the first one.
+    async def with_challenge(
+        self, token: str, proof: Proof, visitor: Visitor, client_id: str = "", *, first: str = PASSWORD
+    ) -> SignedIn:
+        """The second step of a login, as much an attempt at the account as the first one, in which `first` was shown.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidChallengeError or InvalidCodeError.
         """
@@ -101,18 +123,22 @@ class Login:
             try:
                 await self.revocation.require_good_key(self.tokens)
                 await self.challenges.count_try(challenge)
-                methods = await self.second_factors.use(user, proof, visitor)
+                methods = await self.second_factors.use(user, proof, visitor, first=first)
                 await self.challenges.finish(challenge)
             except InvalidChallengeError:
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, Reason.CHALLENGE_OVER, user.id))
                 raise
-            signed_in = await self._open(user, visitor, methods, InvalidChallengeError, client_id)
+            signed_in = await self.open_session(user, visitor, methods, InvalidChallengeError, client_id)
             attempt.succeeded()
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def with_passkey(self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "") -> SignedIn:
+    async def with_passkey(
+        self, credential: Mapping[str, Any], visitor: Visitor, client_id: str = "", *, account: str = ""
+    ) -> SignedIn:
         """Both factors at once; the passkey says whose it is, and the answer to a wrong one says nothing.
+
+        `account`: the canonical address of the one that it must be of.
 
         Raises NotConfiguredError, OverloadedError, RateLimitedError, UnavailableError, InvalidCodeError or
         EmailNotVerifiedError.
@@ -123,13 +149,15 @@ class Login:
             async with self.throttle.looking_up(visitor):
                 shown = await self.passkeys.identify(credential)
             user = shown.user
+            if account and user.canonical_email != account:
+                raise InvalidCodeError(Reason.OF_ANOTHER, user_id=user.id)  # noqa: TRY301 - as every wrong one
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 await self.revocation.require_good_key(self.tokens)
                 methods = await self.passkeys.prove(shown)
                 if user.disabled_at:
                     raise InvalidCodeError(Reason.DISABLED, user_id=user.id)  # noqa: TRY301 - as every wrong one
                 await self.address_proof.require(user, visitor)
-                signed_in = await self._open(user, visitor, methods, InvalidCodeError, client_id)
+                signed_in = await self.open_session(user, visitor, methods, InvalidCodeError, client_id)
                 attempt.succeeded()
         except InvalidCodeError as wrong:
             if wrong.why != Reason.CHANGED_MEANWHILE:  # which was told already
@@ -139,8 +167,12 @@ class Login:
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 
-    async def _prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
-        """The second factor, or a challenge that asks for it: a right password alone opens no session."""
+    async def prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
+        """How a user with a second factor has proved it. Raises SecondFactorRequiredError, with a challenge, without a
+        proof: a right password alone opens no session. Empty for a user who has none.
+        """
+        if user.second_factor_since is None:
+            return ()
         if not proof.is_empty:
             return await self.second_factors.use(user, proof, visitor)
         names = await self.second_factors.names_of(user)
@@ -166,7 +198,7 @@ class Login:
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return InvalidCredentialsError(why, user_id=user_id)
 
-    async def _open(
+    async def open_session(
         self,
         user: User,
         visitor: Visitor,
@@ -174,6 +206,7 @@ class Login:
         refusal: type[InvalidCredentialsError],
         client_id: str,
     ) -> SignedIn:
+        """What every login ends with. `refusal`: for an account that has changed meanwhile."""
         now = self.ambient.now()
         session = Session(
             id=self.ambient.new_id(),

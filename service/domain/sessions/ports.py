@@ -110,5 +110,15 @@ class Denylist(Protocol):
         """Write entries back and mark the denylist complete. Raises ForgottenError when it may be incomplete."""
 
 
+class SessionUses(Protocol):
+    """What became of sign-in sessions, by their ids: remembered for `life` from the last call about each."""
+
+    async def count_try(self, session_id: str, life: timedelta) -> int | None:
+        """Count one more answer, atomically: how many there were, this one included; None when it was used."""
+
+    async def claim(self, session_id: str, life: timedelta) -> bool:
+        """Of all callers for one session, one gets True."""
+
+
 class ForgottenError(Exception):
     """The denylist may have lost entries and must be restored before it is used."""

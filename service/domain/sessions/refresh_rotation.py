@@ -80,12 +80,16 @@ class RefreshRotation:
             )
         raise UnrecognisedTokenError(token, swapped.session, swapped.current, swapped.swaps)
 
-    async def check_for_reuse(self, strange: "UnrecognisedTokenError", visitor: Visitor) -> None:
-        """End the session if this is one of its earlier tokens. The check is expensive: apply the rate limit first."""
+    async def check_for_reuse(self, strange: "UnrecognisedTokenError", visitor: Visitor) -> bool:
+        """End the session if this is one of its earlier tokens; whether it is.
+
+        The check is expensive: apply the rate limit first.
+        """
         async with self._walking:
             is_genuine = await asyncio.to_thread(self._leads_to, strange)
         if is_genuine:
             await self._end(strange.session, Reason.OLDER_TOKEN, visitor)
+        return is_genuine
 
     async def _end(self, session: Session, which: Reason, visitor: Visitor) -> None:
         self._events.emit(Event(Name.TOKEN_REUSED, Outcome.FAILURE, which, session.user_id, session.id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.throttle import Throttle
-from service.domain.models import Caller, Claims, Session, Visitor
+from service.domain.models import Caller, Claims, Session, User, Visitor
 from service.domain.sessions.models import Refreshed, Revocation
 from service.domain.sessions.ports import RefreshSessions, UserLookup
 from service.domain.sessions.refresh_rotation import RefreshRotation, UnrecognisedTokenError
@@ -18,6 +18,7 @@ from service.domain.signing.tokens import Tokens
 from service.errors import (
     Fault,
     InvalidAccessTokenError,
+    InvalidClientError,
     InvalidRefreshTokenError,
     InvalidTokenError,
     SessionNotFoundError,
@@ -53,9 +54,10 @@ class Sessions:
             facts = error.why, error.user_id, error.session_id
             self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, *facts))
             await self.throttle.unknown_refresh_token(visitor)
-            if isinstance(error, UnrecognisedTokenError):
-                await self.rotation.check_for_reuse(error, visitor)
-            raise InvalidRefreshTokenError(error.why, user_id=error.user_id, session_id=error.session_id) from None
+            why = error.why
+            if isinstance(error, UnrecognisedTokenError) and await self.rotation.check_for_reuse(error, visitor):
+                why = Reason.REUSED
+            raise InvalidRefreshTokenError(why, user_id=error.user_id, session_id=error.session_id) from None
         user = await self.users.by_id(session.user_id)
         if user is None or user.disabled_at:
             self.events.emit(Event(Name.RENEWED, Outcome.FAILURE, Reason.DISABLED, session.user_id, session.id))
@@ -63,6 +65,32 @@ class Sessions:
         renewed = Refreshed(await self.tokens.issue(user, session), successor.text if successor else None)
         self.events.emit(Event(Name.RENEWED, user_id=user.id, session_id=session.id))
         return renewed
+
+    async def user_of(self, refresh_token: str, visitor: Visitor, client_id: str = "") -> User | None:
+        """Whose refresh token of this client it is. It is not used up."""
+        session = await self._session_of(refresh_token, visitor)
+        return await self.users.by_id(session.user_id) if session and session.client_id == client_id else None
+
+    async def end_by_refresh_token(self, text: str, visitor: Visitor, client_id: str = "") -> None:
+        """End the session of this client's refresh token. What is no live one changes nothing.
+
+        Raises InvalidClientError for one of another client, RateLimitedError or UnavailableError.
+        """
+        session = await self._session_of(text, visitor)
+        if session is None or await self.revocation.was_revoked(session.id):
+            await self.throttle.unknown_refresh_token(visitor)
+            return
+        if session.client_id != client_id:
+            raise InvalidClientError(Fault.OTHER_CLIENT, user_id=session.user_id, session_id=session.id)
+        await self.revocation.end(session.user_id, [session.id], why=Reason.LOGOUT)
+
+    async def _session_of(self, refresh_token: str, visitor: Visitor) -> Session | None:
+        try:
+            token = RefreshToken.parse(refresh_token)
+        except InvalidRefreshTokenError:
+            return None
+        async with self.throttle.looking_up(visitor):
+            return await self.refresh_sessions.find(token.session_id, token.digest, self.ambient.now())
 
     async def authenticate(self, id_token: str) -> Caller:
         """The caller that this id token identifies. Raises InvalidTokenError."""

@@ -39,7 +39,6 @@ class SrpChallenge:
     salt: str  # hexadecimal, as the next
     server_value: str
     block: str  # base64
-    is_known: bool  # whether there is such an account: not to be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ class SrpLogin:
         user_id, account = named(username)
         secret = int.from_bytes(self.ambient.random_bytes(SECRET_BYTES), "big") or 1
         with self.login.passwords.reserve(visitor, account) as place:
-            identity, known = await self.verifiers.identify(user_id, account)
+            identity, _ = await self.verifiers.identify(user_id, account)
             server_value = await place.compute(partial(arithmetic.public_value, identity.verifier, secret))
         exchange = Exchange(
             user_id=identity.user_id,
@@ -85,7 +84,6 @@ class SrpLogin:
             salt=identity.salt.hex(),
             server_value=f"{server_value:x}",
             block=base64.b64encode(self.blocks.seal(exchange)).decode(),
-            is_known=known is not None,
         )
 
     async def finish(self, username: str, shown: SrpProof, visitor: Visitor, client_id: str = "") -> SignedIn:
@@ -113,7 +111,7 @@ class SrpLogin:
                 why = _why_not(user, self.verifiers.usable(known), is_right=is_right)
                 if user is None or why:
                     raise self._refused(exchange, why, user)
-                signed_in = await login.complete(user, NO_PROOF, visitor, attempt, client_id)
+                signed_in = await login.complete(user, NO_PROOF, visitor, attempt, client_id=client_id)
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
         return signed_in
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from service.domain.credentials import emails
 from service.domain.sessions.ports import UserLookup
 
 
@@ -23,3 +24,7 @@ class Usernames:
             return username
         user = await self.users.by_id(user_id)
         return user.canonical_email if user else username
+
+    async def is_known(self, address: str) -> bool:
+        """Whether the address has an account: for services that make no secret of it."""
+        return await self.users.by_email(emails.for_look_up(address)) is not None
