@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail
+from service.assembly import factor_setup, login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -164,6 +164,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         login=steps.login,
         email_login=steps.email_login,
         sign_ins=steps.sign_ins,
+        srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
         named_api_keys=asked.named_api_keys,

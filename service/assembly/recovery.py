@@ -86,6 +86,7 @@ def _password_recovery(earlier: Earlier) -> PasswordRecovery:
         limits=proofs.limits,
         notices=posted.notices,
         passwords=credentials.passwords,
+        verifiers=credentials.verifiers,
         api_keys=credentials.api_keys,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,

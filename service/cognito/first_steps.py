@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from service.cognito import srp
 from service.cognito.call import Answer, Call
 from service.cognito.delivery import masked
 from service.cognito.second_steps import passkey_options, tokens_or_second_step
@@ -57,6 +58,7 @@ async def _passkey(person: SigningIn, claim: Claim) -> Answer:
 
 FIRST_STEPS: Mapping[str, FirstStep] = {
     "PASSWORD": FirstStep(_password, lambda _: True),
+    "PASSWORD_SRP": FirstStep(srp.begin, srp.is_on),
     "EMAIL_OTP": FirstStep(_email_code, lambda call: call.services.email_login.is_available),
     "WEB_AUTHN": FirstStep(_passkey, lambda call: call.services.login.passkeys is not None),
 }

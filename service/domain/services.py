@@ -19,6 +19,7 @@ from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.sign_in_sessions import SignInSessions
+from service.domain.sessions.srp_login import SrpLogin
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
 
@@ -26,6 +27,7 @@ from service.domain.signing.keyring import KeyRing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     login: Login
+    srp: SrpLogin
     email_login: EmailLogin
     sign_ins: SignInSessions
     usernames: Usernames

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
     NO_FACTOR_YET = "no_factor_yet"  # as above, where each account must have a second factor
+    NO_VERIFIER = "no_verifier"  # for SRP: the next login with the password makes one
     # codes and links of mails
     WRONG_LINK = "wrong_link"
     CODE_OVER = "code_over"  # right, but used already, expired, or asked for before the account changed
@@ -104,6 +105,7 @@ class Reason(StrEnum):
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
     GROUPS_CHANGED = "groups_changed"
+    VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"
 

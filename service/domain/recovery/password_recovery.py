@@ -18,6 +18,7 @@ from service.domain.recovery.ports import ProvedUsers
 from service.domain.recovery.proofs import Proofs
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
+from service.domain.srp.verifiers import Making, Verifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class PasswordRecovery:
     limits: MailLimits
     notices: Notices
     passwords: Passwords
+    verifiers: Verifiers
     api_keys: ApiKeys
     revocation: SessionRevocation
     aftermath: Aftermath
@@ -64,12 +66,20 @@ class PasswordRecovery:
         with self.passwords.reserve(visitor, account) as place:
             proof = await self.proofs.of(kind, shown, visitor)
             self.passwords.refuse_common("newPassword", new_password, proof.user.canonical_email)
-            password_hash = await self.passwords.hash(new_password, place)
+            making = self.verifiers.make(proof.user.id, new_password)
+            password_hash = await self.passwords.hash(new_password, place, making)
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
-        return await self._make(proof, kind, password_hash, visitor, replace_api_key=replace_api_key)
+        return await self._make(proof, kind, password_hash, making, visitor, replace_api_key=replace_api_key)
 
     async def _make(
-        self, proof: MailProof, kind: Kind, password_hash: str, visitor: Visitor, *, replace_api_key: bool
+        self,
+        proof: MailProof,
+        kind: Kind,
+        password_hash: str,
+        making: Making | None,
+        visitor: Visitor,
+        *,
+        replace_api_key: bool,
     ) -> bool:
         user, now = proof.user, self.ambient.now()
         # Later than the mail too, so that it is not good once more if it is written again.
@@ -89,6 +99,7 @@ class PasswordRecovery:
         if is_first is None:
             raise self.proofs.refused(Reason.CODE_OVER, user)
         self._tell(user, is_first=is_first, replaced_key=is_first or replace_api_key)
+        await self.verifiers.keep(making, at)
         is_over = await self.aftermath.end_sessions(ending)
         await self.aftermath.forget(user.id, kind)
         await self.notices.tell(user, Notice.PASSWORD_RESET, visitor)
