@@ -129,6 +129,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "passwordChangedAt": AT,
         "emailVerified": False,
         "groups": [],
+        "attributes": {},
         "apiKeys": [],
         "factors": FACTORS,
         "sessions": [SESSION],

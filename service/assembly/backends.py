@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals
@@ -26,6 +26,7 @@ from service.stores.outbox import PostgresOutbox
 from service.stores.passkeys import PostgresPasskeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
+from service.stores.profiles import PostgresProfiles
 from service.stores.proved_users import PostgresProvedUsers
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
@@ -62,6 +63,7 @@ class Backends:
     inbox: Inbox = field(kw_only=True)
     named_api_keys: NamedApiKeyStore = field(kw_only=True)
     passkeys: AllPasskeys = field(kw_only=True)
+    profiles: ProfileStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -95,4 +97,5 @@ def of_settings(settings: Settings) -> Backends:
         inbox=outbox,
         named_api_keys=PostgresNamedApiKeys(pg),
         passkeys=PostgresPasskeys(pg),
+        profiles=PostgresProfiles(pg),
     )

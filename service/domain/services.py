@@ -6,6 +6,7 @@ from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -27,6 +28,7 @@ class Services:
     app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
+    profiles: Profiles
     named_api_keys: NamedApiKeys
     factors: Factors
     recovery: Recovery

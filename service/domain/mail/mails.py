@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from service.ambient import Ambient
-from service.domain.mail.models import Wish
+from service.domain.mail.models import FiledMail, Wish
 from service.domain.mail.ports import Outbox
 from service.errors import NotConfiguredError
 
@@ -20,8 +20,11 @@ class Mails:
         if not self.is_configured:
             raise NotConfiguredError
 
-    async def wish(self, wish: Wish) -> None:
-        """One INSERT; nothing at all without mail."""
-        if self.is_configured:
-            await self._outbox.add(self._ambient.new_uuid(), wish)
-            self.on_wish()
+    async def wish(self, wish: Wish) -> FiledMail | None:
+        """One INSERT; nothing at all without mail, and for a user who is gone."""
+        if not self.is_configured:
+            return None
+        mail_id = self._ambient.new_uuid()
+        created_at = await self._outbox.add(mail_id, wish)
+        self.on_wish()
+        return FiledMail(mail_id, created_at) if created_at else None
