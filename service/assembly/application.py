@@ -11,6 +11,7 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.groups import Groups
+from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
@@ -167,6 +168,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
+        profiles=Profiles(store=basis.backends.profiles),
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,
         factor_setup=factor_setup.build(basis, parts, steps.login),

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -27,6 +27,7 @@ from service.stores.outbox import PostgresOutbox
 from service.stores.passkeys import PostgresPasskeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
+from service.stores.profiles import PostgresProfiles
 from service.stores.proved_users import PostgresProvedUsers
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
@@ -69,6 +70,7 @@ class Backends:
     named_api_keys: NamedApiKeyStore = field(kw_only=True)
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
+    profiles: ProfileStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -103,4 +105,5 @@ def of_settings(settings: Settings) -> Backends:
         named_api_keys=PostgresNamedApiKeys(pg),
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
+        profiles=PostgresProfiles(pg),
     )

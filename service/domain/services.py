@@ -7,6 +7,7 @@ from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -34,6 +35,7 @@ class Services:
     app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
+    profiles: Profiles
     named_api_keys: NamedApiKeys
     factors: Factors
     factor_setup: FactorSetup

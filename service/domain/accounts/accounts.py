@@ -1,6 +1,7 @@
 """Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -32,6 +33,9 @@ class NewAccount:
     first_name: str
     last_name: str
     language: str = ""  # of mails
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    must_prove_address: bool = False
+    is_welcomed: bool = True  # by a mail; otherwise whoever signs up sends one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +81,18 @@ class Accounts:
             created_at=now,
             password_changed_at=now,
             language=new.language,
+            must_prove_address=new.must_prove_address,
         )
         try:
-            await self.users.add(user, digest)
+            await self.users.add(user, digest, new.attributes)
         except EmailTakenError:
             account = self.events.account(canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
         self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
         await self.verifiers.keep(making, now)
-        await self.address_proof.welcome(user)
+        if new.is_welcomed:
+            await self.address_proof.welcome(user)
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
@@ -149,7 +155,16 @@ class Accounts:
 
     async def close(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> None:
         """Delete the account, its sessions and its API key. Raises as `Confirmation.require` does."""
-        user = await self.confirmation.require(caller, password, proof, visitor)
+        await self._close(await self.confirmation.require(caller, password, proof, visitor), caller, visitor)
+
+    async def close_by_session(self, caller: Caller, visitor: Visitor) -> None:
+        """As `close`, for a protocol that asks for nothing else.
+
+        Raises InvalidTokenError when the account is gone or disabled, or UnavailableError.
+        """
+        await self._close(await self.profile(caller.member), caller, visitor)
+
+    async def _close(self, user: User, caller: Caller, visitor: Visitor) -> None:
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)
