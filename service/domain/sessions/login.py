@@ -68,8 +68,7 @@ class Login:
         `claim` decides, once the password is right, which of several calls goes on.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
-        failures nor successes: EmailNotVerifiedError, SecondFactorRequiredError for an account that has a factor, and
-        FactorSetupRequiredError for one that has none where each must have one.
+        failures nor successes: EmailNotVerifiedError, and what `prove` raises.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
