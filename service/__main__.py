@@ -17,6 +17,7 @@ from service.commands import (
     secrets,
     serve,
     sessions,
+    srp,
     users,
 )
 from service.commands.command_line import CommandLine
@@ -81,6 +82,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     clients.add_parsers(commands)
     secrets.add_parsers(commands)
     mail.add_parsers(commands)
+    srp.add_parsers(commands)
 
 
 def _complete(asked: argparse.Namespace) -> int:

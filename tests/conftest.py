@@ -38,7 +38,9 @@ from tests.support.declared import Undeclared
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_passkeys import FakePasskeys
+from tests.support.fake_profiles import FakeProfiles
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
+from tests.support.fake_verifiers import FakeVerifiers
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -199,6 +201,8 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 inbox=outbox,
                 named_api_keys=FakeNamedApiKeys(users),
                 passkeys=FakePasskeys(factors),
+                verifiers=FakeVerifiers(users),
+                profiles=FakeProfiles(users, factors, changes),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -123,11 +123,11 @@ async def close(request: web.Request, caller: Caller) -> web.Response:
 )
 async def export(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
-    user = await services.accounts.profile(caller.member)
+    profile = await services.profiles.of(caller)
     held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
     factors = factor_schemas.Factors.of(await services.factors.held_by(caller), await services.passkeys.all_of(caller))
     api_keys = await services.named_api_keys.all_of(caller)
-    beginning = schemas.Export.of(user, factors, held, caller.session_id, api_keys)
+    beginning = schemas.Export.of(profile, factors, held, caller.session_id, api_keys)
     first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
     return stream(request, _exported(beginning, first, ended))
 

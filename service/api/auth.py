@@ -7,7 +7,6 @@ from aiohttp import web
 from service.api import factor_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, Description, Returns, Tag
-from service.api.languages import language_of
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.accounts.accounts import NewAccount
 from service.domain.models import Caller
@@ -27,6 +26,7 @@ from service.errors import (
     UnavailableError,
 )
 from service.http.context import visitor_of
+from service.http.languages import language_of
 from service.http.request_body import read
 from service.http.responses import json_response
 

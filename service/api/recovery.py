@@ -7,7 +7,6 @@ from aiohttp import web
 from service.api import recovery_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, HASHING, Description, Returns, Tag
-from service.api.languages import language_of
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.mail.models import Kind
 from service.domain.models import Caller
@@ -26,6 +25,7 @@ from service.errors import (
     WrongPasswordError,
 )
 from service.http.context import visitor_of
+from service.http.languages import language_of
 from service.http.request_body import read
 from service.http.responses import json_response
 

@@ -141,6 +141,7 @@ class Export(Schema):
     password_changed_at: datetime
     email_verified: bool
     groups: list[str]
+    attributes: dict[str, str] = Field(description="What clients of Cognito's protocol keep: OpenID's standard claims.")
     api_keys: list[ShownKey]
     factors: Factors
     sessions: list[Session]
@@ -149,13 +150,14 @@ class Export(Schema):
     @classmethod
     def of(
         cls,
-        user: domain.User,
+        profile: domain.UserProfile,
         factors: Factors,
         held: Sequence[domain.Session],
         current_id: str,
-        api_keys: Sequence[domain.NamedApiKey] = (),
+        api_keys: Sequence[domain.NamedApiKey],
     ) -> Self:
         """Without the ended sessions, which are written piece by piece."""
+        user = profile.user
         return cls(
             user_id=user.id,
             email=user.email,
@@ -166,6 +168,7 @@ class Export(Schema):
             password_changed_at=user.password_changed_at,
             email_verified=user.email_verified_at is not None,
             groups=list(user.groups),
+            attributes=dict(profile.attributes),
             api_keys=[ShownKey.of(one) for one in api_keys],
             factors=factors,
             sessions=[Session.of(one, current_id) for one in held],

@@ -94,6 +94,7 @@ def _accounts(
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
         passwords=credentials.passwords,
+        verifiers=credentials.verifiers,
         throttle=sessions.throttle,
         api_keys=credentials.api_keys,
         keys=signing.keys,

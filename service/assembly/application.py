@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail
+from service.assembly import factor_setup, login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -11,6 +11,7 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.groups import Groups
+from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
@@ -164,8 +165,10 @@ def _services(basis: Basis, parts: Parts) -> Services:
         login=steps.login,
         email_login=steps.email_login,
         sign_ins=steps.sign_ins,
+        srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
+        profiles=Profiles(store=basis.backends.profiles),
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,
         factor_setup=factor_setup.build(basis, parts, steps.login),

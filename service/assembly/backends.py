@@ -6,15 +6,16 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, Users
+from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
-from service.domain.operations.ports import TotpSeals
+from service.domain.operations.ports import TotpSeals, VerifierSeals
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.resource_servers.ports import RevocationStore
 from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
+from service.domain.srp.ports import VerifierStore
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
@@ -26,11 +27,13 @@ from service.stores.outbox import PostgresOutbox
 from service.stores.passkeys import PostgresPasskeys
 from service.stores.pending_revocations import PostgresPendingRevocations
 from service.stores.postgres import Postgres
+from service.stores.profiles import PostgresProfiles
 from service.stores.proved_users import PostgresProvedUsers
 from service.stores.redis import RedisTopology
 from service.stores.revocations import PostgresRevocations
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
+from service.stores.srp_verifiers import PostgresVerifiers
 from service.stores.users import PostgresUsers
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
@@ -38,6 +41,10 @@ OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)
 
 class SecondFactorStore(FactorStore, FactorChanges, TotpSeals, Protocol):
     """All that is asked of the tables of second factors."""
+
+
+class AllVerifiers(VerifierStore, VerifierSeals, Protocol):
+    """All that is asked of the table of verifiers for SRP."""
 
 
 class AllPasskeys(PasskeyStore, PasskeyChanges, Protocol):
@@ -62,6 +69,8 @@ class Backends:
     inbox: Inbox = field(kw_only=True)
     named_api_keys: NamedApiKeyStore = field(kw_only=True)
     passkeys: AllPasskeys = field(kw_only=True)
+    verifiers: AllVerifiers = field(kw_only=True)
+    profiles: ProfileStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -95,4 +104,6 @@ def of_settings(settings: Settings) -> Backends:
         inbox=outbox,
         named_api_keys=PostgresNamedApiKeys(pg),
         passkeys=PostgresPasskeys(pg),
+        verifiers=PostgresVerifiers(pg),
+        profiles=PostgresProfiles(pg),
     )

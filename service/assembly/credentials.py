@@ -1,14 +1,15 @@
-"""Secrets, API keys, passwords, and the events that name their owners."""
+"""Secrets, API keys, passwords and their verifiers, and the events that name their owners."""
 
 from dataclasses import dataclass
 
-from service.assembly.backends import Basis
+from service.assembly.backends import OUTAGES, Basis
 from service.domain.clock_watch import ClockWatch
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink
 from service.domain.passwords.passwords import Passwords
 from service.domain.seals import Purpose, Seals
+from service.domain.srp.verifiers import Verifiers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Credentials:
     seals: Seals
     api_keys: ApiKeys
     passwords: Passwords
+    verifiers: Verifiers
     events: Events
     audit: Audit
     clock: ClockWatch
@@ -32,7 +34,22 @@ def build(basis: Basis, log_event: Sink) -> Credentials:
         seals=seals,
         api_keys=ApiKeys(seals, ambient),
         passwords=Passwords(settings.passwords, ambient),
+        verifiers=_verifiers(basis, seals, events),
         events=events,
         audit=audit,
         clock=ClockWatch(),
+    )
+
+
+def _verifiers(basis: Basis, seals: Seals, events: Events) -> Verifiers:
+    settings = basis.settings.cognito
+    is_on = settings.enabled and settings.srp
+    return Verifiers(
+        basis.backends.verifiers,
+        seals,
+        basis.ambient,
+        pool_id=settings.pool_id,
+        is_on=is_on,
+        outages=OUTAGES,
+        events=events,
     )

@@ -53,6 +53,7 @@ def _login(basis: Basis, parts: Parts) -> Login:
         tokens=parts.signed.tokens,
         api_keys=credentials.api_keys,
         address_proof=sessions.address_proof,
+        verifiers=credentials.verifiers,
         settings=basis.settings.tokens,
         ambient=basis.ambient,
         events=credentials.events,

@@ -61,6 +61,7 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, sessions: Se
             backends.users,
             backends.factors,
             credentials.seals,
+            verifiers=backends.verifiers,
             api_keys=credentials.api_keys,
             events=credentials.events,
         ),

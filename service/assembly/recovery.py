@@ -10,12 +10,15 @@ from service.assembly.sessions import SessionParts
 from service.domain.mail.models import Kind
 from service.domain.recovery.address_changes import AddressChanges
 from service.domain.recovery.aftermath import Aftermath
+from service.domain.recovery.attribute_updates import AttributeUpdates
+from service.domain.recovery.code_mails import CodeMails
 from service.domain.recovery.letters import ProofLetters
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
 from service.domain.recovery.proofs import Proofs
 from service.domain.recovery.recovery import Recovery
 from service.domain.recovery.sign_in_letters import SignInLetters
+from service.domain.recovery.sign_ups import SignUps
 from service.domain.recovery.verification import Verification
 from service.errors import UnavailableError
 from service.stores.mail_codes import RedisMailCodes
@@ -43,11 +46,13 @@ def build(
         asked,
         proofs,
         Aftermath(user_revocation=sessions.user_revocation, codes=codes, outages=(*OUTAGES, UnavailableError)),
+        _code_mails(basis, sessions, posted, proofs),
     )
+    verification, addresses = _verification(earlier), _address_changes(earlier)
     return Recovery(
         passwords=_password_recovery(earlier),
-        verification=_verification(earlier),
-        addresses=_address_changes(earlier),
+        verification=verification,
+        addresses=addresses,
         letters=ProofLetters(
             base_url=basis.settings.base_url,
             users=proofs.users,
@@ -57,6 +62,20 @@ def build(
             ambient=ambient,
             others={Kind.SIGN_IN: _sign_in_letters(basis, proofs).write},
         ),
+        secrets=proofs.secrets,
+        sign_ups=_sign_ups(earlier, verification),
+        attributes=_attributes(earlier, verification, addresses),
+    )
+
+
+def _code_mails(basis: Basis, sessions: SessionParts, posted: MailParts, proofs: Proofs) -> CodeMails:
+    return CodeMails(
+        mails=posted.mails,
+        codes=proofs.codes,
+        secrets=proofs.secrets,
+        limits=sessions.mail_limits,
+        ambient=basis.ambient,
+        life=basis.settings.cognito.code_lifetime,
     )
 
 
@@ -75,17 +94,20 @@ class Earlier(NamedTuple):
     asked: AccountParts
     proofs: Proofs
     aftermath: Aftermath
+    code_mails: CodeMails
 
 
 def _password_recovery(earlier: Earlier) -> PasswordRecovery:
-    basis, credentials, sessions, posted, _, proofs, aftermath = earlier
+    basis, credentials, sessions, posted, _, proofs, aftermath, code_mails = earlier
     return PasswordRecovery(
         users=proofs.users,
         proofs=proofs,
+        code_mails=code_mails,
         mails=posted.mails,
         limits=proofs.limits,
         notices=posted.notices,
         passwords=credentials.passwords,
+        verifiers=credentials.verifiers,
         api_keys=credentials.api_keys,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
@@ -96,7 +118,7 @@ def _password_recovery(earlier: Earlier) -> PasswordRecovery:
 
 
 def _verification(earlier: Earlier) -> Verification:
-    basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
+    basis, credentials, sessions, posted, asked, proofs, aftermath, _ = earlier
     return Verification(
         users=proofs.users,
         accounts=asked.accounts,
@@ -112,7 +134,7 @@ def _verification(earlier: Earlier) -> Verification:
 
 
 def _address_changes(earlier: Earlier) -> AddressChanges:
-    basis, credentials, sessions, posted, asked, proofs, aftermath = earlier
+    basis, credentials, sessions, posted, asked, proofs, aftermath, _ = earlier
     return AddressChanges(
         changes=basis.backends.email_changes,
         confirmation=asked.confirmation,
@@ -128,4 +150,35 @@ def _address_changes(earlier: Earlier) -> AddressChanges:
         aftermath=aftermath,
         ambient=basis.ambient,
         events=credentials.events,
+    )
+
+
+def _sign_ups(earlier: Earlier, verification: Verification) -> SignUps:
+    address_proof = earlier.sessions.address_proof
+    return SignUps(
+        users=earlier.proofs.users,
+        accounts=earlier.asked.accounts,
+        proofs=earlier.proofs,
+        verification=verification,
+        code_mails=earlier.code_mails,
+        mails=earlier.posted.mails,
+        limits=earlier.proofs.limits,
+        outages=OUTAGES,
+        must_prove=earlier.basis.settings.cognito.confirm_signup or address_proof.is_required,
+    )
+
+
+def _attributes(earlier: Earlier, verification: Verification, addresses: AddressChanges) -> AttributeUpdates:
+    return AttributeUpdates(
+        store=earlier.basis.backends.profiles,
+        users=earlier.proofs.users,
+        changes=earlier.basis.backends.email_changes,
+        accounts=earlier.asked.accounts,
+        addresses=addresses,
+        verification=verification,
+        code_mails=earlier.code_mails,
+        mails=earlier.posted.mails,
+        limits=earlier.proofs.limits,
+        ambient=earlier.basis.ambient,
+        events=earlier.credentials.events,
     )

@@ -100,7 +100,13 @@ def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail
             "mail.verification is required, but there is no mail: set mail.url, or mail.verification to optional"
         )
     return AddressProof(
-        mails=mail.mails, limits=mail_limits, events=credentials.events, is_required=is_required, outages=OUTAGES
+        mails=mail.mails,
+        limits=mail_limits,
+        events=credentials.events,
+        is_required=is_required,
+        code_life=basis.settings.cognito.code_lifetime,
+        ambient=basis.ambient,
+        outages=OUTAGES,
     )
 
 

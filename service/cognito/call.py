@@ -10,6 +10,7 @@ from service.cognito.context import COGNITO, CognitoContext
 from service.domain.models import Visitor
 from service.domain.services import Services
 from service.http.context import visitor_of
+from service.http.languages import language_of
 
 Answer = Mapping[str, Any] | None  # members without a value are left out; None: an empty body
 
@@ -22,10 +23,11 @@ class Call:
     members: Mapping[str, Any]
     context: CognitoContext
     visitor: Visitor
+    language: str = ""  # that the client asks for, of mails
 
     @classmethod
     def of(cls, request: web.Request, operation: str, members: Mapping[str, Any]) -> "Call":
-        return cls(operation, members, request.app[COGNITO], visitor_of(request))
+        return cls(operation, members, request.app[COGNITO], visitor_of(request), language_of(request))
 
     @property
     def services(self) -> Services:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.cognito import mfa_setup
+from service.cognito import mfa_setup, srp
 from service.cognito.call import Answer, Call
 from service.cognito.errors import CognitoError, invalid_parameter, not_authorized
 from service.cognito.first_steps import FIRST_STEPS, log_in
@@ -122,6 +122,7 @@ def _document(text: str) -> Mapping[str, Any]:
 CHALLENGES: Mapping[str, ChallengeAnswer] = {
     "SELECT_CHALLENGE": ChallengeAnswer(_choice, ("ANSWER",)),
     "PASSWORD": ChallengeAnswer(_password, ("PASSWORD",)),
+    "PASSWORD_VERIFIER": ChallengeAnswer(srp.finish, srp.ANSWERS),
     "SOFTWARE_TOKEN_MFA": ChallengeAnswer(_software_token, ("SOFTWARE_TOKEN_MFA_CODE",)),
     "MFA_SETUP": ChallengeAnswer(mfa_setup.respond),
     "EMAIL_OTP": ChallengeAnswer(_email_code, ("EMAIL_OTP_CODE",)),

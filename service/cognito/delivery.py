@@ -1,20 +1,27 @@
-"""Where a code goes, as answers tell it: the same for addresses that have an account and for those that have none."""
+"""Where the mail with a code goes, as far as a client may know."""
 
-import hashlib
-from collections.abc import Mapping
+
+from service.cognito.call import Call
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def details(address: str) -> Mapping[str, str]:
-    """CodeDeliveryDetails."""
-    return {"Destination": masked(address), "DeliveryMedium": "EMAIL", "AttributeName": "email"}
+def details(call: Call, canonical_email: str) -> dict[str, str]:
+    """CodeDeliveryDetails. They follow from what the client sent alone, whether there is such an account or not."""
+    return {
+        "Destination": _masked(canonical_email) or _plausible(call, canonical_email),
+        "DeliveryMedium": "EMAIL",
+        "AttributeName": "email",
+    }
 
 
-def masked(address: str) -> str:
-    """`j***@e***`. An id without an account gets steady letters of its own: a known id shows those of an address."""
-    local, at, domain = address.strip().rpartition("@")
-    if not (at and local and domain):
-        digest = hashlib.sha256(address.strip().lower().encode()).digest()
-        local, domain = (LETTERS[one % len(LETTERS)] for one in digest[:2])
-    return f"{local[0]}***@{domain[0]}***".lower()
+def _masked(canonical_email: str) -> str:
+    """Empty for what is no address."""
+    local, _, domain = canonical_email.strip().rpartition("@")
+    return f"{local[0]}***@{domain[0]}***" if local and domain else ""
+
+
+def _plausible(call: Call, name: str) -> str:
+    """For a name of nobody, such as an id: always the same."""
+    first, second, *_ = (LETTERS[byte % len(LETTERS)] for byte in call.services.recovery.secrets.nobody(name).bytes)
+    return f"{first}***@{second}***"

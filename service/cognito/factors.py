@@ -5,7 +5,7 @@ from typing import Any
 
 from service.cognito.call import Answer, Call
 from service.cognito.errors import CognitoError, invalid_parameter
-from service.domain.models import Caller, User
+from service.domain.models import Caller
 from service.domain.second_factors.models import Factor
 from service.errors import FactorNotFoundError, InvalidCodeError
 
@@ -45,20 +45,14 @@ async def auth_factors(call: Call, caller: Caller) -> Answer:
     configured = {"PASSWORD": True, "EMAIL_OTP": can_be_mailed, "WEB_AUTHN": Factor.PASSKEY in names}
     return {
         "Username": str(user.id),
-        **_mfa_settings(names),
+        **mfa_settings(has_totp=Factor.TOTP in names),
         "ConfiguredUserAuthFactors": [name for name, is_there in configured.items() if is_there],
     }
 
 
-async def mfa_settings(call: Call, user: User) -> dict[str, Any]:
-    """The members of GetUser and GetUserAuthFactors; none of them without an app."""
-    return _mfa_settings(await call.services.factors.names_of(user))
-
-
-def _mfa_settings(names: list[Factor]) -> dict[str, Any]:
-    if Factor.TOTP not in names:
-        return {}
-    return {"UserMFASettingList": [SOFTWARE_TOKEN], "PreferredMfaSetting": SOFTWARE_TOKEN}
+def mfa_settings(*, has_totp: bool) -> dict[str, Any]:
+    """The members of GetUser and GetUserAuthFactors; none of them without an app that is on."""
+    return {"UserMFASettingList": [SOFTWARE_TOKEN], "PreferredMfaSetting": SOFTWARE_TOKEN} if has_totp else {}
 
 
 def wrong_code() -> CognitoError:

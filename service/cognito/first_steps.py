@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from service.cognito import delivery, srp
 from service.cognito.call import Answer, Call
-from service.cognito.delivery import masked
 from service.cognito.second_steps import passkey_options, tokens_or_second_step
 from service.cognito.signing_in import SigningIn
 from service.domain.sessions.sign_in_sessions import Claim, Step, nothing_to_claim
@@ -45,8 +45,9 @@ async def _password(person: SigningIn, claim: Claim) -> Answer:
 async def _email_code(person: SigningIn, claim: Claim) -> Answer:
     facts = await person.call.services.email_login.ask(person.address, person.call.visitor)
     await claim()
-    delivery = {"CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL", "CODE_DELIVERY_DESTINATION": masked(person.address)}
-    return person.ask("EMAIL_OTP", Step.EMAIL_CODE, delivery, facts=facts)
+    sent_to = delivery.details(person.call, person.address)["Destination"]
+    parameters = {"CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL", "CODE_DELIVERY_DESTINATION": sent_to}
+    return person.ask("EMAIL_OTP", Step.EMAIL_CODE, parameters, facts=facts)
 
 
 async def _passkey(person: SigningIn, claim: Claim) -> Answer:
@@ -57,6 +58,7 @@ async def _passkey(person: SigningIn, claim: Claim) -> Answer:
 
 FIRST_STEPS: Mapping[str, FirstStep] = {
     "PASSWORD": FirstStep(_password, lambda _: True),
+    "PASSWORD_SRP": FirstStep(srp.begin, srp.is_on),
     "EMAIL_OTP": FirstStep(_email_code, lambda call: call.services.email_login.is_available),
     "WEB_AUTHN": FirstStep(_passkey, lambda call: call.services.login.passkeys is not None),
 }

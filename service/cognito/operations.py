@@ -9,14 +9,29 @@ from service.cognito import (
     factors,
     mfa_setup,
     passkeys,
+    passwords,
     refreshing,
     revoking,
     sign_in,
+    sign_up,
     user_sessions,
 )
-from service.cognito.operation import CognitoOperation, client, member, member_or_session, operation
+from service.cognito.operation import (
+    CognitoOperation,
+    client,
+    member,
+    member_or_session,
+    operation,
+    user_of_client,
+)
 
 _TABLE = (
+    # accounts and their addresses
+    operation("SignUp", user_of_client(sign_up.sign_up), hashes=True),
+    operation("ConfirmSignUp", user_of_client(sign_up.confirm)),
+    operation("ResendConfirmationCode", user_of_client(sign_up.send_code_again)),
+    operation("ForgotPassword", user_of_client(passwords.forgot)),
+    operation("ConfirmForgotPassword", user_of_client(passwords.confirm_forgot), hashes=True),
     # signing in
     operation("InitiateAuth", client(sign_in.initiate_auth)),
     operation("RespondToAuthChallenge", client(challenges.respond_to_auth_challenge)),
@@ -24,6 +39,12 @@ _TABLE = (
     operation("RevokeToken", revoking.revoke_token),
     # with an access token
     operation("GetUser", member(attributes.get_user)),
+    operation("UpdateUserAttributes", member(attributes.update, "profile-change")),
+    operation("DeleteUserAttributes", member(attributes.delete, "profile-change")),
+    operation("GetUserAttributeVerificationCode", member(attributes.send_code)),
+    operation("VerifyUserAttribute", member(attributes.verify)),
+    operation("ChangePassword", member(passwords.change), hashes=True),
+    operation("DeleteUser", member(attributes.delete_user)),
     # second factors
     operation("AssociateSoftwareToken", member_or_session(factors.associate, mfa_setup.associate)),
     operation("VerifySoftwareToken", member_or_session(factors.verify, mfa_setup.verify)),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from service import errors
+from service.broken_fields import FieldCode
 from service.cognito.errors import CognitoError
 from service.cognito.operation import CognitoOperation
 from service.cognito.responses import failure
@@ -22,6 +23,19 @@ RATE = "Rate exceeded"
 NOT_HERE = "This user pool is not set up for that."
 
 
+NEW_PASSWORDS = frozenset({"password", "newPassword"})  # fields of the domain
+OF_PASSWORDS = {
+    FieldCode.TOO_SHORT: "not long enough",
+    FieldCode.TOO_LONG: "too long",
+    FieldCode.NO_UPPERCASE: "must have uppercase characters",
+    FieldCode.NO_LOWERCASE: "must have lowercase characters",
+    FieldCode.NO_NUMBER: "must have numeric characters",
+    FieldCode.NO_SPECIAL: "must have symbol characters",
+    FieldCode.CONTROL_CHARACTER: "must have no control characters",
+    FieldCode.COMMON: "must be harder to guess",
+}
+
+
 class Wording(NamedTuple):
     """One way to say a refusal: the name of the error without `Exception`, and its message."""
 
@@ -30,6 +44,7 @@ class Wording(NamedTuple):
 
 
 Wordings = tuple[Wording, ...]  # the first that an operation declares is said
+TAKEN = Wording("AliasExists", "An account with the given email already exists.")
 
 
 def _say(kind: str, text: str) -> Wordings:
@@ -72,28 +87,38 @@ def _session(error: errors.InvalidChallengeError) -> Wordings:
 def _code(error: errors.InvalidCodeError) -> Wordings:
     expired = Wording("ExpiredCode", "Invalid code provided, please request a code again.")
     mismatch = Wording("CodeMismatch", "Invalid verification code provided, please try again.")
-    if error.why == Reason.CODE_OVER:
-        return expired, mismatch
-    return mismatch, expired
+    match error.why:
+        case Reason.CODE_OVER | Reason.NO_CODE:
+            return expired, mismatch
+        case Reason.NO_TRIES_LEFT:
+            return Wording("LimitExceeded", LIMITED), mismatch
+        case Reason.EMAIL_TAKEN:
+            return TAKEN, expired
+        case _:
+            return mismatch, expired
 
 
 def _limit(error: errors.RateLimitedError) -> Wordings:
     """SDKs repeat a call after TooManyRequests and LimitExceeded, and never after NotAuthorized."""
     name = error.policy.name if error.policy else ""
     if name.startswith("login"):
-        return Wording("NotAuthorized", "Password attempts exceeded"), Wording("TooManyRequests", RATE)
+        return (
+            Wording("LimitExceeded", LIMITED),  # not declared where somebody logs in
+            Wording("NotAuthorized", "Password attempts exceeded"),
+            Wording("TooManyRequests", RATE),
+        )
     if name.startswith(("mail", "code")):
         return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE)
     return Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED), Wording("NotAuthorized", RATE)
 
 
 def _fields(error: errors.InvalidFieldsError) -> Wordings:
-    text = "; ".join(f"{one.field} {one.message}" for one in error.broken)
-    if any("assword" in one.field for one in error.broken):
-        return Wording("InvalidPassword", f"Password did not conform with policy: {text}"), Wording(
-            "InvalidParameter", text
-        )
-    return _say("InvalidParameter", text)
+    """Of a password the first rule alone is named, as clients expect it."""
+    for one in error.broken:
+        if one.field in NEW_PASSWORDS and one.code in OF_PASSWORDS:
+            text = f"Password did not conform with policy: Password {OF_PASSWORDS[one.code]}"
+            return Wording("InvalidPassword", text), Wording("InvalidParameter", text)
+    return _say("InvalidParameter", "; ".join(f"{one.field} {one.message}".strip() for one in error.broken))
 
 
 TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
@@ -107,7 +132,7 @@ TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
     errors.EmailNotVerifiedError: _say("UserNotConfirmed", "User is not confirmed."),
     errors.EmailTakenError: (
         Wording("UsernameExists", "User already exists"),
-        Wording("AliasExists", "An account with the given email already exists."),
+        TAKEN,
     ),
     errors.SessionNotFoundError: _say("ResourceNotFound", "Session does not exist."),
     errors.FactorNotFoundError: _say("ResourceNotFound", "The user has no such credential."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from service.cognito import srp
 from service.cognito.call import Answer, Call
 from service.cognito.errors import invalid_parameter
 from service.cognito.first_steps import FIRST_STEPS, ask_for_choice, log_in
@@ -23,6 +24,13 @@ async def _with_password(call: Call, client: AppClient, given: Parameters) -> An
     return await log_in(await SigningIn.of(call, client, given, "PASSWORD"))
 
 
+async def _with_srp(call: Call, client: AppClient, given: Parameters) -> Answer:
+    srp.require_on(call)
+    person = await SigningIn.of(call, client, given, "SRP_A")
+    await person.require_known()
+    return await srp.begin(person, nothing_to_claim)
+
+
 async def _by_choice(call: Call, client: AppClient, given: Parameters) -> Answer:
     """A way that this service does not offer is answered with those that it does."""
     person = await SigningIn.of(call, client, given)
@@ -39,6 +47,7 @@ async def _by_choice(call: Call, client: AppClient, given: Parameters) -> Answer
 OF_THE_PROTOCOL = frozenset({"PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"})
 FLOWS: Mapping[str, Callable[[Call, AppClient, Parameters], Awaitable[Answer]]] = {
     "USER_PASSWORD_AUTH": _with_password,
+    "USER_SRP_AUTH": _with_srp,
     "USER_AUTH": _by_choice,
     "REFRESH_TOKEN_AUTH": refresh_token_auth,
     "REFRESH_TOKEN": refresh_token_auth,

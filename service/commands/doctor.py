@@ -14,12 +14,13 @@ from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, mail, passkeys, postgres, redis
+from service.doctor import keys, mail, passkeys, postgres, redis, srp
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.mail.ports import UnreachableError
 from service.domain.seals import Seals
 from service.domain.second_factors.relying_party import is_installed
+from service.domain.srp import group
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
 from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
@@ -77,6 +78,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
             *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
             *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
+            *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
@@ -148,6 +150,15 @@ async def _passkeys(settings: Settings, backends: Backends) -> list[Finding]:
     except UNREAD as error:
         return [warning("passkeys", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
     return [passkeys.judge(party, is_installed=is_installed(), usable=usable, others=others)]
+
+
+async def _srp(application: Application) -> list[Finding]:
+    verifiers = application.srp.verifiers
+    try:
+        are_stored = await verifiers.store.are_there()
+    except UNREAD as error:
+        return [warning("srp", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    return [srp.judge(is_on=verifiers.is_on, is_installed=group.is_installed(), are_stored=are_stored)]
 
 
 async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:

@@ -17,7 +17,10 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 async def _reseal(application: Application, _: argparse.Namespace) -> int:
     done = await application.resealer.run()
-    say(f"sealed anew: {done.signing_keys} signing keys, {done.api_keys} API keys, {done.totp_secrets} TOTP secrets")
+    say(
+        f"sealed anew: {done.signing_keys} signing keys, {done.api_keys} API keys, {done.totp_secrets} TOTP secrets,"
+        f" {done.verifiers} verifiers of passwords"
+    )
     if not done.damaged:
         return DONE
     complain(f"no secret that is set opens these; keep the previous ones: {', '.join(sorted(done.damaged))}")

@@ -1,6 +1,6 @@
 """Users, sessions and callers: the models that all packages of the domain share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -25,7 +25,12 @@ class User:
     second_factor_since: datetime | None = None  # set while a login asks for more than the password
     groups: tuple[str, ...] = ()
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
-    must_prove_address: bool = False  # asked at sign-up: no login before the proof
+    must_prove_address: bool = False  # asked at sign-up: no login before the first proof, which ends it
+
+    @property
+    def waits_for_proof(self) -> bool:
+        """Whether nobody has been in the account yet, as its address is not proved."""
+        return self.must_prove_address and self.email_verified_at is None
 
     def time_of_next_password(self, now: datetime, *others: datetime) -> datetime:
         """Later than the password before, and than `others`, by whatever clock they were taken."""
@@ -35,6 +40,15 @@ class User:
         """Whether what was accepted for `earlier`, an older read of the row, is still all that a login needs."""
         needed = self.password_changed_at, self.second_factor_since
         return self.disabled_at is None and needed == (earlier.password_changed_at, earlier.second_factor_since)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserProfile:
+    """A user with what only clients of Cognito's protocol ask for."""
+
+    user: User
+    attributes: Mapping[str, str]  # OpenID's standard claims that have no column
+    has_totp: bool  # that logins ask for
 
 
 @dataclass(frozen=True, slots=True)

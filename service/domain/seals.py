@@ -39,6 +39,9 @@ class Purpose(Enum):
     RECOVERY_CODE = b"recovery code"
     MAIL_CODE = b"mailed code"
     MAIL_TOKEN = b"mailed token"
+    SRP_VERIFIER_SEAL = b"srp verifier seal"
+    SRP_BLOCK_SEAL = b"srp block seal"
+    SRP_DECOY = b"srp decoy"
     SIGN_IN_SESSION = b"sign-in session"
 
 

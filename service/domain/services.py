@@ -7,6 +7,7 @@ from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -19,6 +20,7 @@ from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.sign_in_sessions import SignInSessions
+from service.domain.sessions.srp_login import SrpLogin
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
 
@@ -26,12 +28,14 @@ from service.domain.signing.keyring import KeyRing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     login: Login
+    srp: SrpLogin
     email_login: EmailLogin
     sign_ins: SignInSessions
     usernames: Usernames
     app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
+    profiles: Profiles
     named_api_keys: NamedApiKeys
     factors: Factors
     factor_setup: FactorSetup

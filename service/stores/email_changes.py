@@ -6,7 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.recovery.models import DISTRUSTED, ConfirmedChange, EmailChange, UndoneChange
+from service.domain.accounts.models import EmailChange
+from service.domain.recovery.models import DISTRUSTED, ConfirmedChange, UndoneChange
 from service.errors import EmailTakenError
 from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
@@ -135,15 +136,20 @@ FORGET = """
 """
 
 
+async def request(connection: account_lock.Connection, change: EmailChange) -> None:
+    """In a transaction that has the account's lock."""
+    fields = (change.id, change.user_id, change.email, change.canonical_email, change.requested_at)
+    await connection.execute(REQUEST, *fields)
+
+
 class PostgresEmailChanges:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
     async def request(self, change: EmailChange, *, session_id: str) -> None:
-        fields = (change.id, change.user_id, change.email, change.canonical_email, change.requested_at)
         async with self._postgres.connection() as connection, connection.transaction():
             await account_lock.take(connection, change.user_id, session_id)
-            await connection.execute(REQUEST, *fields)
+            await request(connection, change)
 
     async def waiting(self, user_id: UUID) -> EmailChange | None:
         row = await self._postgres.fetchrow(WAITING, user_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from service.domain.mail.models import Kind
-from service.domain.recovery.models import TRIES, MailedCode
+from service.domain.recovery.models import TRIES, MailedCode, NoCode
 from service.stores import redis_keys
 from service.stores.scripts import Argument, Scripts
 
@@ -42,9 +42,11 @@ class RedisMailCodes:
         held: Any = await self._redis.hgetall(redis_keys.code(user_id, kind.value))  # redis-py's type allows texts
         return _code(held)
 
-    async def attempt(self, user_id: UUID, kind: Kind) -> MailedCode | None:
+    async def attempt(self, user_id: UUID, kind: Kind) -> MailedCode | NoCode:
         held = await self._attempt([redis_keys.code(user_id, kind.value)])
-        return _code(dict(zip(held[::2], held[1::2], strict=True)))
+        if held == 0:
+            return NoCode.NO_TRIES_LEFT
+        return _code(dict(zip(held[::2], held[1::2], strict=True))) or NoCode.NONE
 
     async def give_back(self, user_id: UUID, kind: Kind, mail_id: UUID) -> None:
         await self._give_back([redis_keys.code(user_id, kind.value)], [str(mail_id), TRIES])

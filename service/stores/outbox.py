@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ MOST_OF_A_REPLY = 500  # characters
 KINDS = frozenset(kind.value for kind in Kind)
 INSERT = """
     INSERT INTO mails (id, kind, recipient, user_id, language, facts) VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+    RETURNING created_at
 """
 # ANY(ARRAY(...)), because in a join the locking subquery could be run again, and lock more rows than its limit.
 CLAIM = """
@@ -101,13 +102,14 @@ class PostgresOutbox:
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
 
-    async def add(self, mail_id: UUID, wish: Wish) -> None:
+    async def add(self, mail_id: UUID, wish: Wish) -> datetime | None:
         if "\0" in wish.recipient + wish.language:  # no address, and Postgres rejects a text with NUL
-            return
+            return None
         try:
-            await self._postgres.execute(INSERT, mail_id, *_columns(wish))
+            row = await self._postgres.fetchrow(INSERT, mail_id, *_columns(wish))
         except asyncpg.ForeignKeyViolationError:
-            return
+            return None
+        return row["created_at"] if row else None
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Mail]:
         return sorted(map(_mail, await self._postgres.fetch(CLAIM, limit, lease)), key=lambda mail: mail.created_at)

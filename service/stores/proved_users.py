@@ -25,6 +25,7 @@ RESET = f"""
         SET password_hash = $8,
             password_changed_at = $5,
             email_verified_at = coalesce(email_verified_at, $10),
+            must_prove_address = false,
             second_factor_since = CASE WHEN is_first THEN NULL ELSE second_factor_since END,
             api_key_sealed = CASE WHEN replaces_key THEN $11 ELSE api_key_sealed END,
             api_key_digest = CASE WHEN replaces_key THEN $12 ELSE api_key_digest END,
@@ -46,7 +47,7 @@ RESET = f"""
 """  # noqa: S608 - our own statements
 PROVE = """
     UPDATE users
-    SET email_verified_at = $3
+    SET email_verified_at = $3, must_prove_address = false
     WHERE id = $1 AND canonical_email = $2 AND email_verified_at IS NULL AND disabled_at IS NULL
     RETURNING id
 """

@@ -10,6 +10,7 @@
 | th:challenge:<digest>       | hash   | 5 m: a login that waits for a second factor   | a right password |
 | th:passkey:<digest>         | string | 5 m: a challenge of WebAuthn, and its purpose | options         |
 | th:sign-in:<id>             | hash   | what is left of the sign-in session, and 1 m  | an answer to it |
+| th:srp:<digest>             | string | what is left of a used block, and a minute    | SRP's last step |
 | th:totp:{<user id>}         | string | 10 m: a sealed secret not confirmed yet       | enrolment       |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 | th:code:{<user id>}:<kind>  | hash   | what is left of the mail's code, 24 h at most | the mail worker |
@@ -57,6 +58,10 @@ def unconfirmed_totp(user_id: UUID) -> str:
 
 def passkey(digest: str) -> str:
     return f"{PREFIX}passkey:{digest}"
+
+
+def used_srp_block(digest: str) -> str:
+    return f"{PREFIX}srp:{digest}"
 
 
 def sign_in(session_id: str) -> str:

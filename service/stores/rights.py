@@ -21,6 +21,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "recovery_codes": ("SELECT", "INSERT", "DELETE"),
     "passkeys": ALL,
     "named_api_keys": ALL,
+    "srp_verifiers": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

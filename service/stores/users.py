@@ -1,6 +1,7 @@
 """The `users` table."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -25,11 +26,11 @@ _GROUPS = USER_FIELDS.index("groups")
 INSERT = """
     INSERT INTO users (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
-        password_changed_at, language, api_key_digest
+        password_changed_at, language, api_key_digest, must_prove_address, attributes
     )
     SELECT
         $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::timestamptz, $9::timestamptz,
-        $10::text, $11::bytea
+        $10::text, $11::bytea, $12::boolean, $13::jsonb
     WHERE NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)
     RETURNING id
 """
@@ -91,7 +92,7 @@ class PostgresUsers:
         self._by_id = Batch(self._by_ids)
         self._by_api_key = Batch(self._by_api_keys)
 
-    async def add(self, user: User, api_key_digest: bytes) -> None:
+    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
         try:
             row = await self._postgres.fetchrow(
                 INSERT,
@@ -106,6 +107,8 @@ class PostgresUsers:
                 user.password_changed_at,
                 user.language,
                 api_key_digest,
+                user.must_prove_address,
+                json.dumps(dict(attributes or {})),
             )
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":

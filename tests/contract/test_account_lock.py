@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from service.domain.accounts.models import EmailChange
 from service.domain.models import NamedApiKey, User
-from service.domain.recovery.models import EmailChange, NewApiKey, PasswordReset
+from service.domain.recovery.models import NewApiKey, PasswordReset
 from service.domain.second_factors.models import ConfirmedTotp, Passkey
 from service.domain.sessions.models import EndedSession, PendingRevocation
 from service.embedded import Stores

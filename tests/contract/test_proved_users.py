@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from service.domain.accounts.models import EmailChange
 from service.domain.accounts.ports import Users
 from service.domain.mail.models import Kind, Mail
 from service.domain.mail.ports import Outbox
 from service.domain.models import User
-from service.domain.recovery.models import ConfirmedChange, EmailChange, NewApiKey, PasswordReset, UndoneChange
+from service.domain.recovery.models import ConfirmedChange, NewApiKey, PasswordReset, UndoneChange
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.sessions.models import PendingRevocation
 from service.domain.sessions.ports import PendingRevocations

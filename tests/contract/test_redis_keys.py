@@ -15,7 +15,9 @@ from tests.support import builders, passkeys
 from tests.support import second_factors as second
 from tests.support.authenticators import SETTINGS
 from tests.support.builders import PASSWORD
+from tests.support.cognito import CognitoClient
 from tests.support.second_factors import App
+from tests.support.srp import SrpClient
 
 EMAIL = "Augusta.Ada@Example.com"
 TIGHT = {
@@ -30,7 +32,7 @@ TIGHT = {
 @pytest.fixture
 async def secrets(instances: Instances) -> dict[str, bytes]:
     """What was handed out or typed in a day with every kind of call, right and wrong."""
-    (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS)
+    (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS, cognito={"enabled": True, "srp": True})
     (strict,) = await instances(1, accounts={"second_factor": "required"})
     person = await client.sign_up(email=EMAIL)
     await client.sign_up()
@@ -40,6 +42,7 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     assert (await client.log_out(tokens)).status == 200
     app = await begin_second_factors(client)
     app["challenge of a passkey"] = (await passkeys.options(client))["challenge"]
+    app["secret block of SRP"] = await use_block(client, person)
     app["app of a login"] = await begin_at_login(strict)
     app["named apiKey"] = await make_named_key(client, left_behind)
     await be_wrong(client, tokens)
@@ -86,6 +89,15 @@ async def make_named_key(client: Client, tokens: dict[str, Any]) -> str:
     key = str((await made.json())["apiKey"])
     assert (await client.get("/auth/verify", **{"x-api-key": key})).status == 204
     return key
+
+
+async def use_block(client: Client, person: dict[str, Any]) -> str:
+    attempt = SrpClient(person["email"], PASSWORD, datetime.now(UTC))
+    cognito = CognitoClient(client.http)
+    begun = await cognito.initiate("USER_SRP_AUTH", **attempt.parameters)
+    said = attempt.answer(begun["ChallengeParameters"])
+    await cognito.respond("PASSWORD_VERIFIER", **said)
+    return said["PASSWORD_CLAIM_SECRET_BLOCK"]
 
 
 async def be_wrong(client: Client, tokens: dict[str, Any]) -> None:
@@ -149,7 +161,17 @@ async def test_every_key_has_a_lifetime(secrets: dict[str, bytes], redis: Redis)
 async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], redis: Redis) -> None:
     assert secrets
     found = {key.split(b":")[1] async for key, _ in held_by(redis)}
-    assert found == {b"session", b"sessions", b"challenge", b"totp", b"denied", b"complete", b"limit", b"passkey"}
+    assert found == {
+        b"session",
+        b"sessions",
+        b"challenge",
+        b"totp",
+        b"denied",
+        b"complete",
+        b"limit",
+        b"passkey",
+        b"srp",
+    }
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
         b"source",
         b"pair",

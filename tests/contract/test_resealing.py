@@ -8,7 +8,7 @@ import pyotp
 import pytest
 
 from service.ambient import Ambient
-from service.assembly.backends import SecondFactorStore
+from service.assembly.backends import AllVerifiers, SecondFactorStore
 from service.domain.accounts.ports import Users
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.operations.models import Resealing
@@ -19,34 +19,42 @@ from service.domain.second_factors.totp import Totp
 from service.domain.sessions.models import PendingRevocation
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
+from service.domain.srp.models import StoredVerifier
+from service.domain.srp.verifiers import owner_of
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
+from service.stores.srp_verifiers import PostgresVerifiers
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import NOON, SECRET
 from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fake_verifiers import FakeVerifiers
 from tests.support.fakes import FakeSigningKeys, FakeUsers
 from tests.support.postgres import open_postgres
 
 NEW = SECRET[::-1]
 NOBODY = UUID(int=0)
-Stores = tuple[Users, SigningKeys, SecondFactorStore]
+Stores = tuple[Users, SigningKeys, SecondFactorStore, AllVerifiers]
 
 
 @pytest.fixture(params=["fake", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "fake":
         users = FakeUsers()
-        yield users, FakeSigningKeys(), FakeSecondFactors(users)
+        yield users, FakeSigningKeys(), FakeSecondFactors(users), FakeVerifiers(users)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield PostgresUsers(postgres), PostgresSigningKeys(postgres), PostgresSecondFactors(postgres)
+            keys, factors = PostgresSigningKeys(postgres), PostgresSecondFactors(postgres)
+            yield PostgresUsers(postgres), keys, factors, PostgresVerifiers(postgres)
 
 
 def resealer(stores: Stores, *secrets: str) -> tuple[Resealer, ApiKeys]:
     seals = Seals(secrets, Ambient())
     api_keys = ApiKeys(seals, Ambient())
-    return Resealer(stores[1], stores[0], stores[2], seals, api_keys=api_keys, events=builders.events()), api_keys
+    users, keys, factors, verifiers = stores
+    return Resealer(
+        keys, users, factors, seals, verifiers=verifiers, api_keys=api_keys, events=builders.events()
+    ), api_keys
 
 
 async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, ApiKey]:
@@ -60,7 +68,7 @@ async def members(users: Users, api_keys: ApiKeys, count: int) -> dict[UUID, Api
 
 
 async def test_api_keys_are_shown_in_the_order_of_their_users(stores: Stores) -> None:
-    users, _, _ = stores
+    users, _, _, _ = stores
     made = await members(users, resealer(stores, SECRET)[1], 5)
     first = await users.sealed_api_keys(NOBODY, 3)
     rest = await users.sealed_api_keys(first[-1].user_id, 3)
@@ -69,7 +77,7 @@ async def test_api_keys_are_shown_in_the_order_of_their_users(stores: Stores) ->
 
 
 async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores) -> None:
-    users, _, _ = stores
+    users, _, _, _ = stores
     (user_id,) = await members(users, resealer(stores, SECRET)[1], 1)
     (held,) = await users.sealed_api_keys(NOBODY, 10)
     await users.set_api_key(user_id, b"another key", b"its digest", None, session_id="")
@@ -79,7 +87,7 @@ async def test_a_key_that_was_replaced_meanwhile_is_not_resealed(stores: Stores)
 
 
 async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores: Stores) -> None:
-    users, keys, _ = stores
+    users, keys, _, _ = stores
     _, old_keys = resealer(stores, SECRET)
     made = await members(users, old_keys, BATCH + 7)
     seal = Seals([SECRET], Ambient()).seal(Purpose.SIGNING_KEY_SEAL, b"private", "kid")
@@ -107,7 +115,7 @@ async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores:
 
 
 async def test_what_no_secret_opens_is_named_and_left_alone(stores: Stores) -> None:
-    users, keys, _ = stores
+    users, keys, _, _ = stores
     _, lost = resealer(stores, "a secret that somebody has lost for good")
     made = await members(users, lost, 1)
     held = await users.sealed_api_keys(NOBODY, 10)
@@ -119,7 +127,7 @@ async def test_what_no_secret_opens_is_named_and_left_alone(stores: Stores) -> N
 
 
 async def test_totp_secrets_are_taken_over_too(stores: Stores) -> None:
-    users, _, factors = stores
+    users, _, factors, _ = stores
     old, both, new = (Totp(Seals(secrets, Ambient()), Ambient(), "x") for secrets in ([SECRET], [NEW, SECRET], [NEW]))
     secrets: dict[UUID, str] = {}
     for number in range(BATCH + 3):
@@ -142,6 +150,36 @@ async def test_totp_secrets_are_taken_over_too(stores: Stores) -> None:
         assert sealed_now
         assert new.step_of(user_id, sealed_now, pyotp.TOTP(text).now()) is not None
     assert (await resealer(stores, NEW, SECRET)[0].run()).totp_secrets == 0
+
+
+async def test_verifiers_of_passwords_are_taken_over_for_the_pool_that_each_is_for(stores: Stores) -> None:
+    users, _, _, verifiers = stores
+    ambient = Ambient()
+    old, both, new = (Seals(secrets, ambient) for secrets in ([SECRET], [NEW, SECRET], [NEW]))
+    owners: dict[UUID, str] = {}
+    for number in range(BATCH + 3):
+        person, pool = builders.user(ambient, password_changed_at=NOON), f"eu_{number % 3}"
+        await users.add(person, person.id.bytes)
+        sealed = (both if number < 2 else old).seal(Purpose.SRP_VERIFIER_SEAL, b"v", owner_of(person.id, pool))
+        await verifiers.put(verifier(person.id, pool, sealed))
+        owners[person.id] = owner_of(person.id, pool)
+    damaged = builders.user(ambient, password_changed_at=NOON)
+    await users.add(damaged, b"damaged")
+    await verifiers.put(verifier(damaged.id, "eu_1", b"no seal"))
+
+    done = await resealer(stores, NEW, SECRET)[0].run()
+    assert done.verifiers == BATCH + 1
+    assert str(damaged.id) in done.damaged
+    for user_id, owner in owners.items():
+        account = await verifiers.by_id(user_id)
+        assert account
+        assert account.verifier
+        assert new.open(Purpose.SRP_VERIFIER_SEAL, account.verifier.sealed, owner) == b"v"
+    assert (await resealer(stores, NEW, SECRET)[0].run()).verifiers == 0
+
+
+def verifier(user_id: UUID, pool: str, sealed: bytes) -> StoredVerifier:
+    return StoredVerifier(user_id=user_id, pool_id=pool, salt=b"salt", sealed=sealed, password_changed_at=NOON)
 
 
 async def by_key(users: Users, api_keys: ApiKeys, key: ApiKey) -> UUID | None:

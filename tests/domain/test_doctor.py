@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.doctor import keys, passkeys, postgres, redis
+from service.doctor import keys, passkeys, postgres, redis, srp
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.seals import Purpose, Seals
@@ -292,4 +292,21 @@ def test_passkeys_that_nobody_can_use_are_told(
 ) -> None:
     found = passkeys.judge(party, is_installed=is_installed, usable=usable, others=others)
     assert (found.check, found.level) == ("passkeys", level)
+    assert said in found.said
+
+
+@pytest.mark.parametrize(
+    ("is_on", "is_installed", "are_stored", "level", "said"),
+    [
+        (False, False, False, Level.OK, "off"),
+        (False, True, True, Level.WARNING, "verifiers of passwords are stored"),
+        (True, True, True, Level.OK, "on"),
+        (True, False, False, Level.WARNING, "Python's own powers"),
+    ],
+)
+def test_verifiers_that_nobody_needs_and_slow_powers_are_told(
+    *, is_on: bool, is_installed: bool, are_stored: bool, level: Level, said: str
+) -> None:
+    found = srp.judge(is_on=is_on, is_installed=is_installed, are_stored=are_stored)
+    assert (found.check, found.level) == ("srp", level)
     assert said in found.said

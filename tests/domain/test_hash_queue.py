@@ -92,6 +92,47 @@ async def test_a_clock_too_coarse_to_see_a_hash_measures_nothing(gated: GatedQue
     assert gated.queue.hash_seconds == 1.0
 
 
+async def test_other_work_takes_a_place_and_its_turn_and_measures_nothing(gated: GatedQueue) -> None:
+    running = await gated.ask(ANN, "one")
+    await gated.engine.begin()
+    done: list[str] = []
+
+    def work() -> int:
+        done.append(threading.current_thread().name)
+        return 42
+
+    with gated.queue.reserve(ANN) as place:
+        computing = asyncio.create_task(place.compute(work))
+        await asyncio.sleep(0)
+        assert (gated.queue.waiting, done) == (1, [])
+        gated.engine.finish()
+        await running
+        before = gated.queue.hash_seconds, gated.queue.hashes.count, gated.queue.waits.count
+        assert await computing == 42
+    assert done == ["hash-0"]
+    assert (gated.queue.hash_seconds, gated.queue.hashes.count) == before[:2]
+    assert gated.queue.waits.count == before[2]
+    assert gated.queue.waiting + gated.queue.running == 0
+
+
+async def test_what_fails_is_told_and_the_worker_lives(gated: GatedQueue) -> None:
+    with gated.queue.reserve(ANN) as place, pytest.raises(RuntimeError) as told:
+        await place.compute(lambda: 1 // 0)
+    assert isinstance(told.value.__cause__, ZeroDivisionError)
+    with gated.queue.reserve(ANN) as place:
+        assert await place.compute(lambda: "next") == "next"
+
+
+async def test_what_is_done_besides_a_hash_is_no_part_of_its_time(gated: GatedQueue) -> None:
+    def besides() -> None:
+        gated.clock.seconds += 60
+
+    gated.engine.finish()
+    with gated.queue.reserve(ANN) as place:
+        assert (await place.run(Job("password", "stored", besides))).same
+    assert (gated.clock.seconds, gated.queue.hash_seconds) == (61.0, 1.0)
+
+
 async def test_the_time_of_a_hash_is_measured_while_all_workers_hash() -> None:
     """They share cores: a hash that had one to itself says little of the time under load."""
     gated = GatedQueue(workers=2)

@@ -108,6 +108,7 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
             "proved_users",
             "email_changes",
             "outbox",
+            "verifiers",
         )
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)

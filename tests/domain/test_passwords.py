@@ -87,6 +87,20 @@ def hashed(password: str, rounds: int) -> str:
 # --- what is stored, and what counts
 
 
+@pytest.mark.parametrize(("password", "is_done"), [("SecurePass1!", True), ("SecurePass2!", False)])
+async def test_what_is_to_be_done_besides_is_done_for_a_right_password_alone(
+    room: Room, password: str, *, is_done: bool
+) -> None:
+    done: list[str] = []
+    with room.passwords.reserve(ANN) as place:
+        stored = await room.passwords.hash("SecurePass1!", place, lambda: done.append("hash"))
+    with room.passwords.reserve(ANN) as place:
+        await room.passwords.match(password, stored, place, lambda: done.append("match"))
+    with room.passwords.reserve(ANN) as place:
+        await room.passwords.match(password, None, place, lambda: done.append("nobody"))
+    assert done == ["hash", "match"][: 1 + is_done]
+
+
 async def test_a_new_hash_names_its_scheme_and_cost(room: Room) -> None:
     one, two = await room.hash("SecurePass1!"), await room.hash("SecurePass1!")
     assert re.fullmatch(r"\$bcrypt-sha256\$v=2,t=2b,r=6\$[./\w]{22}\$[./\w]{31}", one)

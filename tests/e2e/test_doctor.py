@@ -69,6 +69,7 @@ async def test_a_deployment_in_order_is_all_ok(command: Command, embedded: Store
         "keys.next",
         "secret",
         "passkeys",
+        "srp",
         "redis",
         "redis.policy",
         "redis.persistence",

@@ -201,10 +201,16 @@ async def test_a_new_secret_takes_over_and_nothing_is_lost(
 
     told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys, 0 TOTP secrets")
+    assert (status, said.strip()) == (
+        0,
+        "sealed anew: 2 signing keys, 1 API keys, 0 TOTP secrets, 0 verifiers of passwords",
+    )
     assert await database.fetchval("SELECT api_key_sealed FROM users WHERE email = $1", person["email"]) != sealed
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 0 signing keys, 0 API keys, 0 TOTP secrets")
+    assert (status, said.strip()) == (
+        0,
+        "sealed anew: 0 signing keys, 0 API keys, 0 TOTP secrets, 0 verifiers of passwords",
+    )
 
     new = await with_secrets(NEW_SECRET)
     for client in (old, both, new):
@@ -249,7 +255,10 @@ async def test_a_new_secret_takes_totp_over_and_recovery_codes_until_the_old_one
     both = await with_secrets(NEW_SECRET, SECRET)
     told = {"TOKENHOUSE_SECRET_KEY": NEW_SECRET, "TOKENHOUSE_SECRET_KEYS_PREVIOUS": SECRET}
     status, said, _ = await command("secrets", "rotate", **told)
-    assert (status, said.strip()) == (0, "sealed anew: 2 signing keys, 1 API keys, 1 TOTP secrets")
+    assert (status, said.strip()) == (
+        0,
+        "sealed anew: 2 signing keys, 1 API keys, 1 TOTP secrets, 0 verifiers of passwords",
+    )
     new = await with_secrets(NEW_SECRET)
     for client, code, status in (
         (old, app.recovery_codes[0], 200),

@@ -25,7 +25,7 @@ from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights
+from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights, srp_verifiers
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -163,6 +163,13 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "signing_keys.ANY": (),
     "signing_keys.PUT": ("kid", "RS256", "{}", b"x", NOW, None, None, None, None),
     "signing_keys.REMOVE": (["kid"],),
+    "srp_verifiers.BY_EMAIL": ("u1@example.com",),
+    "srp_verifiers.BY_ID": (ONE,),
+    "srp_verifiers.PUT": (ONE, "eu_1", b"salt", b"x", LONG_AGO),
+    "srp_verifiers.REMOVE_SOME": (srp_verifiers.AT_ONCE,),
+    "srp_verifiers.ARE_THERE": (),
+    "srp_verifiers.SEALED": (UUID(int=0), 500),
+    "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
     "users.INSERT": PERSON,
     "users.BY_EMAIL": ("u1@example.com",),
     "users.BY_IDS": (MANY,),

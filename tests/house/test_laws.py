@@ -36,6 +36,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "cryptography": {"domain/seals.py"},
     "pyotp": {"domain/second_factors/totp.py"},
     "webauthn": {"domain/second_factors/relying_party.py"},
+    "gmpy2": {"domain/srp/group.py"},
     "idna": {"domain/accounts/names.py"},
     "yaml": {"settings"},
     "opentelemetry": {"telemetry/tracing.py"},

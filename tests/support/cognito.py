@@ -70,6 +70,11 @@ class CognitoClient:
     async def initiate(self, flow: str, /, **parameters: str) -> dict[str, Any]:
         return await self.call("InitiateAuth", AuthFlow=flow, ClientId=self.client_id, AuthParameters=parameters)
 
+    async def respond(self, challenge: str, /, **responses: str) -> dict[str, Any]:
+        return await self.call(
+            "RespondToAuthChallenge", ChallengeName=challenge, ClientId=self.client_id, ChallengeResponses=responses
+        )
+
     async def log_in(self, username: str, password: str) -> dict[str, Any]:
         """The AuthenticationResult of USER_PASSWORD_AUTH."""
         answer = await self.initiate("USER_PASSWORD_AUTH", USERNAME=username, PASSWORD=password)

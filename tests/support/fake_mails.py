@@ -28,9 +28,9 @@ class FakeOutbox:
     has_user: Callable[[UUID], bool] = lambda _: True
     rows: dict[UUID, Row] = field(default_factory=dict)
 
-    async def add(self, mail_id: UUID, wish: Wish) -> None:
+    async def add(self, mail_id: UUID, wish: Wish) -> datetime | None:
         if "\0" in wish.recipient or (wish.user_id and not self.has_user(wish.user_id)):
-            return
+            return None
         mail = Mail(
             id=mail_id,
             kind=wish.kind,
@@ -42,6 +42,7 @@ class FakeOutbox:
             attempts=0,
         )
         self.rows[mail_id] = Row(mail, self.ambient.now())
+        return mail.created_at
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Mail]:
         now = self.ambient.now()

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.accounts.models import EmailChange
 from service.domain.mail.models import Kind, Wish
 from service.domain.models import User
-from service.domain.recovery.models import ConfirmedChange, EmailChange, NewApiKey, PasswordReset, UndoneChange
+from service.domain.recovery.models import ConfirmedChange, NewApiKey, PasswordReset, UndoneChange
 from service.errors import EmailTakenError
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fakes import FakeUsers
@@ -139,6 +140,7 @@ class FakeProvedUsers:
             password_hash=reset.password_hash,
             password_changed_at=reset.ending.password_changed_at,
             email_verified_at=user.email_verified_at or reset.at,
+            must_prove_address=False,
             second_factor_since=None if is_first else user.second_factor_since,
         )
         if is_first or reset.replace_api_key:
@@ -151,7 +153,7 @@ class FakeProvedUsers:
         user = self.users.rows.get(before.id)
         if user is None or user.email_verified_at or user.disabled_at or user.canonical_email != before.canonical_email:
             return False
-        self.users.rows[user.id] = replace(user, email_verified_at=at)
+        self.users.rows[user.id] = replace(user, email_verified_at=at, must_prove_address=False)
         return True
 
 

@@ -22,15 +22,17 @@ class FakeUsers:
         self.rows: dict[UUID, User] = {}
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
+        self.attributes: dict[UUID, dict[str, str]] = {}  # see FakeProfiles
         self.ended: Container[str] = ()  # sessions
         self.is_reserved: Callable[[str, datetime], bool] = lambda _, __: False  # see FakeEmailChanges
         self.after_password: Callable[[UUID], None] = lambda _: None  # as above
 
-    async def add(self, user: User, api_key_digest: bytes) -> None:
+    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
         if await self.by_email(user.canonical_email) or self.is_reserved(user.canonical_email, user.created_at):
             raise EmailTakenError
         self.rows[user.id] = user
         self.digests[api_key_digest] = user.id
+        self.attributes[user.id] = dict(attributes or {})
 
     async def by_email(self, canonical_email: str) -> User | None:
         return next((user for user in self.rows.values() if user.canonical_email == canonical_email), None)

@@ -17,6 +17,7 @@ BIG = (
     "recovery_codes",
     "passkeys",
     "named_api_keys",
+    "srp_verifiers",
 )
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
@@ -75,6 +76,11 @@ FILL = {
             'n' || i || '@example.com', 'n' || i || '@example.com', false, at,
             CASE WHEN i % 2 = 0 THEN at END, CASE WHEN i % 2 = 0 THEN at + interval '7 days' END
         FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '8 days' AS at)
+    """,
+    "srp_verifiers": """
+        INSERT INTO srp_verifiers
+        SELECT md5(i::text)::uuid, 'eu_1', 'salt', decode(md5(i::text), 'hex'), '2026-01-01T00:00:00Z'
+        FROM generate_series(1, {rows}) AS i
     """,
     "named_api_keys": """
         INSERT INTO named_api_keys

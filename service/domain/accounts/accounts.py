@@ -1,6 +1,7 @@
 """Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -18,6 +19,7 @@ from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
+from service.domain.srp.verifiers import Verifiers
 from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
 
@@ -31,6 +33,9 @@ class NewAccount:
     first_name: str
     last_name: str
     language: str = ""  # of mails
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    must_prove_address: bool = False
+    is_welcomed: bool = True  # by a mail; otherwise whoever signs up sends one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class Accounts:
     revocation: SessionRevocation
     user_revocation: UserRevocation
     passwords: Passwords
+    verifiers: Verifiers
     throttle: Throttle
     api_keys: ApiKeys
     keys: KeyRing
@@ -56,11 +62,12 @@ class Accounts:
         """
         canonical_email = emails.canonical(new.email)
         self.passwords.refuse_common("password", new.password, canonical_email)
+        user_id = self.ambient.new_uuid()
+        making = self.verifiers.make(user_id, new.password)
         with self.passwords.reserve(visitor, canonical_email) as place:
             await self.throttle.sign_up(visitor)
             await self.revocation.require_complete()  # without Redis no session can follow: same rule for all
-            password_hash = await self.passwords.hash(new.password, place)
-        user_id = self.ambient.new_uuid()
+            password_hash = await self.passwords.hash(new.password, place, making)
         key, sealed, digest = self.api_keys.make(user_id)
         now = self.ambient.now()
         user = User(
@@ -74,15 +81,18 @@ class Accounts:
             created_at=now,
             password_changed_at=now,
             language=new.language,
+            must_prove_address=new.must_prove_address,
         )
         try:
-            await self.users.add(user, digest)
+            await self.users.add(user, digest, new.attributes)
         except EmailTakenError:
             account = self.events.account(canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
         self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
-        await self.address_proof.welcome(user)
+        await self.verifiers.keep(making, now)
+        if new.is_welcomed:
+            await self.address_proof.welcome(user)
         return user_id, key.text
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
@@ -119,23 +129,42 @@ class Accounts:
         user, is_retry = await self.confirmation.require_for_new_password(caller, current, new, proof, visitor)
         if is_retry:
             changed = user.password_changed_at
+            await self._keep_verifier(user, new, visitor)
             await self.user_revocation.end(user.id, Reason.PASSWORD_CHANGED, caller.session_id, changed)
             return
         self.passwords.refuse_common("newPassword", new, user.canonical_email)
+        making = self.verifiers.make(user.id, new)
         with self.passwords.reserve(visitor, user.canonical_email) as place:
-            password_hash = await self.passwords.hash(new, place)
+            password_hash = await self.passwords.hash(new, place, making)
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
         at = user.time_of_next_password(self.ambient.now())
         ending = self.user_revocation.of(user.id, Reason.PASSWORD_CHANGED, caller.session_id, at)
         if not await self.users.set_password(user, password_hash, ending):
             raise WrongPasswordError  # changed meanwhile: the confirmed password is out of date
         self._emit(Name.PASSWORD_CHANGED, user.id, session_id=caller.session_id)
+        await self.verifiers.keep(making, at)
         await self.notices.tell(user, Notice.PASSWORD_CHANGED, visitor)
         await self.user_revocation.finish(ending)
 
+    async def _keep_verifier(self, user: User, password: str, visitor: Visitor) -> None:
+        """That of a password which was changed before. Its hash is there already."""
+        if making := self.verifiers.make(user.id, password):
+            with self.passwords.reserve(visitor, user.canonical_email) as place:
+                await place.compute(making)
+            await self.verifiers.keep(making, user.password_changed_at)
+
     async def close(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> None:
         """Delete the account, its sessions and its API key. Raises as `Confirmation.require` does."""
-        user = await self.confirmation.require(caller, password, proof, visitor)
+        await self._close(await self.confirmation.require(caller, password, proof, visitor), caller, visitor)
+
+    async def close_by_session(self, caller: Caller, visitor: Visitor) -> None:
+        """As `close`, for a protocol that asks for nothing else.
+
+        Raises InvalidTokenError when the account is gone or disabled, or UnavailableError.
+        """
+        await self._close(await self.profile(caller.member), caller, visitor)
+
+    async def _close(self, user: User, caller: Caller, visitor: Visitor) -> None:
         await self.revocation.require_complete()
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_CLOSED)
         await self.users.remove(ending)

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.models import NamedApiKey, User
+from service.domain.accounts.models import ProfileChange
+from service.domain.models import NamedApiKey, User, UserProfile
 from service.domain.operations.ports import ApiKeySeals
 from service.domain.second_factors.models import ConfirmedTotp, Passkey
 from service.domain.sessions.models import PendingRevocation
@@ -14,7 +15,7 @@ from service.domain.sessions.ports import UserLookup
 
 
 class Users(UserLookup, ApiKeySeals, Protocol):
-    async def add(self, user: User, api_key_digest: bytes) -> None:
+    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
         """Raises EmailTakenError when the canonical address has an account, or may go back to one that has left it."""
 
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
@@ -49,6 +50,16 @@ class Users(UserLookup, ApiKeySeals, Protocol):
         self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
     ) -> Sequence[str] | None:
         """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
+
+
+class ProfileStore(Protocol):
+    async def by_id(self, user_id: UUID) -> UserProfile | None: ...
+
+    async def change(self, user_id: UUID, change: ProfileChange, *, session_id: str) -> bool:
+        """All of it or nothing; False when the account is gone or disabled.
+
+        Raises InvalidTokenError when the session that asks is over by then.
+        """
 
 
 class NamedApiKeyStore(Protocol):

@@ -58,12 +58,15 @@ class Reason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
     NO_FACTOR_YET = "no_factor_yet"  # as above, where each account must have a second factor
+    NO_VERIFIER = "no_verifier"  # for SRP: the next login with the password makes one
     # codes and links of mails
     WRONG_LINK = "wrong_link"
+    NO_CODE = "no_code"  # was asked for, or none is good any more
+    NO_TRIES_LEFT = "no_tries_left"  # too many wrong codes
     CODE_OVER = "code_over"  # right, but used already, expired, or asked for before the account changed
     OF_ANOTHER = "of_another"  # account than the caller's
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
-    # sign-up
+    # sign-up, and a new address
     EMAIL_TAKEN = "email_taken"
     # presented tokens and keys
     MALFORMED = "malformed"
@@ -103,7 +106,9 @@ class Reason(StrEnum):
     RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
+    ATTRIBUTES_CHANGED = "attributes_changed"
     GROUPS_CHANGED = "groups_changed"
+    VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"
 

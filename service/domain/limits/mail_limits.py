@@ -30,6 +30,15 @@ class MailLimits:
         source = Charge("source", visitor.source, self.settings.mail_source)
         await self.throttle.take("mail", source, Charge("global", "", self.settings.mail_global), visitor=visitor)
 
+    async def mail_to(self, account: str, visitor: Visitor) -> bool:
+        """Before a mail is asked for, to an address that may have no account. False: no limit holds for the visitor.
+
+        Raises RateLimitedError.
+        """
+        asked = Charge("asked", self.digest(account), self.settings.mail_address)
+        await self.throttle.take("mail-address", asked, visitor=visitor)
+        return not self.throttle.is_free(visitor)
+
     async def admits_mail(self, visitor: Visitor) -> bool:
         """As `mail`, for a mail that nobody asked for in so many words."""
         try:

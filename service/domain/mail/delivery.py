@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
-from service.domain.mail.models import Kind, Letter, Mail
+from service.domain.mail.models import COUNTED, Kind, Letter, Mail
 from service.domain.mail.ports import (
     AddressLimit,
     Courier,
@@ -147,7 +147,7 @@ class Delivery:
 
     async def _is_within_limit(self, mail: Mail) -> bool:
         """Counted at the first attempt alone; given back if that is put back, or finds nothing to send."""
-        if mail.kind not in OF_STRANGERS or mail.attempts > 1:
+        if mail.kind not in OF_STRANGERS or mail.attempts > 1 or COUNTED in mail.facts:
             return True
         if await self._limit.take(mail.recipient):
             self._charged.add(mail.id)

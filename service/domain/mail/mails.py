@@ -1,10 +1,9 @@
 """Files wishes for mails. A request never decides whether a mail goes out, and never waits for a mail server."""
 
 from collections.abc import Callable
-from uuid import UUID
 
 from service.ambient import Ambient
-from service.domain.mail.models import Wish
+from service.domain.mail.models import FiledMail, Wish
 from service.domain.mail.ports import Outbox
 from service.errors import NotConfiguredError
 
@@ -21,10 +20,11 @@ class Mails:
         if not self.is_configured:
             raise NotConfiguredError
 
-    async def wish(self, wish: Wish) -> UUID:
-        """One INSERT; nothing at all without mail. The mail's id."""
+    async def wish(self, wish: Wish) -> FiledMail | None:
+        """One INSERT; nothing at all without mail, and for a user who is gone."""
+        if not self.is_configured:
+            return None
         mail_id = self._ambient.new_uuid()
-        if self.is_configured:
-            await self._outbox.add(mail_id, wish)
-            self.on_wish()
-        return mail_id
+        created_at = await self._outbox.add(mail_id, wish)
+        self.on_wish()
+        return FiledMail(mail_id, created_at) if created_at else None

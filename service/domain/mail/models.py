@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
+
+LIFE = "life"  # among the facts: the seconds that its code is good for, where they are fewer than else
+COUNTED = "counted"  # among the facts: the limit of the address was charged when the mail was asked for
 
 
 class Kind(StrEnum):
@@ -26,6 +30,11 @@ class Wish:
     user_id: UUID | None = None
     language: str = ""  # a language tag (RFC 5646), or empty
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class FiledMail(NamedTuple):
+    id: UUID
+    created_at: datetime  # by the clock of the store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What mails need of the world: an outbox in the database, and somebody who delivers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -15,8 +15,8 @@ Writer = Callable[[Mail], Awaitable[Letter | None]]
 class Outbox(Protocol):
     """What concerns a mail that is no longer there, or is kept, does nothing."""
 
-    async def add(self, mail_id: UUID, wish: Wish) -> None:
-        """It is due at once. A wish of a user who is gone is dropped."""
+    async def add(self, mail_id: UUID, wish: Wish) -> datetime | None:
+        """It is due at once; the time of the mail. A wish of a user who is gone is dropped: None."""
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Mail]:
         """The mails that are due, the oldest first. Nobody else gets them until the lease is over."""

@@ -6,10 +6,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A user's API key or TOTP secret as stored in Postgres."""
+    """A user's API key, TOTP secret or verifier for SRP as stored in Postgres."""
 
     user_id: UUID
     sealed: bytes
+    pool_id: str = ""  # that a verifier is for
 
 
 @dataclass(frozen=True, slots=True)

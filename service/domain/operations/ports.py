@@ -25,6 +25,14 @@ class TotpSeals(Protocol):
     async def reseal_totp(self, resealings: Sequence[Resealing]) -> int: ...
 
 
+class VerifierSeals(Protocol):
+    """The sealed verifiers of all accounts, as `ApiKeySeals` has the API keys."""
+
+    async def sealed_verifiers(self, after: UUID, limit: int) -> Sequence[Sealed]: ...
+
+    async def reseal_verifiers(self, resealings: Sequence[Resealing]) -> int: ...
+
+
 class AllSessions(Protocol):
     def pages(self) -> AsyncIterator[Sequence[tuple[str, UUID]]]:
         """The ids and owners of all live sessions. One may come twice; one opened meanwhile may be missing."""

@@ -7,10 +7,11 @@ from uuid import UUID
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name
 from service.domain.operations.models import Resealing, Sealed
-from service.domain.operations.ports import ApiKeySeals, TotpSeals
+from service.domain.operations.ports import ApiKeySeals, TotpSeals, VerifierSeals
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
+from service.domain.srp.verifiers import owner_of
 from service.errors import DamagedDataError
 
 BATCH = 200  # users in one query: takes a fraction of the database timeout
@@ -25,6 +26,7 @@ class Resealed:
     signing_keys: int = 0
     api_keys: int = 0
     totp_secrets: int = 0
+    verifiers: int = 0
     damaged: set[str] = field(default_factory=set)  # by `kid` or user id: no secret opens them
 
 
@@ -38,12 +40,14 @@ class Resealer:
         factors: TotpSeals,
         seals: Seals,
         *,
+        verifiers: VerifierSeals,
         api_keys: ApiKeys,
         events: Events,
     ) -> None:
         self._keys = keys
         self._users = users
         self._factors = factors
+        self._verifiers = verifiers
         self._seals = seals
         self._api_keys = api_keys
         self._events = events
@@ -52,9 +56,10 @@ class Resealer:
         """Repeats each pass until one finds nothing to do: accounts may be added meanwhile."""
         done = Resealed()
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
-        users, factors = self._users, self._factors
+        users, factors, verifiers = self._users, self._factors, self._verifiers
         done.api_keys = await self._all(users.sealed_api_keys, users.reseal_api_keys, self._api_key, done)
         done.totp_secrets = await self._all(factors.sealed_totp, factors.reseal_totp, self._totp, done)
+        done.verifiers = await self._all(verifiers.sealed_verifiers, verifiers.reseal_verifiers, self._verifier, done)
         self._events.emit(Event(Name.SECRET_ROTATED))
         return done
 
@@ -106,3 +111,10 @@ class Resealer:
             return None
         secret = self._seals.open(Purpose.TOTP_SEAL, held.sealed, str(held.user_id))
         return Resealing(held.user_id, held.sealed, self._seals.seal(Purpose.TOTP_SEAL, secret, str(held.user_id)))
+
+    def _verifier(self, held: Sealed) -> Resealing | None:
+        if self._seals.is_current(Purpose.SRP_VERIFIER_SEAL, held.sealed):
+            return None
+        owner = owner_of(held.user_id, held.pool_id)
+        verifier = self._seals.open(Purpose.SRP_VERIFIER_SEAL, held.sealed, owner)
+        return Resealing(held.user_id, held.sealed, self._seals.seal(Purpose.SRP_VERIFIER_SEAL, verifier, owner))

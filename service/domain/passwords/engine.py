@@ -1,5 +1,6 @@
 """The interface of password hash engines, as the hash queue uses it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +11,7 @@ class Job:
 
     password: str = field(repr=False)
     stored: str | None = field(repr=False)
+    besides: Callable[[], None] | None = field(default=None, repr=False)  # done as well, once the password is right
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from service.ambient import Ambient
 from service.domain.models import Visitor
+from service.domain.passwords.answers import answer_on_its_loop
 from service.domain.passwords.engine import HashEngine, Job, Match
 from service.domain.passwords.fair_share import FairShare, Waiting
 from service.errors import AuthError, OverloadedError, UnavailableError
@@ -19,6 +20,7 @@ from service.histogram import Histogram
 NICENESS = 10  # hashes give way to the event loop: other requests keep their latency, the hash rate stays
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 NEWEST_WEIGHT = 0.2  # of one measurement in the running average of a hash's time
+ComputedT = TypeVar("ComputedT")
 
 
 class Slot(Waiting):
@@ -29,7 +31,7 @@ class Slot(Waiting):
         self._queue = queue
         self.visitor = visitor
         self.refusal: AuthError | None = None
-        self.work: tuple[Job, asyncio.Future[Match]] | None = None
+        self.work: tuple[Job | Callable[[], object], asyncio.Future[Any]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -39,8 +41,17 @@ class Slot(Waiting):
 
     async def run(self, job: Job) -> Match:
         """Run the job. Raises OverloadedError when the place was lost, UnavailableError when the queue closes."""
+        match: Match = await self._run(job)
+        return match
+
+    async def compute(self, work: Callable[[], ComputedT]) -> ComputedT:
+        """Something else that costs milliseconds, and is no measure of a hash. Raises as `run` does."""
+        computed: ComputedT = await self._run(work)
+        return computed
+
+    async def _run(self, work: Job | Callable[[], object]) -> Any:  # noqa: ANN401 - the two above know
         try:
-            return await self._queue.submit(self, job)
+            return await self._queue.submit(self, work)
         finally:
             self._queue.release(self)  # if cancelled: nobody waits for this hash
 
@@ -108,15 +119,15 @@ class HashQueue:
             self._places.add(place)
         return place
 
-    def submit(self, place: Slot, job: Job) -> asyncio.Future[Match]:
-        """For `Slot.run`."""
+    def submit(self, place: Slot, work: Job | Callable[[], object]) -> asyncio.Future[Any]:
+        """For `Slot`."""
         with self._changed:
             if place.refusal is not None:
                 raise place.refusal
             if place.ready or place not in self._places:
                 raise RuntimeError("a place is good for one job, while it is held")
-            done: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
-            place.work = job, done
+            done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            place.work = work, done
             self._places.make_ready(place)
             if not self._threads:
                 self._start()
@@ -167,7 +178,7 @@ class HashQueue:
     def _turn_away(self, place: Slot, refusal: AuthError) -> None:
         place.refusal = refusal
         if place.work is not None:
-            _on_loop(done := place.work[1], _settle, done, refusal)
+            answer_on_its_loop(place.work[1], refusal)
 
     def _next(self) -> Slot | None:
         # No response takes longer than the longest wait, one hash ahead and its own: few clients would still be there.
@@ -209,33 +220,22 @@ class HashQueue:
 
     def _hash(self, place: Slot) -> None:
         assert place.work is not None  # noqa: S101 - a ready place has a job
-        job, done = place.work
+        work, done = place.work
         started, full_before = self._ambient.monotonic(), self.running == self.workers
-        answer: Match | Exception
+        answer: object
         try:
-            answer = self.engine.verify(job)
+            answer = self.engine.verify(work) if isinstance(work, Job) else work()
+            seconds = self._ambient.monotonic() - started
+            if isinstance(work, Job) and work.besides and isinstance(answer, Match) and answer.same:
+                work.besides()
         except BaseException as error:  # noqa: BLE001 - compiled code can panic, which is no Exception; keep the thread
+            seconds = self._ambient.monotonic() - started
             answer = RuntimeError("the hash engine failed")
             answer.__cause__ = error
-        seconds = self._ambient.monotonic() - started
         with self._changed:
-            self._measure(seconds, full_before and self.running == self.workers)
+            if isinstance(work, Job):
+                self._measure(seconds, full_before and self.running == self.workers)
+                self.hashes.add(seconds)
             self.running -= 1
             self.waits.add(started - place.since)
-            self.hashes.add(seconds)
-        _on_loop(done, _settle, done, answer)
-
-
-def _settle(done: asyncio.Future[Match], answer: Match | Exception) -> None:
-    if done.done():
-        return
-    if isinstance(answer, Exception):
-        done.set_exception(answer)
-    else:
-        done.set_result(answer)
-
-
-def _on_loop(done: asyncio.Future[Match], call: Callable[..., None], *values: object) -> None:
-    """Call on the event loop that `done` belongs to, from any thread."""
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        done.get_loop().call_soon_threadsafe(call, *values)
+        answer_on_its_loop(done, answer)

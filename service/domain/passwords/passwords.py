@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from math import ceil
@@ -20,6 +21,7 @@ from service.domain.passwords.policy import MAX_TYPED
 from service.errors import InvalidFieldsError
 
 SERVICE = "tokenhouse"
+Besides = Callable[[], None] | None  # what is done in the same place of the queue, such as a verifier for SRP
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds in each period, and the period; version 2 of cgroups
 
 
@@ -79,22 +81,23 @@ class Passwords:
         """
         return self.queue.reserve(visitor, account)
 
-    async def hash(self, password: str, place: Slot) -> str:
+    async def hash(self, password: str, place: Slot, besides: Besides = None) -> str:
         """A new hash of a password that follows the rules of sign-up. Raises the errors of `Slot.run`."""
-        match = await place.run(Job(_normal(password), None))
+        match = await place.run(Job(_normal(password), None, besides))
         if match.upgraded is None:
             raise RuntimeError("the hash engine made no hash")
         return match.upgraded
 
-    async def match(self, password: str, stored: str | None, place: Slot) -> Match:
+    async def match(self, password: str, stored: str | None, place: Slot, besides: Besides = None) -> Match:
         """Compare, spending the same time whether or not the account exists. Raises the errors of `Slot.run`.
 
-        Only a stored hash above the current cost takes longer, until the right password replaces it.
+        Only a stored hash above the current cost takes longer, until the right password replaces it. `besides` is done
+        as well where the password is right.
         """
         if stored is None or len(password) > MAX_TYPED:
             await place.run(Job("", self._decoy))
             return WRONG
-        return await place.run(Job(_normal(password), stored))
+        return await place.run(Job(_normal(password), stored, besides))
 
     async def close(self) -> None:
         await self.queue.close()

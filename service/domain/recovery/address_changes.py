@@ -7,6 +7,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.confirmation import Confirmation
+from service.domain.accounts.models import EmailChange
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Reason
@@ -21,7 +22,6 @@ from service.domain.recovery.mail_secrets import named_in
 from service.domain.recovery.models import (
     UNDO_FOR,
     ConfirmedChange,
-    EmailChange,
     MailEvidence,
     MailProof,
     NewApiKey,
@@ -138,13 +138,21 @@ class AddressChanges:
         )
         email = await self.changes.confirm(change)
         if email is None:
-            raise self.proofs.refused(Reason.CODE_OVER, user)
+            raise self.proofs.refused(await self._why_not(change), user)
         self.mails.on_wish()
         self._emit(user.id, Reason.EMAIL_CHANGED, kept)
         await self.aftermath.end_sessions(ending)
         await self.aftermath.forget(user.id, Kind.EMAIL_CHANGE)
         await self.notices.tell(replace(user, email=email), Notice.EMAIL_CHANGED, visitor)
         return email
+
+    async def _why_not(self, change: ConfirmedChange) -> Reason:
+        """Which of the reasons the store had. It is told to nobody but who has shown the right code."""
+        before = change.before
+        waiting, now = await self.changes.waiting(before.id), await self.proofs.users.by_id(before.id)
+        is_as_before = now is not None and now.is_still(before) and now.canonical_email == before.canonical_email
+        is_taken = is_as_before and waiting is not None and waiting.id == change.change_id
+        return Reason.EMAIL_TAKEN if is_taken else Reason.CODE_OVER
 
     async def _undoable(self, token: str, visitor: Visitor) -> tuple[User, UUID]:
         async with self.limits.code(visitor):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
-from service.domain.mail.models import Kind, Letter, Mail
+from service.domain.mail.models import LIFE, Kind, Letter, Mail
 from service.domain.mail.ports import Writer
 from service.domain.models import User
 from service.domain.recovery.mail_secrets import MailSecrets
@@ -48,7 +48,10 @@ class ProofLetters:
     async def reset(self, mail: Mail) -> Letter | None:
         """To the address as the account has it, never as it was typed. None for an address without an account."""
         user = await self.users.by_email(mail.recipient)
-        if user is None or user.disabled_at or user.password_changed_at > mail.created_at:
+        if user is None or user.disabled_at:
+            await self._remember(mail, user)  # then wrong codes tell nobody that no mail was sent
+            return None
+        if user.password_changed_at > mail.created_at:
             return None
         return await self._with_code(mail, user, user.email)
 
@@ -91,12 +94,9 @@ class ProofLetters:
 
     async def _with_code(self, mail: Mail, user: User, recipient: str, subject: str = "") -> Letter | None:
         """None when the code would be over, or a newer mail's is good."""
-        life = LIVES[mail.kind]
-        until = mail.created_at + life
-        left = until - self.ambient.now()
-        code = MailedCode(mail.id, mail.created_at, self.secrets.state(*state_of(mail.kind, user)), subject)
-        if left <= timedelta(0) or not await self.codes.put(user.id, mail.kind, code, left):
+        if not await self._remember(mail, user, subject):
             return None
+        life = life_of(mail)
         return Letter(
             recipient=recipient,
             template=mail.kind.value,
@@ -106,11 +106,24 @@ class ProofLetters:
                 "link": self._link(mail.kind, user.id, mail.id),
                 **_life(life),
             },
-            good_until=until,
+            good_until=mail.created_at + life,
         )
+
+    async def _remember(self, mail: Mail, user: User | None, subject: str = "") -> bool:
+        """Whether the mail's code is good. The code of a mail to nobody is one that nobody can know."""
+        left = mail.created_at + life_of(mail) - self.ambient.now()
+        holder = user.id if user else self.secrets.nobody(mail.recipient)
+        code = MailedCode(mail.id, mail.created_at, self.secrets.state(*state_of(mail.kind, user)), subject)
+        return left > timedelta(0) and await self.codes.put(holder, mail.kind, code, left)
 
     def _link(self, kind: Kind, user_id: UUID, mail_id: UUID) -> str:
         return f"{self.base_url}{PATHS[kind]}?token={self.secrets.token(kind, user_id, mail_id)}"
+
+
+def life_of(mail: Mail) -> timedelta:
+    """Of its code and link."""
+    life = LIVES[mail.kind]
+    return min(life, timedelta(seconds=int(mail.facts[LIFE]))) if LIFE in mail.facts else life
 
 
 def _life(life: timedelta) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from uuid import UUID
 
 from service.domain.mail.models import Kind
@@ -38,6 +39,13 @@ class MailedCode:
     subject: str = ""  # the id of a change of address
 
 
+class NoCode(Enum):
+    """Why no code is right."""
+
+    NONE = "no mail is good: none was asked for, or it is used or too old"
+    NO_TRIES_LEFT = "there were too many wrong codes"
+
+
 @dataclass(frozen=True, slots=True)
 class MailProof:
     """The account whose mails somebody reads, and the mail that proved it."""
@@ -63,17 +71,6 @@ class PasswordReset:
     api_key: NewApiKey  # used with `replace_api_key`, and always when the address is proved for the first time
     replace_api_key: bool
     is_first_proof: bool  # nothing changes if the address is proved by then
-
-
-@dataclass(frozen=True, slots=True)
-class EmailChange:
-    id: UUID
-    user_id: UUID
-    email: str  # the new address; after the change, the one before
-    canonical_email: str
-    requested_at: datetime
-    changed_at: datetime | None = None
-    undo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

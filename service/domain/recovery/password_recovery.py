@@ -8,26 +8,31 @@ from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.mails import Mails
-from service.domain.mail.models import Kind, Wish
+from service.domain.mail.models import COUNTED, Kind, Wish
 from service.domain.mail.notices import Notice, Notices
 from service.domain.models import User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.recovery.aftermath import Aftermath
+from service.domain.recovery.code_mails import CodeMails
 from service.domain.recovery.models import MailEvidence, MailProof, NewApiKey, PasswordReset
 from service.domain.recovery.ports import ProvedUsers
 from service.domain.recovery.proofs import Proofs
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
+from service.domain.srp.verifiers import Making, Verifiers
+from service.errors import RateLimitedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordRecovery:
     users: ProvedUsers
     proofs: Proofs
+    code_mails: CodeMails
     mails: Mails
     limits: MailLimits
     notices: Notices
     passwords: Passwords
+    verifiers: Verifiers
     api_keys: ApiKeys
     revocation: SessionRevocation
     aftermath: Aftermath
@@ -38,12 +43,30 @@ class PasswordRecovery:
     async def ask(self, email: str, language: str, visitor: Visitor) -> None:
         """Files a wish, whether the address has an account or not: who writes the mail looks it up.
 
-        Raises NotConfiguredError, RateLimitedError or a store's outage.
+        Nobody learns that the address has got as many mails as it may. Raises NotConfiguredError, RateLimitedError or a
+        store's outage.
         """
         self.mails.require_configured()
         await self.limits.mail(visitor)
-        recipient = emails.for_look_up(email).replace("\0", "")  # Postgres rejects a text with NUL
-        await self.mails.wish(Wish(kind=Kind.RESET, recipient=recipient, language=language))
+        canonical_email = emails.for_look_up(email)
+        try:
+            counted = await self.limits.mail_to(canonical_email, visitor)
+        except RateLimitedError:
+            return
+        recipient = canonical_email.replace("\0", "")  # Postgres rejects a text with NUL
+        facts = {COUNTED: "yes"} if counted else {}
+        await self.mails.wish(Wish(kind=Kind.RESET, recipient=recipient, language=language, facts=facts))
+
+    async def ask_code(self, canonical_email: str, language: str, visitor: Visitor) -> bool:
+        """As `ask`, for a client that may show the code at once; whether the address has an account.
+
+        Raises RateLimitedError, which known and unknown addresses meet alike, when one has got as many mails as it may.
+        """
+        self.mails.require_configured()
+        await self.limits.mail(visitor)
+        user = await self.users.by_email(canonical_email)
+        await self.code_mails.reset(canonical_email, user, language, visitor)
+        return user is not None
 
     async def reset(
         self,
@@ -64,12 +87,20 @@ class PasswordRecovery:
         with self.passwords.reserve(visitor, account) as place:
             proof = await self.proofs.of(kind, shown, visitor)
             self.passwords.refuse_common("newPassword", new_password, proof.user.canonical_email)
-            password_hash = await self.passwords.hash(new_password, place)
+            making = self.verifiers.make(proof.user.id, new_password)
+            password_hash = await self.passwords.hash(new_password, place, making)
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
-        return await self._make(proof, kind, password_hash, visitor, replace_api_key=replace_api_key)
+        return await self._make(proof, kind, password_hash, making, visitor, replace_api_key=replace_api_key)
 
     async def _make(
-        self, proof: MailProof, kind: Kind, password_hash: str, visitor: Visitor, *, replace_api_key: bool
+        self,
+        proof: MailProof,
+        kind: Kind,
+        password_hash: str,
+        making: Making | None,
+        visitor: Visitor,
+        *,
+        replace_api_key: bool,
     ) -> bool:
         user, now = proof.user, self.ambient.now()
         # Later than the mail too, so that it is not good once more if it is written again.
@@ -89,6 +120,7 @@ class PasswordRecovery:
         if is_first is None:
             raise self.proofs.refused(Reason.CODE_OVER, user)
         self._tell(user, is_first=is_first, replaced_key=is_first or replace_api_key)
+        await self.verifiers.keep(making, at)
         is_over = await self.aftermath.end_sessions(ending)
         await self.aftermath.forget(user.id, kind)
         await self.notices.tell(user, Notice.PASSWORD_RESET, visitor)

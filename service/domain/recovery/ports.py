@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from service.domain.accounts.models import EmailChange
 from service.domain.mail.models import Kind
 from service.domain.models import User
-from service.domain.recovery.models import ConfirmedChange, EmailChange, MailedCode, PasswordReset, UndoneChange
+from service.domain.recovery.models import ConfirmedChange, MailedCode, NoCode, PasswordReset, UndoneChange
 
 
 class MailCodes(Protocol):
@@ -18,8 +19,8 @@ class MailCodes(Protocol):
 
     async def get(self, user_id: UUID, kind: Kind) -> MailedCode | None: ...
 
-    async def attempt(self, user_id: UUID, kind: Kind) -> MailedCode | None:
-        """As `get`, and counts one wrong code; None when there were too many."""
+    async def attempt(self, user_id: UUID, kind: Kind) -> MailedCode | NoCode:
+        """As `get`, and counts one wrong code."""
 
     async def give_back(self, user_id: UUID, kind: Kind, mail_id: UUID) -> None:
         """The code was right: do not count it."""
@@ -42,7 +43,7 @@ class ProvedUsers(Protocol):
         """
 
     async def prove(self, before: User, at: datetime) -> bool:
-        """The address is proved; False if it was already, or is another one now."""
+        """The address is proved, so that logins need no proof any more; False if it was, or is another one now."""
 
 
 class EmailChanges(Protocol):

@@ -9,13 +9,17 @@ from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.models import Kind
 from service.domain.models import User, Visitor
 from service.domain.recovery.mail_secrets import MailSecrets, named_in
-from service.domain.recovery.models import LIVES, MailedCode, MailEvidence, MailProof
+from service.domain.recovery.models import LIVES, MailedCode, MailEvidence, MailProof, NoCode
 from service.domain.recovery.ports import MailCodes, ProvedUsers
 from service.errors import InvalidCodeError
 
+WHY = {NoCode.NONE: Reason.NO_CODE, NoCode.NO_TRIES_LEFT: Reason.NO_TRIES_LEFT}
 
-def state_of(kind: Kind, user: User) -> tuple[str, ...]:
+
+def state_of(kind: Kind, user: User | None) -> tuple[str, ...]:
     """What must still be so when the code is used: a code for a new address or password dies with the old password."""
+    if user is None:
+        return (kind.value,)
     if kind is Kind.VERIFY:
         return (kind.value, user.canonical_email)
     return (kind.value, user.canonical_email, user.password_changed_at.isoformat())
@@ -69,8 +73,11 @@ class Proofs:
     async def _of_code(self, kind: Kind, user: User | None, canonical_email: str, code: str) -> MailProof:
         user_id = user.id if user else self.secrets.nobody(canonical_email)
         held = await self.codes.attempt(user_id, kind)
-        mail_id = held.mail_id if held else user_id  # compared with something in any case
-        if not self.secrets.is_code(code, kind, user_id, mail_id) or held is None:
+        mail_id = user_id if isinstance(held, NoCode) else held.mail_id  # compared with something in any case
+        is_right = self.secrets.is_code(code, kind, user_id, mail_id)
+        if isinstance(held, NoCode):
+            raise self.refused(WHY[held], user, canonical_email)
+        if not is_right:
             raise self.refused(Reason.WRONG_CODE, user, canonical_email)
         await self.codes.give_back(user_id, kind, held.mail_id)
         return self._still_good(kind, user, held)

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from service.domain.recovery.address_changes import AddressChanges
+from service.domain.recovery.attribute_updates import AttributeUpdates
 from service.domain.recovery.letters import ProofLetters
+from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.recovery.password_recovery import PasswordRecovery
+from service.domain.recovery.sign_ups import SignUps
 from service.domain.recovery.verification import Verification
 
 
@@ -14,3 +17,6 @@ class Recovery:
     verification: Verification
     addresses: AddressChanges
     letters: ProofLetters
+    secrets: MailSecrets
+    sign_ups: SignUps
+    attributes: AttributeUpdates

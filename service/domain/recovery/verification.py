@@ -55,7 +55,7 @@ class Verification:
         proof = await self.proofs.of(Kind.VERIFY, shown, visitor)
         if proof.user.id != caller.user_id:
             raise self.proofs.refused(Reason.OF_ANOTHER, proof.user)
-        await self._prove(proof)
+        await self.prove(proof)
 
     async def with_password(self, shown: MailEvidence, password: str, visitor: Visitor) -> None:
         """The password is checked as a login does.
@@ -75,14 +75,15 @@ class Verification:
                     attempt.refund()  # the password is half of a login
                 else:
                     attempt.succeeded()
-        await self._prove(proof)
+        await self.prove(proof)
 
     def _wrong_password(self, user: User) -> InvalidCredentialsError:
         why = Reason.WRONG_PASSWORD
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id))
         return InvalidCredentialsError(why, user_id=user.id)
 
-    async def _prove(self, proof: MailProof) -> None:
+    async def prove(self, proof: MailProof) -> None:
+        """Nothing else happens. Raises InvalidCodeError or a store's outage."""
         user = proof.user
         if not await self.users.prove(user, self.ambient.now()):
             raise self.proofs.refused(Reason.CODE_OVER, user)

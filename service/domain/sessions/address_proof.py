@@ -1,13 +1,15 @@
 """Whether an account's address must be proved before a login, and the mails that nobody has to ask for."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
+from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.mails import Mails
-from service.domain.mail.models import Kind, Wish
+from service.domain.mail.models import LIFE, Kind, Wish
 from service.domain.models import User, Visitor
 from service.errors import EmailNotVerifiedError
 
@@ -20,6 +22,8 @@ class AddressProof:
     limits: MailLimits
     events: Events
     is_required: bool
+    code_life: timedelta  # of the mail that a sign-up sends where it must be answered before a login
+    ambient: Ambient
     outages: tuple[type[Exception], ...]
 
     def admits(self, user: User) -> bool:
@@ -35,12 +39,14 @@ class AddressProof:
     async def require(self, user: User, visitor: Visitor) -> None:
         """Call it after the right password: a stranger must not learn that an address is not proved.
 
-        Raises EmailNotVerifiedError, after another mail if the limits allow one.
+        Raises EmailNotVerifiedError, after another mail if the limits allow one. The code of a sign-up that waits for
+        its proof is not replaced while it is good: whoever tries to log in may be about to type it.
         """
         if self.admits(user):
             return
+        has_code = user.waits_for_proof and self.ambient.now() - user.created_at < self.code_life
         try:
-            if await self.limits.admits_mail(visitor):
+            if not has_code and await self.limits.admits_mail(visitor):
                 await self._send(user)
         except self.outages as error:
             _note(user, error)
@@ -50,7 +56,8 @@ class AddressProof:
 
     async def _send(self, user: User) -> None:
         """An outage is only logged: the mail can be asked for."""
-        wish = Wish(kind=Kind.VERIFY, recipient=user.email, user_id=user.id, language=user.language)
+        facts = {LIFE: str(int(self.code_life.total_seconds()))} if user.waits_for_proof else {}
+        wish = Wish(kind=Kind.VERIFY, recipient=user.email, user_id=user.id, language=user.language, facts=facts)
         try:
             await self.mails.wish(wish)
         except self.outages as error:

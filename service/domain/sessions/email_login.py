@@ -53,8 +53,8 @@ class EmailLogin:
         self.mails.require_configured()
         await self.limits.mail(visitor)
         recipient = emails.for_look_up(email).replace("\0", "")  # Postgres rejects a text with NUL
-        mail_id = await self.mails.wish(Wish(kind=Kind.SIGN_IN, recipient=recipient))
-        return {MAIL_ID: str(mail_id)}
+        filed = await self.mails.wish(Wish(kind=Kind.SIGN_IN, recipient=recipient))
+        return {MAIL_ID: str(filed.id)} if filed else {}
 
     async def with_code(
         self, session: SignInSession, email: str, code: str, visitor: Visitor, client_id: str = ""

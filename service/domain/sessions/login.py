@@ -9,7 +9,7 @@ from service.ambient import Ambient
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.limits.throttle import Throttle
+from service.domain.limits.throttle import Attempt, Throttle
 from service.domain.models import Session, User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
@@ -23,6 +23,7 @@ from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
 from service.domain.signing.tokens import Tokens
+from service.domain.srp.verifiers import Verifiers
 from service.errors import (
     FactorSetupRequiredError,
     InvalidChallengeError,
@@ -48,6 +49,7 @@ class Login:
     tokens: Tokens
     api_keys: ApiKeys
     address_proof: AddressProof
+    verifiers: Verifiers
     settings: TokenSettings
     ambient: Ambient
     events: Events
@@ -74,19 +76,40 @@ class Login:
         with self.passwords.reserve(visitor, canonical_email) as place:
             async with self.throttle.login(canonical_email, visitor) as attempt:
                 key_is_good = self.revocation.require_good_key(self.tokens)
-                user, _ = await asyncio.gather(self.users.by_email(canonical_email), key_is_good)
-                match = await self.passwords.match(password, user.password_hash if user else None, place)
+                user, lacks_verifier, _ = await asyncio.gather(
+                    self.users.by_email(canonical_email), self.verifiers.lacks(canonical_email), key_is_good
+                )
+                making = self.verifiers.make(user.id, password) if user and lacks_verifier else None
+                match = await self.passwords.match(password, user.password_hash if user else None, place, making)
                 if user is None or not match.same or user.disabled_at:
-                    why = self._emit_failure(canonical_email, user, same=match.same)
-                    raise InvalidCredentialsError(why, user_id=user.id if user else None)
+                    raise self.failed(canonical_email, user, same=match.same)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
-                await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
-                await claim()
-                methods = await self.prove(user, proof, visitor)
-                signed_in = await self.open_session(user, visitor, methods, InvalidCredentialsError, client_id)
-                attempt.succeeded()
+                await self.verifiers.keep(making, user.password_changed_at)
+                signed_in = await self.complete(user, proof, visitor, attempt, client_id=client_id, claim=claim)
         self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=signed_in.session_id))
+        return signed_in
+
+    async def complete(
+        self,
+        user: User,
+        proof: Proof,
+        visitor: Visitor,
+        attempt: Attempt,
+        *,
+        client_id: str,
+        claim: Claim = nothing_to_claim,
+    ) -> SignedIn:
+        """What follows a right password, however it was shown: all but the event.
+
+        Raises EmailNotVerifiedError, SecondFactorRequiredError, InvalidCodeError, InvalidCredentialsError or
+        UnavailableError.
+        """
+        await self.address_proof.require(user, visitor)  # no failed login: the attempt is refunded
+        await claim()
+        methods = await self.prove(user, proof, visitor)
+        signed_in = await self.open_session(user, visitor, methods, InvalidCredentialsError, client_id)
+        attempt.succeeded()
         return signed_in
 
     async def with_challenge(
@@ -184,13 +207,13 @@ class Login:
             raise InvalidChallengeError(why, user_id=challenge.user_id)
         return challenge, user
 
-    def _emit_failure(self, canonical_email: str, user: User | None, *, same: bool) -> Reason:
+    def failed(self, canonical_email: str, user: User | None, *, same: bool) -> InvalidCredentialsError:
         """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
         why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
         account = self.events.account(canonical_email)
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
-        return why
+        return InvalidCredentialsError(why, user_id=user_id)
 
     async def open_session(
         self,

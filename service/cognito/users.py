@@ -1,0 +1,28 @@
+"""What requests say of users: Username, and lists of attributes."""
+
+from collections.abc import Iterator
+
+from service.cognito.call import Call
+from service.cognito.errors import CognitoError
+from service.domain.accounts.attributes import EMAIL
+from service.domain.credentials import emails
+
+
+async def address_of(call: Call) -> str:
+    """The canonical address of Username, whether it has an account or not.
+
+    Raises UserNotFound for nobody's, where `cognito.prevent_user_existence_errors` is off.
+    """
+    usernames = call.services.usernames
+    address = emails.for_look_up(await usernames.address_of(call.text("Username")))
+    if not call.context.settings.prevent_user_existence_errors and not await usernames.has_account(address):
+        raise CognitoError("UserNotFound", "User does not exist.")
+    return address
+
+
+def attributes(call: Call, *, without_blank_email: bool = False) -> Iterator[tuple[str, str]]:
+    """The pairs of UserAttributes; a value that is absent is blank."""
+    for one in call.items("UserAttributes"):
+        name, value = one["Name"], one.get("Value", "")
+        if not (without_blank_email and name == EMAIL and not value.strip()):
+            yield name, value
