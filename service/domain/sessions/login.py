@@ -70,8 +70,7 @@ class Login:
         `claim` decides, once the password is right, which of several calls goes on.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
-        failures nor successes: EmailNotVerifiedError, SecondFactorRequiredError for an account that has a factor, and
-        FactorSetupRequiredError for one that has none where each must have one.
+        failures nor successes: EmailNotVerifiedError, and what `prove` raises.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
@@ -227,19 +226,7 @@ class Login:
         session_id: str = "",
     ) -> SignedIn:
         """What every login ends with. `refusal`: for an account that has changed meanwhile."""
-        now = self.ambient.now()
-        session = Session(
-            id=session_id or self.ambient.new_id(),
-            user_id=user.id,
-            started_at=now,
-            last_used_at=now,
-            ends_at=now + self.settings.refresh_lifetime,
-            source=prefix_of(visitor.source),
-            user_agent=visitor.user_agent,
-            password_changed_at=user.password_changed_at,
-            methods=methods,
-            client_id=client_id,
-        )
+        session = self._session(session_id or self.ambient.new_id(), user, visitor, methods, client_id)
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
         # Read again: disabling, deleting, a new password or factor ends the sessions that exist by then, and this one
@@ -256,4 +243,21 @@ class Login:
             tokens=await self.tokens.issue(user, session),
             refresh_token=refresh_token.text,
             api_key=self.api_keys.open(user.id, user.api_key_sealed),
+        )
+
+    def _session(
+        self, session_id: str, user: User, visitor: Visitor, methods: tuple[str, ...], client_id: str
+    ) -> Session:
+        now = self.ambient.now()
+        return Session(
+            id=session_id,
+            user_id=user.id,
+            started_at=now,
+            last_used_at=now,
+            ends_at=now + self.settings.refresh_lifetime,
+            source=prefix_of(visitor.source),
+            user_agent=visitor.user_agent,
+            password_changed_at=user.password_changed_at,
+            methods=methods,
+            client_id=client_id,
         )
