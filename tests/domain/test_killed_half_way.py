@@ -108,6 +108,7 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
             "proved_users",
             "email_changes",
             "outbox",
+            "profiles",
         )
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)
