@@ -170,9 +170,8 @@ class Login:
         return signed_in
 
     async def prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
-        """How a user with a second factor has proved it; empty for a user who has none, and needs none. Without a proof
-        it raises SecondFactorRequiredError or FactorSetupRequiredError, with a challenge: the first factor alone opens
-        no session then.
+        """How a user with a second factor has proved it; empty for one who needs none. Without a proof it raises
+        SecondFactorRequiredError or FactorSetupRequiredError, with a challenge.
         """
         if user.second_factor_since is None:
             if self.requires_factor:
@@ -187,18 +186,8 @@ class Login:
         self.events.emit(Event(Name.LOGIN_CHALLENGED, user_id=user.id))
         raise SecondFactorRequiredError(names, token, LIFETIME, user_id=user.id)
 
-    async def with_set_up_factor(
-        self, user: User, methods: tuple[str, ...], visitor: Visitor, client_id: str, *, session_id: str
-    ) -> SignedIn:
-        """The last step for somebody who has set up the account's first factor. Raises InvalidChallengeError."""
-        signed_in = await self.open_session(
-            user, visitor, methods, InvalidChallengeError, client_id, session_id=session_id
-        )
-        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
-        return signed_in
-
     async def challenged(self, token: str, *, has_factor: bool) -> tuple[Challenge, User]:
-        """The challenge and its user as the row is now. Raises InvalidChallengeError."""
+        """The challenge, and its user as the row is now. Raises InvalidChallengeError."""
         challenge = await self.challenges.find(token)
         user = await self.users.by_id(challenge.user_id)
         if user is None or not challenge.is_for(user, has_factor=has_factor):
@@ -245,12 +234,10 @@ class Login:
             api_key=self.api_keys.open(user.id, user.api_key_sealed),
         )
 
-    def _session(
-        self, session_id: str, user: User, visitor: Visitor, methods: tuple[str, ...], client_id: str
-    ) -> Session:
+    def _session(self, new_id: str, user: User, visitor: Visitor, methods: tuple[str, ...], client_id: str) -> Session:
         now = self.ambient.now()
         return Session(
-            id=session_id,
+            id=new_id,
             user_id=user.id,
             started_at=now,
             last_used_at=now,
