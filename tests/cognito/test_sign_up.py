@@ -347,3 +347,19 @@ async def test_an_outage_is_never_a_refusal(new: Somebody, monkeypatch: pytest.M
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "InternalErrorException")
     monkeypatch.undo()
     await new.of_client("ConfirmSignUp", ConfirmationCode=code)
+
+
+async def test_the_owner_of_an_address_takes_over_what_a_squatter_has_signed_up(new: Somebody) -> None:
+    await new.sign_up()
+    body = {"email": new.email, "code": await new.code(), "newPassword": NEW}
+    assert (await new.ground.client.post("/auth/email/verify", body)).status == 200
+    assert (await new.log_in_elsewhere(), await new.log_in_elsewhere(NEW)) == (401, 200)
+    await new.log_in(NEW)
+    assert (await new.attributes())["email_verified"] == "true"
+
+
+async def test_the_code_and_the_password_together_confirm_at_the_other_door(new: Somebody) -> None:
+    await new.sign_up()
+    body = {"email": new.email, "code": await new.code(), "password": PASSWORD}
+    assert (await new.ground.client.post("/auth/email/verify", body)).status == 200
+    assert await new.log_in()
