@@ -1,6 +1,5 @@
 """Where the mail with a code goes, as far as a client may know."""
 
-
 from service.cognito.call import Call
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -35,6 +35,7 @@ class RedisMailCodes:
             code.subject,
             TRIES,
             max(1, life // MILLISECOND),
+            code.life // MICROSECOND if code.life else "",
         ]
         return bool(await self._put([redis_keys.code(user_id, kind.value)], arguments))
 
@@ -58,6 +59,11 @@ class RedisMailCodes:
 def _code(held: Mapping[bytes, bytes]) -> MailedCode | None:
     if not held:
         return None
+    life = held.get(b"l")  # instances of an earlier version remember none
     return MailedCode(
-        UUID(held[b"m"].decode()), EPOCH + int(held[b"c"]) * MICROSECOND, held[b"s"].decode(), held[b"x"].decode()
+        mail_id=UUID(held[b"m"].decode()),
+        created_at=EPOCH + int(held[b"c"]) * MICROSECOND,
+        state=held[b"s"].decode(),
+        subject=held[b"x"].decode(),
+        life=int(life) * MICROSECOND if life else None,
     )

@@ -389,8 +389,8 @@ async def test_a_wrong_code_looks_the_same_for_every_address(story: Story) -> No
     assert known[0] == 401
     assert story.told() == [
         ("authn_login_fail", "wrong_code"),
-        ("authz_fail", "wrong_code"),
-        ("authz_fail", "wrong_code"),
+        ("authz_fail", "no_code"),
+        ("authz_fail", "no_code"),
     ]
 
 

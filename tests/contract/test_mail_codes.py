@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.domain.mail.models import Kind
-from service.domain.recovery.models import TRIES, MailedCode
+from service.domain.recovery.models import TRIES, MailedCode, NoCode
 from service.stores import redis_keys
 from service.stores.mail_codes import RedisMailCodes
 from service.stores.scripts import Scripts
@@ -26,7 +26,7 @@ def codes(redis_client: Redis) -> RedisMailCodes:
 
 
 def a_code(**span: float) -> MailedCode:
-    return MailedCode(AMBIENT.new_uuid(), NOON + timedelta(**span), "state", "subject")
+    return MailedCode(AMBIENT.new_uuid(), NOON + timedelta(**span), "state", "subject", timedelta(seconds=61))
 
 
 async def test_a_mail_is_remembered_to_the_microsecond_for_one_user_and_kind(codes: RedisMailCodes) -> None:
@@ -35,6 +35,12 @@ async def test_a_mail_is_remembered_to_the_microsecond_for_one_user_and_kind(cod
     assert await codes.get(USER, KIND) == code
     assert await codes.get(USER, Kind.VERIFY) is None
     assert await codes.get(AMBIENT.new_uuid(), KIND) is None
+
+
+async def test_a_mail_whose_code_lives_as_long_as_its_kind_says_so(codes: RedisMailCodes) -> None:
+    code = replace(a_code(), life=None)
+    await codes.put(USER, KIND, code, LIFE)
+    assert await codes.get(USER, KIND) == code
 
 
 async def test_it_lives_as_long_as_it_is_told(codes: RedisMailCodes, redis_client: Redis) -> None:
@@ -59,7 +65,7 @@ async def test_there_are_five_tries_and_the_same_mail_again_brings_no_more(codes
     tries = [await codes.attempt(USER, KIND) for _ in range(3)]
     assert await codes.put(USER, KIND, replace(code, state="another"), LIFE)
     tries += [await codes.attempt(USER, KIND) for _ in range(3)]
-    assert tries == [code] * TRIES + [None]
+    assert tries == [code] * TRIES + [NoCode.NO_TRIES_LEFT]
     assert await codes.get(USER, KIND) == code
     assert await codes.put(USER, KIND, a_code(seconds=1), LIFE)
     assert await codes.attempt(USER, KIND)
@@ -68,7 +74,7 @@ async def test_there_are_five_tries_and_the_same_mail_again_brings_no_more(codes
 async def test_tries_in_parallel_are_five_as_well(codes: RedisMailCodes) -> None:
     await codes.put(USER, KIND, a_code(), LIFE)
     tries = await asyncio.gather(*(codes.attempt(USER, KIND) for _ in range(20)))
-    assert sum(one is not None for one in tries) == TRIES
+    assert tries.count(NoCode.NO_TRIES_LEFT) == len(tries) - TRIES
 
 
 async def test_a_try_is_given_back_to_the_mail_that_it_was_for(codes: RedisMailCodes) -> None:
@@ -77,9 +83,9 @@ async def test_a_try_is_given_back_to_the_mail_that_it_was_for(codes: RedisMailC
     for _ in range(TRIES):
         await codes.attempt(USER, KIND)
     await codes.give_back(USER, KIND, AMBIENT.new_uuid())
-    assert await codes.attempt(USER, KIND) is None
+    assert await codes.attempt(USER, KIND) is NoCode.NO_TRIES_LEFT
     await codes.give_back(USER, KIND, code.mail_id)
-    assert [await codes.attempt(USER, KIND) for _ in range(2)] == [code, None]
+    assert [await codes.attempt(USER, KIND) for _ in range(2)] == [code, NoCode.NO_TRIES_LEFT]
 
 
 async def test_no_more_tries_are_given_back_than_there_were(codes: RedisMailCodes) -> None:
@@ -87,7 +93,7 @@ async def test_no_more_tries_are_given_back_than_there_were(codes: RedisMailCode
     await codes.put(USER, KIND, code, LIFE)
     await codes.give_back(USER, KIND, code.mail_id)
     tries = [await codes.attempt(USER, KIND) for _ in range(TRIES + 1)]
-    assert tries[-1] is None
+    assert tries[-1] is NoCode.NO_TRIES_LEFT
 
 
 async def test_a_mail_that_is_removed_is_gone(codes: RedisMailCodes, redis_client: Redis) -> None:
@@ -95,5 +101,6 @@ async def test_a_mail_that_is_removed_is_gone(codes: RedisMailCodes, redis_clien
     await codes.put(USER, KIND, code, LIFE)
     await codes.remove(USER, KIND)
     assert await codes.get(USER, KIND) is None
+    assert await codes.attempt(USER, KIND) is NoCode.NONE
     await codes.give_back(USER, KIND, code.mail_id)
     assert await redis_client.keys() == []

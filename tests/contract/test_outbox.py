@@ -85,8 +85,9 @@ def numbers(mails: object) -> list[int]:
 
 async def test_a_mail_comes_out_as_it_was_wished_for(outbox: Outboxes) -> None:
     whole = wish("Ada@Example.com", user_id=ADA, language="de-AT", facts={"what": "x", "at": "ünl"}, kind=Kind.NOTICE)
-    await outbox.add(mail_id(1), whole)
+    created_at = await outbox.add(mail_id(1), whole)
     (mail,) = await outbox.claim(10, MINUTE)
+    assert mail.created_at == created_at
     assert (mail.id, mail.attempts, mail.created_at.tzinfo is not None) == (mail_id(1), 1, True)
     assert wish(mail.recipient, user_id=mail.user_id, language=mail.language, facts=mail.facts, kind=mail.kind) == whole
 
@@ -177,8 +178,8 @@ async def test_the_age_of_the_oldest_is_told_whether_it_is_due_or_not(ground: Gr
 
 
 async def test_a_wish_of_a_user_who_is_gone_and_one_to_no_address_are_dropped(outbox: Outboxes) -> None:
-    await outbox.add(mail_id(1), wish(user_id=NOBODY))
-    await outbox.add(mail_id(2), wish("a\0b"))
+    assert await outbox.add(mail_id(1), wish(user_id=NOBODY)) is None
+    assert await outbox.add(mail_id(2), wish("a\0b")) is None
     await outbox.add(mail_id(3), wish(user_id=GRACE))
     assert numbers(await outbox.claim(9, HOUR)) == [3]
 

@@ -222,6 +222,14 @@ async def test_an_address_is_proved_once(stores: Stores) -> None:
     assert await stores.now(grace) == replace(grace, email_verified_at=NOON + SECOND)
 
 
+async def test_after_the_first_proof_no_login_asks_for_another(stores: Stores) -> None:
+    by_code, by_reset = await stores.user(must_prove_address=True), await stores.user(must_prove_address=True)
+    assert await stores.proved.prove(by_code, NOON + SECOND)
+    assert await stores.reset(by_reset)
+    assert not (await stores.now(by_code)).must_prove_address
+    assert not (await stores.now(by_reset)).must_prove_address
+
+
 async def test_a_disabled_account_s_address_is_not_proved(stores: Stores) -> None:
     grace = await stores.user()
     await stores.users.disable(NOON, stores.ending(grace))

@@ -37,6 +37,12 @@ async def test_a_new_user_is_found_by_address_id_and_api_key(users: Users, ambie
     assert await users.by_api_key([b"digest\0\xff"], ambient.now()) == grace
 
 
+async def test_a_user_who_must_prove_the_address_is_remembered_as_one(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient, must_prove_address=True)
+    await users.add(grace, b"digest", {"nickname": "G."})
+    assert await users.by_id(grace.id) == grace
+
+
 async def test_a_stranger_is_nobody(users: Users, ambient: FakeAmbient) -> None:
     await users.add(builders.user(ambient), b"digest")
     assert await users.by_email("nobody@example.com") is None

@@ -109,6 +109,7 @@ def instance(fakes: OnFakes, mortal: Mortal) -> Application:
             "email_changes",
             "outbox",
             "verifiers",
+            "profiles",
         )
     }
     mortal_ground: Backends = replace(ground, redis=redis, **stores)

@@ -135,14 +135,14 @@ async def trips(fakes: OnFakes, ask: Callable[[Application], Awaitable[Any]]) ->
     return counting.steps - before
 
 
-async def test_asking_costs_one_limiter_call_and_one_row_whoever_is_asked_for(on_fakes: MakeOnFakes) -> None:
+async def test_asking_costs_two_limiter_calls_and_one_row_whoever_is_asked_for(on_fakes: MakeOnFakes) -> None:
     fakes = await on_fakes(mail=MAIL, throttle={"exempt": []})
     person = await fakes.client.sign_up()
     found = [
         await trips(fakes, lambda application, email=email: application.recovery.passwords.ask(email, "", VISITOR))  # type: ignore[misc] # a default that binds
         for email in ("warm@example.com", person["email"], "nobody@example.com", "no address")
     ]
-    assert found[1:] == [2] * 3  # before that, Redis does not know the script yet
+    assert found[1:] == [3] * 3  # before that, Redis does not know the script yet
 
 
 async def test_a_wrong_code_costs_the_same_whoever_it_is_for(on_fakes: MakeOnFakes) -> None:

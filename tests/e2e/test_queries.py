@@ -72,7 +72,21 @@ HEAVY, ONE, KEY = UUID(digest("heavy").hex()), UUID(digest("1").hex()), digest("
 MANY = [UUID(one) for one in some(MOST)]
 FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
-PERSON = (FRESH[0], "new@example.com", "new@example.com", "Ada", "Lovelace", "hash", b"sealed", NOW, NOW, "", b"new")
+PERSON = (
+    FRESH[0],
+    "new@example.com",
+    "new@example.com",
+    "Ada",
+    "Lovelace",
+    "hash",
+    b"sealed",
+    NOW,
+    NOW,
+    "",
+    b"new",
+    True,
+    "{}",
+)
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # when the passwords of all were set
@@ -110,6 +124,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "outbox.KEPT": (LIMIT, "u2@example.com", outbox.MOST_SHOWN),
     "outbox.KEPT_ONE": (UUID(digest("2").hex()),),
     "pooler.BACKEND": (),
+    "profiles.BY_IDS": (MANY,),
+    "profiles.CHANGE": (ONE, "Ada", None, '{"nickname": "A."}', ["gender"]),
     "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new", False),
     "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),

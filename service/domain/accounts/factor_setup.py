@@ -151,7 +151,11 @@ class FactorSetup:
         await self.user_revocation.finish(ending)
         now_with_it = replace(user, second_factor_since=totp.confirmed_at)
         methods = first, ONE_TIME_PASSWORD
-        return await self.login.with_set_up_factor(now_with_it, methods, visitor, client_id, session_id=session_id)
+        signed_in = await self.login.open_session(
+            now_with_it, visitor, methods, InvalidChallengeError, client_id, session_id=session_id
+        )
+        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
+        return signed_in
 
     def _emit(self, user_id: UUID, name: Name, reason: Reason) -> None:
         outcome = Outcome.FAILURE if name is Name.LOGIN_FAILED else Outcome.SUCCESS

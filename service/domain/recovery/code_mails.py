@@ -75,8 +75,9 @@ class CodeMails:
         if filed is None:
             return
         holder = user.id if user else self.secrets.nobody(canonical_email)
-        code = MailedCode(filed.id, filed.created_at, self.secrets.state(*state_of(wish.kind, user)), subject)
-        left = filed.created_at + self._life(wish.kind) - self.ambient.now()
+        life = self._life(wish.kind)
+        code = MailedCode(filed.id, filed.created_at, self.secrets.state(*state_of(wish.kind, user)), subject, life)
+        left = filed.created_at + life - self.ambient.now()
         await self.codes.put(holder, wish.kind, code, left)
 
     def _facts(self, kind: Kind, *, counted: bool) -> dict[str, str]:

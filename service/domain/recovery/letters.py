@@ -111,9 +111,10 @@ class ProofLetters:
 
     async def _remember(self, mail: Mail, user: User | None, subject: str = "") -> bool:
         """Whether the mail's code is good. The code of a mail to nobody is one that nobody can know."""
-        left = mail.created_at + life_of(mail) - self.ambient.now()
+        life = life_of(mail)
+        left = mail.created_at + life - self.ambient.now()
         holder = user.id if user else self.secrets.nobody(mail.recipient)
-        code = MailedCode(mail.id, mail.created_at, self.secrets.state(*state_of(mail.kind, user)), subject)
+        code = MailedCode(mail.id, mail.created_at, self.secrets.state(*state_of(mail.kind, user)), subject, life)
         return left > timedelta(0) and await self.codes.put(holder, mail.kind, code, left)
 
     def _link(self, kind: Kind, user_id: UUID, mail_id: UUID) -> str:

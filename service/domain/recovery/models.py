@@ -37,6 +37,10 @@ class MailedCode:
     created_at: datetime  # of the mail
     state: str  # keyed digest of the account's state for which it is good
     subject: str = ""  # the id of a change of address
+    life: timedelta | None = None  # None: that of its kind
+
+    def is_over(self, kind: Kind, now: datetime) -> bool:
+        return now >= self.created_at + (self.life or LIVES[kind])
 
 
 class NoCode(Enum):

@@ -9,7 +9,7 @@ from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.models import Kind
 from service.domain.models import User, Visitor
 from service.domain.recovery.mail_secrets import MailSecrets, named_in
-from service.domain.recovery.models import LIVES, MailedCode, MailEvidence, MailProof, NoCode
+from service.domain.recovery.models import MailedCode, MailEvidence, MailProof, NoCode
 from service.domain.recovery.ports import MailCodes, ProvedUsers
 from service.errors import InvalidCodeError
 
@@ -78,12 +78,13 @@ class Proofs:
         if isinstance(held, NoCode):
             raise self.refused(WHY[held], user, canonical_email)
         if not is_right:
-            raise self.refused(Reason.WRONG_CODE, user, canonical_email)
+            is_over = held.is_over(kind, self.ambient.now())
+            raise self.refused(Reason.NO_CODE if is_over else Reason.WRONG_CODE, user, canonical_email)
         await self.codes.give_back(user_id, kind, held.mail_id)
         return self._still_good(kind, user, held)
 
     def _still_good(self, kind: Kind, user: User | None, held: MailedCode) -> MailProof:
-        if user is None or user.disabled_at or self.ambient.now() >= held.created_at + LIVES[kind]:
+        if user is None or user.disabled_at or held.is_over(kind, self.ambient.now()):
             raise self.refused(Reason.CODE_OVER, user)
         if kind is Kind.VERIFY and user.email_verified_at:
             raise self.refused(Reason.CODE_OVER, user)

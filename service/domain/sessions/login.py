@@ -70,8 +70,7 @@ class Login:
         `claim` decides, once the password is right, which of several calls goes on.
 
         Raises OverloadedError, RateLimitedError, UnavailableError, InvalidCredentialsError or InvalidCodeError. Neither
-        failures nor successes: EmailNotVerifiedError, SecondFactorRequiredError for an account that has a factor, and
-        FactorSetupRequiredError for one that has none where each must have one.
+        failures nor successes: EmailNotVerifiedError, and what `prove` raises.
         """
         canonical_email = emails.for_look_up(email)
         with self.passwords.reserve(visitor, canonical_email) as place:
@@ -171,9 +170,8 @@ class Login:
         return signed_in
 
     async def prove(self, user: User, proof: Proof, visitor: Visitor) -> tuple[str, ...]:
-        """How a user with a second factor has proved it; empty for a user who has none, and needs none. Without a proof
-        it raises SecondFactorRequiredError or FactorSetupRequiredError, with a challenge: the first factor alone opens
-        no session then.
+        """How a user with a second factor has proved it; empty for one who needs none. Without a proof it raises
+        SecondFactorRequiredError or FactorSetupRequiredError, with a challenge.
         """
         if user.second_factor_since is None:
             if self.requires_factor:
@@ -188,18 +186,8 @@ class Login:
         self.events.emit(Event(Name.LOGIN_CHALLENGED, user_id=user.id))
         raise SecondFactorRequiredError(names, token, LIFETIME, user_id=user.id)
 
-    async def with_set_up_factor(
-        self, user: User, methods: tuple[str, ...], visitor: Visitor, client_id: str, *, session_id: str
-    ) -> SignedIn:
-        """The last step for somebody who has set up the account's first factor. Raises InvalidChallengeError."""
-        signed_in = await self.open_session(
-            user, visitor, methods, InvalidChallengeError, client_id, session_id=session_id
-        )
-        self.events.emit(Event(Name.LOGGED_IN, user_id=user.id, session_id=session_id))
-        return signed_in
-
     async def challenged(self, token: str, *, has_factor: bool) -> tuple[Challenge, User]:
-        """The challenge and its user as the row is now. Raises InvalidChallengeError."""
+        """The challenge, and its user as the row is now. Raises InvalidChallengeError."""
         challenge = await self.challenges.find(token)
         user = await self.users.by_id(challenge.user_id)
         if user is None or not challenge.is_for(user, has_factor=has_factor):
@@ -227,19 +215,7 @@ class Login:
         session_id: str = "",
     ) -> SignedIn:
         """What every login ends with. `refusal`: for an account that has changed meanwhile."""
-        now = self.ambient.now()
-        session = Session(
-            id=session_id or self.ambient.new_id(),
-            user_id=user.id,
-            started_at=now,
-            last_used_at=now,
-            ends_at=now + self.settings.refresh_lifetime,
-            source=prefix_of(visitor.source),
-            user_agent=visitor.user_agent,
-            password_changed_at=user.password_changed_at,
-            methods=methods,
-            client_id=client_id,
-        )
+        session = self._session(session_id or self.ambient.new_id(), user, visitor, methods, client_id)
         refresh_token = RefreshToken.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
         # Read again: disabling, deleting, a new password or factor ends the sessions that exist by then, and this one
@@ -256,4 +232,19 @@ class Login:
             tokens=await self.tokens.issue(user, session),
             refresh_token=refresh_token.text,
             api_key=self.api_keys.open(user.id, user.api_key_sealed),
+        )
+
+    def _session(self, new_id: str, user: User, visitor: Visitor, methods: tuple[str, ...], client_id: str) -> Session:
+        now = self.ambient.now()
+        return Session(
+            id=new_id,
+            user_id=user.id,
+            started_at=now,
+            last_used_at=now,
+            ends_at=now + self.settings.refresh_lifetime,
+            source=prefix_of(visitor.source),
+            user_agent=visitor.user_agent,
+            password_changed_at=user.password_changed_at,
+            methods=methods,
+            client_id=client_id,
         )
