@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from service.domain.models import User
 from service.errors import UnavailableError
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import bearer
@@ -319,6 +320,23 @@ async def test_an_account_of_the_other_door_is_not_confirmed_by_a_code_alone(con
     tokens = await confirming.client.log_in(person)
     me = await confirming.client.get("/auth/me?include=emailVerified", **bearer(tokens))
     assert (await me.json())["emailVerified"] is False
+
+
+async def test_an_account_that_is_made_meanwhile_is_not_confirmed_by_a_code_alone(
+    confirming: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await confirming.client.sign_up()
+    owner = Somebody(confirming, person["email"])
+    code = await owner.code()
+    users = confirming.fakes.application.backends.proved_users
+    there_by_now, answers = users.by_email, [None]
+
+    async def by_email(canonical_email: str) -> User | None:
+        return answers.pop() if answers else await there_by_now(canonical_email)
+
+    monkeypatch.setattr(users, "by_email", by_email)
+    assert await owner.refused_client("ConfirmSignUp", ConfirmationCode=code) == CONFIRMED
+    assert confirming.fakes.users.rows[UUID(person["userId"])].email_verified_at is None
 
 
 async def test_an_outage_of_the_mail_does_not_undo_the_account(new: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
