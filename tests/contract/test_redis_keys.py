@@ -15,6 +15,7 @@ from tests.support import builders, passkeys
 from tests.support import second_factors as second
 from tests.support.authenticators import SETTINGS
 from tests.support.builders import PASSWORD
+from tests.support.cognito import CognitoClient
 from tests.support.second_factors import App
 
 EMAIL = "Augusta.Ada@Example.com"
@@ -30,7 +31,7 @@ TIGHT = {
 @pytest.fixture
 async def secrets(instances: Instances) -> dict[str, bytes]:
     """What was handed out or typed in a day with every kind of call, right and wrong."""
-    (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS)
+    (client,) = await instances(1, throttle=TIGHT, passkeys=SETTINGS, cognito={"enabled": True})
     person = await client.sign_up(email=EMAIL)
     await client.sign_up()
     tokens = await client.log_in(person)
@@ -40,9 +41,11 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     app = await begin_second_factors(client)
     app["challenge of a passkey"] = (await passkeys.options(client))["challenge"]
     app["named apiKey"] = await make_named_key(client, left_behind)
+    sign_in = await begin_sign_in(client)
     await be_wrong(client, tokens)
     handed_out = {
         **app,
+        "session of a sign-in": sign_in,
         **{f"first {name}": tokens[name] for name in ("idToken", "accessToken", "refreshToken", "apiKey")},
         **{f"second {name}": left_behind[name] for name in ("idToken", "accessToken", "refreshToken")},
         **{f"renewed {name}": renewed[name] for name in ("idToken", "accessToken")},
@@ -70,6 +73,16 @@ async def begin_second_factors(client: Client) -> dict[str, str]:
         "recovery code": app.recovery_codes[1],
         "bare recovery code": app.recovery_codes[1].replace("-", ""),
     }
+
+
+async def begin_sign_in(client: Client) -> str:
+    """Answered wrongly."""
+    cognito = CognitoClient(client.http)
+    asked = await cognito.initiate("USER_AUTH", USERNAME="someone@example.org", PREFERRED_CHALLENGE="PASSWORD")
+    responses = {"USERNAME": "someone@example.org", "PASSWORD": "WrongPass1!"}
+    sent = {"ClientId": "tokenhouse", "ChallengeName": "PASSWORD", "ChallengeResponses": responses}
+    await cognito.refused("RespondToAuthChallenge", **sent, Session=asked["Session"])
+    return str(asked["Session"])
 
 
 async def make_named_key(client: Client, tokens: dict[str, Any]) -> str:
@@ -140,7 +153,17 @@ async def test_every_key_has_a_lifetime(secrets: dict[str, bytes], redis: Redis)
 async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], redis: Redis) -> None:
     assert secrets
     found = {key.split(b":")[1] async for key, _ in held_by(redis)}
-    assert found == {b"session", b"sessions", b"challenge", b"totp", b"denied", b"complete", b"limit", b"passkey"}
+    assert found == {
+        b"session",
+        b"sessions",
+        b"challenge",
+        b"totp",
+        b"denied",
+        b"complete",
+        b"limit",
+        b"passkey",
+        b"sign-in",
+    }
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
         b"source",
         b"pair",
