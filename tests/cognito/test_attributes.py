@@ -345,3 +345,9 @@ async def test_the_mails_to_a_new_address_are_counted_before_anything_is_changed
     assert (await update_refused(ada, email=NEXT, nickname="A.")).kind == "TooManyRequests"
     assert "nickname" not in await ada.attributes()
     assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED
+
+
+async def test_mails_that_one_member_asks_for_are_counted(make_ground: MakeGround) -> None:
+    ada = await member(await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "1/1h"}))
+    await ada.call("GetUserAttributeVerificationCode", AttributeName="email")
+    assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED
