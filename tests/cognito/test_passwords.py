@@ -176,6 +176,7 @@ async def test_the_destination_follows_from_what_was_sent(ada: Somebody) -> None
     sub = (await ada.call("GetUser"))["Username"]
     assert await destination(ada.email.upper()) == await destination(sub) == "a***@e***"
     assert await destination("Zoe@Nowhere.example") == "z***@n***"
+    assert await destination("zoe@localhost") == "z***@l***"
     nobody = await destination("b7a4f2cc-4a5e-4a57-9b3c-2f9a3c4d5e6f")
     assert nobody == await destination("b7a4f2cc-4a5e-4a57-9b3c-2f9a3c4d5e6f")
     assert len(nobody) == len("a***@e***")
