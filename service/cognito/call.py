@@ -22,12 +22,21 @@ class Call:
     operation: str
     members: Mapping[str, Any]
     context: CognitoContext
-    visitor: Visitor
-    language: str = ""  # that the client asks for, of mails
+    request: web.Request
 
     @classmethod
     def of(cls, request: web.Request, operation: str, members: Mapping[str, Any]) -> "Call":
-        return cls(operation, members, request.app[COGNITO], visitor_of(request), language_of(request))
+        return cls(operation, members, request.app[COGNITO], request)
+
+    @property
+    def visitor(self) -> Visitor:
+        """Made when it is asked for: to read an address costs a sixth of a call that only looks something up."""
+        return visitor_of(self.request)
+
+    @property
+    def language(self) -> str:
+        """That the client asks for, of mails."""
+        return language_of(self.request)
 
     @property
     def services(self) -> Services:

@@ -32,3 +32,8 @@ def invalid_parameter(text: str) -> CognitoError:
 
 def not_authorized(text: str, cause: AuthError | None = None) -> CognitoError:
     return CognitoError("NotAuthorized", text, cause=cause)
+
+
+def unknown_user(cause: AuthError | None = None) -> CognitoError:
+    """Only where unknown users are no secret."""
+    return CognitoError("UserNotFound", "User does not exist.", cause=cause)

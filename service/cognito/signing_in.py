@@ -8,7 +8,7 @@ from typing import Any
 from service.cognito.authentication import authentication_result
 from service.cognito.call import Answer, Call
 from service.cognito.clients import require_secret_hash
-from service.cognito.errors import CognitoError, invalid_parameter
+from service.cognito.errors import invalid_parameter, unknown_user
 from service.domain.app_clients import AppClient
 from service.domain.events.security_events import Reason
 from service.domain.sessions.models import SignedIn
@@ -44,7 +44,7 @@ class SigningIn:
     async def require_known(self) -> None:
         """Where unknown users are no secret. Raises UserNotFound."""
         if self._tells_unknown and not await self.call.services.usernames.is_known(self.address):
-            raise CognitoError("UserNotFound", UNKNOWN)
+            raise unknown_user()
 
     def session(self, *steps: Step) -> SignInSession:
         """The session that was sent. Raises InvalidParameter or InvalidChallengeError."""
@@ -78,16 +78,13 @@ class SigningIn:
             signed_in = await login
         except InvalidCredentialsError as wrong:
             if self._tells_unknown and wrong.why == Reason.UNKNOWN_EMAIL:
-                raise CognitoError("UserNotFound", UNKNOWN, cause=wrong) from None
+                raise unknown_user(wrong) from None
             raise
         return authentication_result(self.call, signed_in.tokens, signed_in.refresh_token)
 
     @property
     def _tells_unknown(self) -> bool:
         return not self.call.context.settings.prevent_user_existence_errors
-
-
-UNKNOWN = "User does not exist."
 
 
 def required(given: Parameters, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from service.cognito.call import Call
-from service.cognito.errors import CognitoError
+from service.cognito.errors import unknown_user
 from service.domain.accounts.attributes import EMAIL
 from service.domain.credentials import emails
 
@@ -15,8 +15,8 @@ async def address_of(call: Call) -> str:
     """
     usernames = call.services.usernames
     address = emails.for_look_up(await usernames.address_of(call.text("Username")))
-    if not call.context.settings.prevent_user_existence_errors and not await usernames.has_account(address):
-        raise CognitoError("UserNotFound", "User does not exist.")
+    if not call.context.settings.prevent_user_existence_errors and not await usernames.is_known(address):
+        raise unknown_user()
     return address
 
 

@@ -108,6 +108,8 @@ def parameters(text: str) -> dict[str, Any]:
 
 async def _bytes(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # all of it has come: there is nothing to wait for
+            return await request.read()
         async with asyncio.timeout(request.app[HTTP].body_timeout.total_seconds()):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -121,13 +123,7 @@ async def _bytes(request: web.Request) -> bytes:
 def strict_json(body: bytes) -> dict[str, Any]:
     """One JSON object (RFC 8259). Raises MalformedJsonError for anything else, even if other parsers accept it."""
     try:
-        value = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_refuse,
-            parse_int=_int,
-            parse_float=_float,
-        )
+        value = _STRICT.decode(body.decode("utf-8"))
         _check(value)
     except (ValueError, RecursionError):
         raise MalformedJsonError from None
@@ -158,6 +154,11 @@ def _float(digits: str) -> float:
     if len(digits) > MAX_DIGITS or not math.isfinite(number):
         raise ValueError("a number is too long")
     return number
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_constant=_refuse, parse_int=_int, parse_float=_float
+)
 
 
 def _check(value: object) -> None:

@@ -9,14 +9,14 @@ from service.domain.operations.models import Resealing, Sealed
 from service.domain.srp.models import StoredVerifier, VerifiedAccount
 from service.stores.postgres import Postgres
 
+_COLUMNS = "users.id, users.canonical_email, held.pool_id, held.salt, held.verifier_sealed, held.password_changed_at"
 # One of an older password is of no use, and is not shown.
-_OF_ACCOUNT = """
-    SELECT users.id, users.canonical_email, held.pool_id, held.salt, held.verifier_sealed, held.password_changed_at
-    FROM users
-    LEFT JOIN srp_verifiers AS held ON held.user_id = users.id AND held.password_changed_at = users.password_changed_at
+_ACCOUNTS = """
+    users LEFT JOIN srp_verifiers AS held
+    ON held.user_id = users.id AND held.password_changed_at = users.password_changed_at
 """
-BY_EMAIL = f"{_OF_ACCOUNT} WHERE users.canonical_email = $1"
-BY_ID = f"{_OF_ACCOUNT} WHERE users.id = $1"
+BY_EMAIL = f"SELECT {_COLUMNS} FROM {_ACCOUNTS} WHERE users.canonical_email = $1"  # noqa: S608 - our own words
+BY_ID = f"SELECT {_COLUMNS} FROM {_ACCOUNTS} WHERE users.id = $1"  # noqa: S608 - as above
 PUT = """
     INSERT INTO srp_verifiers (user_id, pool_id, salt, verifier_sealed, password_changed_at)
     SELECT id, $2::text, $3::bytea, $4::bytea, $5::timestamptz
@@ -32,10 +32,10 @@ PUT = """
 """
 REMOVE_SOME = """
     DELETE FROM srp_verifiers
-    WHERE user_id IN (SELECT user_id FROM srp_verifiers ORDER BY user_id LIMIT $1)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM srp_verifiers ORDER BY user_id LIMIT $1))
     RETURNING user_id
 """
-ARE_THERE = "SELECT EXISTS (SELECT FROM srp_verifiers)"
+ARE_THERE = "SELECT user_id FROM srp_verifiers ORDER BY user_id LIMIT 1"
 SEALED = """
     SELECT user_id, verifier_sealed AS sealed, pool_id FROM srp_verifiers WHERE user_id > $1 ORDER BY user_id LIMIT $2
 """
@@ -72,8 +72,7 @@ class PostgresVerifiers:
         return count
 
     async def are_there(self) -> bool:
-        row = await self._postgres.fetchrow(ARE_THERE)
-        return bool(row and row[0])
+        return await self._postgres.fetchrow(ARE_THERE) is not None
 
     async def sealed_verifiers(self, after: UUID, limit: int) -> Sequence[Sealed]:
         return [Sealed(**row) for row in await self._postgres.fetch(SEALED, after, limit)]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from service.domain.events.security_events import Reason
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import bearer
 from tests.support.builders import PASSWORD
@@ -312,3 +313,41 @@ async def test_a_disabled_user_has_no_attributes(ada: Somebody) -> None:
     await ada.ground.fakes.application.accounts.disable(rows[user_id].email)
     assert (await ada.refused("GetUser")).kind == "NotAuthorized"
     assert (await update_refused(ada, nickname="A.")).kind == "NotAuthorized"
+
+
+async def test_each_kind_of_change_is_told_once(ada: Somebody) -> None:
+    told: list[tuple[str, str]] = []
+    ada.ground.fakes.application.events.add(lambda event: told.append((event.name.value, str(event.reason))))
+    await update(ada, given_name="Ada", nickname="A.", email=NEXT)
+    assert told == [
+        ("user_updated", "names_changed"),
+        ("user_updated", "attributes_changed"),
+        ("user_updated", "email_change_requested"),
+    ]
+    told.clear()
+    await ada.call("DeleteUserAttributes", UserAttributeNames=["nickname"])
+    assert told == [("user_updated", "attributes_changed")]
+
+
+async def test_a_session_that_ends_meanwhile_changes_nothing(ada: Somebody) -> None:
+    fakes = ada.ground.fakes
+    user_id = UUID((await ada.call("GetUser"))["Username"])
+    await fakes.users.pending.add(fakes.application.user_revocation.of(user_id, Reason.PASSWORD_RESET))
+    refusal = await update_refused(ada, nickname="E.", email="eve@example.com")
+    assert refusal == Refused("NotAuthorized", "Access Token has been revoked")
+    assert await fakes.email_changes.waiting(user_id) is None
+
+
+async def test_the_mails_to_a_new_address_are_counted_before_anything_is_changed(make_ground: MakeGround) -> None:
+    ada = await member(await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "99/1h"}))
+    for _ in range(5):
+        await update(ada, email=NEXT)
+    assert (await update_refused(ada, email=NEXT, nickname="A.")).kind == "TooManyRequests"
+    assert "nickname" not in await ada.attributes()
+    assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED
+
+
+async def test_mails_that_one_member_asks_for_are_counted(make_ground: MakeGround) -> None:
+    ada = await member(await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "1/1h"}))
+    await ada.call("GetUserAttributeVerificationCode", AttributeName="email")
+    assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from service.domain.models import User
 from service.errors import UnavailableError
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import bearer
@@ -321,6 +322,23 @@ async def test_an_account_of_the_other_door_is_not_confirmed_by_a_code_alone(con
     assert (await me.json())["emailVerified"] is False
 
 
+async def test_an_account_that_is_made_meanwhile_is_not_confirmed_by_a_code_alone(
+    confirming: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await confirming.client.sign_up()
+    owner = Somebody(confirming, person["email"])
+    code = await owner.code()
+    users = confirming.fakes.application.backends.proved_users
+    there_by_now, answers = users.by_email, [None]
+
+    async def by_email(canonical_email: str) -> User | None:
+        return answers.pop() if answers else await there_by_now(canonical_email)
+
+    monkeypatch.setattr(users, "by_email", by_email)
+    assert await owner.refused_client("ConfirmSignUp", ConfirmationCode=code) == CONFIRMED
+    assert confirming.fakes.users.rows[UUID(person["userId"])].email_verified_at is None
+
+
 async def test_an_outage_of_the_mail_does_not_undo_the_account(new: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise ConnectionError
@@ -347,3 +365,19 @@ async def test_an_outage_is_never_a_refusal(new: Somebody, monkeypatch: pytest.M
     assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "InternalErrorException")
     monkeypatch.undo()
     await new.of_client("ConfirmSignUp", ConfirmationCode=code)
+
+
+async def test_the_owner_of_an_address_takes_over_what_a_squatter_has_signed_up(new: Somebody) -> None:
+    await new.sign_up()
+    body = {"email": new.email, "code": await new.code(), "newPassword": NEW}
+    assert (await new.ground.client.post("/auth/email/verify", body)).status == 200
+    assert (await new.log_in_elsewhere(), await new.log_in_elsewhere(NEW)) == (401, 200)
+    await new.log_in(NEW)
+    assert (await new.attributes())["email_verified"] == "true"
+
+
+async def test_the_code_and_the_password_together_confirm_at_the_other_door(new: Somebody) -> None:
+    await new.sign_up()
+    body = {"email": new.email, "code": await new.code(), "password": PASSWORD}
+    assert (await new.ground.client.post("/auth/email/verify", body)).status == 200
+    assert await new.log_in()

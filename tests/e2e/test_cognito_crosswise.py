@@ -7,15 +7,12 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from service.cognito.inputs import INPUTS
-from service.cognito.operations import OPERATIONS
 from service.embedded import Stores
 from tests.conftest import Client, Serve, bearer
 from tests.support.cognito import CognitoClient
 from tests.support.cognito_town import AuthenticatorApp, Town, town
 
 FIRST, SECOND = "SecurePass1!", "Another-Pass2!"
-needs_all = pytest.mark.skipif(not OPERATIONS.keys() >= INPUTS.keys(), reason="operations are missing")
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,6 @@ async def test_an_account_of_either_door_logs_in_at_the_other(crossing: Crossing
     assert (await crossing.cognito.call("GetUser", AccessToken=own["accessToken"]))["Username"] == person["userId"]
 
 
-@needs_all
 async def test_who_signed_up_with_cognito_logs_in_at_the_api(crossing: Crossing) -> None:
     attributes = [{"Name": "email", "Value": "ada@example.com"}]
     done = await crossing.cognito.call(
@@ -77,7 +73,6 @@ async def test_a_logout_at_the_api_ends_the_access_token_in_cognito(crossing: Cr
     assert refusal.kind in ("NotAuthorized", "InvalidParameter")
 
 
-@needs_all
 async def test_a_global_sign_out_ends_id_tokens_at_the_api_and_is_told_in_the_feed(crossing: Crossing) -> None:
     person = await crossing.api.sign_up()
     tokens, own = await crossing.cognito.log_in(person["email"], FIRST), await crossing.api.log_in(person)
@@ -100,7 +95,6 @@ async def revoked(crossing: Crossing) -> int:
     return len(rows)
 
 
-@needs_all
 async def test_a_new_password_is_the_one_of_both_doors(crossing: Crossing) -> None:
     person = await crossing.api.sign_up()
     tokens, own = await crossing.cognito.log_in(person["email"], FIRST), await crossing.api.log_in(person)
@@ -114,7 +108,6 @@ async def test_a_new_password_is_the_one_of_both_doors(crossing: Crossing) -> No
     await crossing.api.log_in(person | {"password": SECOND})
 
 
-@needs_all
 async def test_who_left_through_one_door_is_known_at_none(crossing: Crossing) -> None:
     person = await crossing.api.sign_up()
     tokens, own = await crossing.cognito.log_in(person["email"], FIRST), await crossing.api.log_in(person)
@@ -125,7 +118,6 @@ async def test_who_left_through_one_door_is_known_at_none(crossing: Crossing) ->
     assert refusal.kind == "NotAuthorized"
 
 
-@needs_all
 async def test_a_second_factor_set_through_one_door_is_asked_at_the_other(crossing: Crossing) -> None:
     person = await crossing.api.sign_up()
     tokens = await crossing.cognito.log_in(person["email"], FIRST)

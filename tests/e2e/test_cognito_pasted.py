@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -15,8 +14,6 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from service.cognito.inputs import INPUTS
-from service.cognito.operations import OPERATIONS
 from service.commands import dev
 from service.embedded import Stores
 from service.settings import load
@@ -33,7 +30,6 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^#{2,3} ", re.MULTILINE)
 HERE = "http://127.0.0.1:8080"
 USER_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-needs_all = pytest.mark.skipif(not OPERATIONS.keys() >= INPUTS.keys(), reason="operations are missing")
 
 
 def blocks(title: str, language: str) -> list[str]:
@@ -114,7 +110,6 @@ async def test_each_client_of_the_page_logs_in_as_it_is_pasted(tmp_path: Path) -
             assert USER_ID.search(await instance.node("pasted", code)), title
 
 
-@needs_all
 async def test_boto3_as_it_is_pasted(tmp_path: Path) -> None:
     async with dev_instance(tmp_path) as instance:
         [code] = blocks("boto3", "python")
@@ -141,7 +136,6 @@ async def test_the_environment_alone_points_boto3_the_cli_and_the_sdk_here(tmp_p
         assert USER_ID.search(await instance.node("environment", unpointed, **{name: value}))
 
 
-@pytest.mark.skipif(find_spec("service.cognito.srp") is None, reason="SRP is missing")
 async def test_pycognito_as_it_is_pasted(tmp_path: Path) -> None:
     [start] = blocks("pycognito, and Home Assistant", "sh")
     said = dict(re.findall(r"(TOKENHOUSE_\w+)=(\S+)", start))
@@ -156,7 +150,6 @@ async def test_pycognito_as_it_is_pasted(tmp_path: Path) -> None:
         assert USER_ID.fullmatch((await instance.python(code)).strip())
 
 
-@needs_all
 async def test_users_are_seeded_and_codes_are_read_as_they_are_pasted(tmp_path: Path) -> None:
     async with dev_instance(tmp_path) as instance:
         seeds, forgotten = await pasted(instance.port, *blocks("A test double for CI", "sh"))

@@ -1,14 +1,11 @@
 """A whole story, told by each program that was written for Amazon Cognito, none of which was changed: two instances, one pool."""
 
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from service.cognito.inputs import INPUTS
-from service.cognito.operations import OPERATIONS
 from service.embedded import Stores
 from tests.conftest import Serve, bearer
 from tests.support.builders import claims_of
@@ -26,8 +23,6 @@ async def told(
     redis: Redis,
     database: "asyncpg.Connection[asyncpg.Record]",
 ) -> AsyncIterator[tuple[Town, Program]]:
-    if request.param in BY_SRP and find_spec("service.cognito.srp") is None:
-        pytest.skip("SRP is missing")
     async with (
         town(embedded, serve, cognito={"srp": request.param in BY_SRP}) as here,
         program(request.param, here.place) as one,
@@ -53,7 +48,6 @@ async def test_an_account_of_the_api_is_one_of_the_pool(told: tuple[Town, Progra
     assert await refused(one, "log_in", username="nobody@example.com", password=FIRST) == "NotAuthorizedException"
 
 
-@pytest.mark.skipif(not OPERATIONS.keys() >= INPUTS.keys(), reason="operations are missing")
 async def test_a_life_from_signing_up_to_leaving(told: tuple[Town, Program]) -> None:
     here, one = told
     # sign up, log in, be known
@@ -98,7 +92,6 @@ async def test_a_life_from_signing_up_to_leaving(told: tuple[Town, Program]) -> 
     assert (await here.there.me({"idToken": renewed["id"]})).status == 401
 
 
-@pytest.mark.skipif(not OPERATIONS.keys() >= INPUTS.keys(), reason="operations are missing")
 async def test_leaving_takes_the_account_along(told: tuple[Town, Program]) -> None:
     here, one = told
     await one.do("sign_up", email=ADA, password=FIRST, given_name="Ada")

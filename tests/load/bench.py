@@ -16,7 +16,7 @@ from tests.load import report
 from tests.load.figures import Row, Verdict
 from tests.load.instances import NO_LIMITS, SERVICE_LOOP, Stage, add_accounts, stage, tokens
 from tests.load.plan import Plan
-from tests.load.rows import engines, limiter, logins, process, raw, requests, timing, watching
+from tests.load.rows import cognito, engines, limiter, logins, process, raw, requests, timing, watching
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 STORM = 256  # accounts that log in again and again: numbers 0 to 255
@@ -52,6 +52,7 @@ async def _measure(place: Stage, plan: Plan, drawn_in: Path | None) -> tuple[lis
         add(await timing.refusals(place, service, plan, SPOILT))
     add(await engines.logins_by_clients(place, plan, drawn_in))
     add(await watching.overhead(place, plan, bearer))
+    add(await cognito.beside_the_api(place, plan))
     add(process.starts(place, plan))
     add(await limiter.refusals(place, plan, SPOILT + 2))
     add(await limiter.parallel_guesses(place, SPOILT + 3))

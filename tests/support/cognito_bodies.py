@@ -26,7 +26,11 @@ MEMBERS: dict[str, Any] = {
     "UserCode": "123456",
     "UserPoolId": "eu-central-1_tokenhouse",
 }
-WITH_SESSION = {"AssociateSoftwareToken", "VerifySoftwareToken"}  # take one in place of an access token
+NOT_THE_OWN = {  # because the member has signed up, and is confirmed
+    "ConfirmSignUp": "nobody@example.com",
+    "ResendConfirmationCode": "nobody@example.com",
+    "SignUp": "new@example.com",
+}
 
 
 def well_formed(operation: str, person: Mapping[str, Any], tokens: Mapping[str, str]) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def well_formed(operation: str, person: Mapping[str, Any], tokens: Mapping[str, 
         "ProposedPassword": "Another-Pass2!",
         "RefreshToken": tokens["RefreshToken"],
         "Token": tokens["RefreshToken"],
-        "Username": "new@example.com" if operation == "SignUp" else person["email"],
+        "Username": NOT_THE_OWN.get(operation, person["email"]),
     }
     known = MEMBERS | own
     if operation == "SignUp":

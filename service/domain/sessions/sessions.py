@@ -74,7 +74,8 @@ class Sessions:
     async def end_by_refresh_token(self, text: str, visitor: Visitor, client_id: str = "") -> None:
         """End the session of this client's refresh token. What is no live one changes nothing.
 
-        A session whose end was begun has its record until it is done: then it is ended once more. Raises InvalidClientError for one of another client, RateLimitedError or UnavailableError.
+        A session whose end was begun has its record until it is done: then it is ended once more. Raises
+        InvalidClientError for a token of another client, RateLimitedError or UnavailableError.
         """
         session = await self._session_of(text, visitor)
         if session is None:

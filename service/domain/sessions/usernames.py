@@ -11,9 +11,6 @@ from service.domain.sessions.ports import UserLookup
 class Usernames:
     users: UserLookup
 
-    async def has_account(self, canonical_email: str) -> bool:
-        return await self.users.by_email(canonical_email) is not None
-
     async def address_of(self, username: str) -> str:
         """The address of the user with this id; any other text as it is.
 

@@ -5,6 +5,7 @@ They throw their tokens away when they are told that.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,12 @@ TYPED = {
     "UserPoolAddOnNotEnabled",
     "WebAuthnNotEnabled",
 }
-ON = {"cognito": {"enabled": True}, "throttle": {"enabled": True}}
+ON = {
+    "cognito": {"enabled": True, "srp": True},
+    "mail": {"url": "smtp://mail.example.com", "sender": "accounts@example.com"},  # nobody connects to it
+}
+CHOICE = "InitiateAuth choice"  # its answer is the same for everybody
+A_IN_SRP = "2" + "0" * 700  # any number that is no multiple of the group's prime
 
 
 async def said_by(client: CognitoClient, operation: str, members: dict[str, object]) -> tuple[int, str]:
@@ -38,11 +44,36 @@ async def said_by(client: CognitoClient, operation: str, members: dict[str, obje
     return 200, ""
 
 
+async def other_ways(
+    client: CognitoClient, person: dict[str, str], tokens: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Flows and steps besides those of a well-formed body."""
+    given = {"USERNAME": person["email"]}
+    begun = await client.initiate("USER_AUTH", **given)
+    flows: dict[str, tuple[str, dict[str, str]]] = {
+        "InitiateAuth refresh": ("REFRESH_TOKEN_AUTH", {"REFRESH_TOKEN": tokens["RefreshToken"]}),
+        CHOICE: ("USER_AUTH", given),
+        "InitiateAuth mail": ("USER_AUTH", given | {"PREFERRED_CHALLENGE": "EMAIL_OTP"}),
+        "InitiateAuth proof": ("USER_SRP_AUTH", given | {"SRP_A": A_IN_SRP}),
+    }
+    first = {
+        name: {"ClientId": "tokenhouse", "AuthFlow": flow, "AuthParameters": parameters}
+        for name, (flow, parameters) in flows.items()
+    }
+    second = {
+        "ClientId": "tokenhouse",
+        "ChallengeName": "SELECT_CHALLENGE",
+        "Session": begun["Session"],
+        "ChallengeResponses": given | {"ANSWER": "PASSWORD", "PASSWORD": person["password"]},
+    }
+    return first | {"RespondToAuthChallenge password": second}
+
+
 @pytest.mark.parametrize(
     ("server", "needless"),
     [
         # answered from the request alone, or from the token and the denylist
-        (EmbeddedRedis, {"UpdateAuthEventFeedback", "RespondToAuthChallenge"}),
+        (EmbeddedRedis, {"UpdateAuthEventFeedback", "RespondToAuthChallenge", "InitiateAuth mail", CHOICE}),
         (
             EmbeddedPostgres,
             {
@@ -60,6 +91,7 @@ async def said_by(client: CognitoClient, operation: str, members: dict[str, obje
                 "StartWebAuthnRegistration",
                 "UpdateAuthEventFeedback",
                 "UpdateDeviceStatus",
+                CHOICE,
             },
         ),
     ],
@@ -72,11 +104,12 @@ async def test_without_a_store_no_operation_of_cognito_says_that_its_caller_is_n
     person = await door.sign_up()
     tokens = await client.log_in(person["email"], person["password"])
     bodies = {name: well_formed(name, person, tokens) for name in OPERATIONS}
+    bodies |= await other_ways(client, person, tokens)
     [broken] = [one for one in (own.redis, own.postgres) if isinstance(one, server)]
     broken.kill()
     try:
         for name, members in bodies.items():
-            status, kind = await said_by(client, name, members)
+            status, kind = await said_by(client, name.partition(" ")[0], members)
             if name in needless:
                 assert status == 200 or (status, kind) == (503, "InternalError") or kind in TYPED, (name, status, kind)
             else:
