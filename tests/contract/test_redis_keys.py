@@ -43,9 +43,11 @@ async def secrets(instances: Instances) -> dict[str, bytes]:
     app["challenge of a passkey"] = (await passkeys.options(client))["challenge"]
     app["secret block of SRP"] = await use_block(client, person)
     app["named apiKey"] = await make_named_key(client, left_behind)
+    sign_in = await begin_sign_in(client)
     await be_wrong(client, tokens)
     handed_out = {
         **app,
+        "session of a sign-in": sign_in,
         **{f"first {name}": tokens[name] for name in ("idToken", "accessToken", "refreshToken", "apiKey")},
         **{f"second {name}": left_behind[name] for name in ("idToken", "accessToken", "refreshToken")},
         **{f"renewed {name}": renewed[name] for name in ("idToken", "accessToken")},
@@ -73,6 +75,16 @@ async def begin_second_factors(client: Client) -> dict[str, str]:
         "recovery code": app.recovery_codes[1],
         "bare recovery code": app.recovery_codes[1].replace("-", ""),
     }
+
+
+async def begin_sign_in(client: Client) -> str:
+    """Answered wrongly."""
+    cognito = CognitoClient(client.http)
+    asked = await cognito.initiate("USER_AUTH", USERNAME="someone@example.org", PREFERRED_CHALLENGE="PASSWORD")
+    responses = {"USERNAME": "someone@example.org", "PASSWORD": "WrongPass1!"}
+    sent = {"ClientId": "tokenhouse", "ChallengeName": "PASSWORD", "ChallengeResponses": responses}
+    await cognito.refused("RespondToAuthChallenge", **sent, Session=asked["Session"])
+    return str(asked["Session"])
 
 
 async def make_named_key(client: Client, tokens: dict[str, Any]) -> str:
@@ -162,6 +174,7 @@ async def test_every_key_is_in_the_key_room_s_tables(secrets: dict[str, bytes], 
         b"limit",
         b"passkey",
         b"srp",
+        b"sign-in",
     }
     assert {key.split(b":")[3] async for key, _ in held_by(redis) if key.startswith(b"th:limit:{login}:")} >= {
         b"source",

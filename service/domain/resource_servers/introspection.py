@@ -89,7 +89,7 @@ class Introspection:
             shown = await self._find(text)
         if shown is None:
             await self.throttle.unknown_refresh_token(visitor)
-        elif not await self._is_over(shown):
+        elif not shown.token_id or not await self._is_over(shown):  # the end of a session may have been left half done
             await self.revocation.end(shown.user_id, [shown.session_id], why=Reason.REVOKED)
 
     async def _is_over(self, shown: Shown) -> bool:

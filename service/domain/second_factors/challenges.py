@@ -53,7 +53,8 @@ class Challenges:
     async def count_try(self, challenge: Challenge) -> None:
         """Before a code is looked at, so that parallel guesses are counted too. Raises InvalidChallengeError."""
         if not await self.store.count_try(challenge.digest, TRIES):
-            raise InvalidChallengeError("too many tries", user_id=challenge.user_id)
+            is_over = await self.store.find(challenge.digest) is None
+            raise InvalidChallengeError(Reason.REUSED if is_over else "too many tries", user_id=challenge.user_id)
 
     async def finish(self, challenge: Challenge) -> None:
         """Raises InvalidChallengeError for all but one."""

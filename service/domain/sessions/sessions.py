@@ -74,10 +74,11 @@ class Sessions:
     async def end_by_refresh_token(self, text: str, visitor: Visitor, client_id: str = "") -> None:
         """End the session of this client's refresh token. What is no live one changes nothing.
 
-        Raises InvalidClientError for one of another client, RateLimitedError or UnavailableError.
+        A session whose end was begun has its record until it is done: then it is ended once more. Raises
+        InvalidClientError for one of another client, RateLimitedError or UnavailableError.
         """
         session = await self._session_of(text, visitor)
-        if session is None or await self.revocation.was_revoked(session.id):
+        if session is None:
             await self.throttle.unknown_refresh_token(visitor)
             return
         if session.client_id != client_id:
