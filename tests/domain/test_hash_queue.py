@@ -99,6 +99,7 @@ async def test_other_work_takes_a_place_and_its_turn_and_measures_nothing(gated:
 
     def work() -> int:
         done.append(threading.current_thread().name)
+        gated.clock.seconds += 60
         return 42
 
     with gated.queue.reserve(ANN) as place:
