@@ -444,6 +444,10 @@ async def test_sign_up_makes_a_verifier_that_opens_for_nobody_else(ground: Groun
     other = await ground.fakes.client.sign_up()
     assert ground.held
     assert (ground.held.pool_id, len(ground.held.salt)) == ("eu-central-1_tokenhouse", 16)
+    mine = ground.fakes.application.srp.verifiers.open(ground.held)
+    moved = replace(ground.held, user_id=UUID(other["userId"]))
+    assert ground.fakes.application.srp.verifiers.open(moved) != mine
+    assert (await ground.another(pool_id="eu_other")).srp.verifiers.open(ground.held) != mine
     ground.verifiers.rows[UUID(other["userId"])] = replace(ground.held, user_id=UUID(other["userId"]))
     assert await ground.refused(*await ground.begin(other["email"])) == Reason.WRONG_PASSWORD
 
