@@ -18,7 +18,7 @@ async def refresh_token_auth(call: Call, client: AppClient, given: Parameters) -
 
 
 async def _require_hash(call: Call, client: AppClient, given: Parameters, refresh_token: str) -> None:
-    """Over a name of the token's user: before the token is used up. A token of nobody is refused for that instead."""
+    """Over a name of the session's user, before the token is looked at: a spent one would end the session."""
     shown = given.get("SECRET_HASH", "")
     if not shown:
         require_secret_hash(client, shown)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from service.cognito.errors import WrongTypeError
 
 NOT_NULL = "Member must not be null"
+MOST_SHOWN = 256  # characters of a value
 CATEGORIES = re.compile(r"\\p\{(\w)\}")
 
 
@@ -130,7 +131,7 @@ def _in_list(of: Shape, value: list[object], path: str) -> Iterator[BrokenConstr
 
 
 def _in_text(shape: Text, value: str, path: str) -> Iterator[BrokenConstraint]:
-    shown = None if shape.is_sensitive else f"'{value}'"
+    shown = None if shape.is_sensitive else f"'{value[:MOST_SHOWN]}'"
     if shape.choices and value not in shape.choices:
         yield BrokenConstraint(path, shown, f"Member must satisfy enum value set: [{', '.join(shape.choices)}]")
     if shape.pattern and not _matches(shape.pattern, value):

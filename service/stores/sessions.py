@@ -78,6 +78,10 @@ class RedisSessions:
         good = [fields[b"d"], fields[b"p"]] if in_grace else [fields[b"d"]]
         return self._session(session_id, fields) if any(compare_digest(digest, one) for one in good) else None
 
+    async def on_record(self, session_id: str) -> Session | None:
+        ((_, fields),) = await self._records([session_id])
+        return self._session(session_id, fields) if fields else None
+
     async def all_of(self, user_id: UUID, now: datetime) -> Sequence[Session]:
         records = await self._records(await self.ids_of(user_id))
         return [self._session(one, held) for one, held in records if held and not self._is_over(held, now)]

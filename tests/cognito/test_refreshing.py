@@ -250,3 +250,18 @@ async def test_a_made_up_token_of_a_session_is_invalid_and_ends_nothing(make_gro
     tokens = await ground.client.log_in(await ground.client.sign_up())
     assert await refusal(get_tokens(ground.cognito, tokens["refreshToken"][:27] + "A" * 43)) == INVALID
     assert await get_tokens(ground.cognito, tokens["refreshToken"])
+
+
+async def test_who_cannot_prove_to_be_the_client_ends_no_session_with_a_spent_token(make_ground: MakeGround) -> None:
+    """It may lie in a log."""
+    ground = await make_ground(cognito=WEB, tokens={"refresh_rotation": True, "refresh_grace": "0s"})
+    web, person = ground.of_client("web"), await ground.client.sign_up()
+    good = secret_hash(person["email"])
+    given = {"USERNAME": person["email"], "PASSWORD": PASSWORD, "SECRET_HASH": good}
+    first = (await web.initiate("USER_PASSWORD_AUTH", **given))["AuthenticationResult"]
+    await by_flow(web, first["RefreshToken"], USERNAME=person["email"], SECRET_HASH=good)
+    assert await refusal(by_flow(web, first["RefreshToken"], SECRET_HASH="wrong")) == UNABLE
+    assert not await is_revoked(ground, first["AccessToken"])
+    reused = await refusal(by_flow(web, first["RefreshToken"], USERNAME=person["email"], SECRET_HASH=good))
+    assert reused.message == "Refresh token has been used already."
+    assert await is_revoked(ground, first["AccessToken"])

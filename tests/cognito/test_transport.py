@@ -161,6 +161,37 @@ async def test_every_fault_of_a_request_is_told_at_once(ground: Ground) -> None:
     assert sorted(paths) == ["authFlow", "clientId", "clientId", "session"]
 
 
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("DeleteUserAttributes", {"AccessToken": "x", "UserAttributeNames": [""] * 21_000}),
+        ("SignUp", {"ClientId": "tokenhouse", "Username": "a@example.com", "UserAttributes": [{}] * 21_000}),
+        ("RevokeUserSession", {"AccessToken": "x", "SessionId": "y" * 60_000}),
+    ],
+)
+async def test_a_refusal_is_shorter_than_a_long_request(
+    ground: Ground, operation: str, members: dict[str, Any]
+) -> None:
+    body = json.dumps(members, separators=(",", ":")).encode()
+    answer = await ground.cognito.send(f"{SERVICE}.{operation}", body)
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (400, "InvalidParameterException")
+    assert len(await answer.read()) < len(body) / 4
+
+
+async def test_attributes_without_end_are_refused_in_a_few_words(ground: Ground) -> None:
+    for names in (["nickname"] * 1_500, [f"custom:{number}" for number in range(1_500)]):
+        attributes = [{"Name": name, "Value": "x"} for name in names]
+        refusal = await ground.cognito.refused(
+            "SignUp",
+            ClientId="tokenhouse",
+            Username="a@example.com",
+            Password="SecurePass1!",
+            UserAttributes=attributes,
+        )
+        assert refusal.kind == "InvalidParameter"
+        assert len(refusal.message) < 5_000
+
+
 def test_a_value_may_break_several_rules_at_once() -> None:
     faults = told("UpdateAuthEventFeedback", UserPoolId="no pool", Username="", EventId="a b" * 20, FeedbackValue="No")
     paths = [re.search(r" at '(\w+)' failed to satisfy constraint: Member must ", one) for one in faults]

@@ -79,6 +79,14 @@ async def test_a_session_is_used_by_its_own_client_alone(sessions: RedisSessions
         assert await sessions.use(session.id, DIGEST, ambient.now(), session.client_id) == session
 
 
+async def test_a_session_is_on_record_whatever_token_is_shown(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    session = await opened(sessions, ambient, client_id="shop")
+    assert await sessions.on_record(session.id) == session
+    assert await sessions.on_record(ambient.new_id()) is None
+    await sessions.remove([EndedSession(session.id, session.user_id)])
+    assert await sessions.on_record(session.id) is None
+
+
 async def test_a_session_that_never_was_is_not_used(sessions: RedisSessions, ambient: FakeAmbient) -> None:
     assert await sessions.use(ambient.new_id(), DIGEST, ambient.now()) is None
     assert await sessions.use(ambient.new_id(), b"", ambient.now()) is None

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.accounts import names
@@ -34,6 +35,7 @@ HARMLESS = re.compile(r"[\w.:-]{1,32}", re.ASCII)  # a name of the caller's own 
 BLANKS = "\t\n\r"  # an address has lines
 
 Rule = tuple[FieldCode, str]  # that is broken
+MOST_BROKEN = 50  # told at once
 _FORMS: Mapping[str, tuple[str, str]] = {
     "phone_number": (r"\+[0-9]{1,15}", "must be + and up to 15 digits"),
     "birthdate": (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "must be YYYY-MM-DD"),
@@ -54,15 +56,14 @@ class GivenAttributes:
 
 
 def parsed(given: Iterable[tuple[str, str]]) -> GivenAttributes:
-    """A blank value removes. Raises InvalidFieldsError with each attribute that breaks a rule."""
+    """A blank value removes. Raises InvalidFieldsError with the attributes that break a rule, or the first of many."""
     values: dict[str, str] = {}
-    broken: list[BrokenField] = []
     for name, value in given:
         if name in values:
-            broken.append(_broken(name, FieldCode.UNKNOWN_MEMBER, "is given twice"))
+            raise InvalidFieldsError([_broken(name, FieldCode.UNKNOWN_MEMBER, "is given twice")])
         values[name] = value.strip()
-    broken += [one for name, value in values.items() if (one := _broken_rule(name, value))]
-    if broken:
+    rules = (_broken_rule(name, value) for name, value in values.items())
+    if broken := list(islice(filter(None, rules), MOST_BROKEN)):
         raise InvalidFieldsError(broken)
     kept = {name: value for name, value in values.items() if name in KEPT}
     email = values.get(EMAIL)

@@ -36,6 +36,9 @@ class RefreshSessions(Protocol):
     async def find(self, session_id: str, digest: bytes, now: datetime) -> Session | None:
         """The session that this refresh token could refresh. The token is not used."""
 
+    async def on_record(self, session_id: str) -> Session | None:
+        """The session of this id, live or over. No token is checked."""
+
     async def all_of(self, user_id: UUID, now: datetime) -> Sequence[Session]:
         """The user's live sessions, the oldest first."""
 

@@ -67,8 +67,13 @@ class Sessions:
         return renewed
 
     async def user_of(self, refresh_token: str, visitor: Visitor, client_id: str = "") -> User | None:
-        """Whose refresh token of this client it is. It is not used up."""
-        session = await self._session_of(refresh_token, visitor)
+        """Whose session of this client the token names, be it spent or made up: it is neither checked nor used up."""
+        try:
+            token = RefreshToken.parse(refresh_token)
+        except InvalidRefreshTokenError:
+            return None
+        async with self.throttle.looking_up(visitor):
+            session = await self.refresh_sessions.on_record(token.session_id)
         return await self.users.by_id(session.user_id) if session and session.client_id == client_id else None
 
     async def end_by_refresh_token(self, text: str, visitor: Visitor, client_id: str = "") -> None:
