@@ -38,7 +38,7 @@ async def respond_to_auth_challenge(call: Call, client: AppClient) -> Answer:
     name = call.text("ChallengeName")
     challenge = CHALLENGES.get(name)
     if challenge is None:
-        raise invalid_parameter(f"{name} is not enabled for the client.")
+        raise invalid_parameter(f"{name} is not enabled for the client.", "challenge_off")
     return await challenge.take(await SigningIn.of(call, client, call.texts("ChallengeResponses"), *challenge.needs))
 
 
@@ -47,7 +47,7 @@ async def _choice(person: SigningIn) -> Answer:
     claim = await person.claim_of(Step.CHOICE)
     first = FIRST_STEPS.get(answer)
     if first is None or not first.is_available(person.call):
-        raise invalid_parameter(f"{answer} is not available to the user.")
+        raise invalid_parameter(f"{answer} is not available to the user.", "challenge_off")
     return await first.begin(person, claim)
 
 

@@ -13,7 +13,7 @@ def client_of(call: Call) -> AppClient:
     client_id = call.text("ClientId")
     client = call.context.clients.find(client_id)
     if client is None:
-        raise CognitoError("ResourceNotFound", f"User pool client {client_id} does not exist.")
+        raise CognitoError("ResourceNotFound", f"User pool client {client_id} does not exist.", reason="unknown_client")
     return client
 
 
@@ -22,9 +22,11 @@ def require_client_secret(client: AppClient, shown: str) -> None:
     if client.secret is None:
         return
     if not shown:
-        raise not_authorized(f"Client {client.id} is configured with secret but SECRET_HASH was not received")
+        raise not_authorized(
+            f"Client {client.id} is configured with secret but SECRET_HASH was not received", reason="no_client_secret"
+        )
     if not hmac.compare_digest(shown.encode(), client.secret.encode()):
-        raise not_authorized(f"Unable to verify secret hash for client {client.id}")
+        raise not_authorized(f"Unable to verify secret hash for client {client.id}", reason="wrong_client_secret")
 
 
 def require_secret_hash(client: AppClient, shown: str, *usernames: str) -> None:
@@ -32,10 +34,12 @@ def require_secret_hash(client: AppClient, shown: str, *usernames: str) -> None:
     if client.secret is None:
         return
     if not shown:
-        raise not_authorized(f"Client {client.id} is configured with secret but SECRET_HASH was not received")
+        raise not_authorized(
+            f"Client {client.id} is configured with secret but SECRET_HASH was not received", reason="no_client_secret"
+        )
     good = [_secret_hash(client.id, client.secret, username) for username in usernames]
     if not any([hmac.compare_digest(shown.encode(), one) for one in good]):  # noqa: C419 - all, in equal time
-        raise not_authorized(f"Unable to verify secret hash for client {client.id}")
+        raise not_authorized(f"Unable to verify secret hash for client {client.id}", reason="wrong_client_secret")
 
 
 def _secret_hash(client_id: str, secret: str, username: str) -> bytes:

@@ -8,7 +8,7 @@ from multidict import istr
 from service.cognito import discovery
 from service.cognito.call import Call
 from service.cognito.context import COGNITO, CognitoContext
-from service.cognito.errors import CognitoError
+from service.cognito.errors import CognitoError, invalid_parameter
 from service.cognito.operation import CognitoOperation
 from service.cognito.operations import OPERATIONS
 from service.cognito.refusals import CognitoErrors
@@ -74,7 +74,7 @@ async def answer(request: web.Request) -> web.Response:
     if faults := list(islice(broken(operation.takes, members), MOST_FAULTS)):
         plural = "s" if len(faults) > 1 else ""
         listed = "; ".join(map(str, faults))
-        raise CognitoError("InvalidParameter", f"{len(faults)} validation error{plural} detected: {listed}")
+        raise invalid_parameter(f"{len(faults)} validation error{plural} detected: {listed}", "broken_constraint")
     return success(await operation.answer(Call.of(request, name, members)), request[REQUEST_ID])
 
 

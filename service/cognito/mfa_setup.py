@@ -80,7 +80,7 @@ async def respond(person: SigningIn) -> Answer:
 async def _opened(call: Call) -> SignInSession:
     """The session that was sent. Raises InvalidParameter or InvalidChallengeError, also when it was used already."""
     if not call.text("Session"):
-        raise invalid_parameter("Missing required parameter Session")
+        raise invalid_parameter("Missing required parameter Session", "missing_parameter")
     session = call.services.sign_ins.open(call.text("Session"), ANYBODY, ANYBODY, Step.FACTOR_SETUP)
     await call.services.sign_ins.count_try(session)
     return session

@@ -23,7 +23,7 @@ def new_password(call: Call, member: str) -> str:
 def present(call: Call, member: str) -> str:
     """Raises InvalidParameter."""
     if not call.text(member):
-        raise invalid_parameter(f"Missing required parameter {member}")
+        raise invalid_parameter(f"Missing required parameter {member}", "missing_parameter")
     return call.text(member)
 
 

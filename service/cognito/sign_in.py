@@ -16,7 +16,7 @@ async def initiate_auth(call: Call, client: AppClient) -> Answer:
     flow = call.text("AuthFlow")
     begin = FLOWS.get(flow)
     if begin is None:
-        raise invalid_parameter(f"{flow} is not enabled for the client.")
+        raise invalid_parameter(f"{flow} is not enabled for the client.", "flow_off")
     return await begin(call, client, call.texts("AuthParameters"))
 
 
@@ -37,7 +37,7 @@ async def _by_choice(call: Call, client: AppClient, given: Parameters) -> Answer
     preferred = given.get("PREFERRED_CHALLENGE", "")
     first = FIRST_STEPS.get(preferred)
     if preferred and first is None and preferred not in OF_THE_PROTOCOL:
-        raise invalid_parameter(f"{preferred} is not a challenge that a user can prefer.")
+        raise invalid_parameter(f"{preferred} is not a challenge that a user can prefer.", "challenge_off")
     await person.require_known()
     if first is None or not first.is_available(call):
         return await ask_for_choice(person)

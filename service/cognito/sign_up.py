@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from service.cognito import delivery, users
 from service.cognito.call import Answer, Call
-from service.cognito.errors import CognitoError, invalid_parameter, not_authorized
+from service.cognito.errors import invalid_parameter, not_authorized
 from service.cognito.passwords import new_password
 from service.domain.accounts import attributes
 from service.domain.accounts.accounts import NewAccount
@@ -41,12 +41,12 @@ async def confirm(call: Call, _: AppClient) -> Answer:
     address = await users.address_of(call)
     code = call.text("ConfirmationCode")
     if not await call.services.recovery.sign_ups.confirm(address, code, call.visitor):
-        raise not_authorized("User cannot be confirmed. Current status is CONFIRMED")
+        raise not_authorized("User cannot be confirmed. Current status is CONFIRMED", reason="confirmed_already")
     return {}
 
 
 async def send_code_again(call: Call, _: AppClient) -> Answer:
     address = await users.address_of(call)
     if not await call.services.recovery.sign_ups.send_again(address, call.language, call.visitor):
-        raise CognitoError("InvalidParameter", "User is already confirmed.")
+        raise invalid_parameter("User is already confirmed.", "confirmed_already")
     return {"CodeDeliveryDetails": delivery.details(call, address)}

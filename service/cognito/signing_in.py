@@ -50,7 +50,7 @@ class SigningIn:
         """The session that was sent. Raises InvalidParameter or InvalidChallengeError."""
         text = self.call.text("Session")
         if not text:
-            raise invalid_parameter("Missing required parameter Session")
+            raise invalid_parameter("Missing required parameter Session", "missing_parameter")
         return self.call.services.sign_ins.open(text, self.address, self.client_id, *steps)
 
     async def claim_of(self, *steps: Step) -> Claim:
@@ -90,5 +90,5 @@ class SigningIn:
 def required(given: Parameters, name: str) -> str:
     """Raises InvalidParameter."""
     if not given.get(name):
-        raise invalid_parameter(f"Missing required parameter {name}")
+        raise invalid_parameter(f"Missing required parameter {name}", "missing_parameter")
     return given[name]

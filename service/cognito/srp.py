@@ -21,7 +21,7 @@ def is_on(call: Call) -> bool:
 def require_on(call: Call) -> None:
     """Raises InvalidParameter."""
     if not is_on(call):
-        raise invalid_parameter("USER_SRP_AUTH is not enabled for the client.")
+        raise invalid_parameter("USER_SRP_AUTH is not enabled for the client.", "flow_off")
 
 
 async def begin(person: SigningIn, claim: Claim) -> Answer:

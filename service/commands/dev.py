@@ -127,9 +127,10 @@ def _welcome(settings: Settings, port: int, directory: Path) -> None:
 
 
 def _for_cognito(settings: Settings, url: str) -> str:
-    """What points clients of Cognito here; nothing where that is off."""
+    """What points clients of Cognito here, or what keeps them out; nothing where they are switched off."""
     if not settings.cognito.enabled:
-        return ""
+        why = "" if SWITCH in ENVIRONMENT else _why_not_cognito(settings)
+        return f"\nClients of Amazon Cognito are not served: {why}\n" if why else ""
     pool = settings.cognito.pool_id
     region = pool.rpartition("_")[0]
     ids = f'userPoolId: "{pool}", userPoolClientId: "{settings.tokens.client_id}"'
@@ -138,10 +139,13 @@ def _for_cognito(settings: Settings, url: str) -> str:
 
 def _can_speak_cognito(settings: Settings) -> bool:
     """Unless the environment says whether it shall: the shipped file says every default, so a file cannot be asked."""
-    if SWITCH in ENVIRONMENT:
-        return False
+    return SWITCH not in ENVIRONMENT and not _why_not_cognito(settings)
+
+
+def _why_not_cognito(settings: Settings) -> str:
+    """What of the settings keeps Cognito's protocol off."""
     try:
-        require_usable_cognito(settings.cognito.model_copy(update={"enabled": True}), settings.tokens.client_id)
-    except ConfigurationError:
-        return False
-    return True
+        require_usable_cognito(settings.cognito.model_copy(update={"enabled": True}), settings.tokens)
+    except ConfigurationError as error:
+        return str(error)
+    return ""

@@ -3,7 +3,7 @@
 import argparse
 
 from service.assembly.application import Application
-from service.commands.frame import DONE, complain, on_application, say
+from service.commands.frame import DONE, FAILED, complain, on_application, say
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,6 +18,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 async def _remove(application: Application, _: argparse.Namespace) -> int:
     verifiers = application.srp.verifiers
     if verifiers.is_on:
-        complain("cognito.srp is on: every login with the password makes a verifier again")
+        complain("cognito.srp is on, and clients that know no login but SRP would be refused: set it to false first")
+        return FAILED
     say(f"removed: {await verifiers.remove_all()} verifiers of passwords")
     return DONE

@@ -1,5 +1,6 @@
 """Cognito's protocol: what its clients expect of the settings that they share with everything else."""
 
+import re
 from urllib.parse import urlsplit
 
 from service.doctor.finding import Finding, ok, warning
@@ -7,6 +8,7 @@ from service.doctor.loopback import is_loopback
 from service.settings import Settings, keeps_mails
 
 CHECK = "cognito"
+OF_ANOTHER_POOL = re.compile(r"/[A-Za-z0-9-]+_[0-9A-Za-z]+$")  # the last part of an issuer
 EXPECTED = "RS256"  # Cognito signs with no other: pycognito and others refuse them
 
 
@@ -28,10 +30,11 @@ def _issuer(settings: Settings) -> Finding:
     check, issuer, end = f"{CHECK}.issuer", settings.tokens.issuer, f"/{settings.cognito.pool_id}"
     if issuer.rstrip("/").endswith(end):
         return ok(check, f"ends in {end}: clients that verify tokens accept it")
+    base = OF_ANOTHER_POOL.sub("", issuer.rstrip("/"))
     return warning(
         check,
         f"does not end in {end}: clients that verify tokens, as pycognito does, refuse every login",
-        f"set TOKENHOUSE_TOKENS__ISSUER={issuer.rstrip('/')}{end} if there are such; older tokens are refused then",
+        f"set TOKENHOUSE_TOKENS__ISSUER={base}{end} if there are such; older tokens are refused then",
     )
 
 

@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         for secret in self.secret_keys_previous:
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
         require_usable_mail(self.mail)
-        require_usable_cognito(self.cognito, self.tokens.client_id, has_mail=bool(self.mail.url.get_secret_value()))
+        require_usable_cognito(self.cognito, self.tokens, has_mail=bool(self.mail.url.get_secret_value()))
 
     @classmethod
     def settings_customise_sources(

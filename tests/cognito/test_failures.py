@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -183,6 +184,28 @@ async def test_a_defect_shows_nothing_but_its_request_id(
 
 
 # --- what operators see
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"AuthFlow": "CUSTOM_AUTH"}, "flow_off"),
+        ({"AuthFlow": "USER_PASSWORD_AUTH"}, "missing_parameter"),
+        ({"AuthFlow": "MAGIC"}, "broken_constraint"),
+        ({"ClientId": "nobody"}, "unknown_client"),
+        ({"ClientId": "web"}, "no_client_secret"),
+        ({"ClientId": "web", "AuthParameters": {"USERNAME": "a", "SECRET_HASH": "x"}}, "wrong_client_secret"),
+    ],
+)
+async def test_the_log_says_why_this_protocol_alone_refused(
+    make_ground: MakeGround, members: dict[str, Any], reason: str
+) -> None:
+    ground = await make_ground({"clients": "web:secretsecretsecretsecret24"})
+    given = {"ClientId": "tokenhouse", "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "a"}} | members
+    with capture_logs() as log:
+        await ground.cognito.refused("InitiateAuth", **given)
+    [line] = [one for one in log if one["event"] == "request"]
+    assert (line["code"], line["reason"]) == ("cognito", reason)
 
 
 async def test_the_request_log_names_the_operation_the_error_and_the_reason(ground: Ground) -> None:

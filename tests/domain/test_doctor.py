@@ -192,7 +192,7 @@ GOOD_COGNITO: dict[str, dict[str, Any]] = {
     ("sections", "check", "told"),
     [
         ({"tokens": {"issuer": "https://auth.example.com"}}, "cognito.issuer", "/eu-central-1_tokenhouse"),
-        ({"cognito": {"pool_id": "eu-west-1_other"}}, "cognito.issuer", "/eu-west-1_other"),
+        ({"cognito": {"pool_id": "eu-west-1_other"}}, "cognito.issuer", "=https://auth.example.com/eu-west-1_other "),
         ({"tokens": {"algorithm": "ES256"}}, "cognito.algorithm", "RS256"),
         ({"mail": {"url": ""}}, "cognito.sign_up", "ForgotPassword"),
         ({"mail": {"url": "inbox:"}, "cognito": {"confirm_signup": True}}, "cognito.sign_up", "kept"),
@@ -206,7 +206,7 @@ def test_what_cognitos_clients_do_not_accept_is_named(
     judged = settings_check.judge(builders.settings(**both), 20_000, **RUNS)
     assert worst(judged) == (check, Level.WARNING)
     [finding] = [one for one in judged if one.check == check]
-    assert told in finding.said
+    assert told in finding.said + finding.advice
 
 
 def test_passwords_in_the_clear_are_named_and_with_the_endpoint_off_nothing_is() -> None:

@@ -9,6 +9,7 @@ import pytest
 from service.commands import dev
 from service.embedded import Stores
 from service.settings import DatabaseSettings, PasswordSettings, RedisSettings, load
+from tests.support import builders
 from tests.support.ports import free_port
 from tests.support.processes import running, stop, wait_for
 from tests.support.waiting import PATIENCE
@@ -69,6 +70,13 @@ def test_the_welcome_names_an_address_that_can_be_opened(tmp_path: Path) -> None
             said += line
         stop(process)
     assert f"Tokenhouse serves on http://[::1]:{port} " in said
+
+
+def test_the_welcome_says_why_cognito_s_clients_are_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = builders.settings(tokens={"client_id": "my-app"})
+    assert "not served: tokens.client_id" in dev._for_cognito(settings, "http://127.0.0.1:8080")
+    monkeypatch.setenv("TOKENHOUSE_COGNITO__ENABLED", "false")
+    assert dev._for_cognito(settings, "http://127.0.0.1:8080") == ""  # it was switched off
 
 
 def test_development_waits_for_stores_and_passwords_that_are_late(

@@ -84,11 +84,11 @@ async def test_one_command_removes_all_verifiers_and_the_doctor_asks_for_it(
     said = (await command("doctor"))[1]
     assert "off, and verifiers of passwords are stored" in said
     on = {"TOKENHOUSE_COGNITO__ENABLED": "true", "TOKENHOUSE_COGNITO__SRP": "true"}
-    removed = await command("srp", "remove", **on)
-    assert removed[:2] == (0, "removed: 2 verifiers of passwords\n")
-    assert "every login with the password makes a verifier again" in removed[2]
+    refused = await command("srp", "remove", **on)
+    assert refused[:2] == (1, "")
+    assert "cognito.srp is on" in refused[2]
     await client.log_in(person)
     off = dict.fromkeys(on, "false")
-    assert await command("srp", "remove", **off) == (0, "removed: 1 verifiers of passwords\n", "")
+    assert await command("srp", "remove", **off) == (0, "removed: 2 verifiers of passwords\n", "")
     assert "verifiers of passwords are stored" not in (await command("doctor"))[1]
     assert "verifiers_removed" in (await command("audit"))[1]

@@ -53,6 +53,7 @@ def test_app_clients_of_a_secrets_file_and_of_the_configuration_are_the_same(
         ({"TOKENHOUSE_COGNITO__POOL_ID": "eu-central-1_" + "x" * 60}, "at most 55"),
         (ON | {"TOKENHOUSE_TOKENS__CLIENT_ID": "the-house"}, "tokens.client_id, with cognito.enabled"),
         (ON | {"TOKENHOUSE_COGNITO__CLIENTS": f"tokenhouse:{CLIENT_SECRET}"}, "cognito.clients names tokens.client_id"),
+        (ON | {"TOKENHOUSE_TOKENS__ACCEPTED_CLIENTS": "shop"}, "tokens.accepted_clients names a client that is not"),
         (ON | {"TOKENHOUSE_COGNITO__CONFIRM_SIGNUP": "true"}, "cognito.confirm_signup needs mail"),
     ],
 )
