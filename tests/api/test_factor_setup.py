@@ -21,6 +21,7 @@ from tests.support import passkeys
 from tests.support import second_factors as second
 from tests.support.authenticators import SETTINGS
 from tests.support.builders import PASSWORD
+from tests.support.fakes import FakePendingRevocations
 from tests.support.second_factors import App
 
 REQUIRED: dict[str, Any] = {"accounts": {"second_factor": "required"}}
@@ -133,6 +134,21 @@ async def test_every_other_session_is_over(newcomer: Newcomer) -> None:
     tokens = await (await newcomer.confirm(challenge, app.code(newcomer.fakes.ambient.now()))).json()
     assert (await newcomer.client.refresh(before)).status == 401
     assert (await newcomer.client.me(before)).status == 401
+    assert (await newcomer.client.me(tokens)).status == 200
+
+
+async def test_an_instance_that_ends_the_other_sessions_once_more_leaves_the_one_that_was_opened(
+    newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have taken the ending over while this one was at it."""
+
+    async def is_slow(_: FakePendingRevocations, __: UUID) -> None: ...
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakePendingRevocations, "remove", is_slow)
+        _, tokens = await newcomer.set_up()
+    newcomer.fakes.ambient.advance(seconds=3)
+    await newcomer.fakes.application.user_revocation.finish_overdue()
     assert (await newcomer.client.me(tokens)).status == 200
 
 

@@ -336,3 +336,18 @@ async def test_a_session_that_ends_meanwhile_changes_nothing(ada: Somebody) -> N
     refusal = await update_refused(ada, nickname="E.", email="eve@example.com")
     assert refusal == Refused("NotAuthorized", "Access Token has been revoked")
     assert await fakes.email_changes.waiting(user_id) is None
+
+
+async def test_the_mails_to_a_new_address_are_counted_before_anything_is_changed(make_ground: MakeGround) -> None:
+    ada = await member(await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "99/1h"}))
+    for _ in range(5):
+        await update(ada, email=NEXT)
+    assert (await update_refused(ada, email=NEXT, nickname="A.")).kind == "TooManyRequests"
+    assert "nickname" not in await ada.attributes()
+    assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED
+
+
+async def test_mails_that_one_member_asks_for_are_counted(make_ground: MakeGround) -> None:
+    ada = await member(await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "1/1h"}))
+    await ada.call("GetUserAttributeVerificationCode", AttributeName="email")
+    assert await ada.refused("GetUserAttributeVerificationCode", AttributeName="email") == LIMITED

@@ -176,6 +176,7 @@ async def test_the_destination_follows_from_what_was_sent(ada: Somebody) -> None
     sub = (await ada.call("GetUser"))["Username"]
     assert await destination(ada.email.upper()) == await destination(sub) == "a***@e***"
     assert await destination("Zoe@Nowhere.example") == "z***@n***"
+    assert await destination("zoe@localhost") == "z***@l***"
     nobody = await destination("b7a4f2cc-4a5e-4a57-9b3c-2f9a3c4d5e6f")
     assert nobody == await destination("b7a4f2cc-4a5e-4a57-9b3c-2f9a3c4d5e6f")
     assert len(nobody) == len("a***@e***")
@@ -284,3 +285,13 @@ async def test_a_second_factor_was_shown_by_the_session(ada: Somebody) -> None:
     await ada.call("ChangePassword", PreviousPassword=PASSWORD, ProposedPassword=NEW)
     await ada.call("DeleteUser")
     assert user_id not in rows
+
+
+@pytest.mark.parametrize("operation", ["ForgotPassword", "ResendConfirmationCode"])
+async def test_mails_that_one_source_asks_for_are_counted_whatever_the_address(
+    make_ground: MakeGround, operation: str
+) -> None:
+    ground = await make_ground({"confirm_signup": True}, mail=MAIL, throttle={"exempt": [], "mail_source": "1/1h"})
+    await Somebody(ground).of_client(operation)
+    assert await Somebody(ground).refused_client(operation) == LIMITED
+    assert (await ground.client.post("/auth/forgot", {"email": "else@example.com"})).status == 429

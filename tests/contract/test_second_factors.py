@@ -11,19 +11,21 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.assembly.backends import SecondFactorStore
-from service.domain.accounts.ports import Users
+from service.domain.accounts.ports import PasskeyChanges, Users
 from service.domain.models import User
 from service.domain.operations.models import Resealing
-from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
+from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Passkey
 from service.domain.sessions.models import PendingRevocation
 from service.stores import redis_keys
 from service.stores.challenges import RedisChallenges, RedisEnrolments
+from service.stores.passkeys import PostgresPasskeys
 from service.stores.scripts import Scripts
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import NOON, FakeAmbient
 from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fakes import FakePendingRevocations, FakeUsers
 from tests.support.postgres import open_postgres
 
@@ -35,6 +37,7 @@ FIVE = timedelta(minutes=5)
 class Tables:
     factors: SecondFactorStore
     users: Users
+    passkeys: PasskeyChanges
     endings: Callable[[], Awaitable[int]]
 
     async def member(self) -> User:
@@ -57,7 +60,8 @@ async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
         async def rows() -> int:
             return len(pending.rows)
 
-        yield Tables(FakeSecondFactors(users), users, rows)
+        factors = FakeSecondFactors(users)
+        yield Tables(factors, users, FakePasskeys(factors), rows)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
 
@@ -65,11 +69,27 @@ async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
                 row = await postgres.fetchrow("SELECT count(*) FROM pending_endings")
                 return int(row["count"]) if row else 0
 
-            yield Tables(PostgresSecondFactors(postgres), PostgresUsers(postgres), endings)
+            users_of_postgres, passkeys = PostgresUsers(postgres), PostgresPasskeys(postgres)
+            yield Tables(PostgresSecondFactors(postgres), users_of_postgres, passkeys, endings)
 
 
 def confirmed(user: User, step: int = 100) -> ConfirmedTotp:
     return ConfirmedTotp(user_id=user.id, secret_sealed=b"sealed\0", confirmed_at=NOON, step=step)
+
+
+def a_passkey(user: User) -> Passkey:
+    return Passkey(
+        id=user.id.bytes,
+        user_id=user.id,
+        name="phone",
+        public_key=b"key",
+        sign_count=0,
+        backed_up=False,
+        transports=(),
+        aaguid=user.id,
+        rp_id="localhost",
+        created_at=NOON,
+    )
 
 
 def ending(user: User) -> PendingRevocation:
@@ -315,6 +335,14 @@ async def test_of_setups_at_once_one_is_there(tables: Tables) -> None:
     user = await tables.member()
     setting_up = (tables.factors.set_up_totp(confirmed(user), user, [b"x"], ending(user)) for _ in range(10))
     assert sorted(await asyncio.gather(*setting_up)) == [False] * 9 + [True]
+    assert await tables.endings() == 1
+
+
+async def test_nothing_is_set_up_for_an_account_that_has_another_factor_by_then(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.passkeys.add(a_passkey(user), 10, DIGESTS, ending(user))
+    assert not await tables.factors.set_up_totp(confirmed(user), user, [b"four"], ending(user))
+    assert await tables.factors.of_user(user.id) == HeldFactors(None, 1, 3)
     assert await tables.endings() == 1
 
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from service.domain.mail import worker as module
 from service.domain.mail.delivery import PAUSES, MailOutcome
 from service.domain.mail.mails import Mails
-from service.domain.mail.models import Kind, Letter, Mail, Wish
+from service.domain.mail.models import COUNTED, Kind, Letter, Mail, Wish
 from service.domain.mail.ports import PostponedError, RefusedError, UnreachableError
 from service.domain.mail.worker import LANES, MailWorker
 from service.settings import MailSettings
@@ -407,6 +407,13 @@ async def test_a_charge_is_given_back_once_though_the_outbox_is_away(
         await post.work()
     await post.pass_time(timedelta(seconds=5))
     assert (post.outbox.rows, post.limit.charges) == ({}, [ADA])
+
+
+async def test_a_mail_that_was_counted_when_it_was_asked_for_is_not_counted_again(post: Post) -> None:
+    post.limit.full.add(ADA)
+    await post.mails.wish(Wish(kind=Kind.RESET, recipient=ADA, facts={COUNTED: "yes"}))
+    await post.work()
+    assert (post.courier.recipients, post.limit.charges) == ([ADA], [])
 
 
 async def test_without_an_answer_of_the_limit_the_mail_waits(post: Post) -> None:
