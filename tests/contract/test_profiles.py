@@ -97,6 +97,8 @@ async def test_parallel_look_ups_get_each_their_own(ground: Ground) -> None:
 async def test_it_says_whether_logins_ask_for_totp(ground: Ground) -> None:
     ada, eve = await ground.user(), await ground.user()
     totp = ConfirmedTotp(user_id=ada.id, secret_sealed=b"sealed", confirmed_at=NOON, step=1)
+    await ground.factors.keep_totp(totp, ground.ending(ada, SESSION))
+    assert not (await ground.shown(ada.id)).has_totp  # it is off
     assert await ground.factors.add_totp(totp, [], ground.ending(ada, SESSION))
     assert (await ground.shown(ada.id)).has_totp
     assert not (await ground.shown(eve.id)).has_totp

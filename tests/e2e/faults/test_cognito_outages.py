@@ -73,7 +73,10 @@ async def other_ways(
     ("server", "needless"),
     [
         # answered from the request alone, or from the token and the denylist
-        (EmbeddedRedis, {"UpdateAuthEventFeedback", "RespondToAuthChallenge", "InitiateAuth mail", CHOICE}),
+        (
+            EmbeddedRedis,
+            {"UpdateAuthEventFeedback", "RespondToAuthChallenge", "InitiateAuth mail", "InitiateAuth proof", CHOICE},
+        ),
         (
             EmbeddedPostgres,
             {
