@@ -53,15 +53,7 @@ def build(
         passwords=_password_recovery(earlier),
         verification=verification,
         addresses=addresses,
-        letters=ProofLetters(
-            base_url=basis.settings.base_url,
-            users=proofs.users,
-            changes=backends.email_changes,
-            codes=codes,
-            secrets=proofs.secrets,
-            ambient=ambient,
-            others={Kind.SIGN_IN: _sign_in_letters(basis, proofs).write},
-        ),
+        letters=_letters(basis, proofs),
         secrets=proofs.secrets,
         sign_ups=_sign_ups(earlier, verification),
         attributes=_attributes(earlier, verification, addresses),
@@ -79,9 +71,18 @@ def _code_mails(basis: Basis, sessions: SessionParts, posted: MailParts, proofs:
     )
 
 
-def _sign_in_letters(basis: Basis, proofs: Proofs) -> SignInLetters:
+def _letters(basis: Basis, proofs: Proofs) -> ProofLetters:
     life = basis.settings.cognito.session_lifetime
-    return SignInLetters(users=proofs.users, secrets=proofs.secrets, life=life, ambient=basis.ambient)
+    sign_in = SignInLetters(users=proofs.users, secrets=proofs.secrets, life=life, ambient=basis.ambient)
+    return ProofLetters(
+        base_url=basis.settings.base_url,
+        users=proofs.users,
+        changes=basis.backends.email_changes,
+        codes=proofs.codes,
+        secrets=proofs.secrets,
+        ambient=basis.ambient,
+        others={Kind.SIGN_IN: sign_in.write},
+    )
 
 
 class Earlier(NamedTuple):

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from service.domain.events.security_events import Reason
 from service.domain.second_factors.challenges import TRIES
+from service.errors import InvalidChallengeError
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import Serve
 from tests.support import passkeys
@@ -139,6 +141,15 @@ async def test_it_is_good_once_at_whatever_instance(member: Member, serve: Serve
     member.ground.fakes.ambient.advance(seconds=30)
     for door in doors:
         assert await refusal(member.answer(session, member.code, door)) == USED
+
+
+async def test_an_answer_that_another_one_overtakes_is_told_that_the_session_was_used(member: Member) -> None:
+    challenges = member.ground.fakes.application.login.challenges
+    slow = await challenges.find(await second.challenge(member.ground.client, member.person))
+    await challenges.finish(slow)
+    with pytest.raises(InvalidChallengeError) as refused:
+        await challenges.count_try(slow)
+    assert refused.value.why == Reason.REUSED
 
 
 async def test_it_expires_and_dies_with_the_password(member: Member) -> None:

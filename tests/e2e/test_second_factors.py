@@ -202,3 +202,31 @@ async def test_a_login_without_a_second_factor_asks_the_stores_as_often_as_ever(
     counted.trips = 0
     await second.challenge(client, other)
     assert counted.trips > 0
+
+
+async def test_of_ten_setups_of_a_required_factor_on_two_instances_one_opens_a_session(
+    instances: Instances, redis: Redis
+) -> None:
+    """Half of them under one challenge, the others each under another one."""
+    clients = await instances(2, accounts={"second_factor": "required"})
+    person = await clients[0].sign_up()
+    turns = list(itertools.islice(itertools.cycle(clients), 10))
+    shared = await second.challenge(clients[0], person)
+    challenges = [shared] * 5 + [await second.challenge(one, person) for one in turns[5:]]
+    begun = {token: await _begun(one, token) for one, token in zip(turns, challenges, strict=True)}
+    answers = await outcomes(
+        *(
+            one.post("/auth/login/totp/confirm", {"challenge": token, "code": begun[token].code(now())})
+            for one, token in zip(turns, challenges, strict=True)
+        )
+    )
+    assert answers == {200: 1, 401: 9}
+    assert len(await redis.keys("th:session:*")) == 1
+    said = await (await second.log_in(clients[1], person)).json()
+    assert said["factors"] == ["totp", "recovery_code"]
+
+
+async def _begun(client: Client, challenge: str) -> App:
+    answer = await client.post("/auth/login/totp", {"challenge": challenge})
+    assert answer.status == 200, await answer.text()
+    return App((await answer.json())["uri"])
