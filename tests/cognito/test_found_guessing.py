@@ -4,7 +4,7 @@ from typing import Any
 
 import pyotp
 
-from tests.cognito.conftest import Ground, MakeGround
+from tests.cognito.conftest import MakeGround
 from tests.support.cognito import CognitoFailure
 from tests.support.cognito_members import NEW, Somebody
 

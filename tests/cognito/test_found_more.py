@@ -2,15 +2,16 @@
 
 import base64
 import hmac
+import json
 from typing import Any
 
 import pyotp
-import pytest
 
 from tests.cognito.conftest import Ground, MakeGround
-from tests.support.cognito import CognitoFailure
-from tests.support.cognito_members import NEW, Somebody
+from tests.conftest import bearer
 from tests.support.builders import PASSWORD
+from tests.support.cognito import SERVICE, CognitoFailure
+from tests.support.cognito_members import NEW, Somebody
 from tests.support.postbox import MAIL, prove
 
 REQUIRED: dict[str, Any] = {"accounts": {"second_factor": "required"}}
@@ -48,9 +49,7 @@ async def test_where_a_factor_is_required_a_token_does_not_turn_it_off(make_grou
 
 async def test_a_mailed_sign_in_does_not_outlive_the_mails_that_count(make_ground: MakeGround) -> None:
     """EMAIL_OTP mails to one address: five an hour, whoever asks."""
-    ground = await make_ground(
-        mail=MAIL, throttle={"exempt": [], "mail_source": "999/1h", "mail_address": "5/1h"}
-    )
+    ground = await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "999/1h", "mail_address": "5/1h"})
     ada = Somebody(ground)
     await ada.sign_up()
     told = []
@@ -60,7 +59,6 @@ async def test_a_mailed_sign_in_does_not_outlive_the_mails_that_count(make_groun
             told.append(got["ChallengeName"])
         except CognitoFailure as refused:
             told.append(str(refused))
-    print(told)
 
 
 async def test_second_choice_in_parallel(make_ground: MakeGround) -> None:
@@ -86,7 +84,6 @@ async def test_second_choice_in_parallel(make_ground: MakeGround) -> None:
             return str(refused)
 
     told = await asyncio.gather(*(choose() for _ in range(6)))
-    print(told)
     assert told.count("in") <= 1
 
 
@@ -138,7 +135,12 @@ async def test_what_a_squatter_said_of_the_owner_goes_with_the_squatter(make_gro
     """The first proof by a new password evicts: keys, factors and changes of address go, attributes have to as well."""
     ground = await make_ground(mail=MAIL)
     ada = Somebody(ground)
-    await ada.sign_up(UserAttributes=[{"Name": "phone_number", "Value": "+4915112345678"}, {"Name": "website", "Value": "https://evil.test"}])
+    await ada.sign_up(
+        UserAttributes=[
+            {"Name": "phone_number", "Value": "+4915112345678"},
+            {"Name": "website", "Value": "https://evil.test"},
+        ]
+    )
     await ada.postbox.collect()
     await ada.of_client("ForgotPassword")
     await ada.of_client("ConfirmForgotPassword", ConfirmationCode=await ada.code(), Password=NEW)
@@ -149,7 +151,9 @@ async def test_what_a_squatter_said_of_the_owner_goes_with_the_squatter(make_gro
 async def test_without_a_secret_hash_a_spent_refresh_token_does_nothing(make_ground: MakeGround) -> None:
     """Who cannot prove to be the client ends no session: a spent token may lie in any log."""
     secret = "s3cret_of_an_app_client_0123456789"
-    ground = await make_ground(cognito={"clients": f"shop:{secret}"}, tokens={"refresh_rotation": True, "refresh_grace": "0s"})
+    ground = await make_ground(
+        cognito={"clients": f"shop:{secret}"}, tokens={"refresh_rotation": True, "refresh_grace": "0s"}
+    )
     shop = ground.of_client("shop")
 
     def hashed(name: str) -> str:
@@ -157,12 +161,16 @@ async def test_without_a_secret_hash_a_spent_refresh_token_does_nothing(make_gro
 
     person = await ground.client.sign_up()
     email = str(person["email"])
-    first = (await shop.initiate("USER_PASSWORD_AUTH", USERNAME=email, PASSWORD=PASSWORD, SECRET_HASH=hashed(email)))["AuthenticationResult"]
-    await shop.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=first["RefreshToken"], USERNAME=email, SECRET_HASH=hashed(email))
+    first = (await shop.initiate("USER_PASSWORD_AUTH", USERNAME=email, PASSWORD=PASSWORD, SECRET_HASH=hashed(email)))[
+        "AuthenticationResult"
+    ]
+    await shop.initiate(
+        "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=first["RefreshToken"], USERNAME=email, SECRET_HASH=hashed(email)
+    )
     try:
         await shop.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=first["RefreshToken"], SECRET_HASH="wrong")
     except CognitoFailure as refused:
-        print(refused)
+        assert "secret hash" in str(refused)  # noqa: PT017 - what is asserted next is worse
     await shop.call("GetUser", AccessToken=first["AccessToken"])
 
 
@@ -208,3 +216,46 @@ async def test_totp_tries_over_many_challenges_are_limited(make_ground: MakeGrou
         except CognitoFailure as refused:
             judged += refused.kind == "CodeMismatch"
     assert judged <= 5, judged
+
+
+async def test_what_cognito_began_without_a_password_is_not_finished_at_auth(make_ground: MakeGround) -> None:
+    """POST /auth/factors/totp asks for the password; its second half must not take an app that was begun without."""
+    ground = await make_ground()
+    person = await ground.client.sign_up()
+    tokens = await ground.cognito.log_in(str(person["email"]), PASSWORD)
+    secret = (await ground.cognito.call("AssociateSoftwareToken", AccessToken=tokens["AccessToken"]))["SecretCode"]
+    code = pyotp.TOTP(secret).at(ground.fakes.ambient.now())
+    answer = await ground.client.post(
+        "/auth/factors/totp/confirm", {"code": code}, **bearer({"idToken": tokens["IdToken"]})
+    )
+    assert answer.status != 200, (await answer.json()).keys()
+
+
+async def test_a_strange_source_is_not_known_by_an_app_of_its_own(make_ground: MakeGround) -> None:
+    """A known source is exempt from the account's own limit for 30 days: a stolen token must not make one."""
+    ground = await make_ground(throttle={"exempt": []}, server={"trusted_proxies": ["127.0.0.0/8"]})
+    person = await ground.client.sign_up()
+    email = str(person["email"])
+    access = (await ground.cognito.log_in(email, PASSWORD))["AccessToken"]
+
+    async def at(source: str, operation: str, **members: Any) -> dict[str, Any]:
+        body = json.dumps(members).encode()
+        answer = await ground.cognito.send(f"{SERVICE}.{operation}", body, **{"X-Forwarded-For": source})
+        return dict(await answer.json(content_type=None))
+
+    judged = 0
+    for number in range(6):
+        source = f"198.51.100.{number}"
+        secret = (await at(source, "AssociateSoftwareToken", AccessToken=access))["SecretCode"]
+        code = pyotp.TOTP(secret).at(ground.fakes.ambient.now())
+        await at(source, "VerifySoftwareToken", AccessToken=access, UserCode=code)
+        for _ in range(6):
+            told = await at(
+                source,
+                "InitiateAuth",
+                ClientId="tokenhouse",
+                AuthFlow="USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": email, "PASSWORD": "Wrong-Guess1!"},
+            )
+            judged += told["message"] == "Incorrect username or password."
+    assert judged <= 10, judged

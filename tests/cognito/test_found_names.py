@@ -56,7 +56,9 @@ async def test_a_code_asked_for_by_address_and_tried_by_id_tells_nothing(on: Gro
 
 
 async def test_limits_count_an_id_of_srp_with_its_address(make_ground: MakeGround) -> None:
-    on = await make_ground(cognito={"srp": True}, throttle=FREE | {"login_account_source": "2/1h", "login_source": "99/1h"})
+    on = await make_ground(
+        cognito={"srp": True}, throttle=FREE | {"login_account_source": "2/1h", "login_source": "99/1h"}
+    )
     await on.client.sign_up(email="victim@corp.test")
     told = []
     for address in ("victim@corp.test", STRANGER):
