@@ -2,49 +2,14 @@
 
 import base64
 import hmac
-import json
-from typing import Any
 
 import pyotp
 
-from tests.cognito.conftest import Ground, MakeGround
-from tests.conftest import bearer
+from tests.cognito.conftest import MakeGround
 from tests.support.builders import PASSWORD
-from tests.support.cognito import SERVICE, CognitoFailure
+from tests.support.cognito import CognitoFailure
 from tests.support.cognito_members import NEW, Somebody
 from tests.support.postbox import MAIL, prove
-
-REQUIRED: dict[str, Any] = {"accounts": {"second_factor": "required"}}
-
-
-async def setup(ground: Ground, email: str) -> tuple[str, str]:
-    """(access token, secret)"""
-    asked = await ground.cognito.initiate("USER_PASSWORD_AUTH", USERNAME=email, PASSWORD=PASSWORD)
-    told = await ground.cognito.call("AssociateSoftwareToken", Session=asked["Session"])
-    secret = told["SecretCode"]
-    now = ground.fakes.ambient.now()
-    told = await ground.cognito.call(
-        "VerifySoftwareToken", Session=told["Session"], UserCode=pyotp.TOTP(secret).at(now, counter_offset=-1)
-    )
-    done = await ground.cognito.call(
-        "RespondToAuthChallenge",
-        ChallengeName="MFA_SETUP",
-        ClientId="tokenhouse",
-        Session=told["Session"],
-        ChallengeResponses={"USERNAME": email},
-    )
-    return done["AuthenticationResult"]["AccessToken"], secret
-
-
-async def test_where_a_factor_is_required_a_token_does_not_turn_it_off(make_ground: MakeGround) -> None:
-    """Off, the next login by the password alone sets up whoever's app."""
-    ground = await make_ground(**REQUIRED)
-    person = await ground.client.sign_up()
-    access, _ = await setup(ground, str(person["email"]))
-    refused = await ground.cognito.refused(
-        "SetUserMFAPreference", AccessToken=access, SoftwareTokenMfaSettings={"Enabled": False}
-    )
-    assert refused.kind == "InvalidParameter"
 
 
 async def test_a_mailed_sign_in_does_not_outlive_the_mails_that_count(make_ground: MakeGround) -> None:
@@ -85,27 +50,6 @@ async def test_second_choice_in_parallel(make_ground: MakeGround) -> None:
 
     told = await asyncio.gather(*(choose() for _ in range(6)))
     assert told.count("in") <= 1
-
-
-async def test_a_switch_that_ends_sessions_and_fills_the_audit_trail_has_a_limit(make_ground: MakeGround) -> None:
-    """As api_keys.rotation and names have: each turn is an event, a revocation and a mail."""
-    ground = await make_ground(mail=MAIL, throttle={"exempt": []})
-    ada = Somebody(ground)
-    sub = (await ada.sign_up())["UserSub"]
-    prove(ground.fakes.users, {"userId": sub})
-    await ada.log_in()
-    secret = (await ada.call("AssociateSoftwareToken"))["SecretCode"]
-    await ada.call("VerifySoftwareToken", UserCode=pyotp.TOTP(secret).at(ground.fakes.ambient.now()))
-    turns = 0
-    try:
-        for _ in range(100):
-            for wanted in (True, False):
-                await ada.call("SetUserMFAPreference", SoftwareTokenMfaSettings={"Enabled": wanted})
-                turns += 1
-    except CognitoFailure as refused:
-        assert "xceeded" in str(refused)
-    await ada.postbox.collect()
-    assert turns < 100, f"{turns} turns and {len(ada.postbox.notices)} mails to the owner"
 
 
 async def test_strangers_are_called_the_same_after_the_secret_was_rotated() -> None:
@@ -216,46 +160,3 @@ async def test_totp_tries_over_many_challenges_are_limited(make_ground: MakeGrou
         except CognitoFailure as refused:
             judged += refused.kind == "CodeMismatch"
     assert judged <= 5, judged
-
-
-async def test_what_cognito_began_without_a_password_is_not_finished_at_auth(make_ground: MakeGround) -> None:
-    """POST /auth/factors/totp asks for the password; its second half must not take an app that was begun without."""
-    ground = await make_ground()
-    person = await ground.client.sign_up()
-    tokens = await ground.cognito.log_in(str(person["email"]), PASSWORD)
-    secret = (await ground.cognito.call("AssociateSoftwareToken", AccessToken=tokens["AccessToken"]))["SecretCode"]
-    code = pyotp.TOTP(secret).at(ground.fakes.ambient.now())
-    answer = await ground.client.post(
-        "/auth/factors/totp/confirm", {"code": code}, **bearer({"idToken": tokens["IdToken"]})
-    )
-    assert answer.status != 200, (await answer.json()).keys()
-
-
-async def test_a_strange_source_is_not_known_by_an_app_of_its_own(make_ground: MakeGround) -> None:
-    """A known source is exempt from the account's own limit for 30 days: a stolen token must not make one."""
-    ground = await make_ground(throttle={"exempt": []}, server={"trusted_proxies": ["127.0.0.0/8"]})
-    person = await ground.client.sign_up()
-    email = str(person["email"])
-    access = (await ground.cognito.log_in(email, PASSWORD))["AccessToken"]
-
-    async def at(source: str, operation: str, **members: Any) -> dict[str, Any]:
-        body = json.dumps(members).encode()
-        answer = await ground.cognito.send(f"{SERVICE}.{operation}", body, **{"X-Forwarded-For": source})
-        return dict(await answer.json(content_type=None))
-
-    judged = 0
-    for number in range(6):
-        source = f"198.51.100.{number}"
-        secret = (await at(source, "AssociateSoftwareToken", AccessToken=access))["SecretCode"]
-        code = pyotp.TOTP(secret).at(ground.fakes.ambient.now())
-        await at(source, "VerifySoftwareToken", AccessToken=access, UserCode=code)
-        for _ in range(6):
-            told = await at(
-                source,
-                "InitiateAuth",
-                ClientId="tokenhouse",
-                AuthFlow="USER_PASSWORD_AUTH",
-                AuthParameters={"USERNAME": email, "PASSWORD": "Wrong-Guess1!"},
-            )
-            judged += told["message"] == "Incorrect username or password."
-    assert judged <= 10, judged
