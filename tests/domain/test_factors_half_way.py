@@ -140,9 +140,10 @@ async def test_an_app_that_is_half_turned_on_is_on_or_off_and_is_turned_on_by_as
     apps = Apps()
 
     async def keep_and_turn_on(application: Application, story: Story) -> None:
-        caller = await application.sessions.authenticate(story.mine["idToken"])
+        caller = await fakes.application.sessions.authenticate(story.mine["idToken"])
         app = apps.add(story, (await fakes.application.factors.begin_totp_by_session(caller)).uri)
         code = app.code(fakes.ambient.now(), -1)
+        caller = await application.sessions.authenticate(story.mine["idToken"])
         await application.factors.keep_totp(caller, code, VISITOR)
         await application.factors.turn_on_totp(caller, VISITOR)
 
