@@ -17,6 +17,7 @@ from service.domain.accounts.named_key_uses import NamedKeyUses
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
+from service.stores import redis_keys
 from service.stores.challenges import RedisEnrolments
 
 
@@ -80,6 +81,7 @@ def _confirmation(basis: Basis, credentials: Credentials, second: FactorParts, s
         passwords=credentials.passwords,
         second_factors=second.second_factors,
         throttle=sessions.throttle,
+        password_limits=sessions.password_limits,
         ambient=basis.ambient,
         events=credentials.events,
     )
@@ -113,6 +115,7 @@ def _factors(
         users=basis.backends.users,
         changes=basis.backends.factors,
         enrolments=RedisEnrolments(basis.backends.redis),
+        enrolments_by_session=RedisEnrolments(basis.backends.redis, redis_keys.unconfirmed_totp_by_session),
         second_factors=second.second_factors,
         confirmation=confirmation,
         revocation=sessions.revocation,
@@ -120,6 +123,7 @@ def _factors(
         throttle=sessions.throttle,
         ambient=basis.ambient,
         events=credentials.events,
+        must_have_one=basis.settings.accounts.second_factor == "required",
     )
 
 
@@ -136,4 +140,5 @@ def _passkeys(
         user_revocation=sessions.user_revocation,
         throttle=sessions.throttle,
         events=credentials.events,
+        must_have_one=basis.settings.accounts.second_factor == "required",
     )

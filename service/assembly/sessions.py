@@ -7,6 +7,7 @@ from service.assembly.credentials import Credentials
 from service.assembly.mail import MailParts
 from service.assembly.signing import Signing
 from service.domain.limits.mail_limits import MailLimits
+from service.domain.limits.password_limits import PasswordLimits
 from service.domain.limits.throttle import Throttle
 from service.domain.mail.notices import Notices
 from service.domain.sessions.address_proof import AddressProof
@@ -28,6 +29,7 @@ class SessionParts:
     denylist: RedisDenylist
     throttle: Throttle
     mail_limits: MailLimits
+    password_limits: PasswordLimits
     address_proof: AddressProof
     notices: Notices
     revocation: SessionRevocation
@@ -65,6 +67,7 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
         denylist=denylist,
         throttle=throttle,
         mail_limits=mail_limits,
+        password_limits=_password_limits(basis, credentials, scripts, throttle),
         notices=mail.notices,
         address_proof=_address_proof(basis, credentials, mail, mail_limits),
         revocation=revocation,
@@ -91,6 +94,11 @@ def _revocation(
 def _mail_limits(basis: Basis, credentials: Credentials, scripts: Scripts, throttle: Throttle) -> MailLimits:
     counters = RedisCounters(basis.backends.redis, scripts)
     return MailLimits(throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)
+
+
+def _password_limits(basis: Basis, credentials: Credentials, scripts: Scripts, throttle: Throttle) -> PasswordLimits:
+    counters = RedisCounters(basis.backends.redis, scripts)
+    return PasswordLimits(throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)
 
 
 def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail_limits: MailLimits) -> AddressProof:

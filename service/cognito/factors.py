@@ -5,11 +5,13 @@ from typing import Any
 
 from service.cognito.call import Answer, Call
 from service.cognito.errors import CognitoError, invalid_parameter
+from service.domain.accounts.ports import LastFactorError
 from service.domain.models import Caller
 from service.domain.second_factors.models import Factor
 from service.errors import FactorNotFoundError, InvalidCodeError
 
 SOFTWARE_TOKEN = "SOFTWARE_TOKEN_MFA"  # noqa: S105 - a challenge's name
+LAST = "Users of this user pool must have a second factor, and this is the last one."
 NOT_VERIFIED = "User has not verified software token mfa"
 WRONG_CODE = "Code mismatch and fail enable Software Token MFA"
 
@@ -68,6 +70,8 @@ async def _switch(call: Call, caller: Caller, token: Mapping[str, Any]) -> None:
             await factors.turn_on_totp(caller, call.visitor)
         else:
             await factors.turn_off_totp(caller, call.visitor)
+    except LastFactorError as error:
+        raise invalid_parameter(LAST) from error
     except FactorNotFoundError as error:
         if token.get("Enabled"):
             raise invalid_parameter(NOT_VERIFIED) from error

@@ -54,9 +54,9 @@ def user_of_client(handler: ClientHandler) -> Handler:
     return guarded
 
 
-def member_or_session(with_token: MemberHandler, with_session: Handler) -> Handler:
-    """With a valid access token, or with the session of a sign-in, which the handler judges."""
-    as_member = member(with_token)
+def member_or_session(with_token: MemberHandler, with_session: Handler, counted: CallPolicy | None = None) -> Handler:
+    """With a valid access token, `counted` as below, or with the session of a sign-in, which the handler judges."""
+    as_member = member(with_token, counted)
 
     async def guarded(call: Call) -> Answer:
         has_token, has_session = bool(call.text("AccessToken")), bool(call.text("Session"))

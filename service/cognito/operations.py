@@ -47,13 +47,13 @@ _TABLE = (
     operation("DeleteUser", member(attributes.delete_user)),
     # second factors
     operation("AssociateSoftwareToken", member_or_session(factors.associate, mfa_setup.associate)),
-    operation("VerifySoftwareToken", member_or_session(factors.verify, mfa_setup.verify)),
-    operation("SetUserMFAPreference", member(factors.prefer)),
+    operation("VerifySoftwareToken", member_or_session(factors.verify, mfa_setup.verify, "profile-change")),
+    operation("SetUserMFAPreference", member(factors.prefer, "profile-change")),
     operation("GetUserAuthFactors", member(factors.auth_factors)),
     operation("StartWebAuthnRegistration", member(passkeys.start)),
-    operation("CompleteWebAuthnRegistration", member(passkeys.complete)),
+    operation("CompleteWebAuthnRegistration", member(passkeys.complete, "profile-change")),
     operation("ListWebAuthnCredentials", member(passkeys.all_of)),
-    operation("DeleteWebAuthnCredential", member(passkeys.delete)),
+    operation("DeleteWebAuthnCredential", member(passkeys.delete, "profile-change")),
     # sessions
     operation("GlobalSignOut", member(user_sessions.sign_out)),
     operation("ListUserSessions", member(user_sessions.all_of, "session-list")),

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from service.cognito.call import Answer, Call
 from service.cognito.errors import CognitoError, invalid_parameter
+from service.cognito.factors import LAST
 from service.cognito.pages import page
+from service.domain.accounts.ports import LastFactorError
 from service.domain.mail.user_agents import name_of
 from service.domain.models import Caller
 from service.domain.second_factors.base64url import encoded
@@ -28,7 +30,7 @@ async def start(call: Call, caller: Caller) -> Answer:
 async def complete(call: Call, caller: Caller) -> Answer:
     credential, name = call.structure("Credential") or {}, name_of(call.visitor.user_agent)
     try:
-        await call.services.passkeys.add(caller, credential, f"Passkey of {name}", call.visitor)
+        await call.services.passkeys.add_by_session(caller, credential, f"Passkey of {name}", call.visitor)
     except InvalidCodeError as error:
         raise CognitoError(*REFUSALS.get(error.why, NOT_SUPPORTED)) from error
     except FactorExistsError as error:
@@ -43,7 +45,10 @@ async def all_of(call: Call, caller: Caller) -> Answer:
 
 
 async def delete(call: Call, caller: Caller) -> Answer:
-    await call.services.passkeys.remove_by_session(caller, call.text("CredentialId"), call.visitor)
+    try:
+        await call.services.passkeys.remove_by_session(caller, call.text("CredentialId"), call.visitor)
+    except LastFactorError as error:
+        raise invalid_parameter(LAST) from error
     return {}
 
 

@@ -45,6 +45,8 @@ class Wording(NamedTuple):
 
 Wordings = tuple[Wording, ...]  # the first that an operation declares is said
 TAKEN = Wording("AliasExists", "An account with the given email already exists.")
+NOT_NOW = Wording("Forbidden", RATE)
+OVER_RATE = Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED), NOT_NOW
 
 
 def _say(kind: str, text: str) -> Wordings:
@@ -99,7 +101,10 @@ def _code(error: errors.InvalidCodeError) -> Wordings:
 
 
 def _limit(error: errors.RateLimitedError) -> Wordings:
-    """SDKs repeat a call after TooManyRequests and LimitExceeded, and never after NotAuthorized."""
+    """SDKs repeat a call after TooManyRequests and LimitExceeded, and never after NotAuthorized.
+
+    Forbidden is for operations that declare neither: NotAuthorized makes Amplify throw its tokens away.
+    """
     name = error.policy.name if error.policy else ""
     if name.startswith("login"):
         return (
@@ -107,9 +112,9 @@ def _limit(error: errors.RateLimitedError) -> Wordings:
             Wording("NotAuthorized", "Password attempts exceeded"),
             Wording("TooManyRequests", RATE),
         )
-    if name.startswith(("mail", "code")):
-        return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE), Wording("NotAuthorized", RATE)
-    return Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED), Wording("NotAuthorized", RATE)
+    if name.startswith(("mail", "code", "password-change")):
+        return Wording("LimitExceeded", LIMITED), Wording("TooManyRequests", RATE), NOT_NOW
+    return OVER_RATE
 
 
 def _fields(error: errors.InvalidFieldsError) -> Wordings:
@@ -138,7 +143,7 @@ TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
     errors.FactorNotFoundError: _say("ResourceNotFound", "The user has no such credential."),
     errors.TooManyError: _say("LimitExceeded", errors.TooManyError.message),
     errors.RateLimitedError: _limit,
-    errors.OverloadedError: (Wording("TooManyRequests", RATE), Wording("LimitExceeded", LIMITED)),
+    errors.OverloadedError: OVER_RATE,
     errors.NotConfiguredError: (
         Wording("WebAuthnNotEnabled", "Passkeys are not enabled for this user pool."),
         Wording("CodeDeliveryFailure", "No mail is set up that could deliver a code."),

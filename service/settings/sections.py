@@ -129,6 +129,7 @@ class ThrottleSettings(Section):
     session_end: RateSetting = Rate(quota=60, window=timedelta(minutes=1))
     export: RateSetting = Rate(quota=10, window=timedelta(hours=1))
     profile_change: RateSetting = Rate(quota=30, window=timedelta(hours=1))
+    password_change: RateSetting = Rate(quota=5, window=timedelta(hours=1))
     mail_source: RateSetting = Rate(quota=10, window=timedelta(hours=1))
     mail_address: RateSetting = Rate(quota=5, window=timedelta(hours=1))
     mail_global: RateSetting = Rate(quota=1000, window=timedelta(hours=1))

@@ -1,5 +1,6 @@
 """Redis: logins that wait for a second factor, and TOTP secrets that nobody has confirmed yet."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -43,14 +44,17 @@ class RedisChallenges:
 
 
 class RedisEnrolments:
-    def __init__(self, redis: Redis) -> None:
+    """`key`: the one of a user, for those that were begun in the same way."""
+
+    def __init__(self, redis: Redis, key: Callable[[UUID], str] = redis_keys.unconfirmed_totp) -> None:
         self._redis = redis
+        self._key = key
 
     async def begin(self, user_id: UUID, sealed: bytes, lifetime: timedelta) -> None:
-        await self._redis.set(redis_keys.unconfirmed_totp(user_id), sealed, px=lifetime)
+        await self._redis.set(self._key(user_id), sealed, px=lifetime)
 
     async def find(self, user_id: UUID) -> bytes | None:
-        return cast("bytes | None", await self._redis.get(redis_keys.unconfirmed_totp(user_id)))
+        return cast("bytes | None", await self._redis.get(self._key(user_id)))
 
     async def remove(self, user_id: UUID) -> None:
-        await self._redis.delete(redis_keys.unconfirmed_totp(user_id))
+        await self._redis.delete(self._key(user_id))

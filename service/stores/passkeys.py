@@ -81,12 +81,12 @@ class PostgresPasskeys:
     async def rename(self, user_id: UUID, passkey_id: bytes, name: str) -> bool:
         return await self._postgres.fetchrow(RENAME, user_id, passkey_id, name) is not None
 
-    async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
+    async def remove(self, user_id: UUID, passkey_id: bytes, *, may_be_last: bool = True) -> bool:
         async with self._postgres.connection() as connection, connection.transaction():
             await account_lock.take(connection, user_id)
             if not await connection.fetchrow(REMOVE, user_id, passkey_id):
                 return False
-            await after_removal(connection, user_id)
+            await after_removal(connection, user_id, may_be_last=may_be_last)
         return True
 
     async def are_there(self, rp_id: str) -> tuple[bool, bool]:

@@ -12,6 +12,7 @@
 | th:sign-in:<id>             | hash   | what is left of the sign-in session, and 1 m  | an answer to it |
 | th:srp:<digest>             | string | what is left of a used block, and a minute    | SRP's last step |
 | th:totp:{<user id>}         | string | 10 m: a sealed secret not confirmed yet       | enrolment       |
+| th:totp:{<user id>}:session | string | 10 m: one that no password was shown for      | enrolment       |
 | th:complete                 | string | 50 s, prolonged while an instance runs        | a restore       |
 | th:code:{<user id>}:<kind>  | hash   | what is left of the mail's code, 24 h at most | the mail worker |
 
@@ -54,6 +55,10 @@ def challenge(digest: str) -> str:
 
 def unconfirmed_totp(user_id: UUID) -> str:
     return f"{PREFIX}totp:{{{user_id}}}"
+
+
+def unconfirmed_totp_by_session(user_id: UUID) -> str:
+    return f"{PREFIX}totp:{{{user_id}}}:session"
 
 
 def passkey(digest: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.accounts.ports import LastFactorError
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors
@@ -132,13 +133,13 @@ class PostgresSecondFactors:
             await enter(connection, ending)
         return True
 
-    async def turn_off_totp(self, user_id: UUID, *, session_id: str) -> bool | None:
+    async def turn_off_totp(self, user_id: UUID, *, session_id: str, may_be_last: bool = True) -> bool | None:
         async with self._postgres.connection() as connection, connection.transaction():
             await account_lock.take(connection, user_id, session_id)
             is_on: bool | None = await connection.fetchval(IS_TOTP_ON, user_id)
             if is_on:
                 await connection.execute(TURN_OFF_TOTP, user_id)
-                await after_removal(connection, user_id)
+                await after_removal(connection, user_id, may_be_last=may_be_last)
         return is_on
 
     async def remove_totp(self, user_id: UUID) -> bool:
@@ -202,9 +203,14 @@ async def after_first(connection: Connection, user_id: UUID, at: datetime, recov
     await connection.execute(MARK, user_id, at)
 
 
-async def after_removal(connection: Connection, user_id: UUID) -> None:
-    """Without another factor the account is one with a password alone, and its recovery codes are gone."""
+async def after_removal(connection: Connection, user_id: UUID, *, may_be_last: bool = True) -> None:
+    """Without another factor the account is one with a password alone, and its recovery codes are gone.
+
+    Raises LastFactorError, which undoes the transaction.
+    """
     if await connection.fetchrow(UNMARK, user_id):
+        if not may_be_last:
+            raise LastFactorError
         await connection.execute(REMOVE_RECOVERY_CODES, user_id)
 
 

@@ -267,11 +267,16 @@ async def test_a_mailed_code_leads_to_it_too_and_the_tokens_say_how(make_ground:
     assert claims_of(tokens["IdToken"])["amr"] == ["email", "otp"]
 
 
-async def test_where_it_is_turned_off_the_next_sign_in_sets_it_up_again(newcomer: Newcomer) -> None:
-    _, session = await newcomer.verified()
+async def test_where_it_is_removed_with_the_password_the_next_sign_in_sets_it_up_again(newcomer: Newcomer) -> None:
+    """By an access token alone it stays: the next sign-in, with the password alone, would set up anybody's app."""
+    secret, session = await newcomer.verified()
     tokens = await newcomer.finish(session)
     off = {"SoftwareTokenMfaSettings": {"Enabled": False}}
-    assert await newcomer.cognito.call("SetUserMFAPreference", AccessToken=tokens["AccessToken"], **off) == {}
+    refusal = await newcomer.cognito.refused("SetUserMFAPreference", AccessToken=tokens["AccessToken"], **off)
+    assert refusal[0] == "InvalidParameter"
+    body = {"password": newcomer.person["password"], "code": newcomer.code(secret)}
+    removing = newcomer.ground.client.http.delete("/auth/factors/totp", headers=bearer(as_auth(tokens)), json=body)
+    assert (await removing).status == 204
     newcomer.ground.fakes.ambient.advance(seconds=90)
     _, session = await newcomer.verified()
     again = as_auth(await newcomer.finish(session))

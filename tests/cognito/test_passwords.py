@@ -1,7 +1,9 @@
 """ForgotPassword, ConfirmForgotPassword, ChangePassword, DeleteUser."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -249,13 +251,75 @@ async def test_a_wrong_previous_password_changes_nothing(ada: Somebody) -> None:
     await ada.log_in()
 
 
-async def test_wrong_previous_passwords_have_a_limit(make_ground: MakeGround) -> None:
-    ada = Somebody(await make_ground(throttle={"exempt": []}))
+# --- five wrong previous passwords an hour, whatever the limits of logins are
+
+ROWS = ("login_source", "login_account_source", "login_account", "login_known_source")
+WIDE: dict[str, Any] = {"exempt": [], **dict.fromkeys(ROWS, "999/5m")}
+
+
+async def limited(make_ground: MakeGround, **limits: str) -> Somebody:
+    ada = Somebody(await make_ground(throttle=WIDE | limits))
     await ada.sign_up()
     await ada.log_in()
-    for _ in range(5):
-        assert await ada.refused("ChangePassword", PreviousPassword="Wrong-Pass1!", ProposedPassword=NEW) == WRONG
+    return ada
+
+
+async def guess(ada: Somebody) -> Refused:
+    return await ada.refused("ChangePassword", PreviousPassword="Wrong-Pass1!", ProposedPassword=NEW)
+
+
+async def test_five_wrong_previous_passwords_are_judged_and_then_five_an_hour(make_ground: MakeGround) -> None:
+    ada = await limited(make_ground)
+    assert [await guess(ada) for _ in range(6)] == [WRONG] * 5 + [LIMITED]
     assert await ada.refused("ChangePassword", PreviousPassword=PASSWORD, ProposedPassword=NEW) == LIMITED
+    ada.ground.fakes.ambient.advance(minutes=12)
+    assert [await guess(ada) for _ in range(2)] == [WRONG, LIMITED]
+    ada.ground.fakes.ambient.advance(hours=1)
+    await ada.log_in()
+    assert await ada.call("ChangePassword", PreviousPassword=PASSWORD, ProposedPassword=NEW) == {}
+
+
+async def test_wrong_previous_passwords_at_once_are_counted_before_they_are_judged(make_ground: MakeGround) -> None:
+    ada = await limited(make_ground)
+    told = await asyncio.gather(*(guess(ada) for _ in range(10)))
+    assert sorted(told) == sorted([WRONG] * 5 + [LIMITED] * 5)
+
+
+async def test_the_limit_is_of_the_user_over_all_sessions_and_of_nobody_else(make_ground: MakeGround) -> None:
+    ada = await limited(make_ground)
+    for _ in range(5):
+        await ada.log_in()
+        assert await guess(ada) == WRONG
+    await ada.log_in()  # which clears the counts of failed logins
+    assert await guess(ada) == LIMITED
+    eve = Somebody(ada.ground)
+    await eve.sign_up()
+    await eve.log_in()
+    assert await guess(eve) == WRONG
+
+
+async def test_right_previous_passwords_and_other_refusals_are_not_counted(make_ground: MakeGround) -> None:
+    ada = await limited(make_ground, login_known_source="1/1m")
+    for _ in range(4):
+        assert await guess(ada) == WRONG
+        for _ in range(4):  # refused by the limit of logins
+            assert await guess(ada) == LIMITED
+        ada.ground.fakes.ambient.advance(minutes=1)
+    for before, after in [(PASSWORD, NEW), (NEW, PASSWORD)] * 4:
+        assert await ada.call("ChangePassword", PreviousPassword=before, ProposedPassword=after) == {}
+    assert await guess(ada) == WRONG
+    ada.ground.fakes.ambient.advance(minutes=1)
+    assert await guess(ada) == LIMITED
+
+
+async def test_at_auth_the_limits_of_logins_are_the_only_ones(make_ground: MakeGround) -> None:
+    ada = await limited(make_ground)
+    for _ in range(5):
+        await guess(ada)
+    tokens = await ada.ground.client.log_in({"email": ada.email, "password": PASSWORD})
+    for current, status in [("Wrong-Pass1!", 401)] * 6 + [(PASSWORD, 200)]:
+        body = {"currentPassword": current, "newPassword": NEW}
+        assert (await ada.ground.client.post("/auth/password", body, **bearer(tokens))).status == status
 
 
 async def test_the_token_is_looked_at_first(ada: Somebody) -> None:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.assembly.backends import SecondFactorStore
-from service.domain.accounts.ports import PasskeyChanges, Users
+from service.domain.accounts.ports import LastFactorError, PasskeyChanges, Users
 from service.domain.models import User
 from service.domain.operations.models import Resealing
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Passkey
@@ -308,6 +308,39 @@ async def test_of_switches_at_once_one_is_told_that_it_turned_it(tables: Tables)
     ]
 
 
+async def test_the_last_factor_stays_where_one_must(tables: Tables) -> None:
+    user = await tables.member()
+    await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+    with pytest.raises(LastFactorError):
+        await tables.factors.turn_off_totp(user.id, session_id="kept", may_be_last=False)
+    assert await tables.factors.of_user(user.id) == HeldFactors(NOON, 0, 3)
+    assert await tables.since(user) == NOON
+    await tables.passkeys.add(a_passkey(user), 3, DIGESTS, ending(user))
+    assert await tables.factors.turn_off_totp(user.id, session_id="kept", may_be_last=False)
+    assert await tables.factors.turn_off_totp(user.id, session_id="kept", may_be_last=False) is False
+    with pytest.raises(LastFactorError):
+        await tables.passkeys.remove(user.id, user.id.bytes, may_be_last=False)
+    assert not await tables.passkeys.remove(user.id, b"of nobody", may_be_last=False)
+    assert await tables.factors.of_user(user.id) == HeldFactors(None, 1, 3)
+    assert await tables.since(user) == NOON
+    assert await tables.passkeys.remove(user.id, user.id.bytes)
+
+
+async def test_of_two_last_factors_that_are_removed_at_once_one_stays(tables: Tables) -> None:
+    for _ in range(10):
+        user = await tables.member()
+        await tables.factors.add_totp(confirmed(user), DIGESTS, ending(user))
+        await tables.passkeys.add(a_passkey(user), 3, DIGESTS, ending(user))
+        told = await asyncio.gather(
+            tables.factors.turn_off_totp(user.id, session_id="kept", may_be_last=False),
+            tables.passkeys.remove(user.id, user.id.bytes, may_be_last=False),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in told if one is not True] == [LastFactorError]
+        held = await tables.factors.of_user(user.id)
+        assert (held.totp_since is None, held.recovery_codes_left) == (held.passkeys == 1, 3)
+
+
 async def test_a_secret_that_is_off_is_resealed_too(tables: Tables) -> None:
     user = await tables.member()
     await tables.factors.keep_totp(confirmed(user), ending(user))
@@ -410,3 +443,15 @@ async def test_an_unconfirmed_secret_is_replaced_lapses_and_is_removed(redis_cli
     assert 290_000 < await redis_client.pttl(redis_keys.unconfirmed_totp(user_id)) <= 300_000
     await enrolments.remove(user_id)
     assert await enrolments.find(user_id) is None
+
+
+async def test_unconfirmed_secrets_that_were_begun_in_different_ways_are_apart(redis_client: Redis) -> None:
+    user_id = Ambient().new_uuid()
+    ours, theirs = RedisEnrolments(redis_client), RedisEnrolments(redis_client, redis_keys.unconfirmed_totp_by_session)
+    await theirs.begin(user_id, b"theirs", FIVE)
+    assert await ours.find(user_id) is None
+    await ours.begin(user_id, b"ours", FIVE)
+    assert (await ours.find(user_id), await theirs.find(user_id)) == (b"ours", b"theirs")
+    await ours.remove(user_id)
+    assert await theirs.find(user_id) == b"theirs"
+    assert 290_000 < await redis_client.pttl(redis_keys.unconfirmed_totp_by_session(user_id)) <= 300_000

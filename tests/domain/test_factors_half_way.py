@@ -22,7 +22,10 @@ class Apps:
 
     async def begin(self, story: Story) -> App:
         begun = await second.begin(story.fakes.client, story.person, story.mine)
-        return self._apps.setdefault(story.person["email"], App((await begun.json())["uri"]))
+        return self.add(story, (await begun.json())["uri"])
+
+    def add(self, story: Story, uri: str) -> App:
+        return self._apps.setdefault(story.person["email"], App(uri))
 
     async def enrol(self, story: Story) -> App:
         app = await second.enrol(story.fakes.client, story.person, story.mine, story.fakes.ambient.now())
@@ -137,7 +140,9 @@ async def test_an_app_that_is_half_turned_on_is_on_or_off_and_is_turned_on_by_as
     apps = Apps()
 
     async def keep_and_turn_on(application: Application, story: Story) -> None:
-        code = (await apps.begin(story)).code(fakes.ambient.now(), -1)
+        caller = await fakes.application.sessions.authenticate(story.mine["idToken"])
+        app = apps.add(story, (await fakes.application.factors.begin_totp_by_session(caller)).uri)
+        code = app.code(fakes.ambient.now(), -1)
         caller = await application.sessions.authenticate(story.mine["idToken"])
         await application.factors.keep_totp(caller, code, VISITOR)
         await application.factors.turn_on_totp(caller, VISITOR)

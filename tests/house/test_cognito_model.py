@@ -18,6 +18,7 @@ from service.cognito.operations import OPERATIONS
 from service.cognito.refusals import OF_THE_PROTOCOL, TABLE
 from service.cognito.shapes import Document, Flag, ListOf, Number, Structure, Text, Texts
 from service.cognito.signed_operations import SIGNED
+from service.domain.limits.throttle import POLICIES
 from service.errors import AuthError, ShownPolicy
 from tests.conftest import ROOT
 from tests.support.cognito import service_model, unsigned_operations
@@ -140,12 +141,19 @@ def test_every_wording_is_an_error_that_some_operation_declares() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_limits_and_overloads_can_be_said_by_every_operation(operation: str) -> None:
-    """Whatever an operation does, it may be one too many."""
+    """Whatever an operation does, it may be one too many. NotAuthorized, after which Amplify throws its tokens away, is
+    for failed logins alone.
+    """
     rendered = refusals.CognitoErrors(OPERATIONS[operation])
-    for name in ("login", "login-attempts", "mail", "code", "refresh", "signup", "profile-change", "session-list"):
-        policy = ShownPolicy(name, 1, timedelta(hours=1), 0, timedelta(hours=1))
+    assert {*OPERATIONS[operation].declares} & {"TooManyRequests", "LimitExceeded", "Forbidden"}
+    for name in POLICIES:
+        policy = ShownPolicy(f"{name}-source", 1, timedelta(hours=1), 0, timedelta(hours=1))
         limited = errors.RateLimitedError(timedelta(seconds=1), policy)
         assert rendered.refusal(limited, "r-1").status == 400, name
+        assert (rendered.name_of(limited) == "NotAuthorizedException") <= name.startswith("login"), name
+    overloaded = errors.OverloadedError()
+    assert rendered.refusal(overloaded, "r-1").status == 400
+    assert rendered.name_of(overloaded) != "NotAuthorizedException"
 
 
 def test_refusals_of_this_protocol_alone_are_one_kind_of_error() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.accounts.ports import LastFactorError
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.second_factors.models import ConfirmedTotp, HeldFactors, Passkey
@@ -80,10 +81,12 @@ class FakeSecondFactors:
         await self.users.pending.add(ending)
         return True
 
-    async def turn_off_totp(self, user_id: UUID, *, session_id: str) -> bool | None:
+    async def turn_off_totp(self, user_id: UUID, *, session_id: str, may_be_last: bool = True) -> bool | None:
         self.users.require_good(user_id, session_id)
         held = self._held(user_id)
         was_on = held.is_on if held.totp else None
+        if was_on and not may_be_last:
+            self.require_another(user_id, held)
         held.is_on = False
         if was_on:
             self.after_removal(user_id)
@@ -100,6 +103,13 @@ class FakeSecondFactors:
     def first(self, user_id: UUID, recovery_codes: Sequence[bytes], since: datetime) -> None:
         self.rows.setdefault(user_id, FactorRows()).recovery_codes = set(recovery_codes)
         self._mark(user_id, since)
+
+    def require_another(self, user_id: UUID, one: FactorRows | Passkey) -> None:
+        held = self._held(user_id)
+        others: list[FactorRows | Passkey] = [held] if held.is_on else []
+        others += [passkey for passkey in self.passkeys.values() if passkey.user_id == user_id]
+        if others == [one]:
+            raise LastFactorError
 
     def after_removal(self, user_id: UUID) -> None:
         held = self._held(user_id)

@@ -59,10 +59,12 @@ class FakePasskeys:
         self.rows[passkey_id] = replace(held, name=name)
         return True
 
-    async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
+    async def remove(self, user_id: UUID, passkey_id: bytes, *, may_be_last: bool = True) -> bool:
         held = self.rows.get(passkey_id)
         if held is None or held.user_id != user_id:
             return False
+        if not may_be_last:
+            self._factors.require_another(user_id, held)
         del self.rows[passkey_id]
         self._factors.after_removal(user_id)
         return True

@@ -1,10 +1,12 @@
 """Changes of an account are confirmed: with its password and, where it has one, with its second factor."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
+from service.domain.limits.password_limits import PasswordLimits
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Member, User, Visitor
 from service.domain.passwords.passwords import Passwords
@@ -24,6 +26,7 @@ class Confirmation:
     passwords: Passwords
     second_factors: SecondFactors
     throttle: Throttle
+    password_limits: PasswordLimits
     ambient: Ambient
     events: Events
 
@@ -48,11 +51,13 @@ class Confirmation:
     ) -> tuple[User, bool]:
         """As `require`, and whether it was `new` that is right: the change was made some minutes ago at the most.
 
-        However many passwords are compared, it counts as one login.
+        However many passwords are compared, it counts as one login. Where the session stands for the second factor,
+        wrong ones have a limit of their own besides.
         """
         user = await self.account_of(caller.member)
+        by_session = self.password_limits.of_sessions(user.id, visitor) if proof.is_shown_by_session else nullcontext()
         with self.passwords.reserve(visitor, user.canonical_email) as place:
-            async with self.throttle.login(user.canonical_email, visitor) as attempt:
+            async with by_session, self.throttle.login(user.canonical_email, visitor) as attempt:
                 is_right = (await self.passwords.match(password, user.password_hash, place)).same
                 is_retry = not is_right and bool(new) and await self._is_new_already(user, new, visitor)
                 if not (is_right or is_retry):
@@ -67,13 +72,14 @@ class Confirmation:
     async def require_factor(self, caller: Caller, proof: Proof, visitor: Visitor) -> User:
         """The second factor alone, for a call that asks for no password; nothing at all without one.
 
-        Raises SecondFactorRequiredError, InvalidCodeError, RateLimitedError or UnavailableError.
+        The session may have set the factor up itself, so a right code counts as no login. Raises
+        SecondFactorRequiredError, InvalidCodeError, RateLimitedError or UnavailableError.
         """
         user = await self.account_of(caller.member)
         if user.second_factor_since:
             async with self.throttle.login(user.canonical_email, visitor) as attempt:
                 await self.second_factors.use(user, proof, visitor, caller.session_id)
-                attempt.succeeded()
+                attempt.refund()
         return user
 
     async def _is_new_already(self, user: User, new: str, visitor: Visitor) -> bool:

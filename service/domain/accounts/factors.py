@@ -35,6 +35,7 @@ class Factors:
     users: UserLookup
     changes: FactorChanges
     enrolments: Enrolments
+    enrolments_by_session: Enrolments
     second_factors: SecondFactors
     confirmation: Confirmation
     revocation: SessionRevocation
@@ -42,6 +43,7 @@ class Factors:
     throttle: Throttle
     ambient: Ambient
     events: Events
+    must_have_one: bool = False  # every account
 
     async def held_by(self, caller: Caller) -> HeldFactors:
         """Raises InvalidTokenError when the account is gone or disabled."""
@@ -56,11 +58,14 @@ class Factors:
         user = await self.confirmation.require(caller, password, proof, visitor)
         if (await self.second_factors.held_by(user)).totp_since:
             raise FactorExistsError
-        return await self._begin_totp(user)
+        return await self._begin_totp(user, self.enrolments)
 
     async def begin_totp_by_session(self, caller: Caller) -> NewTotp:
-        """For a protocol whose calls have no room for a password. It may replace a TOTP that is on, see `keep_totp`."""
-        return await self._begin_totp(await self.confirmation.account_of(caller.member))
+        """For a protocol whose calls have no room for a password: `keep_totp` alone goes on with it, no `confirm_totp`.
+
+        It may replace a TOTP that is on.
+        """
+        return await self._begin_totp(await self.confirmation.account_of(caller.member), self.enrolments_by_session)
 
     async def confirm_totp(self, caller: Caller, code: str, visitor: Visitor) -> list[str]:
         """Turn TOTP on, by a code of the app, and end every other session. The new recovery codes.
@@ -68,7 +73,7 @@ class Factors:
         Raises FactorExistsError, InvalidCodeError, OverloadedError, RateLimitedError or UnavailableError. After an
         outage that came later than the change, the member asks for other recovery codes.
         """
-        user, totp = await self._confirmed(caller, code, visitor)
+        user, totp = await self._confirmed(caller, code, visitor, self.enrolments)
         codes, digests = self.second_factors.recovery_codes.make(user.id)
         ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, caller.session_id)
         if not await self.changes.add_totp(totp, digests, ending):
@@ -79,17 +84,17 @@ class Factors:
         return codes
 
     async def keep_totp(self, caller: Caller, code: str, visitor: Visitor) -> None:
-        """Store TOTP without turning it on, by a code of the app. Where one is on, this one is in its place from now
-        on, and every other session ends.
+        """Store the TOTP of `begin_totp_by_session` without turning it on, by a code of the app. Where one is on, this
+        one is in its place from now on, and every other session ends.
 
         Raises as `confirm_totp` does, but for FactorExistsError.
         """
-        user, totp = await self._confirmed(caller, code, visitor)
+        user, totp = await self._confirmed(caller, code, visitor, self.enrolments_by_session)
         ending = self.user_revocation.of(user.id, Reason.FACTOR_ADDED, caller.session_id)
         if await self.changes.keep_totp(totp, ending):
             await self._tell_of_new(user, caller, visitor)
             await self.user_revocation.finish(ending)
-        await self.enrolments.remove(user.id)
+        await self.enrolments_by_session.remove(user.id)
 
     async def turn_on_totp(self, caller: Caller, visitor: Visitor) -> None:
         """From now on logins ask for the TOTP that was kept, and every other session ends. No recovery codes are made.
@@ -107,9 +112,15 @@ class Factors:
             await self.user_revocation.finish(ending)
 
     async def turn_off_totp(self, caller: Caller, visitor: Visitor) -> None:
-        """It is kept, and no login asks for it. Raises FactorNotFoundError."""
+        """It is kept, and no login asks for it. By a session alone, so the last factor of an account that must have one
+        stays.
+
+        Raises FactorNotFoundError or LastFactorError.
+        """
         user = await self.confirmation.account_of(caller.member)
-        was_turned = await self.changes.turn_off_totp(user.id, session_id=caller.session_id)
+        was_turned = await self.changes.turn_off_totp(
+            user.id, session_id=caller.session_id, may_be_last=not self.must_have_one
+        )
         if was_turned is None:
             raise FactorNotFoundError(user_id=user.id)
         if was_turned:
@@ -151,22 +162,27 @@ class Factors:
         await self.user_revocation.finish(ending)
         return True
 
-    async def _begin_totp(self, user: User) -> NewTotp:
+    async def _begin_totp(self, user: User, enrolments: Enrolments) -> NewTotp:
         secret, sealed = self.second_factors.totp.make(user.id)
-        await self.enrolments.begin(user.id, sealed, UNCONFIRMED_FOR)
+        await enrolments.begin(user.id, sealed, UNCONFIRMED_FOR)
         return NewTotp(secret, self.second_factors.totp.uri(secret, user.email))
 
-    async def _confirmed(self, caller: Caller, code: str, visitor: Visitor) -> tuple[User, ConfirmedTotp]:
-        """The begun TOTP that this is a code of. Raises InvalidCodeError."""
+    async def _confirmed(
+        self, caller: Caller, code: str, visitor: Visitor, enrolments: Enrolments
+    ) -> tuple[User, ConfirmedTotp]:
+        """The begun TOTP that this is a code of. Raises InvalidCodeError.
+
+        Whoever has a session can make a secret and its codes: a right one proves nothing of the account.
+        """
         user = await self.confirmation.account_of(caller.member)
         async with self.throttle.login(user.canonical_email, visitor) as attempt:
-            sealed = await self.enrolments.find(user.id)
+            sealed = await enrolments.find(user.id)
             step = self.second_factors.totp.step_of(user.id, sealed, "".join(code.split())) if sealed else None
             if sealed is None or step is None:
                 why = Reason.WRONG_CODE
                 self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user.id, caller.session_id))
                 raise InvalidCodeError(why, user_id=user.id, session_id=caller.session_id)
-            attempt.succeeded()
+            attempt.refund()
         await self.revocation.require_complete()  # otherwise an outage could be reported after the change
         now = self.ambient.now()
         return user, ConfirmedTotp(user_id=user.id, secret_sealed=sealed, confirmed_at=now, step=step)

@@ -79,6 +79,10 @@ class NamedApiKeyStore(Protocol):
         """Move `last_used_at` of these keys forward, never back."""
 
 
+class LastFactorError(Exception):
+    """An account that must have a second factor would be left without one. Nothing was changed."""
+
+
 class FactorChanges(Protocol):
     """Changes of second factors. Each is one transaction, and `users.second_factor_since` is kept in it.
 
@@ -101,8 +105,11 @@ class FactorChanges(Protocol):
     async def turn_on_totp(self, at: datetime, ending: PendingRevocation) -> bool | None:
         """With the revocation; neither (False) where it is on already. None where there is no TOTP."""
 
-    async def turn_off_totp(self, user_id: UUID, *, session_id: str) -> bool | None:
-        """As `remove_totp`, but it can be turned on again. False where it is off already, None where there is none."""
+    async def turn_off_totp(self, user_id: UUID, *, session_id: str, may_be_last: bool = True) -> bool | None:
+        """As `remove_totp`, but it can be turned on again. False where it is off already, None where there is none.
+
+        Raises LastFactorError where it is the account's last factor and may not be.
+        """
 
     async def remove_totp(self, user_id: UUID) -> bool:
         """With the last factor its recovery codes go too. False where no TOTP is on."""
@@ -134,8 +141,11 @@ class PasskeyChanges(Protocol):
     async def rename(self, user_id: UUID, passkey_id: bytes, name: str) -> bool:
         """Whether the user has such a passkey."""
 
-    async def remove(self, user_id: UUID, passkey_id: bytes) -> bool:
-        """With the last factor its recovery codes go too. False where the user has no such passkey."""
+    async def remove(self, user_id: UUID, passkey_id: bytes, *, may_be_last: bool = True) -> bool:
+        """With the last factor its recovery codes go too. False where the user has no such passkey.
+
+        Raises LastFactorError where it is the account's last factor and may not be.
+        """
 
 
 class Enrolments(Protocol):

@@ -48,6 +48,7 @@ Policy = Literal[
     "mail",
     "code",
     "passkey",
+    "password-change",
     CallPolicy,
     "api-key-use",
 ]
@@ -189,9 +190,7 @@ class Throttle:
             await self._count("api-key-use", Charge("key", self._digest(str(key_id)), rate))
 
     async def call(self, decision: CallPolicy, visitor: Visitor, caller: Caller) -> None:
-        """Lists and endings of sessions are counted by session, so that a stolen one cannot use up the others' quota;
-        the other calls are counted by user.
-        """
+        """Lists and endings of sessions by session, as a stolen one must not use up the others' quota; else by user."""
         rates = {"session-list": self._settings.session_list, "session-end": self._settings.session_end}
         row, who = ("session", caller.session_id) if decision in rates else ("user", str(caller.user_id))
         by_user = {"export": self._settings.export, "profile-change": self._settings.profile_change}

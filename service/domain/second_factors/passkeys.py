@@ -41,14 +41,18 @@ class Passkeys:
     async def assertion_options(self) -> dict[str, Any]:
         return self.party.assertion_options(await self._challenge(ASSERTION))
 
-    async def registration_options(self, user: User) -> dict[str, Any]:
-        """Of this user alone: another's browser cannot answer them."""
+    async def registration_options(self, user: User, *, by_session: bool = False) -> dict[str, Any]:
+        """Of this user alone: another's browser cannot answer them. `by_session`: nothing else was asked for."""
         held = [one for one in await self.store.of_user(user.id) if one.rp_id == self.party.id]
-        return self.party.registration_options(await self._challenge(_registration(user)), user, held)
+        return self.party.registration_options(
+            await self._challenge(_registration(user, by_session=by_session)), user, held
+        )
 
-    async def register(self, user: User, credential: Mapping[str, Any], name: str) -> Passkey:
+    async def register(
+        self, user: User, credential: Mapping[str, Any], name: str, *, by_session: bool = False
+    ) -> Passkey:
         """The verified passkey, which is not stored yet. Raises InvalidCodeError."""
-        challenge = await self._take(credential, _registration(user))
+        challenge = await self._take(credential, _registration(user, by_session=by_session))
         made = await self.party.judge_registration(credential, challenge)
         return Passkey(
             id=made.id,
@@ -116,9 +120,9 @@ class Passkeys:
         return challenge
 
 
-def _registration(user: User) -> str:
+def _registration(user: User, *, by_session: bool) -> str:
     """Of an account that has not changed hands, or its password, since."""
-    return f"registration:{user.id}:{user.password_changed_at.isoformat()}"
+    return f"{'session-' if by_session else ''}registration:{user.id}:{user.password_changed_at.isoformat()}"
 
 
 def _digest(challenge: bytes) -> str:
