@@ -11,7 +11,7 @@ from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import bearer
 from tests.support.builders import PASSWORD
 from tests.support.cognito import SERVICE, CognitoFailure
-from tests.support.cognito_members import NEW, Somebody
+from tests.support.cognito_members import Somebody
 from tests.support.postbox import MAIL, prove
 
 REQUIRED: dict[str, Any] = {"accounts": {"second_factor": "required"}}
@@ -108,46 +108,6 @@ async def test_a_switch_that_ends_sessions_and_fills_the_audit_trail_has_a_limit
     assert turns < 100, f"{turns} turns and {len(ada.postbox.notices)} mails to the owner"
 
 
-async def test_strangers_are_called_the_same_after_the_secret_was_rotated() -> None:
-    """An account keeps its id. A stranger whose id changes with the secret is told apart from it."""
-    from service.domain.seals import Seals
-    from service.domain.srp.verifiers import Verifiers
-    from tests.support.builders import FakeAmbient
-    from tests.support.builders import events as no_events
-
-    ambient = FakeAmbient()
-    ids = set()
-    for secrets in (["a" * 44], ["b" * 44, "a" * 44]):
-        verifiers = Verifiers(
-            None,  # type: ignore[arg-type]
-            Seals(secrets, ambient),
-            ambient,
-            pool_id="eu_a",
-            is_on=True,
-            outages=(),
-            events=no_events(),
-        )
-        ids.add(verifiers._made_up("stranger@example.com"))
-    assert len(ids) == 1
-
-
-async def test_what_a_squatter_said_of_the_owner_goes_with_the_squatter(make_ground: MakeGround) -> None:
-    """The first proof by a new password evicts: keys, factors and changes of address go, attributes have to as well."""
-    ground = await make_ground(mail=MAIL)
-    ada = Somebody(ground)
-    await ada.sign_up(
-        UserAttributes=[
-            {"Name": "phone_number", "Value": "+4915112345678"},
-            {"Name": "website", "Value": "https://evil.test"},
-        ]
-    )
-    await ada.postbox.collect()
-    await ada.of_client("ForgotPassword")
-    await ada.of_client("ConfirmForgotPassword", ConfirmationCode=await ada.code(), Password=NEW)
-    await ada.log_in(NEW)
-    assert not {"phone_number", "website"} & (await ada.attributes()).keys()
-
-
 async def test_without_a_secret_hash_a_spent_refresh_token_does_nothing(make_ground: MakeGround) -> None:
     """Who cannot prove to be the client ends no session: a spent token may lie in any log."""
     secret = "s3cret_of_an_app_client_0123456789"
@@ -172,26 +132,6 @@ async def test_without_a_secret_hash_a_spent_refresh_token_does_nothing(make_gro
     except CognitoFailure as refused:
         assert "secret hash" in str(refused)  # noqa: PT017 - what is asserted next is worse
     await shop.call("GetUser", AccessToken=first["AccessToken"])
-
-
-async def test_a_wrong_answer_to_email_otp_is_as_limited_as_elsewhere(make_ground: MakeGround) -> None:
-    """20 sessions of a known address, one wrong code each: no more than the limits of codes allow."""
-    ground = await make_ground(mail=MAIL, throttle={"exempt": [], "mail_source": "999/1h"})
-    ada = Somebody(ground)
-    sub = (await ada.sign_up())["UserSub"]
-    prove(ground.fakes.users, {"userId": sub})
-    judged = 0
-    for spelling in (ada.email, ada.email.upper(), sub, sub.upper(), f" {ada.email} ") * 5:
-        begun = await ground.cognito.initiate("USER_AUTH", USERNAME=spelling, PREFERRED_CHALLENGE="EMAIL_OTP")
-        refused = await ground.cognito.refused(
-            "RespondToAuthChallenge",
-            ChallengeName="EMAIL_OTP",
-            ClientId="tokenhouse",
-            Session=begun["Session"],
-            ChallengeResponses={"USERNAME": spelling, "EMAIL_OTP_CODE": "12345678"},
-        )
-        judged += refused.kind == "CodeMismatch"
-    assert judged <= 10, judged
 
 
 async def test_totp_tries_over_many_challenges_are_limited(make_ground: MakeGround) -> None:
