@@ -1,12 +1,16 @@
 """Where the mail with a code goes, as far as a client may know."""
 
 from service.cognito.call import Call
+from service.domain.credentials import emails
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def details(call: Call, canonical_email: str) -> dict[str, str]:
-    """CodeDeliveryDetails. They follow from what the client sent alone, whether there is such an account or not."""
+def details(call: Call, name: str) -> dict[str, str]:
+    """CodeDeliveryDetails. `name`: as the client sent it, or an address that the client knows. They follow from that
+    alone: an id shows nothing of an address, whether it is an account's or nobody's.
+    """
+    canonical_email = emails.for_look_up(name)
     return {
         "Destination": _masked(canonical_email) or _plausible(call, canonical_email),
         "DeliveryMedium": "EMAIL",
@@ -21,6 +25,6 @@ def _masked(canonical_email: str) -> str:
 
 
 def _plausible(call: Call, name: str) -> str:
-    """For a name of nobody, such as an id: always the same."""
+    """For a name that is no address, such as an id: always the same."""
     first, second, *_ = (LETTERS[byte % len(LETTERS)] for byte in call.services.recovery.secrets.nobody(name).bytes)
     return f"{first}***@{second}***"

@@ -7,7 +7,6 @@ from service.cognito import delivery, srp
 from service.cognito.call import Answer, Call
 from service.cognito.second_steps import passkey_options, tokens_or_second_step
 from service.cognito.signing_in import SigningIn
-from service.domain.credentials import emails
 from service.domain.sessions.sign_in_sessions import Claim, Step, nothing_to_claim
 
 
@@ -46,7 +45,7 @@ async def _password(person: SigningIn, claim: Claim) -> Answer:
 async def _email_code(person: SigningIn, claim: Claim) -> Answer:
     facts = await person.call.services.email_login.ask(person.address, person.call.visitor)
     await claim()
-    sent_to = delivery.details(person.call, emails.for_look_up(person.address))["Destination"]
+    sent_to = delivery.details(person.call, person.given["USERNAME"])["Destination"]
     parameters = {"CODE_DELIVERY_DELIVERY_MEDIUM": "EMAIL", "CODE_DELIVERY_DESTINATION": sent_to}
     return person.ask("EMAIL_OTP", Step.EMAIL_CODE, parameters, facts=facts)
 

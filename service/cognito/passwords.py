@@ -30,13 +30,13 @@ def present(call: Call, member: str) -> str:
 async def forgot(call: Call, _: AppClient) -> Answer:
     address = await users.address_of(call)
     await call.services.recovery.passwords.ask_code(address, call.language, call.visitor)
-    return {"CodeDeliveryDetails": delivery.details(call, address)}
+    return {"CodeDeliveryDetails": delivery.details(call, call.text("Username"))}
 
 
 async def confirm_forgot(call: Call, _: AppClient) -> Answer:
     address = await users.address_of(call)
     password = new_password(call, "Password")
-    shown = MailEvidence(email=address, code=call.text("ConfirmationCode"))
+    shown = MailEvidence(email=address, code=call.text("ConfirmationCode"), is_username=True)
     await call.services.recovery.passwords.reset(shown, password, call.visitor)
     return {}
 

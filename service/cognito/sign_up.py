@@ -49,4 +49,4 @@ async def send_code_again(call: Call, _: AppClient) -> Answer:
     address = await users.address_of(call)
     if not await call.services.recovery.sign_ups.send_again(address, call.language, call.visitor):
         raise invalid_parameter("User is already confirmed.", "confirmed_already")
-    return {"CodeDeliveryDetails": delivery.details(call, address)}
+    return {"CodeDeliveryDetails": delivery.details(call, call.text("Username"))}

@@ -41,7 +41,7 @@ class Purpose(Enum):
     MAIL_TOKEN = b"mailed token"
     SRP_VERIFIER_SEAL = b"srp verifier seal"
     SRP_BLOCK_SEAL = b"srp block seal"
-    SRP_DECOY = b"srp decoy"
+    DECOY = b"decoy"
     SIGN_IN_SESSION = b"sign-in session"
 
 
@@ -90,6 +90,13 @@ class Seals:
     def digests(self, purpose: Purpose, text: str) -> list[bytes]:
         """A keyed digest per secret, the current one first (HMAC-SHA-256)."""
         return [digest(text) for digest in self.digesters(purpose)]
+
+    def steady_digest(self, purpose: Purpose, text: str) -> bytes:
+        """A keyed digest for what has to stay: the same whatever the order of the secrets that are set.
+
+        So it changes once while one secret takes the place of another: where the new one comes, or the old one goes.
+        """
+        return hmac.digest(min(self._keys[purpose]), text.encode(), "sha256")
 
     def digesters(self, purpose: Purpose) -> list[Callable[[str], bytes]]:
         """A digest function per secret, the current one first."""

@@ -26,6 +26,7 @@ RESET = f"""
             password_changed_at = $5,
             email_verified_at = coalesce(email_verified_at, $10),
             must_prove_address = false,
+            attributes = CASE WHEN is_first THEN '{{}}' ELSE attributes END,
             second_factor_since = CASE WHEN is_first THEN NULL ELSE second_factor_since END,
             api_key_sealed = CASE WHEN replaces_key THEN $11 ELSE api_key_sealed END,
             api_key_digest = CASE WHEN replaces_key THEN $12 ELSE api_key_digest END,

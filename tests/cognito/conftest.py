@@ -1,5 +1,6 @@
 """The service on fakes with Cognito's endpoint, and a client of it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Client, MakeOnFakes, OnFakes
-from tests.support.cognito import CognitoClient
+from tests.support.cognito import SERVICE, CognitoClient
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,12 @@ class Ground:
 
     def of_client(self, client_id: str) -> CognitoClient:
         return CognitoClient(self.fakes.client.http, client_id=client_id)
+
+    async def call_from(self, source: str, operation: str, **members: Any) -> dict[str, Any]:
+        """The answer, or the refusal, to a source behind a trusted proxy."""
+        body = json.dumps({"ClientId": self.cognito.client_id} | members).encode()
+        answer = await self.cognito.send(f"{SERVICE}.{operation}", body, **{"X-Forwarded-For": source})
+        return dict(await answer.json(content_type=None))
 
 
 MakeGround = Callable[..., Awaitable[Ground]]

@@ -49,6 +49,23 @@ async def answer(cognito: CognitoClient, session: str, name: str, code: str) -> 
     return await respond(cognito, "EMAIL_OTP", session, USERNAME=name, EMAIL_OTP_CODE=code)
 
 
+async def ask_from(ground: Ground, source: str, name: str) -> str:
+    parameters = {"USERNAME": name, "PREFERRED_CHALLENGE": "EMAIL_OTP"}
+    begun = await ground.call_from(source, "InitiateAuth", AuthFlow="USER_AUTH", AuthParameters=parameters)
+    return str(begun["Session"])
+
+
+async def answer_from(ground: Ground, source: str, name: str, session: str, code: str) -> Answer:
+    responses = {"USERNAME": name, "EMAIL_OTP_CODE": code}
+    challenge = {"ChallengeName": "EMAIL_OTP", "Session": session, "ChallengeResponses": responses}
+    return await ground.call_from(source, "RespondToAuthChallenge", **challenge)
+
+
+async def signed_in_from(ground: Ground, source: str, name: str) -> Answer:
+    session = await ask_from(ground, source, name)
+    return await answer_from(ground, source, name, session, await mailed_code(ground))
+
+
 def methods(answered: Answer) -> object:
     tokens = answered["AuthenticationResult"]
     said = [json.loads(part(tokens[name], 1)).get("amr") for name in ("IdToken", "AccessToken")]
@@ -232,6 +249,7 @@ async def test_without_mail_there_is_no_such_way(make_ground: MakeGround) -> Non
 # --- limits
 
 
+HOME = "203.0.113.7"
 RATE = Refused("TooManyRequests", "Rate exceeded")
 ATTEMPTS = Refused("NotAuthorized", "Password attempts exceeded")
 
@@ -272,8 +290,8 @@ async def test_wrong_codes_are_failed_logins_of_the_account(make_ground: MakeGro
 
 
 @pytest.mark.parametrize("who", ["known", "unknown"])
-async def test_wrong_codes_have_the_limit_of_codes(make_ground: MakeGround, who: str) -> None:
-    ground = await make_ground(**MAILED, throttle={"exempt": [], "code_account": "2/1h"})
+async def test_wrong_codes_have_the_limit_of_codes_of_one_source(make_ground: MakeGround, who: str) -> None:
+    ground = await make_ground(**MAILED, throttle={"exempt": [], "code_source": "2/1h"})
     person = await a_reader_of_mails(ground)
     name = person["email"] if who == "known" else UNKNOWN
     asked = await ask(ground.cognito, name)
@@ -283,13 +301,42 @@ async def test_wrong_codes_have_the_limit_of_codes(make_ground: MakeGround, who:
 
 
 async def test_right_codes_are_not_counted(make_ground: MakeGround) -> None:
-    ground = await make_ground(
-        **MAILED, throttle={"exempt": [], "code_account": "1/1h", "login_account_source": "1/1h"}
-    )
+    ground = await make_ground(**MAILED, throttle={"exempt": [], "code_source": "1/1h", "login_account_source": "1/1h"})
     person = await a_reader_of_mails(ground)
     for _ in range(3):
         asked = await ask(ground.cognito, person["email"])
         assert await answer(ground.cognito, asked["Session"], person["email"], await mailed_code(ground))
+
+
+async def test_strangers_who_try_codes_of_their_own_sessions_do_not_lock_the_owner_out(make_ground: MakeGround) -> None:
+    """At home, that is, from where they have signed in before."""
+    ground = await make_ground(
+        **MAILED, throttle={"exempt": [], "login_account": "9/1h"}, server={"trusted_proxies": ["127.0.0.0/8"]}
+    )
+    email = str((await a_reader_of_mails(ground))["email"])
+    assert "AuthenticationResult" in await signed_in_from(ground, HOME, email)
+    told = []
+    for number in range(3):
+        strange = await ask_from(ground, f"198.51.100.{number}", email)
+        for _ in range(TRIES - 1):
+            answered = await answer_from(ground, f"198.51.100.{number}", email, strange, "00000000")
+            told.append(answered["message"])
+    assert told == [WRONG_MAILED_CODE.message] * 9 + [ATTEMPTS.message] * 3
+    await Postbox(ground.fakes.application).collect()
+    assert "AuthenticationResult" in await signed_in_from(ground, HOME, email)
+
+
+async def test_guesses_at_one_account_have_one_count_whatever_the_name_and_the_session(make_ground: MakeGround) -> None:
+    ground = await make_ground(
+        **MAILED, throttle={"exempt": [], "mail_source": "99/1h", "login_account_source": "3/1h"}
+    )
+    person = await a_reader_of_mails(ground)
+    email, sub = person["email"], person["userId"]
+    told = []
+    for name in (email, email.upper(), sub, sub.upper(), f" {email} "):
+        asked = await ask(ground.cognito, name)
+        told.append(await refusal(answer(ground.cognito, asked["Session"], name, "00000000")))
+    assert told == [WRONG_MAILED_CODE] * 3 + [ATTEMPTS] * 2
 
 
 async def test_such_mails_count_for_the_address(ground: Ground) -> None:

@@ -12,7 +12,7 @@ from service.errors import UnavailableError
 from tests.cognito.conftest import Ground, MakeGround
 from tests.conftest import bearer
 from tests.support.builders import PASSWORD
-from tests.support.cognito import Refused
+from tests.support.cognito import CognitoFailure, Refused
 from tests.support.cognito_members import EXPIRED, LIMITED, MISMATCH, NEW, Somebody, another, pairs
 from tests.support.postbox import MAIL
 
@@ -285,6 +285,43 @@ async def test_one_account_is_sent_five_codes_an_hour_whether_it_exists_or_not(
     assert await new.refused_client("ResendConfirmationCode") == LIMITED
     new.ground.fakes.ambient.advance(minutes=12)
     await new.of_client("ResendConfirmationCode")
+
+
+CALLS = {"ConfirmSignUp": {"ConfirmationCode": "12345678"}, "ResendConfirmationCode": {}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "limit"), [("ConfirmSignUp", "code_source"), ("ResendConfirmationCode", "mail_source")]
+)
+async def test_a_source_asks_who_is_confirmed_as_rarely_as_anything_else(
+    make_ground: MakeGround, operation: str, limit: str
+) -> None:
+    ground = await make_ground({"confirm_signup": True}, mail=MAIL, throttle={"exempt": [], limit: "4/1h"})
+    owner, waiting = Somebody(ground, (await ground.client.sign_up())["email"]), Somebody(ground)
+    await waiting.sign_up()
+    answers = []
+    for one in (owner, waiting, Somebody(ground), owner, owner, waiting, Somebody(ground)):
+        try:
+            answers.append(str(await one.of_client(operation, **CALLS[operation])))
+        except CognitoFailure as refused:
+            answers.append(refused.kind)
+    assert "LimitExceeded" not in answers[:4]
+    assert answers[4:] == ["LimitExceeded"] * 3
+
+
+async def test_strangers_who_ask_whether_an_owner_is_confirmed_use_up_nothing_of_the_account(
+    make_ground: MakeGround,
+) -> None:
+    ground = await make_ground(
+        {"confirm_signup": True}, mail=MAIL, throttle={"exempt": [], "code_account": "1/1h", "mail_address": "1/1h"}
+    )
+    owner = Somebody(ground, (await ground.client.sign_up())["email"])
+    await owner.postbox.collect()
+    for _ in range(2):
+        for operation, members in CALLS.items():
+            await owner.refused_client(operation, **members)
+    await owner.of_client("ForgotPassword")
+    await owner.of_client("ConfirmForgotPassword", ConfirmationCode=await owner.code(), Password=NEW)
 
 
 async def test_a_new_password_by_mail_confirms_too(new: Somebody) -> None:

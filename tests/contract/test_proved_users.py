@@ -1,6 +1,7 @@
 """What is promised of changes by somebody who reads an account's mails, in memory and on a real Postgres."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fakes import FakePendingRevocations, FakeUsers
 from tests.support.postgres import open_postgres
 
+SAID = {"phone_number": "+4915112345678"}
 SECOND, WEEK = timedelta(seconds=1), timedelta(days=7)
 NEW_KEY = NewApiKey(b"new sealed", b"new digest")
 
@@ -47,10 +49,18 @@ class Stores:
 
     async def user(self, **fields: object) -> User:
         made = builders.user(self.ambient, **fields)
-        await self.users.add(replace(made, email_verified_at=None), made.id.bytes)
+        await self.users.add(replace(made, email_verified_at=None), made.id.bytes, SAID)
         if made.email_verified_at:
             assert await self.proved.prove(made, made.email_verified_at)
         return made
+
+    async def attributes(self, user: User) -> dict[str, str]:
+        if isinstance(self.users, FakeUsers):
+            return self.users.attributes[user.id]
+        assert self.postgres
+        row = await self.postgres.fetchrow("SELECT attributes FROM users WHERE id = $1", user.id)
+        assert row
+        return dict(json.loads(row["attributes"]))
 
     async def move_in(self, email: str) -> None:
         """Another account at this address, by a sign-up that was a moment faster than what reserves it."""
@@ -170,6 +180,16 @@ async def test_a_later_proof_changes_the_password_alone(stores: Stores) -> None:
     now = await stores.now(grace)
     assert now == replace(grace, password_hash="new hash", password_changed_at=NOON + SECOND)
     assert await stores.users.by_api_key([grace.id.bytes], NOON) == now
+
+
+async def test_attributes_go_at_the_first_proof_alone(stores: Stores) -> None:
+    grace, ada, eve = await stores.user(), await stores.user(email_verified_at=NOON), await stores.user()
+    assert await stores.reset(replace(grace, password_changed_at=NOON - SECOND)) is None
+    assert await stores.attributes(grace) == SAID
+    assert await stores.reset(grace) is True
+    other = NewApiKey(b"other", b"other")
+    assert await stores.reset(ada, replace_api_key=True, key=other) is False
+    assert [await stores.attributes(one) for one in (grace, ada, eve)] == [{}, SAID, SAID]
 
 
 async def test_the_key_of_a_proved_address_is_replaced_at_once_where_that_is_asked_for(stores: Stores) -> None:

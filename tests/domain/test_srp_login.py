@@ -71,11 +71,16 @@ class Ground:
 
     async def another(self, secret: str = SECRET, previous: str = "", **cognito: Any) -> Application:
         """Another instance on the same stores, perhaps with other settings."""
+        application = self.unopened(secret, previous, **cognito)
+        await application.keys.load()
+        return application
+
+    def unopened(self, secret: str, previous: str = "", **cognito: Any) -> Application:
+        """As `another`, without the signing keys, which not every secret opens."""
         settings = builders.settings(cognito=ON | cognito).model_copy(update=_secrets(secret, previous))
         application = build_on(self.fakes.application.backends, settings, self.fakes.ambient)
         application.events.add(self.events.append)
         self.others.append(application)
-        await application.keys.load()
         return application
 
     async def log_in(self, username: str = "", password: str = PASSWORD, at: Application | None = None) -> SignedIn:
@@ -372,6 +377,21 @@ async def test_a_member_s_salt_tells_of_no_change(ground: Ground) -> None:
     await ground.fakes.client.log_in(ground.person)
     after, _ = await ground.begin(str(ground.user_id))
     assert len({(one.user_id, one.salt) for one in (before, without, after)}) == 1
+
+
+@pytest.mark.parametrize("letters", ["ab", "ba"])
+async def test_a_rotation_of_the_secret_shows_once_in_what_strangers_are_told(ground: Ground, letters: str) -> None:
+    """Whichever of the secrets is the old one: the steps are those of docs/keys.md."""
+    old, new = (letter * 44 for letter in letters)
+    told, keys = [], []
+    for secret, previous in ((old, ""), (old, new), (new, old), (new, "")):
+        there = ground.unopened(secret, previous)
+        identity, _ = await there.srp.verifiers.identify(None, STRANGER)
+        told.append((identity.user_id, identity.salt))
+        keys.append(there.recovery.secrets.nobody(STRANGER))
+    assert told[1] == told[2]
+    assert keys[1] == keys[2]
+    assert len(set(told)) == len(set(keys)) == 2
 
 
 async def test_a_salt_begins_with_no_zero(ground: Ground) -> None:

@@ -145,6 +145,8 @@ class FakeProvedUsers:
         )
         if is_first or reset.replace_api_key:
             await set_api_key(self.users, user.id, reset.api_key)
+        if is_first:
+            self.users.attributes[user.id] = {}
         self.changes.remove_of(user.id, made_too=is_first)
         await self.users.pending.add(reset.ending)
         return is_first

@@ -47,12 +47,20 @@ class MailLimits:
             return False
         return True
 
+    async def answer_without_code(self, visitor: Visitor) -> None:
+        """Where an account alone decides the answer, whatever the code: it costs the source as much as a wrong one, and
+        the account nothing. Raises RateLimitedError.
+        """
+        source = Charge("source", visitor.source, self.settings.code_source)
+        await self.throttle.take("code", source, visitor=visitor)
+
     @asynccontextmanager
     async def code(self, visitor: Visitor, account: str = "") -> AsyncIterator[None]:
         """Check a code or a link inside. It is charged before, so that guesses in parallel are bounded.
 
         InvalidCodeError keeps the charge; without it, or with another error, it is refunded. `account`: the canonical
-        address that a code is tried for, whether it has an account or not. Links name none: they cannot be guessed.
+        address that a code is tried for, whether it has an account or not. Links name none, as they cannot be guessed,
+        nor do codes that are good with something else alone, which only who asked for them has.
         Raises RateLimitedError.
         """
         charges = [Charge("source", visitor.source, self.settings.code_source)]

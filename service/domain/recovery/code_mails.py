@@ -74,7 +74,7 @@ class CodeMails:
         filed = await self.mails.wish(wish)
         if filed is None:
             return
-        holder = user.id if user else self.secrets.nobody(canonical_email)
+        holder = user.id if user else self.secrets.nobody_called(canonical_email)
         life = self._life(wish.kind)
         code = MailedCode(filed.id, filed.created_at, self.secrets.state(*state_of(wish.kind, user)), subject, life)
         left = filed.created_at + life - self.ambient.now()

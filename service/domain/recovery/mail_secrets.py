@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from service.domain.credentials.made_up_ids import MadeUpIds
 from service.domain.mail.models import Kind
 from service.domain.seals import Purpose, Seals
 
@@ -56,7 +57,16 @@ class MailSecrets:
 
     def nobody(self, canonical_email: str) -> UUID:
         """A user id that stands for an address without an account, so that it is looked up as any other."""
-        return UUID(bytes=self.seals.digests(Purpose.MAIL_CODE, f"nobody\0{canonical_email}")[0][:16], version=4)
+        made_up = MadeUpIds(self.seals)
+        return made_up.key_of(made_up.of(canonical_email))
+
+    def nobody_called(self, username: str) -> UUID:
+        """As `nobody`, where a name may be an id too: the made-up id of an address stands for the same as the address.
+
+        For names of Cognito's protocol alone, where an account answers to its id as well.
+        """
+        made_up = MadeUpIds(self.seals)
+        return made_up.key_of(made_up.called(username))
 
 
 def named_in(token: str) -> NamedInLink | None:

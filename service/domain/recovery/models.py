@@ -27,6 +27,7 @@ class MailEvidence:
     token: str = ""
     email: str = ""
     code: str = ""
+    is_username: bool = False  # of Cognito's protocol, where ids are names too
 
 
 @dataclass(frozen=True, slots=True)

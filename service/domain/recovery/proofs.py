@@ -1,6 +1,7 @@
 """Checks codes and links out of mails: of which account somebody reads the mails."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
@@ -46,12 +47,14 @@ class Proofs:
         canonical_email = emails.for_look_up(shown.email)
         async with self.limits.code(visitor, canonical_email):
             user = await self.users.by_email(canonical_email)
-            return await self._of_code(kind, user, canonical_email, shown.code)
+            nobody = self.secrets.nobody_called if shown.is_username else self.secrets.nobody
+            holder = user.id if user else nobody(canonical_email)
+            return await self._of_code(kind, user, holder, canonical_email, shown.code)
 
     async def of_user(self, kind: Kind, user: User, code: str, visitor: Visitor) -> MailProof:
         """A code of a user who is known by another credential. Raises as `of` does."""
         async with self.limits.code(visitor, user.canonical_email):
-            return await self._of_code(kind, user, user.canonical_email, code)
+            return await self._of_code(kind, user, user.id, user.canonical_email, code)
 
     def refused(self, why: Reason, user: User | None = None, account: str = "") -> InvalidCodeError:
         """The refusal, after its event. Without an account it is one that anyone can cause at any rate."""
@@ -70,8 +73,9 @@ class Proofs:
                 raise self.refused(Reason.WRONG_LINK)  # nothing of it is proved: the user id may be anyone's
             return self._still_good(kind, user, held)
 
-    async def _of_code(self, kind: Kind, user: User | None, canonical_email: str, code: str) -> MailProof:
-        user_id = user.id if user else self.secrets.nobody(canonical_email)
+    async def _of_code(
+        self, kind: Kind, user: User | None, user_id: UUID, canonical_email: str, code: str
+    ) -> MailProof:
         held = await self.codes.attempt(user_id, kind)
         mail_id = user_id if isinstance(held, NoCode) else held.mail_id  # compared with something in any case
         is_right = self.secrets.is_code(code, kind, user_id, mail_id)

@@ -47,15 +47,17 @@ class SignUps:
         return user_id
 
     async def confirm(self, canonical_email: str, code: str, visitor: Visitor) -> bool:
-        """Prove the address of an account that waits for it. False: this account does not.
+        """Prove the address of an account that waits for it. False: this account does not, and no code is looked at.
 
         Raises NotConfiguredError, InvalidCodeError, RateLimitedError or a store's outage.
         """
         user = await self.users.by_email(canonical_email)
         if user and not user.waits_for_proof:
+            await self.limits.answer_without_code(visitor)
             return False
         self.mails.require_configured()
-        proof = await self.proofs.of(Kind.VERIFY, MailEvidence(email=canonical_email, code=code), visitor)
+        shown = MailEvidence(email=canonical_email, code=code, is_username=True)
+        proof = await self.proofs.of(Kind.VERIFY, shown, visitor)
         if not proof.user.waits_for_proof:
             return False
         await self.verification.prove(proof)
@@ -66,11 +68,11 @@ class SignUps:
 
         Raises NotConfiguredError, RateLimitedError or a store's outage.
         """
+        await self.limits.mail(visitor)
         user = await self.users.by_email(canonical_email)
         if user and not user.waits_for_proof:
             return False
         self.mails.require_configured()
-        await self.limits.mail(visitor)
         await self.code_mails.verify(canonical_email, user, language, visitor)
         return True
 

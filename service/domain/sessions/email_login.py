@@ -31,7 +31,10 @@ class CodesOfMails(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailLogin:
-    """The code is derived from the mail's id, which only the sealed session has: it is good with that alone."""
+    """The code is derived from the mail's id, which only the sealed session has: it is good with that alone.
+
+    A session takes five tries, and each is an attempt at a login, whose limits know the sources of the owner.
+    """
 
     login: Login
     sessions: SignInSessions
@@ -68,7 +71,7 @@ class EmailLogin:
         login = self.login
         async with (
             login.throttle.login(canonical_email, visitor) as attempt,
-            self.limits.code(visitor, canonical_email),
+            self.limits.code(visitor),  # of the source alone: strangers try nothing but codes of their own sessions
         ):
             key_is_good = login.revocation.require_good_key(login.tokens)
             user, _ = await asyncio.gather(login.users.by_email(canonical_email), key_is_good)

@@ -7,6 +7,7 @@ than with the second factors because it knows nothing of them: most steps are pa
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from types import MappingProxyType
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
+from service.domain.credentials.made_up_ids import MadeUpIds
 from service.domain.events.security_events import Reason
 from service.domain.seals import BEGINNING, NONCE_BYTES, TAG_BYTES, Purpose, Seals
 from service.domain.sessions.ports import SessionUses
@@ -74,9 +76,15 @@ class SignInSessions:
         """`at_most`: for what lasts no longer than that."""
         now = self.ambient.now()
         ends_at = now + (self.lifetime if at_most is None else min(self.lifetime, at_most))
-        held = [self.ambient.random_bytes(ID_BYTES).hex(), _stamp(now), _stamp(ends_at), dict(facts)]
+        held = [
+            self.ambient.random_bytes(ID_BYTES).hex(),
+            _stamp(now),
+            _stamp(ends_at),
+            self._names(email),
+            dict(facts),
+        ]
         plain = json.dumps(held, separators=(",", ":")).encode()
-        sealed = self.seals.seal(Purpose.SIGN_IN_SESSION, plain, _owner(step, email, client_id))
+        sealed = self.seals.seal(Purpose.SIGN_IN_SESSION, plain, _door(step, client_id))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def open(self, text: str, email: str, client_id: str, *steps: Step) -> SignInSession:
@@ -92,10 +100,12 @@ class SignInSessions:
             raise InvalidChallengeError(Fault.MALFORMED)
         for step in steps:
             try:
-                plain = self.seals.open(Purpose.SIGN_IN_SESSION, sealed, _owner(step, email, client_id))
+                plain = self.seals.open(Purpose.SIGN_IN_SESSION, sealed, _door(step, client_id))
             except DamagedDataError:
                 continue
-            session_id, begun, ends, facts = json.loads(plain)
+            session_id, begun, ends, names, facts = json.loads(plain)
+            if not any(mine == held for mine, held in zip(self._names(email), names, strict=True)):
+                break
             session = SignInSession(
                 id=session_id, step=step, begun_at=_moment(begun), ends_at=_moment(ends), facts=facts
             )
@@ -117,12 +127,21 @@ class SignInSessions:
         if not await self.uses.claim(session.id, self._remembered_for(session)):
             raise InvalidChallengeError(Reason.REUSED)
 
+    def _names(self, email: str) -> tuple[str, str]:
+        """What the user of a session is known by, whichever of them is told: as long for everybody.
+
+        The second one tells a stranger's address and its made-up id for the same, as an account's address and id are.
+        """
+        canonical_email = emails.for_look_up(email)
+        digest = hashlib.sha256(canonical_email.encode()).hexdigest()
+        return digest, MadeUpIds(self.seals).called(canonical_email).hex
+
     def _remembered_for(self, session: SignInSession) -> timedelta:
         return session.ends_at - self.ambient.now() + SLACK
 
 
-def _owner(step: Step, email: str, client_id: str) -> str:
-    return f"{step}|{client_id}|{emails.for_look_up(email)}"
+def _door(step: Step, client_id: str) -> str:
+    return f"{step}|{client_id}"
 
 
 def _stamp(moment: datetime) -> int:

@@ -12,6 +12,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.credentials import emails
+from service.domain.credentials.made_up_ids import named_id
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
 from service.domain.models import User, Visitor
 from service.domain.second_factors.models import NO_PROOF
@@ -26,7 +27,6 @@ from service.domain.srp.verifiers import Verifiers
 from service.errors import InvalidCredentialsError, InvalidFieldsError, NotConfiguredError
 
 NUMBER = re.compile(r"[0-9a-fA-F]{1,1024}", re.ASCII)
-ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 SECRET_BYTES = 32  # of b: as many bits as the group's strength asks for, at a tenth of the cost of a full size
 DRIFT = timedelta(minutes=5)  # of clients' clocks
 
@@ -146,7 +146,7 @@ class SrpLogin:
 
 def named(username: str) -> tuple[UUID | None, str]:
     """The id, where one is named, and the address in its canonical form: for an id, as `Usernames` makes one of it."""
-    return UUID(username) if ID.fullmatch(username) else None, emails.for_look_up(username)
+    return named_id(username), emails.for_look_up(username)
 
 
 def _client_value(text: str) -> int:

@@ -1,9 +1,9 @@
 """What a client may call a user: by the e-mail address, or by the user's id."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from service.domain.credentials import emails
+from service.domain.credentials.made_up_ids import named_id
 from service.domain.sessions.ports import UserLookup
 
 
@@ -16,13 +16,8 @@ class Usernames:
 
         An id of nobody goes on as an address of nobody, with the same look-ups and limits.
         """
-        try:
-            user_id = UUID(username)
-        except ValueError:
-            return username
-        if str(user_id) != username.lower():  # UUID takes other spellings
-            return username
-        user = await self.users.by_id(user_id)
+        user_id = named_id(username)
+        user = await self.users.by_id(user_id) if user_id else None
         return user.canonical_email if user else username
 
     async def is_known(self, address: str) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from service.ambient import Ambient
+from service.domain.credentials.made_up_ids import MadeUpIds
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.seals import Purpose, Seals
 from service.domain.srp import arithmetic
@@ -58,6 +59,7 @@ class Verifiers:
         self.pool_id = pool_id
         self.is_on = is_on
         self._seals = seals
+        self._made_up = MadeUpIds(seals)
         self._outages = outages
         self._events = events
         self._nobody = ambient.new_uuid()
@@ -118,7 +120,7 @@ class Verifiers:
         """By the id if there is one, or else by the address. One look-up and the same work, whoever that is."""
         by_id = self.store.by_id(user_id) if user_id else None
         account = await (by_id or self.store.by_email(canonical_email))
-        known_id = account.user_id if account else user_id or self._made_up(canonical_email)
+        known_id = account.user_id if account else user_id or self._made_up.of(canonical_email)
         usable = self.usable(account)
         return SrpIdentity(
             user_id=known_id,
@@ -157,11 +159,8 @@ class Verifiers:
 
     def _salt(self, user_id: UUID) -> bytes:
         """Clients drop leading zeros, some before they hash it: so there are none."""
-        digest = self._seals.digests(Purpose.SRP_DECOY, f"salt {user_id}")[0]
+        digest = self._seals.steady_digest(Purpose.DECOY, f"salt {user_id}")
         return bytes([digest[0] & 0x3F | 0x40]) + digest[1:SALT_BYTES]
-
-    def _made_up(self, canonical_email: str) -> UUID:
-        return UUID(bytes=self._seals.digests(Purpose.SRP_DECOY, f"user {canonical_email}")[0][:16], version=4)
 
 
 def owner_of(user_id: UUID, pool_id: str) -> str:
