@@ -311,7 +311,9 @@ async def test_right_codes_are_not_counted(make_ground: MakeGround) -> None:
 async def test_strangers_who_try_codes_of_their_own_sessions_do_not_lock_the_owner_out(make_ground: MakeGround) -> None:
     """At home, that is, from where they have signed in before."""
     ground = await make_ground(
-        **MAILED, throttle={"exempt": [], "login_account": "9/1h"}, server={"trusted_proxies": ["127.0.0.0/8"]}
+        **MAILED,
+        throttle={"exempt": [], "login_account": "9/1h", "code_account": "1/1h"},
+        server={"trusted_proxies": ["127.0.0.0/8"]},
     )
     email = str((await a_reader_of_mails(ground))["email"])
     assert "AuthenticationResult" in await signed_in_from(ground, HOME, email)

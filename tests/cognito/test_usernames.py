@@ -128,6 +128,19 @@ async def test_a_code_that_was_asked_for_by_one_name_is_tried_by_the_other(
     assert [await confirm(ada, await name(on, email)) for name in (shown, asked)] == [LIMITED, LIMITED]
 
 
+@WAYS
+async def test_the_code_of_a_sign_up_too_is_tried_by_the_other_name(
+    make_ground: MakeGround, asked: Name, shown: Name
+) -> None:
+    on = await make_ground(cognito={"srp": True, "confirm_signup": True}, mail=MAIL, throttle=FREE)
+    ada = Somebody(on)
+    await ada.sign_up()
+    for one in (ada, Somebody(on)):
+        await one.of_client("ResendConfirmationCode", Username=await asked(on, one.email))
+        members = {"Username": await shown(on, one.email), "ConfirmationCode": "00000000"}
+        assert await one.refused_client("ConfirmSignUp", **members) == MISMATCH
+
+
 @WHO
 async def test_a_code_that_was_asked_for_by_address_at_the_other_door_is_tried_by_id(
     on: Ground, who: Callable[[Ground], Awaitable[str]]
