@@ -191,6 +191,7 @@ async def test_a_new_address_counts_once_it_is_proved(ada: Somebody) -> None:
     assert await ada.call("VerifyUserAttribute", AttributeName="email", Code=letter.values["code"]) == {}
     shown = await ada.attributes()
     assert (shown["email"], shown["email_verified"]) == (NEXT, "true")
+    assert await ada.refused("VerifyUserAttribute", AttributeName="email", Code="12345678") == EXPIRED
     assert (await ada.cognito.refused("GetUser", AccessToken=other)).kind == "NotAuthorized"
     assert await ada.log_in_elsewhere() == 401
     ada.email = NEXT

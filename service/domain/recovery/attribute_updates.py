@@ -86,6 +86,8 @@ class AttributeUpdates:
         """
         user = await self.accounts.profile(caller.member)
         if await self.changes.waiting(user.id) is None:
+            if user.email_verified_at:  # a code that is left over is of an address before, or was used
+                raise self.verification.proofs.refused(Reason.NO_CODE, user)
             await self._prove_present(user, caller, code, visitor)
             return
         try:
