@@ -11,7 +11,14 @@ from service.domain.limits.throttle import LOOK_UPS, Throttle
 from service.domain.models import Visitor
 from service.errors import InvalidCredentialsError, InvalidRefreshTokenError, RateLimitedError, UnavailableError
 from service.settings import Rate, ThrottleSettings
+from tests.support.builders import FakeAmbient
 from tests.support.logins import ANN, BOB, HOME, MANY, MINUTE, guess, log_in, outcomes, strangers, throttle
+
+
+@pytest.fixture(autouse=True)
+def clock(ambient: FakeAmbient) -> FakeAmbient:
+    """Of the Redis in memory, too: limits drain while a busy machine counts up to them."""
+    return ambient
 
 
 async def look_up(limits: Throttle, token: str, error: Exception | None = None, visitor: Visitor = HOME) -> None:
