@@ -1,6 +1,6 @@
-"""What the other door costs: InitiateAuth beside `POST /auth/login`, GetUser beside `GET /auth/me`, on one instance in turn.
+"""What Cognito's protocol costs: InitiateAuth beside `POST /auth/login`, GetUser beside `GET /auth/me`, on one instance in turn.
 
-Hashes are cheap here: a whole one takes a hundred times what the door may differ by, and is the same at both.
+Hashes are cheap here: a whole one takes a hundred times what the two may differ by, and is the same for both.
 """
 
 import json
