@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUps:
-    """Nobody has been in an account that waits for its first proof: no call admits its user, and none has shown its key.
+    """Nobody has been in an account that waits for its first proof: no call admits its user or has shown its key.
 
     So the code alone proves the address here, and evicts nobody: see docs/decisions/0026. `must_prove`: whether new
     accounts wait for that.
