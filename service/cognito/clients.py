@@ -19,25 +19,21 @@ def client_of(call: Call) -> AppClient:
 
 def require_client_secret(client: AppClient, shown: str) -> None:
     """As `require_secret_hash`, for operations that take the secret itself."""
-    if client.secret is None:
-        return
-    if not shown:
-        raise not_authorized(
-            f"Client {client.id} is configured with secret but SECRET_HASH was not received", reason="no_client_secret"
-        )
-    if not hmac.compare_digest(shown.encode(), client.secret.encode()):
-        raise not_authorized(f"Unable to verify secret hash for client {client.id}", reason="wrong_client_secret")
+    if client.secret is not None:
+        _require_one_of(client, shown, [client.secret.encode()])
 
 
 def require_secret_hash(client: AppClient, shown: str, *usernames: str) -> None:
     """`shown` must be of one of the names. A client without a secret may show anything. Raises NotAuthorized."""
-    if client.secret is None:
-        return
+    if client.secret is not None:
+        _require_one_of(client, shown, [_secret_hash(client.id, client.secret, username) for username in usernames])
+
+
+def _require_one_of(client: AppClient, shown: str, good: list[bytes]) -> None:
     if not shown:
         raise not_authorized(
             f"Client {client.id} is configured with secret but SECRET_HASH was not received", reason="no_client_secret"
         )
-    good = [_secret_hash(client.id, client.secret, username) for username in usernames]
     if not any([hmac.compare_digest(shown.encode(), one) for one in good]):  # noqa: C419 - all, in equal time
         raise not_authorized(f"Unable to verify secret hash for client {client.id}", reason="wrong_client_secret")
 

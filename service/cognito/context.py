@@ -15,5 +15,9 @@ class CognitoContext:
     clients: AppClients
     settings: CognitoSettings
 
+    @property
+    def tells_unknown_users(self) -> bool:
+        return not self.settings.prevent_user_existence_errors
+
 
 COGNITO = web.AppKey("cognito", CognitoContext)

@@ -43,7 +43,7 @@ class SigningIn:
 
     async def require_known(self) -> None:
         """Where unknown users are no secret. Raises UserNotFound."""
-        if self._tells_unknown and not await self.call.services.usernames.is_known(self.address):
+        if self.call.context.tells_unknown_users and not await self.call.services.usernames.is_known(self.address):
             raise unknown_user()
 
     def session(self, *steps: Step) -> SignInSession:
@@ -77,14 +77,10 @@ class SigningIn:
         try:
             signed_in = await login
         except InvalidCredentialsError as wrong:
-            if self._tells_unknown and wrong.why == Reason.UNKNOWN_EMAIL:
+            if self.call.context.tells_unknown_users and wrong.why == Reason.UNKNOWN_EMAIL:
                 raise unknown_user(wrong) from None
             raise
         return authentication_result(self.call, signed_in.tokens, signed_in.refresh_token)
-
-    @property
-    def _tells_unknown(self) -> bool:
-        return not self.call.context.settings.prevent_user_existence_errors
 
 
 def required(given: Parameters, name: str) -> str:

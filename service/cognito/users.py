@@ -15,7 +15,7 @@ async def address_of(call: Call) -> str:
     """
     usernames = call.services.usernames
     address = emails.for_look_up(await usernames.address_of(call.text("Username")))
-    if not call.context.settings.prevent_user_existence_errors and not await usernames.is_known(address):
+    if call.context.tells_unknown_users and not await usernames.is_known(address):
         raise unknown_user()
     return address
 
