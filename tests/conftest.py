@@ -247,7 +247,7 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, admin_tokens CASCADE"
     )
     yield connection
     await connection.close()

@@ -22,6 +22,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "passkeys": ALL,
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
+    "admin_tokens": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """
