@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail, srp
+from service.assembly import administration, factor_setup, login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -178,6 +178,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
+        **administration.build(basis, parts)._asdict(),
         keys=parts.signed.keys,
         readiness=parts.operated.readiness,
         clock=parts.known.clock,

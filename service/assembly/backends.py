@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
+from service.domain.administration.ports import AdminTokenStore, UserDirectory
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -18,6 +19,7 @@ from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
 from service.settings import Settings
 from service.stores import postgres, timed_redis
+from service.stores.admin_tokens import PostgresAdminTokens
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
@@ -34,6 +36,7 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.srp_verifiers import PostgresVerifiers
+from service.stores.user_directory import PostgresUserDirectory
 from service.stores.users import PostgresUsers
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
@@ -71,6 +74,8 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    directory: UserDirectory = field(kw_only=True)
+    admin_tokens: AdminTokenStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -106,4 +111,6 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        directory=PostgresUserDirectory(pg),
+        admin_tokens=PostgresAdminTokens(pg),
     )
