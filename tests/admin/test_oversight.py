@@ -43,7 +43,18 @@ async def test_the_trail_of_a_user_has_the_attempts_at_the_address_and_nobody_el
     assert [one["event"] for one in said] == ["authn_login_fail"]
 
 
-@pytest.mark.parametrize("query", ["user=x", "since=yesterday", "since=2026-01-01", "after=x", "after=1-2", "after=999999999999999999-" + "0" * 32, "limit=0"])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "user=x",
+        "since=yesterday",
+        "since=2026-01-01",
+        "after=x",
+        "after=1-2",
+        "after=999999999999999999-" + "0" * 32,
+        "limit=0",
+    ],
+)
 async def test_a_query_that_means_nothing_is_refused(program: Program, query: str) -> None:
     answer = await program.call("GET", f"/admin/audit?{query}")
     assert (answer.status, problem(await answer.text())["code"]) == (400, "malformed_request")

@@ -56,7 +56,12 @@ async def asked(program: Program, method: str, path: str, **headers: str) -> int
 def test_the_document_prints_one_scope_for_each_call() -> None:
     assert {call: [{"adminToken": [scope]}] for call, scope in EXPECTED.items()} == PRINTED
     assert {scope.value for scope in AdminScope} == {*EXPECTED.values(), "deliveries:write"}
-    assert {call["tags"][0] for path, calls in DOCUMENT["paths"].items() for call in calls.values() if path.startswith("/admin")} == {"Administration"}  # fmt: skip
+    assert {
+        call["tags"][0]
+        for path, calls in DOCUMENT["paths"].items()
+        for call in calls.values()
+        if path.startswith("/admin")
+    } == {"Administration"}
 
 
 @pytest.mark.parametrize("scope", AdminScope)

@@ -62,8 +62,20 @@ async def test_users_are_listed_by_the_beginning_of_their_address_page_by_page(p
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=1001", "limit=-1", "limit=%D9%A3", "limit=x", "limit=1&limit=2", "after=x", "after=%C3%A4", "after=AA%3D%3D", "after=4pyT", "email=" + "a" * 255],
-)  # fmt: skip
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=-1",
+        "limit=%D9%A3",
+        "limit=x",
+        "limit=1&limit=2",
+        "after=x",
+        "after=%C3%A4",
+        "after=AA%3D%3D",
+        "after=4pyT",
+        "email=" + "a" * 255,
+    ],
+)
 async def test_a_query_that_means_nothing_is_refused(program: Program, query: str) -> None:
     answer = await program.call("GET", f"/admin/users?{query}")
     assert (answer.status, problem(await answer.text())["code"]) == (400, "malformed_request")
@@ -161,7 +173,9 @@ async def test_an_address_has_one_account(program: Program) -> None:
     assert person
 
 
-@pytest.mark.parametrize("broken", [{"email": "x"}, {"firstName": " "}, {"password": "short"}, {"emailVerified": "yes"}, {"invite": 1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "broken", [{"email": "x"}, {"firstName": " "}, {"password": "short"}, {"emailVerified": "yes"}, {"invite": 1}]
+)
 async def test_the_rules_of_a_sign_up_hold(program: Program, broken: dict[str, object]) -> None:
     answer = await program.call("POST", "/admin/users", NEW | broken)
     assert (answer.status, problem(await answer.text())["code"]) == (422, "invalid_fields")

@@ -114,10 +114,12 @@ ELSEWHERE = {
     "ApiKeyNotFoundError",
     "FactorExistsError",
     "FactorSetupRequiredError",
+    "InsufficientScopeError",
     "InvalidAccessTokenError",
     "InvalidClientError",
     "MisfitError",
     "TokenMismatchError",
+    "UserNotFoundError",
 }
 
 
