@@ -14,7 +14,7 @@ from service.api.routes import OPERATIONS
 from service.domain.administration.models import AdminScope
 from service.domain.events.security_events import Event, Reason
 from tests.admin.conftest import ENABLED, MakeProgram, Program, token_for
-from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
+from tests.conftest import MakeOnFakes, bearer, problem
 from tests.support.builders import FakeAmbient
 from tests.support.paths import plain_path
 
@@ -214,7 +214,33 @@ async def test_wrong_tokens_of_one_source_are_counted_and_right_ones_by_their_ow
     assert (await other.call("GET", "/admin/users")).status == 200
 
 
-async def test_a_wrong_clock_and_an_outage_are_answered_as_everywhere(program: Program, fakes: OnFakes) -> None:
+async def test_an_instance_whose_clock_is_wrong_does_nothing(program: Program) -> None:
     program.fakes.application.clock.note("the clock of this instance is 60 s ahead")
     answer = await program.call("GET", "/admin/users")
     assert (answer.status, problem(await answer.text())["code"]) == (503, "unavailable")
+
+
+async def test_while_the_store_of_tokens_does_not_answer_nobody_is_let_in(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def by_digest(digest: bytes) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(program.fakes.application.backends.admin_tokens, "by_digest", by_digest)
+    answer = await program.call("GET", "/admin/users")
+    assert (answer.status, problem(await answer.text())["code"]) == (503, "unavailable")
+
+
+async def test_an_everybody_that_has_not_ended_yet_is_unavailable_and_may_be_repeated(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compromise = program.fakes.application.key_compromise
+
+    async def deny() -> None:
+        raise TimeoutError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(compromise.revocation, "deny_killed_keys", deny)
+        answer = await program.call("POST", "/admin/sessions/end-all", {"confirm": "everybody"})
+        assert (answer.status, problem(await answer.text())["code"]) == (503, "unavailable")
+    assert (await program.call("POST", "/admin/sessions/end-all", {"confirm": "everybody"})).status == 200
