@@ -41,6 +41,7 @@ from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fake_verifiers import FakeVerifiers
+from tests.support.fake_webhooks import FakeCursors, FakeDeliveries
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -185,6 +186,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             factors = FakeSecondFactors(users)
+            deliveries = FakeDeliveries(ambient)
             ground = Backends(
                 users,
                 factors,
@@ -203,6 +205,8 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 passkeys=FakePasskeys(factors),
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
+                webhook_cursors=FakeCursors(deliveries),
+                webhook_deliveries=deliveries,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)
@@ -247,7 +251,8 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, webhook_cursors,"
+        " webhook_deliveries CASCADE"
     )
     yield connection
     await connection.close()

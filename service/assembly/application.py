@@ -30,6 +30,7 @@ from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
+from service.domain.webhooks.worker import WebhookWorker
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
@@ -63,6 +64,7 @@ class Application(Services):
     background: Background
     mail: MailParts
     mail_worker: MailWorker | None
+    webhook_worker: WebhookWorker | None
     groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -151,6 +153,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         groups=parts.asked.groups,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+        webhook_worker=parts.hooked.worker,
     )
 
 
@@ -178,6 +181,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
+        webhooks=parts.hooked.webhooks,
         keys=parts.signed.keys,
         readiness=parts.operated.readiness,
         clock=parts.known.clock,

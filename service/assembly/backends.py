@@ -16,6 +16,7 @@ from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
+from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
@@ -35,6 +36,8 @@ from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.srp_verifiers import PostgresVerifiers
 from service.stores.users import PostgresUsers
+from service.stores.webhook_cursors import PostgresTrailCursors
+from service.stores.webhook_deliveries import PostgresWebhookDeliveries
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
@@ -71,6 +74,8 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    webhook_cursors: TrailCursors = field(kw_only=True)
+    webhook_deliveries: DeliveryStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -106,4 +111,6 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        webhook_cursors=PostgresTrailCursors(pg),
+        webhook_deliveries=PostgresWebhookDeliveries(pg),
     )
