@@ -36,6 +36,7 @@ from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist
 from service.stores.health import PostgresHealth, RedisHealth
+from service.webhooks.sender import HttpWebhookSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class Application(Services):
     mail: MailParts
     mail_worker: MailWorker | None
     webhook_worker: WebhookWorker | None
+    webhook_sender: HttpWebhookSender
     groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -154,6 +156,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
         webhook_worker=parts.hooked.worker,
+        webhook_sender=parts.hooked.sender,
     )
 
 

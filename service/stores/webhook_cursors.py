@@ -24,11 +24,13 @@ UNREAD = """
         cursors.place::text AS place,
         cursors.event_id AS reached,
         cursors.place > pg_snapshot_xmax(pg_current_snapshot()) AS is_of_other_history,
-        EXISTS (
-            SELECT
+        (
+            SELECT true
             FROM webhook_deliveries AS due
             WHERE due.endpoint = cursors.endpoint AND due_at <= now() AND delivered_at IS NULL AND failed_at IS NULL
-        ) AS has_due,
+            ORDER BY due_at
+            LIMIT 1
+        ) IS NOT NULL AS has_due,
         found.*
     FROM webhook_cursors AS cursors
     LEFT JOIN LATERAL (

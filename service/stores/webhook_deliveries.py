@@ -1,8 +1,10 @@
 """The table `webhook_deliveries`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
+
+import asyncpg
 
 from service.domain.webhooks.models import DueDelivery, EndpointState, ListedDelivery
 from service.stores.postgres import Postgres
@@ -98,7 +100,7 @@ STATE = """
             WHERE one.endpoint = cursors.endpoint AND delivered_at IS NULL AND failed_at IS NULL
             ORDER BY due_at
             LIMIT $2
-        ) AS some
+        ) AS counted
     ) AS waiting
     CROSS JOIN LATERAL (
         SELECT count(*) AS count, (array_agg(last_reply ORDER BY created_at DESC))[1] AS last_reply
@@ -108,7 +110,7 @@ STATE = """
             WHERE one.endpoint = cursors.endpoint AND failed_at IS NOT NULL
             ORDER BY created_at DESC, id DESC
             LIMIT $2
-        ) AS some
+        ) AS counted
     ) AS failed
     LEFT JOIN LATERAL (
         SELECT at
@@ -147,6 +149,7 @@ FORGET_ORPHANS = """
                 FROM webhook_deliveries AS due
                 WHERE due.endpoint = cursors.endpoint AND due_at < now() - $1::interval
                     AND delivered_at IS NULL AND failed_at IS NULL
+                ORDER BY due_at
                 LIMIT $2
             ) AS one ON true
             WHERE cursors.endpoint <> ALL ($3::text[])
@@ -188,22 +191,22 @@ class PostgresWebhookDeliveries:
         return str(row["endpoint"]) if row else None
 
     async def retry_failed(self, endpoint: str) -> int:
-        return await _in_batches(self._postgres, RETRY_FAILED, endpoint, AT_ONCE)
+        return await _in_batches(lambda: self._postgres.fetchrow(RETRY_FAILED, endpoint, AT_ONCE))
 
     async def state(self, endpoints: Sequence[str]) -> Sequence[EndpointState]:
         rows = await self._postgres.fetch(STATE, list(endpoints), MOST_COUNTED)
         return [EndpointState(**{**row, "oldest": row["oldest"] or timedelta(0)}) for row in rows]
 
     async def delete_expired(self, after: timedelta, endpoints: Sequence[str]) -> None:
-        await _in_batches(self._postgres, FORGET, after, AT_ONCE)
-        await _in_batches(self._postgres, FORGET_ORPHANS, after, AT_ONCE, list(endpoints))
+        await _in_batches(lambda: self._postgres.fetchrow(FORGET, after, AT_ONCE))
+        await _in_batches(lambda: self._postgres.fetchrow(FORGET_ORPHANS, after, AT_ONCE, list(endpoints)))
 
 
-async def _in_batches(postgres: Postgres, query: str, *arguments: object) -> int:
+async def _in_batches(ask: Callable[[], Awaitable[asyncpg.Record | None]]) -> int:
     """Until a batch is not full; how many rows in all."""
     total = 0
     while True:
-        row = await postgres.fetchrow(query, *arguments)
+        row = await ask()
         count = int(row["count"]) if row else 0
         total += count
         if count < AT_ONCE:
