@@ -10,7 +10,7 @@ from service.domain.webhooks.models import DueDelivery, EndpointState, ListedDel
 from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows changed per statement: takes a fraction of the statement timeout
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1_000
 MOST_OF_A_REPLY = 200  # characters
 LAST_ID = UUID(int=2**128 - 1)
 # ANY(ARRAY(...)), because in a join the locking subquery could be run again, and lock more rows than its limit.

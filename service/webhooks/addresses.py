@@ -56,6 +56,7 @@ class CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Raises OSError."""
+        self.require_allowed_literal(host)
         found = [host] if parse(host) else await self._look_up(host, port)
         if not found or not all(self._may_go_to(one) for one in found):
             raise ForbiddenAddressError
@@ -71,6 +72,11 @@ class CheckedResolver(AbstractResolver):
             for one in found
             if family in (socket.AF_UNSPEC, socket.AF_INET6 if ":" in one else socket.AF_INET)
         ]
+
+    def require_allowed_literal(self, host: str) -> None:
+        """aiohttp asks no resolver about what it takes for an address, 127.1 among it. Raises ForbiddenAddressError."""
+        if (":" in host or host.replace(".", "").isdigit()) and not self._may_go_to(host):
+            raise ForbiddenAddressError
 
     async def close(self) -> None:
         """A connector closes its resolver; this one serves the next connector too."""

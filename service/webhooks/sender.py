@@ -16,6 +16,8 @@ from aiohttp import (
     ClientConnectorDNSError,
     ClientConnectorError,
     ClientError,
+    ClientOSError,
+    ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
@@ -43,6 +45,8 @@ REASONS: Mapping[type[Exception], str] = {  # the first that fits
     socket.gaierror: "its host is not found",
     ClientConnectorError: "no connection to it",
     ServerDisconnectedError: "it hung up",
+    ClientOSError: "it hung up",
+    ClientResponseError: "what it answers is no HTTP",
 }
 
 
@@ -81,7 +85,7 @@ class HttpWebhookSender:
     async def _post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> int:
         resolver = self._resolver(endpoint)
         url = URL(endpoint.url)
-        await resolver.resolve(url.host or "", url.port or 0)  # an address in the URL itself is not resolved again
+        resolver.require_allowed_literal(url.host or "")
         connector = TCPConnector(resolver=resolver, ssl=self._tls, use_dns_cache=False, force_close=True)
         async with ClientSession(
             connector=connector,

@@ -96,7 +96,7 @@ class ListedDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointState:
-    """Counts stop at ten thousand."""
+    """Counts stop at a thousand."""
 
     endpoint: str
     waiting: int

@@ -150,13 +150,13 @@ MAILS_OLDEST = _gauge("mails_oldest_seconds", "Since the oldest of them was aske
 # --- webhooks
 WEBHOOKS = _counter("webhook_attempts", "Attempts at webhooks, by how they ended.", "endpoint", "outcome")
 WEBHOOKS_WAITING = _gauge(
-    "webhooks_waiting", "Deliveries that are to be made, counted to 10000; absent without endpoints.", "endpoint"
+    "webhooks_waiting", "Deliveries that are to be made, counted to 1000; absent without endpoints.", "endpoint"
 )
 WEBHOOKS_OLDEST = _gauge(
     "webhooks_oldest_seconds", "Since the oldest event that the endpoint is still to get; absent as above.", "endpoint"
 )
 WEBHOOKS_FAILED = _gauge(
-    "webhooks_given_up", "Deliveries given up and kept for the operator, counted to 10000; absent as above.", "endpoint"
+    "webhooks_given_up", "Deliveries given up and kept for the operator, counted to 1000; absent as above.", "endpoint"
 )
 
 ALL = [one for one in vars().values() if isinstance(one, Measure)]
