@@ -66,7 +66,7 @@ LISTED_FAILED = _page("one.failed_at IS NOT NULL")
 RETRY = """
     UPDATE webhook_deliveries SET due_at = now(), attempts = 0, delivered_at = NULL, failed_at = NULL
     WHERE id = $1
-    RETURNING endpoint
+    RETURNING id
 """
 RETRY_FAILED = """
     WITH again AS (
@@ -186,9 +186,8 @@ class PostgresWebhookDeliveries:
             rows = await self._postgres.fetch(LISTED, endpoint, after, LAST_ID, limit)
         return [ListedDelivery(**row) for row in rows]
 
-    async def retry(self, delivery_id: UUID) -> str | None:
-        row = await self._postgres.fetchrow(RETRY, delivery_id)
-        return str(row["endpoint"]) if row else None
+    async def retry(self, delivery_id: UUID) -> bool:
+        return await self._postgres.fetchrow(RETRY, delivery_id) is not None
 
     async def retry_failed(self, endpoint: str) -> int:
         return await _in_batches(lambda: self._postgres.fetchrow(RETRY_FAILED, endpoint, AT_ONCE))

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from service.domain.events.audit_trail import is_kept
-from service.domain.events.security_events import Event, Name, Outcome
+from service.domain.events.security_events import Event, Name, Outcome, run_by
 from service.domain.webhooks import messages
 from service.domain.webhooks.attempts import LEASE, PAUSES, AttemptOutcome, Attempts
 from service.domain.webhooks.models import DeliveryStatus, Endpoint, ListedDelivery, TrailEvent, TrailPosition
@@ -325,12 +325,16 @@ async def test_a_retry_goes_through_the_whole_schedule_again(scene: Scene) -> No
     for pause in PAUSES:
         await scene.work(seconds=pause.total_seconds())
     assert scene.only.status == DeliveryStatus.FAILED
+    run_by("ada@bastion")
     assert await scene.webhooks.retry(scene.only.id)
     await scene.work()
     assert (scene.only.status, scene.only.attempts) == (DeliveryStatus.WAITING, 1)
-    assert [one.name for one in scene.audited] == [Name.WEBHOOKS_RETRIED]
     assert not await scene.webhooks.retry(ADA)
-    assert len(scene.audited) == 1
+    assert await scene.webhooks.retry(scene.only.id, "token:deploy")
+    assert [(one.name, one.operator) for one in scene.audited] == [
+        (Name.WEBHOOKS_RETRIED, "ada@bastion"),
+        (Name.WEBHOOKS_RETRIED, "token:deploy"),
+    ]
 
 
 async def test_all_that_was_given_up_for_one_endpoint_is_tried_again() -> None:

@@ -93,12 +93,12 @@ class FakeDeliveries:
         found = [one for one in found if endpoint in ("", one.endpoint) and (one.failed_at or not only_failed)]
         return found[:limit]
 
-    async def retry(self, delivery_id: UUID) -> str | None:
+    async def retry(self, delivery_id: UUID) -> bool:
         row = self.rows.get(delivery_id)
         if row is None:
-            return None
+            return False
         row.listed = replace(row.listed, due_at=self.ambient.now(), attempts=0, delivered_at=None, failed_at=None)
-        return row.listed.endpoint
+        return True
 
     async def retry_failed(self, endpoint: str) -> int:
         failed = [row for row in self.rows.values() if row.listed.endpoint == endpoint and row.listed.failed_at]

@@ -1,5 +1,6 @@
 """One attempt at one delivery: it is made, or due again, or given up."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from enum import StrEnum
@@ -20,6 +21,7 @@ PAUSES = (
 )
 LEASE = timedelta(seconds=30)  # longer than an attempt and what is asked of the store after it
 SUCCESSES = range(200, 300)
+RECORDERS = 2  # connections: many attempts may end at once, and requests need some too
 log = structlog.get_logger(__name__)
 
 
@@ -40,12 +42,14 @@ class Attempts:
         self._sender = sender
         self._ambient = ambient
         self._outages = outages
+        self._recorders = asyncio.Semaphore(RECORDERS)
 
     async def make(self, endpoint: Endpoint, delivery: DueDelivery) -> None:
         """One attempt, with its consequences. Raises nothing: after its lease the delivery is due again in any case."""
         try:
             is_taken, reply = await self.post(endpoint, delivery)
-            await self._settle(endpoint, delivery, reply, is_taken=is_taken)
+            async with self._recorders:
+                await self._settle(endpoint, delivery, reply, is_taken=is_taken)
         except self._outages as error:
             log.warning("webhook left to its lease", delivery_id=str(delivery.id), error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - a defect that one delivery meets must not end the others

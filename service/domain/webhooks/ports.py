@@ -52,8 +52,8 @@ class DeliveryStore(Protocol):
     ) -> Sequence[ListedDelivery]:
         """The newest first, behind the delivery `after`."""
 
-    async def retry(self, delivery_id: UUID) -> str | None:
-        """Due at once, with a whole schedule before it; the endpoint. None: there is no such delivery."""
+    async def retry(self, delivery_id: UUID) -> bool:
+        """Due at once, with a whole schedule before it. False: there is no such delivery."""
 
     async def retry_failed(self, endpoint: str) -> int:
         """The same of all that were given up; how many."""

@@ -1,6 +1,7 @@
 """What an operator may ask of webhooks: which deliveries there are, that they are tried again, and a test."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -39,21 +40,21 @@ class Webhooks:
             min(limit, MOST_LISTED), endpoint=endpoint, after=after, only_failed=only_failed
         )
 
-    async def retry(self, delivery_id: UUID) -> bool:
+    async def retry(self, delivery_id: UUID, actor: str = "") -> bool:
         """Send it at once, whatever became of it, and go through the whole schedule if need be.
 
-        False: there is no such delivery. The audit trail names the operator of this task (`run_by`).
+        False: there is no such delivery. The audit trail names the actor, or else the operator of this task (`run_by`).
         """
-        endpoint = await self._store.retry(delivery_id)
-        if endpoint is not None:
-            self._events.emit(Event(Name.WEBHOOKS_RETRIED))
-        return endpoint is not None
+        is_known = await self._store.retry(delivery_id)
+        if is_known:
+            self._note(actor)
+        return is_known
 
-    async def retry_failed(self, endpoint: str) -> int:
+    async def retry_failed(self, endpoint: str, actor: str = "") -> int:
         """The same of all that were given up for one endpoint; how many."""
         count = await self._store.retry_failed(endpoint)
         if count:
-            self._events.emit(Event(Name.WEBHOOKS_RETRIED))
+            self._note(actor)
         return count
 
     async def test(self, endpoint: Endpoint) -> tuple[bool, str]:
@@ -63,6 +64,10 @@ class Webhooks:
         return await self._attempts.post(
             endpoint, DueDelivery(id=message_id, event_id=message_id, type=TEST, body=body, attempts=1)
         )
+
+    def _note(self, actor: str) -> None:
+        event = Event(Name.WEBHOOKS_RETRIED)
+        self._events.emit(replace(event, operator=actor) if actor else event)
 
     async def states(self) -> Sequence[EndpointState]:
         """Of the endpoints of the settings."""

@@ -18,7 +18,7 @@ from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 
 LANES = 4  # deliveries that are made at a time, for each endpoint: one that hangs holds up itself alone
 LOOK_EVERY = 1.0  # seconds
-READ_AT_ONCE = 500  # events
+READ_AT_ONCE = 200  # events, for each endpoint
 COUNT_EVERY = 15.0  # seconds
 PATIENCE = 5.5  # seconds, at shutdown, for what is being sent
 log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ class WebhookWorker:
                 await self._cursors.advance(unread, unread.events[-1].position, self._deliveries(endpoint, unread))
                 has_all = has_all and len(unread.events) < READ_AT_ONCE
             if unread.events or unread.has_due:
-                has_all = await self._send(endpoint) and has_all
+                await self._send(endpoint)
         return has_all
 
     def _deliveries(self, endpoint: Endpoint, unread: Unread) -> list[NewDelivery]:
@@ -112,18 +112,15 @@ class WebhookWorker:
             if endpoint.takes(messages.type_of(event))
         ]
 
-    async def _send(self, endpoint: Endpoint) -> bool:
-        """Whether no more may be begun now."""
+    async def _send(self, endpoint: Endpoint) -> None:
         lanes = self._lanes[endpoint.name]
         if (free := LANES - len(lanes)) == 0:
-            return True
-        claimed = await self._store.claim(endpoint.name, free, LEASE)
-        for delivery in claimed:
+            return
+        for delivery in await self._store.claim(endpoint.name, free, LEASE):
             lane = asyncio.create_task(self.attempts.make(endpoint, delivery))
             lanes.add(lane)
             lane.add_done_callback(lanes.discard)
             lane.add_done_callback(lambda _: self._freed.set())
-        return True
 
     async def _count(self) -> None:
         if self._ambient.monotonic() >= self._next_count:
