@@ -155,6 +155,18 @@ async def test_of_two_who_read_the_same_one_files(ground: Ground) -> None:
     assert (await ground.unread()).events == []
 
 
+async def test_a_slow_reader_moves_no_place_back(ground: Ground) -> None:
+    await ground.cursors.begin(["crm"])
+    await ground.happens()
+    slow = await ground.unread()
+    await ground.happens()
+    quick = await ground.unread()
+    await ground.cursors.advance(quick, quick.events[-1].position, [])
+    await ground.cursors.advance(slow, slow.events[-1].position, [new_delivery(slow.events[0].position.event_id)])
+    assert (await ground.unread()).events == []
+    assert await ground.deliveries.listed(10) == []
+
+
 async def test_each_endpoint_has_a_place_of_its_own(ground: Ground) -> None:
     await ground.cursors.begin(["crm"])
     await ground.file(name="crm")

@@ -166,6 +166,8 @@ def test_a_list_of_events_is_judged_by_the_types_that_there_are() -> None:
 async def test_many_events_are_filed_in_several_steps_and_all_sent(scene: Scene) -> None:
     for number in range(READ_AT_ONCE + 10):
         scene.cursors.enter(event(number))
+    await scene.work()
+    assert len(scene.deliveries.rows) == READ_AT_ONCE + 10
     for _ in range(READ_AT_ONCE):
         await scene.work()
     assert len({headers["webhook-id"] for _, headers, _ in scene.sender.sent}) == READ_AT_ONCE + 10
@@ -262,9 +264,9 @@ async def test_what_an_instance_had_claimed_when_it_was_killed_is_sent_after_its
 
 
 async def test_an_endpoint_that_hangs_delays_no_other() -> None:
-    scene = Scene(endpoint("hangs"), endpoint("crm"))
+    scene = Scene(endpoint("a-hanging-one"), endpoint("crm"))
     await scene.work()
-    scene.sender.answers["hangs"] = None
+    scene.sender.answers["a-hanging-one"] = None
     for number in range(20):
         scene.cursors.enter(event(number))
     for _ in range(20):
@@ -272,7 +274,7 @@ async def test_an_endpoint_that_hangs_delays_no_other() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     assert len(scene.sender.to("crm")) == 20
-    assert len(scene.sender.to("hangs")) == LANES
+    assert len(scene.sender.to("a-hanging-one")) == LANES
 
 
 async def test_a_defect_that_one_delivery_meets_is_left_to_its_lease(scene: Scene) -> None:
