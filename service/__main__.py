@@ -20,6 +20,7 @@ from service.commands import (
     sessions,
     srp,
     users,
+    webhooks,
 )
 from service.commands.command_line import CommandLine
 from service.commands.frame import CONFIGURATION, DONE, complain, say
@@ -85,6 +86,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     secrets.add_parsers(commands)
     mail.add_parsers(commands)
     srp.add_parsers(commands)
+    webhooks.add_parsers(commands)
 
 
 def _complete(asked: argparse.Namespace) -> int:

@@ -106,8 +106,6 @@ class KeyNotAcceptedError(InvalidTokenError):
 
 
 class InvalidAdminTokenError(InvalidTokenError):
-    """One answer for a token that is unknown, expired, or not to be used from where the caller is."""
-
     message = "A valid admin token is needed."
 
 
@@ -149,6 +147,11 @@ class SessionNotFoundError(AuthError):
 class UserNotFoundError(AuthError):
     code = "not_found"
     message = "No account has this id."
+
+
+class DeliveryNotFoundError(AuthError):
+    code = "not_found"
+    message = "There is no such delivery."
 
 
 class EmailTakenError(AuthError):

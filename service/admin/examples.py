@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.admin import schemas
+from service.admin import delivery_schemas, schemas
 from service.api.examples import AT, BODIES, EMAIL, NAMES, PATH_PARAMETERS, SESSION_ID, USER_ID, Examples
 from service.http.schema import Schema
 
@@ -42,6 +42,19 @@ EVENT = {
     "requestId": "OnX9P-eCI_mf4axWtpVLttyg",
 }
 KEY = {"kid": KID, "algorithm": "RS256", "state": "active", "createdAt": AT, "activatesAt": AT}
+DELIVERY_ID = "7d2c1e9a-5b0f-4c53-8e5d-0f3a1b2c4d5e"
+DELIVERY = {
+    "deliveryId": DELIVERY_ID,
+    "endpoint": "crm",
+    "eventId": EVENT["id"],
+    "type": "user.created",
+    "status": "failed",
+    "createdAt": AT,
+    "dueAt": AT,
+    "attempts": 10,
+    "failedAt": AT,
+    "lastReply": "503",
+}
 
 ADMIN_BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.CreateUser: {"email": "new@example.com", **NAMES, "emailVerified": False, "invite": True},
@@ -55,5 +68,6 @@ ADMIN_BODIES: dict[type[Schema], dict[str, Any]] = {
     schemas.Audit: {"events": [EVENT], "next": "1795848672803727-0b7fd3a193a54a3c9b1e6a0c8f0f1f5e"},
     schemas.Keys: {"keys": [KEY]},
     schemas.RotatedKeys: {"kid": KID, "activatesAt": AT},
+    delivery_schemas.Deliveries: {"deliveries": [DELIVERY], "next": DELIVERY_ID},
 }
-ALL_EXAMPLES = Examples(BODIES | ADMIN_BODIES, PATH_PARAMETERS | {"userId": USER_ID})
+ALL_EXAMPLES = Examples(BODIES | ADMIN_BODIES, PATH_PARAMETERS | {"userId": USER_ID, "deliveryId": DELIVERY_ID})

@@ -1,6 +1,6 @@
 """The route table: every call with the scope that it needs."""
 
-from service.admin import oversight, sessions, users
+from service.admin import deliveries, oversight, sessions, users
 from service.admin.guard import admin
 from service.api.operation import delete, get, patch, post
 from service.domain.administration.models import AdminScope
@@ -22,4 +22,6 @@ ADMIN_OPERATIONS = (
     get("/admin/audit", admin(oversight.audit, AdminScope.AUDIT_READ)),
     get("/admin/keys", admin(oversight.keys, AdminScope.KEYS_READ)),
     post("/admin/keys/rotate", admin(oversight.rotate_keys, AdminScope.KEYS_ROTATE)),
+    get("/admin/deliveries", admin(deliveries.all_of, AdminScope.DELIVERIES_WRITE)),
+    post("/admin/deliveries/{deliveryId}/retry", admin(deliveries.retry, AdminScope.DELIVERIES_WRITE)),
 )

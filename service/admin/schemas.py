@@ -36,7 +36,7 @@ def _number(value: object) -> int:
     raise ValueError
 
 
-def _uuid(value: object) -> object:
+def as_uuid(value: object) -> object:
     return UUID(value) if isinstance(value, str) else value
 
 
@@ -242,7 +242,7 @@ class UsersQuery(Schema):
 
 
 class AuditQuery(Schema):
-    user: Annotated[UUID | None, BeforeValidator(_uuid)] = Field(None, description="Events of this `userId` alone.")
+    user: Annotated[UUID | None, BeforeValidator(as_uuid)] = Field(None, description="Events of this `userId` alone.")
     since: Time = Field(LONG_AGO, description="Events from this time on.")
     after: Annotated[Place, BeforeValidator(TrailCursor.read), WithJsonSchema({"type": "string"})] = Field(
         BEGINNING, description="`next` of the page before.", json_schema_extra={"default": ""}

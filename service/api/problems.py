@@ -52,6 +52,7 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     ),
     errors.SessionNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.UserNotFoundError: Row(HTTPStatus.NOT_FOUND),
+    errors.DeliveryNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
     errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED),
     errors.FactorSetupRequiredError: Row(HTTPStatus.UNAUTHORIZED),

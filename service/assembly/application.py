@@ -30,11 +30,13 @@ from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
+from service.domain.webhooks.worker import WebhookWorker
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist
 from service.stores.health import PostgresHealth, RedisHealth
+from service.webhooks.sender import HttpWebhookSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class Application(Services):
     background: Background
     mail: MailParts
     mail_worker: MailWorker | None
+    webhook_worker: WebhookWorker | None
+    webhook_sender: HttpWebhookSender
     groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -151,6 +155,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         groups=parts.asked.groups,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+        webhook_worker=parts.hooked.worker,
+        webhook_sender=parts.hooked.sender,
     )
 
 
@@ -179,6 +185,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         resource_servers=asked.resource_servers,
         feed=asked.feed,
         **administration.build(basis, parts)._asdict(),
+        webhooks=parts.hooked.webhooks,
         keys=parts.signed.keys,
         readiness=parts.operated.readiness,
         clock=parts.known.clock,

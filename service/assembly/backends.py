@@ -17,6 +17,7 @@ from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
+from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.admin_tokens import PostgresAdminTokens
@@ -38,6 +39,8 @@ from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.srp_verifiers import PostgresVerifiers
 from service.stores.user_directory import PostgresUserDirectory
 from service.stores.users import PostgresUsers
+from service.stores.webhook_cursors import PostgresTrailCursors
+from service.stores.webhook_deliveries import PostgresWebhookDeliveries
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
@@ -76,6 +79,8 @@ class Backends:
     profiles: ProfileStore = field(kw_only=True)
     directory: UserDirectory = field(kw_only=True)
     admin_tokens: AdminTokenStore = field(kw_only=True)
+    webhook_cursors: TrailCursors = field(kw_only=True)
+    webhook_deliveries: DeliveryStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -113,4 +118,6 @@ def of_settings(settings: Settings) -> Backends:
         profiles=PostgresProfiles(pg),
         directory=PostgresUserDirectory(pg),
         admin_tokens=PostgresAdminTokens(pg),
+        webhook_cursors=PostgresTrailCursors(pg),
+        webhook_deliveries=PostgresWebhookDeliveries(pg),
     )

@@ -26,6 +26,7 @@ from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.domain.sessions.srp_login import SrpLogin
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
+from service.domain.webhooks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Services:
     administration: Administration
     admin_tokens: AdminTokens
     oversight: Oversight
+    webhooks: Webhooks
     keys: KeyRing
     issuer: str
     base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end

@@ -23,6 +23,8 @@ TABLES: Mapping[str, Sequence[str]] = {
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
     "admin_tokens": ALL,
+    "webhook_cursors": ("SELECT", "INSERT", "UPDATE"),
+    "webhook_deliveries": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

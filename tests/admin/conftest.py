@@ -1,10 +1,11 @@
 """The service with its admin API, and programs that hold tokens of it."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import ClientResponse
@@ -13,7 +14,9 @@ from service.assembly.application import Application
 from service.domain.administration.admin_tokens import WantedToken
 from service.domain.administration.models import AdminScope
 from service.domain.events.audit_trail import Entry
+from service.domain.webhooks.models import NewDelivery
 from tests.conftest import MakeOnFakes, OnFakes
+from tests.support.fake_webhooks import FakeDeliveries, FakeDeliveryRow
 from tests.support.postbox import MAIL, Postbox
 
 ENABLED = {"enabled": True}
@@ -60,6 +63,17 @@ class Program:
         postbox = Postbox(self.fakes.application)
         await postbox.collect()
         return [mail.facts["what"] for mail in postbox.notices]
+
+
+def file(program: Program, delivery_id: UUID, endpoint: str = "crm", **facts: Any) -> FakeDeliveryRow:
+    """A delivery of a webhook, as the worker files it."""
+    store = program.fakes.application.backends.webhook_deliveries
+    assert isinstance(store, FakeDeliveries)
+    event_id = program.fakes.ambient.new_uuid()
+    store.file(endpoint, NewDelivery(id=delivery_id, event_id=event_id, type="user.created", body='{"secret": 1}'))
+    row = store.rows[delivery_id]
+    row.listed = replace(row.listed, **facts)
+    return row
 
 
 MakeProgram = Callable[..., Awaitable[Program]]

@@ -2,14 +2,15 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from service.admin.examples import ADMIN_BODIES
+from service.admin.examples import ADMIN_BODIES, DELIVERY_ID
 from service.admin.routes import ADMIN_OPERATIONS
 from service.api.operation import Operation
-from tests.admin.conftest import Program
+from tests.admin.conftest import Program, file
 from tests.admin.test_scopes import DOCUMENT
 from tests.conftest import bearer
 
@@ -32,7 +33,9 @@ async def test_what_is_shown_works_when_it_is_tried(program: Program, one: Opera
     tokens = await client.log_in(ada)
     (held,) = (await (await client.get("/auth/sessions", **bearer(tokens))).json())["sessions"]
     await program.entries()
+    file(program, UUID(DELIVERY_ID))
     path = one.path.replace("{userId}", ada["userId"]).replace("{sessionId}", held["sessionId"])
+    path = path.replace("{deliveryId}", DELIVERY_ID)
     body = said["requestBody"]["content"]["application/json"]["example"] if "requestBody" in said else None
     answer = await program.call(one.method, path, body)
     assert answer.status == int(one.about.returns.status), await answer.text()

@@ -27,6 +27,7 @@ and to try. What a refusal looks like, and every code: [errors.md](errors.md). F
 PATH = {
     "sessionId": "of `GET /auth/sessions`, or the claim `origin_jti`",
     "passkeyId": "of `GET /auth/factors`",
+    "deliveryId": "of `GET /admin/deliveries`",
     "userId": "of the account: what its tokens name `sub`",
     "keyId": "of `GET /auth/api-keys`",
     "file": "`swagger-ui.css`, `swagger-ui-bundle.js` or `start.js`",

@@ -23,7 +23,18 @@ RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )
 LIBRARIES = {  # foreign library: the rooms that may import it
-    "aiohttp": {"http", "admin", "api", "cognito", "app.py", "commands", "client", "dev_inbox", "telemetry"},
+    "aiohttp": {
+        "http",
+        "admin",
+        "api",
+        "cognito",
+        "app.py",
+        "commands",
+        "client",
+        "dev_inbox",
+        "telemetry",
+        "webhooks",
+    },
     "asyncpg": {"stores"},
     "redis": {"stores", "assembly/backends.py"},
     "joserfc": {"domain/signing", "client"},
@@ -45,7 +56,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "aiosmtplib": {"mail/smtp.py"},
     "jinja2": {"mail/letters.py"},
     "uvloop": {"commands/event_loop.py"},
-    "yarl": {"settings"},
+    "yarl": {"settings", "webhooks/sender.py"},
 }
 
 

@@ -38,6 +38,7 @@ class Name(StrEnum):
     SECRET_ROTATED = "sys_secret_rotated"  # noqa: S105 - as above
     FORGOTTEN = "sys_denylist_forgotten"
     RESTORED = "sys_denylist_restored"
+    WEBHOOKS_RETRIED = "sys_webhooks_retried"
 
 
 class Outcome(StrEnum):

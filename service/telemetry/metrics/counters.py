@@ -112,6 +112,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.SECRET_ROTATED, Outcome.SUCCESS): [Reason.NONE],
     (Name.FORGOTTEN, Outcome.FAILURE): [Reason.NONE],
     (Name.RESTORED, Outcome.SUCCESS): [Reason.NONE],
+    (Name.WEBHOOKS_RETRIED, Outcome.SUCCESS): [Reason.NONE],
 }
 OWN = {  # events with a metric of their own
     Name.LOGGED_IN: catalog.LOGINS,
