@@ -23,7 +23,7 @@ def filed(program: Program, ambient: FakeAmbient) -> list[str]:
 
 async def test_deliveries_are_listed_page_by_page_without_their_bodies(program: Program, filed: list[str]) -> None:
     found, after = [], ""
-    while True:
+    for _ in range(5):
         page = await program.said("GET", f"/admin/deliveries?limit=2{after}")
         assert "secret" not in str(page)
         found += [one["deliveryId"] for one in page["deliveries"]]

@@ -16,7 +16,7 @@ async def test_the_trail_is_read_page_by_page_the_newest_first(program: Program,
         ids.append((await program.fakes.client.sign_up())["userId"])
     await program.entries()
     found, after = [], ""
-    while True:
+    for _ in range(5):
         page = await program.said("GET", f"/admin/audit?limit=2{after}")
         found += page["events"]
         if "next" not in page:

@@ -63,8 +63,8 @@ async def test_pages_of_the_trail_lose_nothing_of_one_instant(trail: AuditTrail)
     await trail.add([older, *reversed(at_once)])
     for read in (trail.latest, lambda *rest: trail.of_user(ADA, "", *rest)):
         found: list[Entry] = []
-        while page := await read(NOON - HOUR, 2, *([Place(found[-1].at, found[-1].id)] if found else [])):
-            found += page
+        for _ in range(3):
+            found += await read(NOON - HOUR, 2, *([Place(found[-1].at, found[-1].id)] if found else []))
         assert found == [*at_once, older]
 
 
