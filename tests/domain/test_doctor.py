@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.doctor import keys, passkeys, postgres, redis, srp, webhooks
+from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.seals import Purpose, Seals
@@ -368,3 +368,20 @@ def test_deliveries_of_webhooks_that_wait_for_long_or_were_given_up_are_told(
     assert (found.check, found.level) == ("webhooks.crm.deliveries", level)
     assert told in found.said
     assert (level is Level.OK) or "tokenhouse webhooks" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("said", "levels"),
+    [
+        ({}, [Level.OK]),
+        ({"admin": {"enabled": True}}, [Level.WARNING, Level.OK]),
+        ({"admin": {"enabled": True, "sources": "192.0.2.0/24"}}, [Level.OK, Level.OK]),
+        ({"admin": {"enabled": True, "sources": "192.0.2.0/24,::/0"}}, [Level.WARNING, Level.OK]),
+        (
+            {"admin": {"enabled": True, "sources": "192.0.2.0/24"}, "audit": {"enabled": False}},
+            [Level.OK, Level.WARNING],
+        ),
+    ],
+)
+def test_an_admin_api_should_answer_to_few_and_leave_a_trace(said: dict[str, Any], levels: list[Level]) -> None:
+    assert [one.level for one in admin.judge(builders.settings(**said))] == levels
