@@ -6,6 +6,7 @@ import sys
 import shtab
 
 from service.commands import (
+    admin_tokens,
     audit,
     clients,
     dev,
@@ -19,6 +20,7 @@ from service.commands import (
     sessions,
     srp,
     users,
+    webhooks,
 )
 from service.commands.command_line import CommandLine
 from service.commands.frame import CONFIGURATION, DONE, complain, say
@@ -80,9 +82,11 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     doctor.add_parsers(commands)
     keys.add_parsers(commands)
     clients.add_parsers(commands)
+    admin_tokens.add_parsers(commands)
     secrets.add_parsers(commands)
     mail.add_parsers(commands)
     srp.add_parsers(commands)
+    webhooks.add_parsers(commands)
 
 
 def _complete(asked: argparse.Namespace) -> int:

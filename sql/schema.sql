@@ -1,5 +1,16 @@
 -- The schema as the migrations make it. Written by `make schema`; change it by a migration.
 
+CREATE TABLE admin_tokens (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    networks text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone
+);
+
 CREATE TABLE audit_events (
     id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -12,7 +23,8 @@ CREATE TABLE audit_events (
     key_id text NOT NULL,
     source text NOT NULL,
     request_id text NOT NULL,
-    operator text DEFAULT ''::text NOT NULL
+    operator text DEFAULT ''::text NOT NULL,
+    entered_by xid8 DEFAULT pg_current_xact_id()
 );
 
 CREATE TABLE email_changes (
@@ -153,6 +165,36 @@ CREATE TABLE users (
     must_prove_address boolean DEFAULT false NOT NULL
 );
 
+CREATE TABLE webhook_cursors (
+    endpoint text NOT NULL,
+    place xid8 NOT NULL,
+    event_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE webhook_deliveries (
+    id uuid NOT NULL,
+    endpoint text NOT NULL,
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    delivered_at timestamp with time zone,
+    failed_at timestamp with time zone,
+    last_reply text DEFAULT ''::text NOT NULL
+);
+
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_name_key UNIQUE (name);
+
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
@@ -207,7 +249,18 @@ ALTER TABLE ONLY users
 ALTER TABLE ONLY users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY webhook_cursors
+    ADD CONSTRAINT webhook_cursors_pkey PRIMARY KEY (endpoint);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_endpoint_event_id_key UNIQUE (endpoint, event_id);
+
+ALTER TABLE ONLY webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
+
 CREATE INDEX audit_events_at ON audit_events USING btree (at);
+
+CREATE INDEX audit_events_entered_by ON audit_events USING btree (entered_by, id) WHERE (entered_by IS NOT NULL);
 
 CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) WHERE (account <> ''::text);
 
@@ -242,6 +295,16 @@ CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);
 CREATE INDEX revocations_in_force ON revocations USING btree (denied_until, session_id, entered_by);
 
 CREATE INDEX revocations_of_user ON revocations USING btree (user_id, session_id);
+
+CREATE INDEX users_email_prefix ON users USING btree (canonical_email text_pattern_ops);
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (endpoint, due_at) WHERE ((delivered_at IS NULL) AND (failed_at IS NULL));
+
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries USING btree (endpoint, created_at, id) WHERE (failed_at IS NOT NULL);
+
+CREATE INDEX webhook_deliveries_finished ON webhook_deliveries USING btree (created_at) WHERE ((delivered_at IS NOT NULL) OR (failed_at IS NOT NULL));
+
+CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (endpoint, created_at, id);
 
 ALTER TABLE ONLY email_changes
     ADD CONSTRAINT email_changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;

@@ -35,12 +35,14 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
+from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
 from tests.support.fake_verifiers import FakeVerifiers
+from tests.support.fake_webhooks import FakeCursors, FakeDeliveries
 from tests.support.fakes import (
     FakeAuditTrail,
     FakeLifetimes,
@@ -185,6 +187,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             factors = FakeSecondFactors(users)
+            deliveries = FakeDeliveries(ambient)
             ground = Backends(
                 users,
                 factors,
@@ -203,6 +206,10 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 passkeys=FakePasskeys(factors),
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
+                directory=FakeUserDirectory(users),
+                admin_tokens=FakeAdminTokens(),
+                webhook_cursors=FakeCursors(deliveries),
+                webhook_deliveries=deliveries,
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)
@@ -247,7 +254,8 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, webhook_cursors,"
+        " webhook_deliveries, admin_tokens CASCADE"
     )
     yield connection
     await connection.close()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail, srp
+from service.assembly import administration, factor_setup, login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -30,11 +30,13 @@ from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
+from service.domain.webhooks.worker import WebhookWorker
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist
 from service.stores.health import PostgresHealth, RedisHealth
+from service.webhooks.sender import HttpWebhookSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class Application(Services):
     background: Background
     mail: MailParts
     mail_worker: MailWorker | None
+    webhook_worker: WebhookWorker | None
+    webhook_sender: HttpWebhookSender
     groups: Groups
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -151,6 +155,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         groups=parts.asked.groups,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+        webhook_worker=parts.hooked.worker,
+        webhook_sender=parts.hooked.sender,
     )
 
 
@@ -178,6 +184,8 @@ def _services(basis: Basis, parts: Parts) -> Services:
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
+        **administration.build(basis, parts)._asdict(),
+        webhooks=parts.hooked.webhooks,
         keys=parts.signed.keys,
         readiness=parts.operated.readiness,
         clock=parts.known.clock,

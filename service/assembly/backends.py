@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from service.ambient import Ambient
 from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
+from service.domain.administration.ports import AdminTokenStore, UserDirectory
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -16,8 +17,10 @@ from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
+from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.settings import Settings
 from service.stores import postgres, timed_redis
+from service.stores.admin_tokens import PostgresAdminTokens
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
@@ -34,7 +37,10 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.srp_verifiers import PostgresVerifiers
+from service.stores.user_directory import PostgresUserDirectory
 from service.stores.users import PostgresUsers
+from service.stores.webhook_cursors import PostgresTrailCursors
+from service.stores.webhook_deliveries import PostgresWebhookDeliveries
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
 
@@ -71,6 +77,10 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    directory: UserDirectory = field(kw_only=True)
+    admin_tokens: AdminTokenStore = field(kw_only=True)
+    webhook_cursors: TrailCursors = field(kw_only=True)
+    webhook_deliveries: DeliveryStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -106,4 +116,8 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        directory=PostgresUserDirectory(pg),
+        admin_tokens=PostgresAdminTokens(pg),
+        webhook_cursors=PostgresTrailCursors(pg),
+        webhook_deliveries=PostgresWebhookDeliveries(pg),
     )

@@ -14,13 +14,15 @@ from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, mail, passkeys, postgres, redis, srp
+from service.doctor import keys, mail, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.mail.ports import UnreachableError
 from service.domain.seals import Seals
 from service.domain.second_factors.relying_party import is_installed
 from service.domain.srp import group
+from service.domain.webhooks.models import Endpoint
+from service.domain.webhooks.ports import NoAnswerError
 from service.errors import ConfigurationError
 from service.http.tls import Certificate
 from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
@@ -79,6 +81,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
             *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
             *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
+            *await look("webhooks", "TOKENHOUSE_DATABASE__URL", _webhooks(application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
@@ -159,6 +162,26 @@ async def _srp(application: Application) -> list[Finding]:
     except UNREAD as error:
         return [warning("srp", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
     return [srp.judge(is_on=verifiers.is_on, is_installed=group.is_installed(), are_stored=are_stored)]
+
+
+async def _webhooks(application: Application) -> list[Finding]:
+    endpoints = application.webhooks.endpoints.values()
+    if not endpoints:
+        return [webhooks.judge_absence()]
+    addresses = [webhooks.judge_address(one.name, await _why_unreachable(application, one)) for one in endpoints]
+    try:
+        states = [webhooks.judge_state(one) for one in await application.webhooks.states()]
+    except UNREAD as error:
+        states = [warning("webhooks", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    return [*addresses, *states]
+
+
+async def _why_unreachable(application: Application, endpoint: Endpoint) -> str:
+    try:
+        await application.webhook_sender.check(endpoint)
+    except NoAnswerError as error:
+        return str(error)
+    return ""
 
 
 async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DELETE_EVERY = 600.0  # seconds
 MAILS_KEPT = timedelta(days=7)  # those that were given up, and those of an inbox
+DELIVERIES_KEPT = timedelta(days=14)  # of webhooks; a retry brings one back for as long
 log = structlog.get_logger(__name__)
 
 
@@ -129,18 +130,24 @@ class Instance:
         }
         if worker := application.mail_worker:
             tasks["mails"] = worker.run_forever
+        if webhooks := application.webhook_worker:
+            tasks["webhooks"] = webhooks.run_forever
         if reload := self._reload:
             tasks["reload"] = lambda: reload_when_told(application, self._runner, self._writers, reload)
         return tasks
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete what expired of revocations, mails, audit events and changes of addresses: their tables stay small."""
-    outbox = application.backends.outbox
+    """Delete what expired of revocations, mails, webhooks, audit events, changes of addresses: tables stay small."""
+    outbox, deliveries = application.backends.outbox, application.backends.webhook_deliveries
+    endpoints = list(application.webhooks.endpoints)
     while True:
         await asyncio.sleep(DELETE_EVERY)
         await application.background.attempt("tidy-revocations", application.revocation.delete_expired)
         await application.background.attempt("tidy-mails", lambda: outbox.delete_expired(MAILS_KEPT))
+        await application.background.attempt(
+            "tidy-webhooks", lambda: deliveries.delete_expired(DELIVERIES_KEPT, endpoints)
+        )
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
             await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)

@@ -8,6 +8,9 @@ from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.accounts.profiles import Profiles
+from service.domain.administration.admin_tokens import AdminTokens
+from service.domain.administration.administration import Administration
+from service.domain.administration.oversight import Oversight
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -23,6 +26,7 @@ from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.domain.sessions.srp_login import SrpLogin
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.keyring import KeyRing
+from service.domain.webhooks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,10 @@ class Services:
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
+    administration: Administration
+    admin_tokens: AdminTokens
+    oversight: Oversight
+    webhooks: Webhooks
     keys: KeyRing
     issuer: str
     base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end

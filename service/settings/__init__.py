@@ -6,6 +6,7 @@ from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
     AccountSettings,
+    AdminSettings,
     ApiKeySettings,
     AuditSettings,
     CognitoSettings,
@@ -28,15 +29,20 @@ from service.settings.sections import (
 from service.settings.urls import authority, hosts_of, origin_of, split_url, url_here
 from service.settings.values import Networks, Rate
 from service.settings.variables import as_variables, is_about_settings
+from service.settings.webhooks import PREFIX as WEBHOOK_SECRET_PREFIX
+from service.settings.webhooks import EndpointSettings, WebhookSettings
 
 __all__ = [
     "ENVIRONMENT",
     "INBOX",
+    "WEBHOOK_SECRET_PREFIX",
     "AccountSettings",
+    "AdminSettings",
     "ApiKeySettings",
     "AuditSettings",
     "CognitoSettings",
     "DatabaseSettings",
+    "EndpointSettings",
     "EventLoop",
     "IntrospectionSettings",
     "KeySettings",
@@ -56,6 +62,7 @@ __all__ = [
     "ThrottleSettings",
     "TokenSettings",
     "TracingSettings",
+    "WebhookSettings",
     "as_variables",
     "authority",
     "hosts_of",

@@ -25,6 +25,7 @@ from service.settings.files import PREFIX, is_text, require_private, require_tex
 from service.settings.mail_url import require_usable_mail
 from service.settings.sections import (
     AccountSettings,
+    AdminSettings,
     ApiKeySettings,
     AuditSettings,
     CognitoSettings,
@@ -45,6 +46,7 @@ from service.settings.sections import (
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
 from service.settings.urls import POSTGRES, REDIS, require_good_url, split_url
 from service.settings.values import Section, split_commas
+from service.settings.webhooks import WebhookSettings, require_usable_webhooks
 
 ENVIRONMENT = os.environ  # noqa: TID251 - the one place that reads it
 SHIPPED_CONFIG = (Path(__file__).parents[1] / "_config.yaml", Path(__file__).parents[2] / "config.yaml")
@@ -87,7 +89,9 @@ class Settings(BaseSettings):
     passkeys: PasskeySettings = PasskeySettings()
     accounts: AccountSettings = AccountSettings()
     cognito: CognitoSettings = CognitoSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
+    admin: AdminSettings = AdminSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
@@ -124,6 +128,7 @@ class Settings(BaseSettings):
             _require_good_secret("TOKENHOUSE_SECRET_KEYS_PREVIOUS", secret.get_secret_value())
         require_usable_mail(self.mail)
         require_usable_cognito(self.cognito, self.tokens, has_mail=bool(self.mail.url.get_secret_value()))
+        require_usable_webhooks(self.webhooks, has_audit=self.audit.enabled)
 
     @classmethod
     def settings_customise_sources(

@@ -1,5 +1,6 @@
 """Settings as environment variables, for a process that needs the same ones."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -31,6 +32,8 @@ def as_variables(settings: Settings) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, Mapping) and any(isinstance(one, Section) for one in value.values()):
+        return json.dumps({name: {key: _text(field) for key, field in one} for name, one in value.items()})
     if isinstance(value, Mapping):
         return ",".join(f"{name}:{_text(one)}" for name, one in value.items())
     if isinstance(value, (tuple, list)):

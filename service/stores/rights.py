@@ -22,6 +22,9 @@ TABLES: Mapping[str, Sequence[str]] = {
     "passkeys": ALL,
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
+    "admin_tokens": ALL,
+    "webhook_cursors": ("SELECT", "INSERT", "UPDATE"),
+    "webhook_deliveries": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

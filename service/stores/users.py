@@ -26,11 +26,11 @@ _GROUPS = USER_FIELDS.index("groups")
 INSERT = """
     INSERT INTO users (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
-        password_changed_at, language, api_key_digest, must_prove_address, attributes
+        password_changed_at, language, api_key_digest, must_prove_address, attributes, email_verified_at
     )
     SELECT
         $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::timestamptz, $9::timestamptz,
-        $10::text, $11::bytea, $12::boolean, $13::jsonb
+        $10::text, $11::bytea, $12::boolean, $13::jsonb, $14::timestamptz
     WHERE NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)
     RETURNING id
 """
@@ -78,11 +78,11 @@ SET_NAMES = f"""
     WHERE id = $1 AND disabled_at IS NULL
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
-_CHANGED_GROUPS = """ARRAY(
+CHANGED_GROUPS = """ARRAY(
     SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
 )"""
 CHANGE_GROUPS = f"""
-    UPDATE users SET groups = {_CHANGED_GROUPS} WHERE id = $1 AND cardinality({_CHANGED_GROUPS}) <= $4 RETURNING groups
+    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $4 RETURNING groups
 """  # noqa: S608 - as above
 
 
@@ -109,6 +109,7 @@ class PostgresUsers:
                 api_key_digest,
                 user.must_prove_address,
                 json.dumps(dict(attributes or {})),
+                user.email_verified_at,
             )
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":

@@ -17,6 +17,7 @@ from service.api.routes import OPERATIONS
 from service.app import make_app
 from service.domain.events.security_events import Event, Name
 from service.domain.models import Visitor
+from service.domain.webhooks.models import NewDelivery
 from service.errors import ConfigurationError
 from service.histogram import Histogram
 from service.http.server import HttpServer, listen
@@ -28,6 +29,7 @@ from service.telemetry.metrics.catalog import ALL, MetricKind
 from service.telemetry.metrics.loop_lag import LoopLag
 from tests.conftest import ROOT, Client, MakeOnFakes, OnFakes, bearer
 from tests.support import builders
+from tests.support.fake_webhooks import FakeDeliveries
 from tests.support.postbox import prove
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -341,3 +343,31 @@ async def test_mails_are_counted_by_kind_and_outcome_and_those_that_wait_by_age(
 
 async def test_without_mail_nothing_is_said_of_any(watched: Watched) -> None:
     assert not [name for name, _ in await watched.series() if name.startswith("tokenhouse_mails")]
+
+
+async def test_webhooks_are_counted_by_endpoint_and_outcome_and_those_that_wait_by_age(
+    on_fakes: MakeOnFakes, closing: AsyncExitStack
+) -> None:
+    crm = {"url": "https://127.0.0.1/hook", "secrets": [f"whsec_{'a' * 32}"]}  # a private address: refused unasked
+    watched = await watch(await on_fakes(webhooks={"endpoints": {"crm": crm}}), closing)
+    before = await watched.series()
+    assert before["tokenhouse_webhook_attempts_total", frozenset({("endpoint", "crm"), ("outcome", "given_up")})] == 0
+    worker = watched.fakes.application.webhook_worker
+    deliveries = watched.fakes.application.backends.webhook_deliveries
+    assert worker
+    assert isinstance(deliveries, FakeDeliveries)
+    event_id = watched.fakes.ambient.new_uuid()
+    await worker.look()
+    deliveries.file("crm", NewDelivery(id=event_id, event_id=event_id, type="user.created", body="{}"))
+    watched.fakes.ambient.advance(seconds=90)
+    await worker.look()
+    await worker.settle()
+    assert await watched.grown(before, "webhook_attempts_total") == {"crm postponed": 1}
+    of_crm = frozenset({("endpoint", "crm")})
+    assert (await watched.series())["tokenhouse_webhooks_waiting", of_crm] == 1
+    assert (await watched.series())["tokenhouse_webhooks_oldest_seconds", of_crm] == 90
+    assert (await watched.series())["tokenhouse_webhooks_given_up", of_crm] == 0
+
+
+async def test_without_endpoints_nothing_is_said_of_webhooks(watched: Watched) -> None:
+    assert not [name for name, _ in await watched.series() if name.startswith("tokenhouse_webhook")]

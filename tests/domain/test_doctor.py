@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from service.doctor import keys, passkeys, postgres, redis, srp
+from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
+from service.domain.webhooks.models import EndpointState
 from service.errors import ConfigurationError
 from service.settings import DatabaseSettings, KeySettings
 from service.stores.facts import PostgresFacts, RedisFacts
@@ -347,3 +348,40 @@ def test_verifiers_that_nobody_needs_and_slow_powers_are_told(
     found = srp.judge(is_on=is_on, is_installed=is_installed, are_stored=are_stored)
     assert (found.check, found.level) == ("srp", level)
     assert said in found.said
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "told"),
+    [
+        ({}, Level.OK, "3 wait"),
+        ({"oldest": timedelta(minutes=15)}, Level.OK, "3 wait"),
+        ({"oldest": timedelta(minutes=16)}, Level.WARNING, "the oldest event has for 16 min"),
+        ({"failed": 2, "last_reply": "503"}, Level.WARNING, "2 given up in the last two weeks; the latest reply: 503"),
+        ({"failed": 1}, Level.WARNING, "the latest reply: none"),
+    ],
+)
+def test_deliveries_of_webhooks_that_wait_for_long_or_were_given_up_are_told(
+    facts: dict[str, Any], level: Level, told: str
+) -> None:
+    usual = {"endpoint": "crm", "waiting": 3, "oldest": timedelta(0), "failed": 0, "last_reply": ""}
+    found = webhooks.judge_state(EndpointState(**{**usual, **facts}))
+    assert (found.check, found.level) == ("webhooks.crm.deliveries", level)
+    assert told in found.said
+    assert (level is Level.OK) or "tokenhouse webhooks" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("said", "levels"),
+    [
+        ({}, [Level.OK]),
+        ({"admin": {"enabled": True}}, [Level.WARNING, Level.OK]),
+        ({"admin": {"enabled": True, "sources": "192.0.2.0/24"}}, [Level.OK, Level.OK]),
+        ({"admin": {"enabled": True, "sources": "192.0.2.0/24,::/0"}}, [Level.WARNING, Level.OK]),
+        (
+            {"admin": {"enabled": True, "sources": "192.0.2.0/24"}, "audit": {"enabled": False}},
+            [Level.OK, Level.WARNING],
+        ),
+    ],
+)
+def test_an_admin_api_should_answer_to_few_and_leave_a_trace(said: dict[str, Any], levels: list[Level]) -> None:
+    assert [one.level for one in admin.judge(builders.settings(**said))] == levels

@@ -24,8 +24,19 @@ from service.coalescing import MOST
 from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
+from service.domain.webhooks import worker
 from service.embedded import Stores
-from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights, srp_verifiers
+from service.stores import (
+    audit,
+    email_changes,
+    outbox,
+    pending_revocations,
+    revocations,
+    rights,
+    srp_verifiers,
+    webhook_cursors,
+    webhook_deliveries,
+)
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -34,8 +45,9 @@ ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "
 ASKED_FOR = 20_000  # rows of a table that one statement may look at: some times what it may give or take
 IN_FORCE = 2 * ROWS // 31  # entries of an index: as many as the round of the feed that begins with it will give
 MORE = {"revocations.IN_FORCE": IN_FORCE}
-# Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, and endings are finished.
-SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings"}
+# Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, endings are finished, and
+# endpoints and admin tokens are a handful.
+SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings", "webhook_cursors", "admin_tokens"}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -86,6 +98,7 @@ PERSON = (
     b"new",
     True,
     "{}",
+    NOW,
 )
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -95,8 +108,13 @@ ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
     "audit.INSERT": (FRESH, TIMES, TEXTS, TEXTS, TEXTS, USERS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
-    "audit.LATEST": (MONTHS_AGO, LIMIT),
-    "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT),
+    "admin_tokens.INSERT": (FRESH[0], "ci", ["users:read"], [], NOW, NOW, None, b"new"),
+    "admin_tokens.ALL": (),
+    "admin_tokens.BY_DIGEST": (KEY,),
+    "admin_tokens.NOTE_USE": (ONE, NOW),
+    "admin_tokens.REMOVE": ("ci",),
+    "audit.LATEST": (MONTHS_AGO, LIMIT, NOW, ONE),
+    "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT, NOW, ONE),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
     "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
     "email_changes.WAITING": (HEAVY,),
@@ -186,6 +204,25 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "srp_verifiers.ARE_THERE": (),
     "srp_verifiers.SEALED": (UUID(int=0), 500),
     "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
+    "user_directory.PAGE": ("u", "u\x7f", "u5@example.com", LIMIT),
+    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100),
+    "webhook_cursors.BEGIN": (["crm", "new"],),
+    "webhook_cursors.UNREAD": (["crm", "away"], worker.READ_AT_ONCE),
+    "webhook_cursors.ADVANCE": ("crm", "999000", UUID(int=0), "999100", ONE, FRESH, FRESH, TEXTS, TEXTS),
+    "webhook_cursors.SETTLED": (),
+    "webhook_cursors.RENUMBER": ("800", webhook_cursors.AT_ONCE),
+    "webhook_cursors.REBASE": ("800",),
+    "webhook_deliveries.CLAIM": ("crm", worker.LANES, HOUR),
+    "webhook_deliveries.DELIVER": (ONE, "204"),
+    "webhook_deliveries.POSTPONE": (ONE, HOUR, "503"),
+    "webhook_deliveries.GIVE_UP": (ONE, "503"),
+    "webhook_deliveries.LISTED": ("", ONE, webhook_deliveries.LAST_ID, LIMIT),
+    "webhook_deliveries.LISTED_FAILED": ("crm", None, webhook_deliveries.LAST_ID, LIMIT),
+    "webhook_deliveries.RETRY": (ONE,),
+    "webhook_deliveries.RETRY_FAILED": ("crm", webhook_deliveries.AT_ONCE),
+    "webhook_deliveries.STATE": (["crm", "away"], webhook_deliveries.MOST_COUNTED),
+    "webhook_deliveries.FORGET": (DAY, webhook_deliveries.AT_ONCE),
+    "webhook_deliveries.FORGET_ORPHANS": (DAY, webhook_deliveries.AT_ONCE, ["crm"]),
     "users.INSERT": PERSON,
     "users.BY_EMAIL": ("u1@example.com",),
     "users.BY_IDS": (MANY,),

@@ -113,12 +113,15 @@ def refusals_of_the_domain() -> list[type[AuthError]]:
 # What no handler of this protocol meets, what handlers turn into a challenge, or what is answered with another status
 ELSEWHERE = {
     "ApiKeyNotFoundError",
+    "DeliveryNotFoundError",
     "FactorExistsError",
     "FactorSetupRequiredError",
+    "InsufficientScopeError",
     "InvalidAccessTokenError",
     "InvalidClientError",
     "MisfitError",
     "TokenMismatchError",
+    "UserNotFoundError",
 }
 
 

@@ -18,6 +18,7 @@ BIG = (
     "passkeys",
     "named_api_keys",
     "srp_verifiers",
+    "webhook_deliveries",
 )
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
@@ -42,7 +43,7 @@ FILL = {
         SELECT md5(i::text)::uuid, now() - (1 - i / {rows}.0) * interval '91 days', 'authn_login_success', 'success', '',
             CASE WHEN i % 10 = 0 THEN {heavy} ELSE md5((i % 100000)::text)::uuid END,
             CASE WHEN i % 10 = 1 THEN '<heavy>' WHEN i % 2 = 0 THEN '<' || (i % 100000) || '>' ELSE '' END,
-            md5(i::text), '', '192.0.2.0/24', ''
+            md5(i::text), '', '192.0.2.0/24', '', '', i::text::xid8
         FROM generate_series(1, {rows}) AS i
     """,
     # After a day without a mail server: a third is due, the rest waits for its next attempt, was given up, or is kept.
@@ -82,6 +83,14 @@ FILL = {
         SELECT md5(i::text)::uuid, 'eu_1', 'salt', decode(md5(i::text), 'hex'), '2026-01-01T00:00:00Z'
         FROM generate_series(1, {rows}) AS i
     """,
+    # After two weeks with an endpoint that is away: a third is due, a third was given up, a third was made.
+    "webhook_deliveries": """
+        INSERT INTO webhook_deliveries
+        SELECT md5(i::text)::uuid, CASE WHEN i % 2 = 0 THEN 'crm' ELSE 'away' END, md5('event ' || i)::uuid, 'user.created',
+            '{{}}', at, CASE WHEN i % 3 = 0 THEN at ELSE now() + interval '1 hour' END, 1,
+            CASE WHEN i % 3 = 1 THEN at END, CASE WHEN i % 3 = 2 THEN at END, '503'
+        FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '14 days' AS at)
+    """,
     "named_api_keys": """
         INSERT INTO named_api_keys
         SELECT md5(i::text)::uuid, CASE WHEN i <= 50 THEN {heavy} ELSE md5((i / 10)::text)::uuid END, 'name', 'nk_',
@@ -91,6 +100,7 @@ FILL = {
 }
 
 
+PLACE = "INSERT INTO webhook_cursors (endpoint, place) VALUES ($1, $2::text::xid8)"
 CONSTRAINTS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
         format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS make
@@ -116,6 +126,17 @@ async def fill(url: str) -> None:
     await migrate(url)
     await _drop_foreign_keys(url)
     await asyncio.gather(*(_fill(url, table) for table in BIG))
+    await _place_endpoints(url)
+
+
+async def _place_endpoints(url: str) -> None:
+    """One has read all but the last thousand events, one nothing yet, and one is not in the settings any more."""
+    connection = await asyncpg.connect(url)
+    try:
+        for name, place in (("crm", ROWS - 1_000), ("away", 0), ("gone", 0)):
+            await connection.execute(PLACE, name, str(place))
+    finally:
+        await connection.close()
 
 
 async def _drop_foreign_keys(url: str) -> None:

@@ -83,17 +83,21 @@ class Accounts:
             language=new.language,
             must_prove_address=new.must_prove_address,
         )
-        try:
-            await self.users.add(user, digest, new.attributes)
-        except EmailTakenError:
-            account = self.events.account(canonical_email)
-            self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
-            raise
-        self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
+        await self.add(user, digest, new.attributes)
         await self.verifiers.keep(making, now)
         if new.is_welcomed:
             await self.address_proof.welcome(user)
         return user_id, key.text
+
+    async def add(self, user: User, digest: bytes, attributes: Mapping[str, str], why: Reason = Reason.NONE) -> None:
+        """Raises EmailTakenError."""
+        try:
+            await self.users.add(user, digest, attributes)
+        except EmailTakenError:
+            account = self.events.account(user.canonical_email)
+            self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
+            raise
+        self._emit(Name.USER_CREATED, user.id, why)
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""
@@ -190,20 +194,23 @@ class Accounts:
     async def disable(self, email: str) -> bool:
         """Disable an account and revoke its sessions; False when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None:
-            return False
+        if user:
+            await self.disable_user(user)
+        return user is not None
+
+    async def disable_user(self, user: User) -> None:
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_DISABLED)
         await self.users.disable(self.ambient.now(), ending)
         self._emit(Name.USER_UPDATED, user.id, Reason.DISABLED)
         await self.notices.tell(user, Notice.BY_OPERATOR)
         await self.user_revocation.finish(ending)
-        return True
 
     async def end_sessions(self, email: str) -> int | None:
         """Revoke all sessions of an account for an operator; how many, None when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None:
-            return None
+        return await self.end_sessions_of(user) if user else None
+
+    async def end_sessions_of(self, user: User) -> int:
         count = await self.user_revocation.end(user.id, Reason.BY_OPERATOR)
         await self.notices.tell(user, Notice.BY_OPERATOR)
         return count
@@ -211,10 +218,22 @@ class Accounts:
     async def enable(self, email: str) -> bool:
         user = await self.users.by_email(emails.for_look_up(email))
         if user:
-            await self.users.enable(user.id)
-            self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
-            await self.notices.tell(user, Notice.BY_OPERATOR)
+            await self.enable_user(user)
         return user is not None
+
+    async def enable_user(self, user: User) -> None:
+        await self.users.enable(user.id)
+        self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
+        await self.notices.tell(user, Notice.BY_OPERATOR)
+
+    async def remove(self, user: User) -> None:
+        """Delete the account for an operator. The notice goes where the account's owner is known to be."""
+        await self.revocation.require_complete()
+        ending = self.user_revocation.of(user.id, Reason.BY_OPERATOR)
+        await self.users.remove(ending)
+        self._emit(Name.USER_DELETED, user.id, Reason.BY_OPERATOR)
+        await self.notices.tell(user, Notice.ACCOUNT_CLOSED)
+        await self.user_revocation.finish(ending)
 
     def _emit(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))

@@ -26,6 +26,8 @@ Task = Literal[
     "tidy-mails",
     "tidy-email-changes",
     "tidy-revocations",
+    "tidy-webhooks",
+    "webhooks",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
 log = structlog.get_logger(__name__)

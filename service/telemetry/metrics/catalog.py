@@ -147,4 +147,16 @@ MAILS = _counter("mails", "Attempts at mails, by how they ended.", "kind", "outc
 MAILS_WAITING = _gauge("mails_waiting", "Mails that are to be sent, counted to 10000; absent without mail.")
 MAILS_OLDEST = _gauge("mails_oldest_seconds", "Since the oldest of them was asked for; absent without mail.")
 
+# --- webhooks
+WEBHOOKS = _counter("webhook_attempts", "Attempts at webhooks, by how they ended.", "endpoint", "outcome")
+WEBHOOKS_WAITING = _gauge(
+    "webhooks_waiting", "Deliveries that are to be made, counted to 1000; absent without endpoints.", "endpoint"
+)
+WEBHOOKS_OLDEST = _gauge(
+    "webhooks_oldest_seconds", "Since the oldest event that the endpoint is still to get; absent as above.", "endpoint"
+)
+WEBHOOKS_FAILED = _gauge(
+    "webhooks_given_up", "Deliveries given up and kept for the operator, counted to 1000; absent as above.", "endpoint"
+)
+
 ALL = [one for one in vars().values() if isinstance(one, Measure)]

@@ -1,6 +1,6 @@
 """Metrics that are read from the service's objects at each scrape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from prometheus_client.core import Metric
@@ -18,6 +18,8 @@ from service.domain.sessions.models import SwapState
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.keyring import KeyRing
+from service.domain.webhooks.attempts import AttemptOutcome
+from service.domain.webhooks.worker import WebhookWorker
 from service.http.server import HttpServer
 from service.output import OUTPUT
 from service.settings import KeySettings
@@ -103,6 +105,17 @@ def of_mails(worker: MailWorker | None) -> Iterator[Metric]:
     state = worker.state if worker else None
     yield catalog.MAILS_WAITING.labelled({(): state.waiting} if state else {})
     yield catalog.MAILS_OLDEST.labelled({(): state.oldest.total_seconds()} if state else {})
+
+
+def of_webhooks(worker: WebhookWorker | None, endpoints: Iterable[str]) -> Iterator[Metric]:
+    counts = worker.attempts.outcomes if worker else {}
+    yield catalog.WEBHOOKS.labelled(
+        {(name, how.value): counts.get((name, how), 0) for name in endpoints for how in AttemptOutcome}
+    )
+    states = worker.states if worker else ()
+    yield catalog.WEBHOOKS_WAITING.labelled({(one.endpoint,): one.waiting for one in states})
+    yield catalog.WEBHOOKS_OLDEST.labelled({(one.endpoint,): one.oldest.total_seconds() for one in states})
+    yield catalog.WEBHOOKS_FAILED.labelled({(one.endpoint,): one.failed for one in states})
 
 
 def of_keys(ring: KeyRing, settings: KeySettings, now: datetime) -> Iterator[Metric]:

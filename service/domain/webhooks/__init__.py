@@ -1,0 +1,1 @@
+"""Webhooks: endpoints of the settings are told of what enters the audit trail, by a worker beside the requests."""

@@ -1,0 +1,1 @@
+"""How webhooks are sent: by HTTP, to addresses that were checked."""
