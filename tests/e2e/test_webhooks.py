@@ -165,11 +165,11 @@ async def test_what_a_dump_holds_and_what_comes_after_it_is_sent_from_the_server
     """The other server's numbers begin anew, and pass those of the first before an instance looks."""
     async with receiver() as crm:
         told = of(None, 0, **telling(crm=crm))
+        await spend_transactions(site, 2_000)
         async with served(site, told):
             await until(lambda: holds(site, "SELECT count(*) = 1 FROM webhook_cursors"))
             sent = await happen_at(site, 3)
             await until(partial(has_those, crm, sent))
-        await spend_transactions(site, 2_000)
         unsent = await happen_at(site, 3)
         site.back_up()
         site.lose_postgres()
