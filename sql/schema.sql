@@ -169,7 +169,8 @@ CREATE TABLE webhook_cursors (
     endpoint text NOT NULL,
     place xid8 NOT NULL,
     event_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
-    moved_at timestamp with time zone DEFAULT now() NOT NULL
+    moved_at timestamp with time zone DEFAULT now() NOT NULL,
+    system text NOT NULL
 );
 
 CREATE TABLE webhook_deliveries (

@@ -14,8 +14,9 @@ from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows changed per statement: takes a fraction of the statement timeout
 BEGIN = """
-    INSERT INTO webhook_cursors (endpoint, place)
-    SELECT name, pg_snapshot_xmin(pg_current_snapshot()) FROM unnest($1::text[]) AS name
+    INSERT INTO webhook_cursors (endpoint, place, system)
+    SELECT name, pg_snapshot_xmin(pg_current_snapshot()), system_identifier::text
+    FROM unnest($1::text[]) AS name, pg_control_system()
     ON CONFLICT (endpoint) DO NOTHING
 """
 UNREAD = """
@@ -23,7 +24,7 @@ UNREAD = """
         cursors.endpoint,
         cursors.place::text AS place,
         cursors.event_id AS reached,
-        cursors.place > pg_snapshot_xmax(pg_current_snapshot()) AS is_of_other_history,
+        cursors.system <> (SELECT system_identifier::text FROM pg_control_system()) AS is_of_other_history,
         (
             SELECT true
             FROM webhook_deliveries AS due
@@ -59,7 +60,8 @@ ADVANCE = """
     ON CONFLICT (endpoint, event_id) DO NOTHING
 """
 SETTLED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS place"
-# What was entered in the other history, and within a day before its last move, may be news: the cursors were there.
+# What was entered within a day before the cursors' last moves, or after them, may be news. Numbers from $1 on are read
+# in any case, unless they are of the other server, which may have been far ahead.
 RENUMBER = """
     WITH renumbered AS (
         UPDATE audit_events
@@ -69,8 +71,8 @@ RENUMBER = """
             FROM audit_events
             WHERE at >= (
                     SELECT min(moved_at) - interval '1 day'
-                    FROM webhook_cursors
-                    WHERE place > pg_snapshot_xmax(pg_current_snapshot())
+                    FROM webhook_cursors, pg_control_system()
+                    WHERE system <> system_identifier::text
                 )
                 AND (entered_by < $1::text::xid8 OR entered_by > pg_snapshot_xmax(pg_current_snapshot()))
             ORDER BY at
@@ -81,9 +83,31 @@ RENUMBER = """
     )
     SELECT count(*) AS count FROM renumbered
 """
+# The rest of the other server's numbers would be reached some day.
+UNNUMBER = """
+    WITH unnumbered AS (
+        UPDATE audit_events
+        SET entered_by = NULL
+        WHERE id = ANY (ARRAY(
+            SELECT id
+            FROM audit_events
+            WHERE entered_by IS NOT NULL AND entered_by > pg_snapshot_xmax(pg_current_snapshot())
+            ORDER BY entered_by
+            LIMIT $1
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id
+    )
+    SELECT count(*) AS count FROM unnumbered
+"""
 REBASE = """
-    UPDATE webhook_cursors SET place = $1::text::xid8, event_id = '00000000-0000-0000-0000-000000000000'
-    WHERE place > pg_snapshot_xmax(pg_current_snapshot())
+    UPDATE webhook_cursors
+    SET
+        place = $1::text::xid8,
+        event_id = '00000000-0000-0000-0000-000000000000',
+        system = current.system_identifier::text
+    FROM pg_control_system() AS current
+    WHERE system <> current.system_identifier::text
 """
 
 
@@ -117,6 +141,8 @@ class PostgresTrailCursors:
         row = await self._postgres.fetchrow(SETTLED)
         assert row is not None  # noqa: S101 - there is always a snapshot
         while (some := await self._postgres.fetchrow(RENUMBER, row["place"], AT_ONCE)) and some["count"] == AT_ONCE:
+            pass
+        while (some := await self._postgres.fetchrow(UNNUMBER, AT_ONCE)) and some["count"] == AT_ONCE:
             pass
         await self._postgres.execute(REBASE, row["place"])
 

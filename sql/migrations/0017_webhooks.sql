@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS webhook_cursors (
     endpoint text PRIMARY KEY,                      -- its name in the settings
     place xid8 NOT NULL,
     event_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-    moved_at timestamptz NOT NULL DEFAULT now()
+    moved_at timestamptz NOT NULL DEFAULT now(),
+    system text NOT NULL                            -- the server that counts so: a dump may be restored into another one
 );
 
 -- One row is one event for one endpoint. The body has ids alone, and as the audit trail it may outlive an account.

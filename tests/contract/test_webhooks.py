@@ -328,21 +328,22 @@ async def test_the_age_of_what_was_not_even_filed_counts(real: Ground) -> None:
 async def test_events_of_before_have_no_place(real: Ground) -> None:
     """Those that were there at the migration."""
     assert real.connection
+    await real.cursors.begin(["crm"])
     await real.connection.execute(ENTER, uuid4())
     await real.connection.execute("UPDATE audit_events SET entered_by = NULL")
-    await real.connection.execute("INSERT INTO webhook_cursors (endpoint, place) VALUES ('crm', '1')")
+    await real.connection.execute("UPDATE webhook_cursors SET place = '1'")
     assert (await real.unread()).events == []
 
 
-async def test_after_a_restore_into_another_server_nothing_is_left_out_or_filed_twice(real: Ground) -> None:
-    """There the numbers of transactions are lower than those that the trail and the cursors know."""
+@pytest.mark.parametrize("ahead", [10**9, -(10**9)], ids=["that was behind", "that was ahead"])
+async def test_after_a_restore_into_another_server_nothing_is_left_out_or_filed_twice(real: Ground, ahead: int) -> None:
+    """Its numbers say nothing of those that the trail and the cursors have from the first."""
     assert real.connection
     await real.file(2)
+    await real.connection.execute("UPDATE audit_events SET at = at - interval '3 days'")  # and sent long ago
     unread = await real.happens()
-    await real.connection.execute(
-        "UPDATE audit_events SET entered_by = (entered_by::text::bigint + 10 ^ 9)::text::xid8"
-    )
-    await real.connection.execute("UPDATE webhook_cursors SET place = (place::text::bigint + 10 ^ 9)::text::xid8")
+    for change in (MOVE_EVENTS, MOVE_CURSORS):
+        await real.connection.execute(change, ahead)
     after = await real.happens()
     assert (await real.unread()).is_of_other_history
     await real.cursors.renumber()
@@ -354,8 +355,14 @@ async def test_after_a_restore_into_another_server_nothing_is_left_out_or_filed_
     listed = await real.deliveries.listed(9)
     assert len(listed) == len({one.event_id for one in listed}) == 4
     assert (await real.unread()).events == []
+    (state,) = await real.deliveries.state(["crm"])
+    assert state.oldest < HOUR
 
 
+MOVE_EVENTS = "UPDATE audit_events SET entered_by = greatest(entered_by::text::bigint + $1, 3)::text::xid8"
+MOVE_CURSORS = """
+    UPDATE webhook_cursors SET system = 'another', place = greatest(place::text::bigint + $1, 3)::text::xid8
+"""
 ENTER = """
     INSERT INTO audit_events (id, at, name, outcome, reason, user_id, account, session_id, key_id, source, request_id)
     VALUES ($1, now(), 'user_created', 'success', '', NULL, '', '', '', '', '')

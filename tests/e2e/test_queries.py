@@ -211,6 +211,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "webhook_cursors.ADVANCE": ("crm", "999000", UUID(int=0), "999100", ONE, FRESH, FRESH, TEXTS, TEXTS),
     "webhook_cursors.SETTLED": (),
     "webhook_cursors.RENUMBER": ("800", webhook_cursors.AT_ONCE),
+    "webhook_cursors.UNNUMBER": (webhook_cursors.AT_ONCE,),
     "webhook_cursors.REBASE": ("800",),
     "webhook_deliveries.CLAIM": ("crm", worker.LANES, HOUR),
     "webhook_deliveries.DELIVER": (ONE, "204"),

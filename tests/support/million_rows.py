@@ -100,7 +100,10 @@ FILL = {
 }
 
 
-PLACE = "INSERT INTO webhook_cursors (endpoint, place) VALUES ($1, $2::text::xid8)"
+PLACE = """
+    INSERT INTO webhook_cursors (endpoint, place, system)
+    SELECT $1, $2::text::xid8, CASE WHEN $1 = 'gone' THEN 'another' ELSE system_identifier::text END FROM pg_control_system()
+"""
 CONSTRAINTS = """
     SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
         format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS make

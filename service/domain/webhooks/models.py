@@ -52,7 +52,7 @@ class Unread:
     position: TrailPosition
     events: Sequence[TrailEvent]
     has_due: bool  # whether a delivery is due
-    is_of_other_history: bool  # the cursor is ahead of all transactions: the database was restored into another server
+    is_of_other_history: bool  # the database was restored into another server, which numbers transactions anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class TrailCursors(Protocol):
         """Move the endpoint's place and file the deliveries, both or neither; nothing if another was faster."""
 
     async def renumber(self) -> None:
-        """After a restore into another server, whose transactions have lower numbers: enter what may be news again."""
+        """After a restore into another server, which numbers transactions anew: enter what may be news again."""
 
 
 class DeliveryStore(Protocol):
