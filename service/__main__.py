@@ -11,6 +11,7 @@ from service.commands import (
     dev,
     dev_instance,
     doctor,
+    invitations,
     keys,
     mail,
     migrate,
@@ -75,6 +76,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     about = "bring the database schema up to date"
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
     users.add_parsers(commands)
+    invitations.add_parsers(commands)
     sessions.add_parsers(commands)
     audit.add_parsers(commands)
     doctor.add_parsers(commands)

@@ -36,6 +36,7 @@ from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fake_invitations import FakeInvitations
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
@@ -203,6 +204,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 passkeys=FakePasskeys(factors),
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
+                invitations=FakeInvitations(users),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)
@@ -247,7 +249,8 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, invitations"
+        " CASCADE"
     )
     yield connection
     await connection.close()

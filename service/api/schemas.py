@@ -21,6 +21,7 @@ class SignUp(Schema):
     password: NewPassword
     first_name: Name
     last_name: Name
+    invitation: Text | None = Field(None, description="Of the link of an invitation; needed where sign-up is not open.")
 
 
 class Login(Proving):

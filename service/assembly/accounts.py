@@ -90,6 +90,7 @@ def _accounts(
 ) -> Accounts:
     return Accounts(
         users=basis.backends.users,
+        registration=credentials.registration,
         confirmation=confirmation,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,

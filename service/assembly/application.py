@@ -1,5 +1,6 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
@@ -11,11 +12,14 @@ from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
 from service.domain.accounts.groups import Groups
+from service.domain.accounts.invitations import Invitations
 from service.domain.accounts.profiles import Profiles
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.models import Kind
+from service.domain.mail.ports import Writer
 from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
@@ -64,6 +68,7 @@ class Application(Services):
     mail: MailParts
     mail_worker: MailWorker | None
     groups: Groups
+    invitations: Invitations
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -149,9 +154,14 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=parts.operated.resealer,
         background=parts.operated.background,
         groups=parts.asked.groups,
+        invitations=parts.invited,
         mail=parts.posted,
-        mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+        mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
     )
+
+
+def _writers(parts: Parts) -> Mapping[Kind, Writer]:
+    return {**parts.recovered.letters.writers, Kind.INVITATION: parts.invited.write}
 
 
 def _services(basis: Basis, parts: Parts) -> Services:

@@ -6,7 +6,14 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
+from service.domain.accounts.ports import (
+    FactorChanges,
+    InvitationStore,
+    NamedApiKeyStore,
+    PasskeyChanges,
+    ProfileStore,
+    Users,
+)
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -21,6 +28,7 @@ from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
+from service.stores.invitations import PostgresInvitations
 from service.stores.longest_lifetimes import PostgresLifetimes
 from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.outbox import PostgresOutbox
@@ -71,6 +79,7 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    invitations: InvitationStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -106,4 +115,5 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        invitations=PostgresInvitations(pg),
     )

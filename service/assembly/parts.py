@@ -2,7 +2,17 @@
 
 from typing import NamedTuple
 
-from service.assembly import accounts, credentials, mail, operations, recovery, second_factors, sessions, signing
+from service.assembly import (
+    accounts,
+    credentials,
+    invitations,
+    mail,
+    operations,
+    recovery,
+    second_factors,
+    sessions,
+    signing,
+)
 from service.assembly.accounts import AccountParts
 from service.assembly.backends import Basis
 from service.assembly.credentials import Credentials
@@ -11,6 +21,7 @@ from service.assembly.operations import Operations
 from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
+from service.domain.accounts.invitations import Invitations
 from service.domain.events.security_events import Sink
 from service.domain.recovery.recovery import Recovery
 
@@ -24,6 +35,7 @@ class Parts(NamedTuple):
     asked: AccountParts
     recovered: Recovery
     operated: Operations
+    invited: Invitations
 
 
 def build_parts(basis: Basis, log_event: Sink) -> Parts:
@@ -43,4 +55,5 @@ def build_parts(basis: Basis, log_event: Sink) -> Parts:
         asked=asked,
         recovered=recovery.build(basis, known, opened, posted, asked),
         operated=operations.build(basis, known, signed, opened),
+        invited=invitations.build(basis, known, posted),
     )

@@ -135,7 +135,7 @@ class Instance:
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete what expired of revocations, mails, audit events and changes of addresses: their tables stay small."""
+    """Delete what expired of revocations, mails, events, changes of addresses, invitations: their tables stay small."""
     outbox = application.backends.outbox
     while True:
         await asyncio.sleep(DELETE_EVERY)
@@ -144,6 +144,7 @@ async def delete_expired_forever(application: Application) -> None:
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
             await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)
+            await application.background.attempt("tidy-invitations", application.invitations.delete_expired)
 
 
 def _spare_the_collector() -> None:

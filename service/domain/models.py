@@ -25,6 +25,7 @@ class User:
     second_factor_since: datetime | None = None  # set while a login asks for more than the password
     groups: tuple[str, ...] = ()
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
+    claims: str = "{}"  # JSON, of operators; those that tokens.claims names go into id tokens
     must_prove_address: bool = False  # asked at sign-up: no login before the first proof, which ends it
 
     @property

@@ -38,6 +38,7 @@ from service.settings.sections import (
     PasswordSettings,
     RedisSettings,
     ServerSettings,
+    SignUpSettings,
     ThrottleSettings,
     TokenSettings,
     TracingSettings,
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     passkeys: PasskeySettings = PasskeySettings()
     accounts: AccountSettings = AccountSettings()
+    signup: SignUpSettings = SignUpSettings()
     cognito: CognitoSettings = CognitoSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
     audit: AuditSettings = AuditSettings()

@@ -169,6 +169,10 @@ class AccountSettings(Section):
     second_factor: Literal["optional", "required"] = "optional"
 
 
+class SignUpSettings(Section):
+    mode: Literal["open", "invited", "closed"] = "open"
+
+
 class CognitoSettings(Section):
     enabled: bool = False
     pool_id: PoolId = "eu-central-1_tokenhouse"

@@ -22,6 +22,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "passkeys": ALL,
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
+    "invitations": ALL,  # UPDATE for FOR UPDATE
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

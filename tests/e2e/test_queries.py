@@ -25,7 +25,16 @@ from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.embedded import Stores
-from service.stores import audit, email_changes, outbox, pending_revocations, revocations, rights, srp_verifiers
+from service.stores import (
+    audit,
+    email_changes,
+    invitations,
+    outbox,
+    pending_revocations,
+    revocations,
+    rights,
+    srp_verifiers,
+)
 from tests.support.databases import empty_database
 from tests.support.million_rows import BIG, ROWS, fill
 
@@ -86,6 +95,9 @@ PERSON = (
     b"new",
     True,
     "{}",
+    None,
+    ["staff"],
+    "{}",
 )
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -129,6 +141,11 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new", False),
     "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
+    "invitations.INSERT": (FRESH[0], "New@example.com", "new@example.com", True, NOW, NOW + DAY),
+    "invitations.FIND": (ONE, NOW),
+    "invitations.LATEST": (NOW, LIMIT),
+    "invitations.REMOVE": (ONE,),
+    "invitations.FORGET": (NOW, invitations.AT_ONCE),
     "longest_lifetimes.USE": (3_605, 2_592_000),
     "named_api_keys.REMOVE_EXPIRED": (HEAVY, NOW),
     "named_api_keys.INSERT": (FRESH[0], ONE, "name", "nk_", ["a"], None, NOW, None, b"new", 50),
@@ -187,6 +204,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "srp_verifiers.SEALED": (UUID(int=0), 500),
     "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
     "users.INSERT": PERSON,
+    "users.INSERT_INVITED": (*PERSON, ONE),
     "users.BY_EMAIL": ("u1@example.com",),
     "users.BY_IDS": (MANY,),
     "users.BY_API_KEYS": ([one.bytes for one in MANY] * 2,),

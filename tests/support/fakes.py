@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.accounts.models import Invitation
 from service.domain.events.audit_trail import Entry
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
-from service.errors import EmailTakenError, Fault, InvalidTokenError
+from service.errors import EmailTakenError, Fault, InvalidInvitationError, InvalidTokenError
 
 
 class FakeUsers:
@@ -23,16 +24,35 @@ class FakeUsers:
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
         self.attributes: dict[UUID, dict[str, str]] = {}  # see FakeProfiles
+        self.invitations: dict[UUID, Invitation] = {}  # see FakeInvitations
         self.ended: Container[str] = ()  # sessions
         self.is_reserved: Callable[[str, datetime], bool] = lambda _, __: False  # see FakeEmailChanges
         self.after_password: Callable[[UUID], None] = lambda _: None  # as above
 
-    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
-        if await self.by_email(user.canonical_email) or self.is_reserved(user.canonical_email, user.created_at):
+    async def add(
+        self,
+        user: User,
+        api_key_digest: bytes,
+        attributes: Mapping[str, str] | None = None,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        if self.is_reserved(user.canonical_email, user.created_at):
             raise EmailTakenError
+        if invitation_id:
+            self.require_invitation(invitation_id, user)
+        if await self.by_email(user.canonical_email):
+            raise EmailTakenError
+        if invitation_id:
+            self.invitations.pop(invitation_id)
         self.rows[user.id] = user
         self.digests[api_key_digest] = user.id
         self.attributes[user.id] = dict(attributes or {})
+
+    def require_invitation(self, invitation_id: UUID, user: User) -> None:
+        """Raises InvalidInvitationError."""
+        one = self.invitations.get(invitation_id)
+        if one is None or one.expires_at <= user.created_at or one.canonical_email not in ("", user.canonical_email):
+            raise InvalidInvitationError
 
     async def by_email(self, canonical_email: str) -> User | None:
         return next((user for user in self.rows.values() if user.canonical_email == canonical_email), None)

@@ -18,6 +18,7 @@ BIG = (
     "passkeys",
     "named_api_keys",
     "srp_verifiers",
+    "invitations",
 )
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
@@ -81,6 +82,12 @@ FILL = {
         INSERT INTO srp_verifiers
         SELECT md5(i::text)::uuid, 'eu_1', 'salt', decode(md5(i::text), 'hex'), '2026-01-01T00:00:00Z'
         FROM generate_series(1, {rows}) AS i
+    """,
+    # A month of them, of which a quarter is good.
+    "invitations": """
+        INSERT INTO invitations
+        SELECT md5(i::text)::uuid, 'i' || i || '@example.com', 'i' || i || '@example.com', true, at, at + interval '7 days'
+        FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '28 days' AS at)
     """,
     "named_api_keys": """
         INSERT INTO named_api_keys

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.accounts.confirmation import Confirmation
+from service.domain.accounts.models import Invitation
 from service.domain.accounts.ports import Users
+from service.domain.accounts.registration import Registration
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
@@ -20,7 +22,7 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
 from service.domain.srp.verifiers import Verifiers
-from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
+from service.errors import EmailTakenError, InvalidInvitationError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
 
 
@@ -35,12 +37,14 @@ class NewAccount:
     language: str = ""  # of mails
     attributes: Mapping[str, str] = field(default_factory=dict)
     must_prove_address: bool = False
+    invitation: str = ""  # the secret of one; looked at where it is needed, or given
     is_welcomed: bool = True  # by a mail; otherwise whoever signs up sends one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
+    registration: Registration
     confirmation: Confirmation
     revocation: SessionRevocation
     user_revocation: UserRevocation
@@ -55,21 +59,25 @@ class Accounts:
     address_proof: AddressProof
     notices: Notices
 
-    async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
-        """The new account's id and API key. Hashes before the look-up, so a taken address takes as long as a free one.
+    async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[User, str]:
+        """The new account and its API key. Hashes before the look-up, so a taken address takes as long as a free one.
 
-        Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
+        Raises SignUpClosedError, InvalidInvitationError, EmailTakenError, OverloadedError, RateLimitedError or
+        UnavailableError.
         """
+        self.registration.require_open()
         canonical_email = emails.canonical(new.email)
         self.passwords.refuse_common("password", new.password, canonical_email)
         user_id = self.ambient.new_uuid()
         making = self.verifiers.make(user_id, new.password)
         with self.passwords.reserve(visitor, canonical_email) as place:
             await self.throttle.sign_up(visitor)
+            invitation = await self.registration.admit(new.invitation, canonical_email)
             await self.revocation.require_complete()  # without Redis no session can follow: same rule for all
             password_hash = await self.passwords.hash(new.password, place, making)
         key, sealed, digest = self.api_keys.make(user_id)
         now = self.ambient.now()
+        is_proved = invitation is not None and invitation.is_mailed  # who has the link reads the mails of the address
         user = User(
             id=user_id,
             email=new.email,
@@ -81,19 +89,26 @@ class Accounts:
             created_at=now,
             password_changed_at=now,
             language=new.language,
-            must_prove_address=new.must_prove_address,
+            email_verified_at=now if is_proved else None,
+            must_prove_address=new.must_prove_address and not is_proved,
         )
+        await self._add(user, digest, new, invitation)
+        await self.verifiers.keep(making, now)
+        if new.is_welcomed and not is_proved:
+            await self.address_proof.welcome(user)
+        return user, key.text
+
+    async def _add(self, user: User, digest: bytes, new: NewAccount, invitation: Invitation | None) -> None:
         try:
-            await self.users.add(user, digest, new.attributes)
+            await self.users.add(user, digest, new.attributes, invitation.id if invitation else None)
         except EmailTakenError:
-            account = self.events.account(canonical_email)
+            account = self.events.account(user.canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
-        self.events.emit(Event(Name.USER_CREATED, user_id=user_id))
-        await self.verifiers.keep(making, now)
-        if new.is_welcomed:
-            await self.address_proof.welcome(user)
-        return user_id, key.text
+        except InvalidInvitationError:  # used by somebody else since it was looked at
+            raise self.registration.refusal(user.canonical_email) from None
+        reason = Reason.INVITED if invitation else Reason.NONE
+        self.events.emit(Event(Name.USER_CREATED, reason=reason, user_id=user.id))
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""

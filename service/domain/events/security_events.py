@@ -68,6 +68,8 @@ class Reason(StrEnum):
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up, and a new address
     EMAIL_TAKEN = "email_taken"
+    INVITED = "invited"
+    NOT_INVITED = "not_invited"
     # presented tokens and keys
     MALFORMED = "malformed"
     UNKNOWN = "unknown"
@@ -95,6 +97,8 @@ class Reason(StrEnum):
     API_KEY_ROTATED = "api_key_rotated"
     API_KEY_CREATED = "api_key_created"
     API_KEY_ENDED = "api_key_ended"
+    INVITATION_CREATED = "invitation_created"
+    INVITATION_ENDED = "invitation_ended"
     # accounts and signing keys
     RESET = "reset"  # of a forgotten password
     EMAIL_VERIFIED = "email_verified"
