@@ -36,8 +36,12 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.OF_ANOTHER,
     ],
     (Name.PASSWORD_CHANGED, Outcome.SUCCESS): [Reason.NONE, Reason.RESET],
-    (Name.TOKEN_CREATED, Outcome.SUCCESS): [Reason.API_KEY_ROTATED, Reason.API_KEY_CREATED],
-    (Name.TOKEN_REVOKED, Outcome.SUCCESS): [Reason.API_KEY_ENDED],
+    (Name.TOKEN_CREATED, Outcome.SUCCESS): [
+        Reason.API_KEY_ROTATED,
+        Reason.API_KEY_CREATED,
+        Reason.INVITATION_CREATED,
+    ],
+    (Name.TOKEN_REVOKED, Outcome.SUCCESS): [Reason.API_KEY_ENDED, Reason.INVITATION_ENDED],
     (Name.TOKEN_REUSED, Outcome.FAILURE): [Reason.TOKEN_BEFORE, Reason.OLDER_TOKEN],
     (Name.RENEWED, Outcome.SUCCESS): [Reason.NONE],
     (Name.RENEWED, Outcome.FAILURE): [
@@ -78,8 +82,8 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.EMAIL_NOT_VERIFIED,
     ],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
-    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE],
-    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN],
+    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.INVITED],
+    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.NOT_INVITED],
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
         Reason.ENABLED,
