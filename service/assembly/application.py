@@ -11,6 +11,7 @@ from service.assembly.parts import Parts, build_parts
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.accounts.account_claims import AccountClaims
 from service.domain.accounts.groups import Groups
 from service.domain.accounts.invitations import Invitations
 from service.domain.accounts.profiles import Profiles
@@ -68,6 +69,7 @@ class Application(Services):
     mail: MailParts
     mail_worker: MailWorker | None
     groups: Groups
+    account_claims: AccountClaims
     invitations: Invitations
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -154,6 +156,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=parts.operated.resealer,
         background=parts.operated.background,
         groups=parts.asked.groups,
+        account_claims=AccountClaims(users=backends.users, events=parts.known.events),
         invitations=parts.invited,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
@@ -169,6 +172,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
     steps = login.build(basis, parts)
     return Services(
         issuer=basis.settings.tokens.issuer,
+        chosen_claims=basis.settings.tokens.claims,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),

@@ -1,9 +1,11 @@
-"""`tokenhouse users disable|enable|factors EMAIL`, and `tokenhouse users groups EMAIL +GROUP -GROUP`."""
+"""`tokenhouse users disable|enable|factors|groups|claims EMAIL`."""
 
 import argparse
+import json
 
 from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.domain.accounts.account_claims import InvalidClaimsError
 from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
 
 
@@ -29,6 +31,12 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     # The rest of the line as it is: argparse would take -staff for an option.
     groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP, after EMAIL")
     groups.set_defaults(run=lambda asked: _change_groups(groups, asked))
+    about = "print an account's claims, after setting NAME=VALUE and removing -NAME"
+    claims = actions.add_parser("claims", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
+    claims.add_argument("email", metavar="EMAIL")
+    written = "NAME=VALUE or -NAME, after EMAIL; a VALUE that is no JSON is a text"
+    claims.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help=written)
+    claims.set_defaults(run=lambda asked: _change_claims(claims, asked))
 
 
 async def _disable(application: Application, asked: argparse.Namespace) -> int:
@@ -76,6 +84,44 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
         return DONE
 
     return on_application(act, postgres_alone=True)(asked)
+
+
+def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
+    added: dict[str, object] = {}
+    removed: list[str] = []
+    for change in asked.changes:
+        name, sign, value = change.partition("=")
+        if sign and not change.startswith("-"):
+            added[name] = _json_or_text(value)
+        elif change.startswith("-") and not sign:
+            removed.append(change[1:])
+        else:
+            parser.error(f"write NAME=VALUE or -NAME; not {change!r}")
+    if both := {*added} & {*removed}:
+        parser.error(f"{min(both)} is both set and removed")
+
+    async def act(application: Application, asked: argparse.Namespace) -> int:
+        try:
+            claims = await application.account_claims.change(asked.email, added, removed)
+        except InvalidClaimsError as error:
+            complain(f"{error}; nothing is changed")
+            return FAILED
+        if claims is None:
+            say("no account has this address")
+            return FAILED
+        if others := [name for name in added if name not in application.settings.tokens.claims]:
+            complain(f"no id token carries {', '.join(others)}, as tokens.claims does not name it")
+        say(json.dumps(claims, ensure_ascii=False))
+        return DONE
+
+    return on_application(act, postgres_alone=True)(asked)
+
+
+def _json_or_text(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _answer(done: str, *, is_known: bool) -> int:

@@ -1,5 +1,6 @@
 """The domain objects that request handlers may use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
@@ -47,6 +48,7 @@ class Services:
     feed: RevocationFeed
     keys: KeyRing
     issuer: str
+    chosen_claims: Sequence[str]  # of those that operators give accounts, what id tokens carry
     base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end
     readiness: Readiness
     clock: ClockWatch

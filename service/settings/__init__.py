@@ -1,5 +1,6 @@
 """The settings of the service, and their sources."""
 
+from service.settings.claim_names import require_claim_name
 from service.settings.cognito import require_usable_cognito
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
@@ -67,6 +68,7 @@ __all__ = [
     "mail_server",
     "mailbox",
     "origin_of",
+    "require_claim_name",
     "require_private",
     "require_usable_cognito",
     "split_url",

@@ -96,6 +96,13 @@ CHANGE_GROUPS = f"""
     UPDATE users SET groups = {_CHANGED_GROUPS} WHERE id = $1 AND cardinality({_CHANGED_GROUPS}) <= $4 RETURNING groups
 """  # noqa: S608 - as above
 
+_CHANGED_CLAIMS = "(claims || $2::jsonb) - $3::text[]"
+CHANGE_CLAIMS = f"""
+    UPDATE users SET claims = {_CHANGED_CLAIMS}
+    WHERE id = $1 AND octet_length(({_CHANGED_CLAIMS})::text) <= $4
+    RETURNING claims
+"""  # noqa: S608 - as above
+
 
 class PostgresUsers:
     def __init__(self, postgres: Postgres) -> None:
@@ -170,6 +177,10 @@ class PostgresUsers:
     ) -> Sequence[str] | None:
         row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
         return tuple(row["groups"]) if row else None
+
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        row = await self._postgres.fetchrow(CHANGE_CLAIMS, user_id, added, list(removed), most)
+        return str(row["claims"]) if row else None
 
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         return [Sealed(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]

@@ -1,5 +1,6 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -130,6 +131,18 @@ class FakeUsers:
         self.rows[user_id] = replace(row, groups=groups)
         return groups
 
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        row = self.rows.get(user_id)
+        if row is None:
+            return None
+        held = json.loads(row.claims) | json.loads(added)
+        left = [name for name in held if name not in removed]
+        text = json.dumps({name: held[name] for name in sorted(left, key=_in_jsonb)}, ensure_ascii=False)
+        if len(text.encode()) > most:
+            return None
+        self.rows[user_id] = replace(row, claims=text)
+        return text
+
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
         return [Sealed(user.id, user.api_key_sealed) for user in found[:limit]]
@@ -144,6 +157,11 @@ class FakeUsers:
                 self.rows[one.user_id] = replace(row, api_key_sealed=one.sealed)
                 count += 1
         return count
+
+
+def _in_jsonb(name: str) -> tuple[int, bytes]:
+    """The order of members there."""
+    return len(name.encode()), name.encode()
 
 
 class FakeSigningKeys:

@@ -61,6 +61,9 @@ class Users(UserLookup, ApiKeySeals, Protocol):
     ) -> Sequence[str] | None:
         """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
 
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        """Add the members of a JSON object and remove some, atomically; all of them, None if they take more bytes."""
+
 
 class InvitationStore(Protocol):
     async def add(self, invitation: Invitation) -> None: ...

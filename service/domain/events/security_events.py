@@ -111,6 +111,7 @@ class Reason(StrEnum):
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
     ATTRIBUTES_CHANGED = "attributes_changed"
+    CLAIMS_CHANGED = "claims_changed"
     GROUPS_CHANGED = "groups_changed"
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"

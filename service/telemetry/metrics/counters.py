@@ -87,6 +87,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
         Reason.ENABLED,
+        Reason.CLAIMS_CHANGED,
         Reason.EMAIL_VERIFIED,
         Reason.EMAIL_CHANGE_REQUESTED,
         Reason.EMAIL_CHANGED,
