@@ -1,5 +1,16 @@
 -- The schema as the migrations make it. Written by `make schema`; change it by a migration.
 
+CREATE TABLE admin_tokens (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    networks text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone
+);
+
 CREATE TABLE audit_events (
     id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -163,6 +174,15 @@ CREATE TABLE users (
     claims jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_digest_key UNIQUE (digest);
+
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_name_key UNIQUE (name);
+
+ALTER TABLE ONLY admin_tokens
+    ADD CONSTRAINT admin_tokens_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
@@ -259,6 +279,8 @@ CREATE INDEX revocations_forget_at ON revocations USING btree (forget_at);
 CREATE INDEX revocations_in_force ON revocations USING btree (denied_until, session_id, entered_by);
 
 CREATE INDEX revocations_of_user ON revocations USING btree (user_id, session_id);
+
+CREATE INDEX users_email_prefix ON users USING btree (canonical_email text_pattern_ops);
 
 ALTER TABLE ONLY email_changes
     ADD CONSTRAINT email_changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;

@@ -249,8 +249,8 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     await migrate(embedded.postgres.url)
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, invitations"
-        " CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, invitations,"
+        " admin_tokens CASCADE"
     )
     yield connection
     await connection.close()

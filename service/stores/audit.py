@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.events.audit_trail import Entry
+from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.events.security_events import Event, Name, Outcome
 from service.stores.postgres import Postgres
 
@@ -21,17 +21,29 @@ INSERT = f"""
     )
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - our own column names
-LATEST = f"SELECT {_COLUMNS} FROM audit_events WHERE at >= $1 ORDER BY at DESC, id LIMIT $2"  # noqa: S608 - as above
+LATEST = f"""
+    SELECT {_COLUMNS}
+    FROM audit_events
+    WHERE at >= $1 AND at <= $3 AND (at < $3 OR id > $4)
+    ORDER BY at DESC, id
+    LIMIT $2
+"""  # noqa: S608 - as above
 # Two queries, each in the order of its index: a single one would read every event of the user.
 OF_USER = f"""
     SELECT {_COLUMNS}
     FROM (
-        (SELECT {_COLUMNS} FROM audit_events WHERE user_id = $1 AND at >= $3 ORDER BY at DESC, id LIMIT $4)
+        (
+            SELECT {_COLUMNS}
+            FROM audit_events
+            WHERE user_id = $1 AND at >= $3 AND at <= $5 AND (at < $5 OR id > $6)
+            ORDER BY at DESC, id
+            LIMIT $4
+        )
         UNION
         (
             SELECT {_COLUMNS}
             FROM audit_events
-            WHERE account = $2 AND account <> '' AND at >= $3
+            WHERE account = $2 AND account <> '' AND at >= $3 AND at <= $5 AND (at < $5 OR id > $6)
             ORDER BY at DESC, id
             LIMIT $4
         )
@@ -65,11 +77,14 @@ class PostgresAuditTrail:
             [entry.request_id for entry in entries],
         )
 
-    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
-        return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit)]
+    async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit, *behind)]
 
-    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
-        return [_entry(row) for row in await self._postgres.fetch(OF_USER, user_id, account, since, limit)]
+    async def of_user(
+        self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
+    ) -> Sequence[Entry]:
+        rows = await self._postgres.fetch(OF_USER, user_id, account, since, limit, *behind)
+        return [_entry(row) for row in rows]
 
     async def delete_expired(self, before: datetime) -> None:
         while True:

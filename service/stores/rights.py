@@ -23,6 +23,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
     "invitations": ALL,  # UPDATE for FOR UPDATE
+    "admin_tokens": ALL,
     "schema_migrations": ("SELECT",),
 }
 LACKING = """

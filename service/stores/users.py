@@ -89,11 +89,11 @@ SET_NAMES = f"""
     WHERE id = $1 AND disabled_at IS NULL
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
-_CHANGED_GROUPS = """ARRAY(
+CHANGED_GROUPS = """ARRAY(
     SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
 )"""
 CHANGE_GROUPS = f"""
-    UPDATE users SET groups = {_CHANGED_GROUPS} WHERE id = $1 AND cardinality({_CHANGED_GROUPS}) <= $4 RETURNING groups
+    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $4 RETURNING groups
 """  # noqa: S608 - as above
 
 _CHANGED_CLAIMS = "(claims || $2::jsonb) - $3::text[]"

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry
+from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry, Place
 from service.domain.events.security_events import Event, Name, Outcome, Reason
 from service.settings import AuditSettings
 from service.stores import audit as store
@@ -55,6 +55,17 @@ async def test_an_entry_that_is_written_again_is_there_once(trail: AuditTrail) -
     await trail.add([entry(1)])
     await trail.add([entry(1), entry(2)])
     assert list(await trail.latest(NOON, 10)) == [entry(2), entry(1)]
+
+
+async def test_pages_of_the_trail_lose_nothing_of_one_instant(trail: AuditTrail) -> None:
+    at_once = [Entry(UUID(int=number), NOON, Event(Name.LOGGED_IN, user_id=ADA, source="")) for number in (1, 2, 3)]
+    older = Entry(UUID(int=9), NOON - HOUR, Event(Name.LOGGED_IN, user_id=ADA, source=""))
+    await trail.add([older, *reversed(at_once)])
+    for read in (trail.latest, lambda *rest: trail.of_user(ADA, "", *rest)):
+        found: list[Entry] = []
+        while page := await read(NOON - HOUR, 2, *([Place(found[-1].at, found[-1].id)] if found else [])):
+            found += page
+        assert found == [*at_once, older]
 
 
 async def test_a_user_s_events_are_theirs_and_those_about_their_address(trail: AuditTrail) -> None:

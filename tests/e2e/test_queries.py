@@ -43,8 +43,9 @@ ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "
 ASKED_FOR = 20_000  # rows of a table that one statement may look at: some times what it may give or take
 IN_FORCE = 2 * ROWS // 31  # entries of an index: as many as the round of the feed that begins with it will give
 MORE = {"revocations.IN_FORCE": IN_FORCE}
-# Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, and endings are finished.
-SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings"}
+# Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, endings are finished, and
+# admin tokens are made by hand.
+SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings", "admin_tokens"}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -95,7 +96,7 @@ PERSON = (
     b"new",
     True,
     "{}",
-    None,
+    NOW,
     ["staff"],
     "{}",
 )
@@ -107,8 +108,13 @@ ENDING = (FRESH[0], ONE, "kept", "password_changed", NOW)
 
 ARGUMENTS: Mapping[str, Sequence[object]] = {
     "audit.INSERT": (FRESH, TIMES, TEXTS, TEXTS, TEXTS, USERS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
-    "audit.LATEST": (MONTHS_AGO, LIMIT),
-    "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT),
+    "admin_tokens.INSERT": (FRESH[0], "ci", ["users:read"], [], NOW, NOW, None, b"new"),
+    "admin_tokens.ALL": (),
+    "admin_tokens.BY_DIGEST": (KEY,),
+    "admin_tokens.NOTE_USE": (ONE, NOW),
+    "admin_tokens.REMOVE": ("ci",),
+    "audit.LATEST": (MONTHS_AGO, LIMIT, NOW, ONE),
+    "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT, NOW, ONE),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
     "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
     "email_changes.WAITING": (HEAVY,),
@@ -203,6 +209,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "srp_verifiers.ARE_THERE": (),
     "srp_verifiers.SEALED": (UUID(int=0), 500),
     "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
+    "user_directory.PAGE": ("u", "u\x7f", "u5@example.com", LIMIT),
+    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100),
     "users.INSERT": PERSON,
     "users.INSERT_INVITED": (*PERSON, ONE),
     "users.BY_EMAIL": ("u1@example.com",),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.accounts.models import Invitation
-from service.domain.events.audit_trail import Entry
+from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
@@ -271,16 +271,22 @@ class FakeAuditTrail:
         for entry in entries:
             self.rows.setdefault(entry.id, entry)
 
-    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
-        found = [entry for entry in self.rows.values() if entry.at >= since]
-        return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+    async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        found = [one for one in self.rows.values() if one.at >= since and _order(one) > _order(behind)]
+        return sorted(found, key=_order)[:limit]
 
-    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
-        found = await self.latest(since, len(self.rows))
+    async def of_user(
+        self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
+    ) -> Sequence[Entry]:
+        found = await self.latest(since, len(self.rows), behind)
         return [one for one in found if _is_about(one, user_id, account)][:limit]
 
     async def delete_expired(self, before: datetime) -> None:
         self.rows = {key: entry for key, entry in self.rows.items() if entry.at >= before}
+
+
+def _order(one: Entry | Place) -> tuple[timedelta, UUID]:
+    return BEGINNING.at - one.at, one.id
 
 
 def _is_about(entry: Entry, user_id: UUID | None, account: str) -> bool:

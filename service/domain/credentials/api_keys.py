@@ -43,14 +43,26 @@ class ApiKey(CheckedKey):
 
 
 @dataclass(frozen=True, slots=True)
-class NamedKey(CheckedKey):
-    """A further API key of an account, shown once. Its digest needs no secret: 256 random bits are not guessed."""
-
-    PREFIX: ClassVar[str] = "nk_"
+class ShownOnceKey(CheckedKey):
+    """Its digest needs no secret: 256 random bits are not guessed."""
 
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(self.text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class AdminKey(ShownOnceKey):
+    """The text of an admin token: the credential of an operator's program, and of no user."""
+
+    PREFIX: ClassVar[str] = "ta_"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey(ShownOnceKey):
+    """A further API key of an account."""
+
+    PREFIX: ClassVar[str] = "nk_"
 
     @property
     def beginning(self) -> str:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
@@ -29,15 +29,27 @@ class Entry:
     request_id: str = ""
 
 
+class Place(NamedTuple):
+    """Of an entry in the order of the trail: the newest first, those of one instant by their ids."""
+
+    at: datetime
+    id: UUID
+
+
+BEGINNING = Place(datetime(9999, 1, 1, tzinfo=UTC), UUID(int=0))
+
+
 class AuditTrail(Protocol):
     async def add(self, entries: Sequence[Entry]) -> None:
         """Store the entries; those stored already are unchanged."""
 
-    async def latest(self, since: datetime, limit: int) -> Sequence[Entry]:
-        """The newest first."""
+    async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        """The newest first, behind this place."""
 
-    async def of_user(self, user_id: UUID | None, account: str, since: datetime, limit: int) -> Sequence[Entry]:
-        """Events of a user, and of login attempts at their address (`account`), the newest first."""
+    async def of_user(
+        self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
+    ) -> Sequence[Entry]:
+        """As `latest`, the events of a user, and of login attempts at their address (`account`)."""
 
     async def delete_expired(self, before: datetime) -> None:
         """Delete entries older than `before`."""
