@@ -6,6 +6,7 @@ import sys
 import shtab
 
 from service.commands import (
+    admin_tokens,
     audit,
     clients,
     dev,
@@ -82,6 +83,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     doctor.add_parsers(commands)
     keys.add_parsers(commands)
     clients.add_parsers(commands)
+    admin_tokens.add_parsers(commands)
     secrets.add_parsers(commands)
     mail.add_parsers(commands)
     srp.add_parsers(commands)

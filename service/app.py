@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from service.api import docs, problems
 from service.api.context import SERVICES
+from service.api.examples import EXAMPLES, Examples
 from service.api.operation import Access, Operation
 from service.api.routes import OPERATIONS
 from service.assembly.application import Application
@@ -65,7 +66,7 @@ def make_app(
     early_calls = _early_calls() | (cognito.early_calls() if cognito else {})
     app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
     app.on_shutdown.append(_refuse_all_who_wait)
-    _mount_api(app)
+    _mount_api(app, *_calls(application))
     if cognito:
         cognito.mount(app)
     add_routes(app)
@@ -73,9 +74,19 @@ def make_app(
     return app
 
 
-def _mount_api(app: web.Application) -> None:
-    docs.prepare(app, OPERATIONS)
-    for operation in OPERATIONS:
+def _calls(application: Application) -> tuple[tuple[Operation, ...], Examples]:
+    """Those of the API, with what its document shows of them."""
+    if not application.settings.admin.enabled:
+        return OPERATIONS, EXAMPLES
+    from service.admin.examples import ALL_EXAMPLES  # noqa: PLC0415 - where it is off, nothing of it is loaded
+    from service.admin.routes import ADMIN_OPERATIONS  # noqa: PLC0415 - as above
+
+    return OPERATIONS + ADMIN_OPERATIONS, ALL_EXAMPLES
+
+
+def _mount_api(app: web.Application, operations: tuple[Operation, ...], examples: Examples) -> None:
+    docs.prepare(app, operations, examples)
+    for operation in operations:
         handler = _judged_by_the_clock(operation)
         app.router.add_route(operation.method, operation.path, handler)
         if operation.method == hdrs.METH_GET:  # RFC 9110 section 9.1; some proxies and monitors use HEAD

@@ -32,6 +32,7 @@ class FieldCode(StrEnum):
     UNKNOWN_MEMBER = "unknown_member", "The body has a member that the call does not know (of calls that refuse this)."
     UNKNOWN_VALUE = "unknown_value", "The value is none of those that there are."
     INVALID_SCOPE = "invalid_scope", "The value is no scope of OAuth (RFC 6749 section 3.3)."
+    INVALID_GROUP = "invalid_group", "The value is no name of a group."
     INVALID_RATE = "invalid_rate", "The value is no rate such as 60/1m."
     INVALID_TIME = "invalid_time", "The value is no time such as 2027-01-31T12:00:00Z."
     OUT_OF_RANGE = "out_of_range", "The number, the time or the length of the list is outside of its bounds."

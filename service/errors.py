@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -89,23 +88,6 @@ class EmailNotVerifiedError(AuthError):
     message = "Prove your e-mail address first: a mail with a code is on its way."
 
 
-class Fault(StrEnum):
-    """Why a credential was refused; docs/observability.md explains each."""
-
-    NO_CREDENTIAL = "no_credential"
-    KEY_NOT_ACCEPTED = "key_not_accepted"
-    MALFORMED = "malformed"
-    UNKNOWN_KEY = "unknown_key"
-    FORGED = "forged"
-    OTHER_ISSUER = "other_issuer"
-    OTHER_CLIENT = "other_client"
-    WRONG_USE = "wrong_use"
-    IMPOSSIBLE_TIMES = "impossible_times"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-    ACCOUNT_GONE = "account_gone"
-
-
 class InvalidTokenError(AuthError):
     """`presented` distinguishes a bad credential from a missing one (RFC 6750 section 3.1)."""
 
@@ -121,6 +103,17 @@ class InvalidTokenError(AuthError):
 
 class KeyNotAcceptedError(InvalidTokenError):
     message = "Only an id token is accepted here, no API key. Log in to get one."
+
+
+class InvalidAdminTokenError(InvalidTokenError):
+    """One answer for a token that is unknown, expired, or not to be used from where the caller is."""
+
+    message = "A valid admin token is needed."
+
+
+class InsufficientScopeError(AuthError):
+    code = "insufficient_scope"
+    message = "The admin token does not have the scope of this call."
 
 
 class InvalidRefreshTokenError(AuthError):
@@ -151,6 +144,11 @@ class InvalidClientError(AuthError):
 class SessionNotFoundError(AuthError):
     code = "not_found"
     message = "You have no such session. It may have ended already."
+
+
+class UserNotFoundError(AuthError):
+    code = "not_found"
+    message = "No account has this id."
 
 
 class EmailTakenError(AuthError):

@@ -35,6 +35,7 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
+from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_invitations import FakeInvitations
 from tests.support.fake_mails import FakeOutbox
@@ -205,6 +206,8 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
                 invitations=FakeInvitations(users),
+                directory=FakeUserDirectory(users),
+                admin_tokens=FakeAdminTokens(),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

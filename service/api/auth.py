@@ -8,7 +8,7 @@ from service.api import factor_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, Description, Returns, Tag
 from service.broken_fields import BrokenField, FieldCode
-from service.domain.accounts.accounts import NewAccount
+from service.domain.accounts.new_accounts import NewAccount
 from service.domain.models import Caller
 from service.errors import (
     EmailNotVerifiedError,
@@ -47,7 +47,7 @@ LOGGED_OUT = "Logged out. The session's tokens are refused from now on."
 )
 async def sign_up(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
-    services.accounts.registration.require_open()
+    services.new_accounts.registration.require_open()
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.SignUp)
     new = NewAccount(
@@ -58,7 +58,7 @@ async def sign_up(request: web.Request) -> web.Response:
         language_of(request),
         invitation=body.invitation or "",
     )
-    user, api_key = await services.accounts.sign_up(new, visitor)
+    user, api_key = await services.new_accounts.sign_up(new, visitor)
     welcome = schemas.SignedUp(message="The account is ready. Log in to get tokens.", user_id=user.id, api_key=api_key)
     return json_response(welcome, HTTPStatus.CREATED)
 

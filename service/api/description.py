@@ -39,6 +39,10 @@ class Tag(Enum):
     SESSIONS = "Sessions", "The logins of a member, one for each device."
     SECOND_FACTORS = "Second factors", "What a login asks for besides the password."
     VERIFICATION = "Verification", "For services and proxies that are shown a token."
+    ADMINISTRATION = (
+        "Administration",
+        "For operators' programs, with an admin token of the scope that a call names. Where `admin.enabled` is set.",
+    )
     OPERATIONS = "Operations", "For orchestrators and balancers."
     DOCUMENTATION = "Documentation", "This document."
 

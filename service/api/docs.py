@@ -9,6 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 from service.api.description import Description, Returns, Tag
+from service.api.examples import EXAMPLES, Examples
 from service.api.openapi import document
 from service.api.operation import Operation
 from service.http.errors import NotFoundError
@@ -34,8 +35,9 @@ PAGE = """<!doctype html>
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript", "start.js": "text/javascript"}
 
 
-def prepare(app: web.Application, operations: tuple[Operation, ...]) -> None:
-    made_once: Callable[[], bytes] = cache(lambda: document(operations))  # when first asked for: it takes 1.3 MB
+def prepare(app: web.Application, operations: tuple[Operation, ...], examples: Examples = EXAMPLES) -> None:
+    # Made when it is first asked for: it takes 1.3 MB.
+    made_once: Callable[[], bytes] = cache(lambda: document(operations, examples))
     app[OPENAPI] = made_once
     app[OPERATIONS] = operations
 

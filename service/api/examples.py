@@ -1,5 +1,7 @@
 """Example bodies for the OpenAPI document. Those of requests work in sequence, from sign-up on."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from service.api import api_key_schemas, factor_schemas, passkey_schemas, profile_schemas, recovery_schemas, schemas
@@ -195,4 +197,20 @@ PROBLEM_MEMBERS_OF_CALLS: dict[tuple[str, str], dict[str, Any]] = {
     ("/auth/login", "second_factor_required"): {"challenge": CHALLENGE, "expiresIn": 300}
 }
 
-PATH_PARAMETERS = {"sessionId": SESSION_ID, "keyId": KEY_ID, "passkeyId": PASSKEY_ID, "file": "swagger-ui.css"}
+PATH_PARAMETERS = {
+    "sessionId": SESSION_ID,
+    "keyId": KEY_ID,
+    "passkeyId": PASSKEY_ID,
+    "file": "swagger-ui.css",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Those of the calls of one document."""
+
+    bodies: Mapping[type[Schema], Mapping[str, Any]]
+    path_parameters: Mapping[str, str]
+
+
+EXAMPLES = Examples(BODIES, PATH_PARAMETERS)

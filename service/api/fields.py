@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.broken_fields import FieldCode
-from service.domain.accounts import names
+from service.domain.accounts import groups, names
 from service.domain.credentials import emails
 from service.domain.passwords.policy import broken_rules
 from service.settings import Rate
@@ -56,6 +56,12 @@ def _scope(value: str) -> str:
     return value
 
 
+def _group(value: str) -> str:
+    if not groups.SHAPE.fullmatch(value):
+        raise _broken(FieldCode.INVALID_GROUP, "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+    return value
+
+
 def _rate(value: str) -> str:
     """Normalised, and no longer than a counter should live."""
     try:
@@ -94,5 +100,6 @@ Name = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})
 ]
 Scope = Annotated[str, AfterValidator(_scope), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
+GroupName = Annotated[str, AfterValidator(_group), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
 KeyRate = Annotated[str, AfterValidator(_rate), WithJsonSchema({"type": "string", "examples": ["60/1m"]})]
 Time = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -15,7 +15,8 @@ from service.domain.credentials.api_keys import NamedKey
 from service.domain.limits.throttle import CallPolicy
 from service.domain.models import Caller, Member
 from service.domain.resource_servers.models import ResourceServer
-from service.errors import Fault, InvalidTokenError, KeyNotAcceptedError
+from service.errors import InvalidTokenError, KeyNotAcceptedError
+from service.faults import Fault
 from service.http import query
 from service.http.context import visitor_of
 from service.http.errors import MalformedRequestError
@@ -67,7 +68,7 @@ def bearer(described: Described[CallerHandler], cost: Cost) -> Guarded:
     handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        token, key = _credentials(request)
+        token, key = credentials_of(request)
         if token is None:
             if key is not None:
                 raise KeyNotAcceptedError(Fault.KEY_NOT_ACCEPTED)
@@ -87,7 +88,7 @@ def anyone_or_bearer(described: Described[MaybeCallerHandler], _: Literal[Cost.C
     handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        token, key = _credentials(request)
+        token, key = credentials_of(request)
         if key is not None:
             raise KeyNotAcceptedError(Fault.KEY_NOT_ACCEPTED)
         caller = await request.app[SERVICES].sessions.authenticate(token) if token is not None else None
@@ -102,7 +103,7 @@ def member(described: Described[MemberHandler], _: Literal[Cost.LOOK_UPS]) -> Gu
     handler, about = described.handler, described.about
 
     async def guarded(request: web.Request) -> web.StreamResponse:
-        token, key = _credentials(request)
+        token, key = credentials_of(request)
         services = request.app[SERVICES]
         if token is not None:
             who = (await services.sessions.authenticate(token)).member
@@ -130,7 +131,7 @@ def resource_server(described: Described[ResourceServerHandler], _: Literal[Cost
     return Guarded(guarded, Access.RESOURCE_SERVER, about)
 
 
-def _credentials(request: web.Request) -> tuple[str | None, str | None]:
+def credentials_of(request: web.Request) -> tuple[str | None, str | None]:
     """The bearer token and the API key; at most one of them.
 
     Raises InvalidTokenError for a scheme that is not Bearer, and MalformedRequestError as `_presented` does.

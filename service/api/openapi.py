@@ -11,11 +11,20 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.api.description import Tag
-from service.api.examples import BODIES, OTHER_BODIES, PATH_PARAMETERS, PROBLEM_MEMBERS, PROBLEM_MEMBERS_OF_CALLS
+from service.api.examples import EXAMPLES, OTHER_BODIES, PROBLEM_MEMBERS, PROBLEM_MEMBERS_OF_CALLS, Examples
 from service.api.header_descriptions import HEADERS, NOW_AND_THEN, OF_EACH_ANSWER, OF_REFUSALS
 from service.api.operation import Access, Operation
 from service.api.problems import REFUSALS, detail_of, status_of
-from service.errors import AuthError, InvalidFieldsError, InvalidTokenError, OverloadedError
+from service.errors import (
+    AuthError,
+    InsufficientScopeError,
+    InvalidAdminTokenError,
+    InvalidFieldsError,
+    InvalidTokenError,
+    OverloadedError,
+    RateLimitedError,
+    UnavailableError,
+)
 from service.http import errors as transport
 from service.http.errors import (
     BodyTimeoutError,
@@ -42,16 +51,22 @@ BODY_REFUSALS = (
 )
 FORM_REFUSALS = (InvalidRequestError, BodyTimeoutError, BodyTooLargeError, UnsupportedFormError)
 GUARD_REFUSALS = (InvalidTokenError,)
+ADMIN_REFUSALS = (InvalidAdminTokenError, InsufficientScopeError, RateLimitedError, UnavailableError)
 OF_ANY_CALL = (MalformedRequestError, OverloadedError)  # malformed HTTP; too many connections
 SECURITY_SCHEMES = {
     "idToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The idToken of a login."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The apiKey of a login."},
+    "adminToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Made by `tokenhouse admin-tokens new`, with the scopes that the calls name.",
+    },
     "resourceServer": {"type": "http", "scheme": "basic", "description": "A client of the `introspection` settings."},
 }
 
 
 @cache
-def document(operations: tuple[Operation, ...]) -> bytes:
+def document(operations: tuple[Operation, ...], shown: Examples = EXAMPLES) -> bytes:
     """Generated once per route table."""
     wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     wanted += [(one.about.takes, "validation") for one in operations if one.about.takes]
@@ -59,9 +74,10 @@ def document(operations: tuple[Operation, ...]) -> bytes:
     references, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     problems: dict[str, Any] = {}
     paths: dict[str, Any] = {}
-    tags = list(Tag)
+    tags = [tag for tag in Tag if any(one.about.tag is tag for one in operations)]
+    schemes = {scheme for one in operations for scheme in one.access.value}
     for one in sorted(operations, key=lambda one: tags.index(one.about.tag)):
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references, problems)
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, references, problems, shown)
     schemas["$defs"]["Problem"]["properties"]["code"]["enum"] = error_codes()
     return json.dumps(
         {
@@ -78,7 +94,7 @@ def document(operations: tuple[Operation, ...]) -> bytes:
             "components": {
                 "schemas": schemas["$defs"] | problems,
                 "headers": dict(HEADERS),
-                "securitySchemes": SECURITY_SCHEMES,
+                "securitySchemes": {name: one for name, one in SECURITY_SCHEMES.items() if name in schemes},
             },
         }
     ).encode()
@@ -100,39 +116,47 @@ def refusals_of(one: Operation) -> list[type[AuthError]]:
     refusals = [*one.about.refuses, *OF_ANY_CALL]
     if one.about.takes:
         refusals += FORM_REFUSALS if one.about.takes_form else BODY_REFUSALS
-    if one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
+    if one.access is Access.ADMIN:
+        refusals += ADMIN_REFUSALS
+    elif one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
         refusals += GUARD_REFUSALS
     if one.method not in READING or not issubclass(one.about.query, NoQuery | AddedQuery):
         refusals.append(MalformedQueryError)
     return list(dict.fromkeys(refusals))
 
 
-def _operation(one: Operation, references: Any, problems: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - pydantic's mapping of schema references
+def _operation(
+    one: Operation,
+    references: Any,  # noqa: ANN401 - pydantic's mapping of schema references
+    problems: dict[str, Any],
+    examples: Examples,
+) -> dict[str, Any]:
     call = one.about
     described: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{one.method.lower()}{one.path}").strip("_"),
         "tags": [call.tag.value[0]],
         "summary": call.summary,
         "description": call.description,
-        "responses": _answers(one, references) | _problems(one, problems),
+        "responses": _answers(one, references, examples) | _problems(one, problems),
     }
     if one.about.takes:
         media_types = ["application/json", *(["application/x-www-form-urlencoded"] if one.about.takes_form else [])]
-        shown = {"schema": references[one.about.takes, "validation"], "example": BODIES[one.about.takes]}
+        shown = {"schema": references[one.about.takes, "validation"], "example": examples.bodies[one.about.takes]}
         described["requestBody"] = {
             "required": not one.about.body_is_optional,
             "content": dict.fromkeys(media_types, shown),
         }
     if one.access is not Access.OPEN:
-        described["security"] = [{scheme: []} if scheme else {} for scheme in one.access.value]
-    if parameters := [*_of_the_path(one.path), *_of_the_query(one.about.query)]:
+        described["security"] = [{scheme: list(one.scopes)} if scheme else {} for scheme in one.access.value]
+    if parameters := [*_of_the_path(one.path, examples), *_of_the_query(one.about.query)]:
         described["parameters"] = parameters
     return described
 
 
-def _of_the_path(path: str) -> list[dict[str, Any]]:
+def _of_the_path(path: str, examples: Examples) -> list[dict[str, Any]]:
+    shown = examples.path_parameters
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": PATH_PARAMETERS[name]}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": shown[name]}
         for name in re.findall(r"{(\w+)}", path)
     ]
 
@@ -152,13 +176,14 @@ def _of_the_query(query: type[Schema]) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(one: Operation, references: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+def _answers(one: Operation, references: Any, examples: Examples) -> dict[str, Any]:  # noqa: ANN401 - as above
     call = one.about
     good: dict[str, Any] = {"description": "Done", "headers": _headers((*OF_EACH_ANSWER, *call.sends), required=True)}
     good["headers"] |= _headers(call.may_send, required=False)
     if one.about.returns.body:
         schema = references[one.about.returns.body, "serialization"]
-        shown = BODIES[one.about.returns.body] | ({"message": call.returns.message} if call.returns.message else {})
+        own = {"message": call.returns.message} if call.returns.message else {}
+        shown = {**examples.bodies[one.about.returns.body], **own}
         good["content"] = {one.about.returns.media_type: {"schema": schema, "example": shown}}
     elif one.path in OTHER_BODIES:
         example = OTHER_BODIES[one.path]

@@ -18,6 +18,7 @@ class Access(Enum):
     OPTIONAL = ("idToken", "")  # also without
     MEMBER = ("idToken", "apiKey")
     RESOURCE_SERVER = ("resourceServer",)
+    ADMIN = ("adminToken",)
 
 
 class Guarded(NamedTuple):
@@ -26,6 +27,7 @@ class Guarded(NamedTuple):
     handler: Handler
     access: Access
     about: Description
+    scopes: tuple[str, ...] = ()  # that the credential must have
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Operation:
     handler: Handler
     access: Access
     about: Description
+    scopes: tuple[str, ...] = ()
 
 
 def get(path: str, guarded: Guarded) -> Operation:

@@ -37,6 +37,11 @@ REFUSALS: Mapping[type[AuthError], Row] = {
         HTTPStatus.UNAUTHORIZED,
         "This call takes an id token alone, as `Authorization: Bearer`; it accepts no API key. Log in to get one.",
     ),
+    errors.InvalidAdminTokenError: Row(
+        HTTPStatus.UNAUTHORIZED,
+        "Authenticate with a valid, unexpired admin token, from a network that it may be used from.",
+    ),
+    errors.InsufficientScopeError: Row(HTTPStatus.FORBIDDEN),
     errors.InvalidRefreshTokenError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidAccessTokenError: Row(
         HTTPStatus.BAD_REQUEST, "The accessToken in the body is not an access token of this service."
@@ -47,6 +52,7 @@ REFUSALS: Mapping[type[AuthError], Row] = {
         "Authenticate as a resource server: HTTP Basic with a client of the `introspection` settings.",
     ),
     errors.SessionNotFoundError: Row(HTTPStatus.NOT_FOUND),
+    errors.UserNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
     errors.SignUpClosedError: Row(HTTPStatus.FORBIDDEN),
     errors.InvalidInvitationError: Row(
@@ -130,8 +136,8 @@ def not_ready(checks: Mapping[str, str], request_id: str) -> web.Response:
 
 def _headers(error: AuthError, request_id: str) -> dict[str, str]:
     match error:
-        case errors.InvalidTokenError(presented=True):
-            return {hdrs.WWW_AUTHENTICATE: 'Bearer error="invalid_token"'}
+        case errors.InvalidTokenError(presented=True) | errors.InsufficientScopeError():  # RFC 6750 section 3.1
+            return {hdrs.WWW_AUTHENTICATE: f'Bearer error="{error.code}"'}
         case errors.InvalidClientError():
             return {hdrs.WWW_AUTHENTICATE: 'Basic realm="tokenhouse", charset="UTF-8"'}
         case errors.RateLimitedError(retry_after=wait, policy=policy):

@@ -13,7 +13,6 @@ from service.domain.models import Caller
 from service.domain.recovery.models import MailEvidence
 from service.errors import (
     EmailTakenError,
-    Fault,
     InvalidCodeError,
     InvalidCredentialsError,
     InvalidFieldsError,
@@ -24,6 +23,7 @@ from service.errors import (
     UnavailableError,
     WrongPasswordError,
 )
+from service.faults import Fault
 from service.http.context import visitor_of
 from service.http.languages import language_of
 from service.http.request_body import read

@@ -14,6 +14,7 @@ from service.domain.accounts.groups import Groups
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.accounts.named_key_uses import NamedKeyUses
+from service.domain.accounts.new_accounts import NewAccounts
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
@@ -23,6 +24,7 @@ from service.stores.challenges import RedisEnrolments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountParts:
     accounts: Accounts
+    new_accounts: NewAccounts
     named_api_keys: NamedApiKeys
     groups: Groups
     confirmation: Confirmation
@@ -52,8 +54,10 @@ def build(
     )
     confirmation = _confirmation(basis, credentials, second, sessions)
     uses = NamedKeyUses(backends.named_api_keys, OUTAGES)
+    accounts = _accounts(basis, credentials, signing, sessions, confirmation)
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions, confirmation),
+        accounts=accounts,
+        new_accounts=_new_accounts(basis, credentials, sessions, accounts),
         named_api_keys=NamedApiKeys(
             store=backends.named_api_keys,
             uses=uses,
@@ -90,7 +94,6 @@ def _accounts(
 ) -> Accounts:
     return Accounts(
         users=basis.backends.users,
-        registration=credentials.registration,
         confirmation=confirmation,
         revocation=sessions.revocation,
         user_revocation=sessions.user_revocation,
@@ -104,6 +107,20 @@ def _accounts(
         events=credentials.events,
         address_proof=sessions.address_proof,
         notices=sessions.notices,
+    )
+
+
+def _new_accounts(basis: Basis, credentials: Credentials, sessions: SessionParts, accounts: Accounts) -> NewAccounts:
+    return NewAccounts(
+        accounts=accounts,
+        registration=credentials.registration,
+        revocation=sessions.revocation,
+        passwords=credentials.passwords,
+        verifiers=credentials.verifiers,
+        throttle=sessions.throttle,
+        api_keys=credentials.api_keys,
+        ambient=basis.ambient,
+        address_proof=sessions.address_proof,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail, srp
+from service.assembly import administration, factor_setup, login, mail, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -182,6 +182,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
+        new_accounts=asked.new_accounts,
         profiles=Profiles(store=basis.backends.profiles),
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,
@@ -192,6 +193,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         introspection=asked.introspection,
         resource_servers=asked.resource_servers,
         feed=asked.feed,
+        **administration.build(basis, parts)._asdict(),
         keys=parts.signed.keys,
         readiness=parts.operated.readiness,
         clock=parts.known.clock,

@@ -14,6 +14,7 @@ from service.domain.accounts.ports import (
     ProfileStore,
     Users,
 )
+from service.domain.administration.ports import AdminTokenStore, UserDirectory
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -25,6 +26,7 @@ from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
 from service.settings import Settings
 from service.stores import postgres, timed_redis
+from service.stores.admin_tokens import PostgresAdminTokens
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
@@ -42,6 +44,7 @@ from service.stores.revocations import PostgresRevocations
 from service.stores.second_factors import PostgresSecondFactors
 from service.stores.signing_keys import PostgresSigningKeys
 from service.stores.srp_verifiers import PostgresVerifiers
+from service.stores.user_directory import PostgresUserDirectory
 from service.stores.users import PostgresUsers
 
 OUTAGES: tuple[type[Exception], ...] = (*postgres.OUTAGES, *timed_redis.OUTAGES)  # errors that waiting can fix
@@ -80,6 +83,8 @@ class Backends:
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
     invitations: InvitationStore = field(kw_only=True)
+    directory: UserDirectory = field(kw_only=True)
+    admin_tokens: AdminTokenStore = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -116,4 +121,6 @@ def of_settings(settings: Settings) -> Backends:
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
         invitations=PostgresInvitations(pg),
+        directory=PostgresUserDirectory(pg),
+        admin_tokens=PostgresAdminTokens(pg),
     )

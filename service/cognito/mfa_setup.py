@@ -14,7 +14,8 @@ from service.cognito.signing_in import SigningIn
 from service.domain.credentials import emails
 from service.domain.events.security_events import Reason
 from service.domain.sessions.sign_in_sessions import SignInSession, Step
-from service.errors import FactorSetupRequiredError, Fault, InvalidChallengeError, InvalidCodeError
+from service.errors import FactorSetupRequiredError, InvalidChallengeError, InvalidCodeError
+from service.faults import Fault
 
 CHALLENGE, FIRST, ADDRESS, CLIENT, SECRET, STEP = "challenge", "first", "address", "client", "secret", "step"
 ANYBODY = ""

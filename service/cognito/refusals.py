@@ -12,7 +12,8 @@ from service.cognito.errors import CognitoError
 from service.cognito.operation import CognitoOperation
 from service.cognito.responses import failure
 from service.domain.events.security_events import Reason
-from service.errors import AuthError, Fault
+from service.errors import AuthError
+from service.faults import Fault
 from service.http import errors as http_errors
 
 TOO_LARGE = "Request must be smaller than 65536 bytes."

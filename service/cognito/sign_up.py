@@ -7,7 +7,7 @@ from service.cognito.call import Answer, Call
 from service.cognito.errors import CognitoError, invalid_parameter, not_authorized
 from service.cognito.passwords import new_password
 from service.domain.accounts import attributes
-from service.domain.accounts.accounts import NewAccount
+from service.domain.accounts.new_accounts import NewAccount
 from service.domain.app_clients import AppClient
 from service.domain.credentials import emails
 
@@ -15,7 +15,7 @@ INVITATION = "invitation"  # the entry of ClientMetadata that has the secret of 
 
 
 async def sign_up(call: Call, _: AppClient) -> Answer:
-    call.services.accounts.registration.require_open()
+    call.services.new_accounts.registration.require_open()
     username = call.text("Username")
     try:
         canonical_email = emails.canonical(username)

@@ -8,7 +8,11 @@ from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.new_accounts import NewAccounts
 from service.domain.accounts.profiles import Profiles
+from service.domain.administration.admin_tokens import AdminTokens
+from service.domain.administration.administration import Administration
+from service.domain.administration.oversight import Oversight
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -36,6 +40,7 @@ class Services:
     app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
+    new_accounts: NewAccounts
     profiles: Profiles
     named_api_keys: NamedApiKeys
     factors: Factors
@@ -46,6 +51,9 @@ class Services:
     introspection: Introspection
     resource_servers: ResourceServers
     feed: RevocationFeed
+    administration: Administration
+    admin_tokens: AdminTokens
+    oversight: Oversight
     keys: KeyRing
     issuer: str
     chosen_claims: Sequence[str]  # of those that operators give accounts, what id tokens carry

@@ -7,6 +7,7 @@ from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
     AccountSettings,
+    AdminSettings,
     ApiKeySettings,
     AuditSettings,
     CognitoSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "ENVIRONMENT",
     "INBOX",
     "AccountSettings",
+    "AdminSettings",
     "ApiKeySettings",
     "AuditSettings",
     "CognitoSettings",

@@ -25,6 +25,7 @@ from service.settings.files import PREFIX, is_text, require_private, require_tex
 from service.settings.mail_url import require_usable_mail
 from service.settings.sections import (
     AccountSettings,
+    AdminSettings,
     ApiKeySettings,
     AuditSettings,
     CognitoSettings,
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     signup: SignUpSettings = SignUpSettings()
     cognito: CognitoSettings = CognitoSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
+    admin: AdminSettings = AdminSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

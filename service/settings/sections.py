@@ -137,6 +137,7 @@ class ThrottleSettings(Section):
     code_source: RateSetting = Rate(quota=20, window=timedelta(minutes=5))
     code_account: RateSetting = Rate(quota=10, window=timedelta(hours=1))
     passkey_source: RateSetting = Rate(quota=30, window=timedelta(minutes=5))
+    admin_token: RateSetting = Rate(quota=600, window=timedelta(minutes=1))
     exempt: Networks = ()
 
 
@@ -189,6 +190,11 @@ class CognitoSettings(Section):
     def client_secrets(self) -> dict[str, str | None]:
         """Of the app clients by their ids; None for one without."""
         return {name: held.get_secret_value() if held else None for name, held in self.clients.items()}
+
+
+class AdminSettings(Section):
+    enabled: bool = False
+    sources: Networks = ()
 
 
 class AuditSettings(Section):

@@ -10,7 +10,8 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.errors import Fault, InvalidTokenError
+from service.errors import InvalidTokenError
+from service.faults import Fault
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 LOCK = "SELECT second_factor_since FROM users WHERE id = $1 FOR UPDATE"

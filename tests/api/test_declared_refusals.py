@@ -301,7 +301,7 @@ async def _of_somebody_else_s_passkey(caller: Caller, one: Operation) -> ClientR
 
 
 async def closed(caller: Caller, one: Operation) -> ClientResponse:
-    object.__setattr__(caller.fakes.application.accounts.registration, "mode", "closed")
+    object.__setattr__(caller.fakes.application.new_accounts.registration, "mode", "closed")
     return await caller.make(one)
 
 

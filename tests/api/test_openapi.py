@@ -81,7 +81,7 @@ def test_a_login_that_asks_for_a_second_factor_shows_its_challenge_and_no_other_
 
 
 def test_tags_stand_in_the_order_of_use_and_each_call_has_one() -> None:
-    names = [tag.value[0] for tag in Tag]
+    names = [tag.value[0] for tag in Tag if tag is not Tag.ADMINISTRATION]
     assert [tag["name"] for tag in DOCUMENT["tags"]] == names
     assert all(tag["description"] for tag in DOCUMENT["tags"])
     firsts = [next(said["tags"][0] for said in item.values()) for item in DOCUMENT["paths"].values()]

@@ -10,7 +10,7 @@ from joserfc import jwt
 from structlog.testing import capture_logs
 
 from service.domain.seals import Purpose, Seals
-from service.errors import Fault
+from service.faults import Fault
 from service.request_log import Refusal, RequestLog, RequestRecord, Sampled, print_request
 from service.settings import LoggingSettings
 from service.telemetry import logs

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from service.admin.examples import ALL_EXAMPLES
+from service.admin.routes import ADMIN_OPERATIONS
 from service.api.openapi import document
 from service.api.routes import OPERATIONS
 from tests.conftest import ROOT
@@ -17,25 +19,28 @@ and to try. What a refusal looks like, and every code: [errors.md](errors.md). F
 
 - An id token goes into `Authorization: Bearer …`, an API key into `x-api-key: …`. Send one of them, never both.
 - Bodies are JSON in UTF-8, at most 16 KiB; introspect and revoke take a form as well. Unknown members are ignored,
-  but by `PATCH /auth/me` and `POST /auth/api-keys`, which refuse them.
+  but by `PATCH /auth/me`, `POST /auth/api-keys` and all calls of `/admin`, which refuse them.
+- `/admin` is there only where `admin.enabled` is set ([admin.md](admin.md)), and takes an admin token, `Authorization: Bearer ta_…`.
 - A password has 8 to 256 characters, with an uppercase letter, a lowercase letter, a number and a special character.
 - Every GET call supports HEAD. Every response has an `X-Request-Id`.
 """
 PATH = {
     "sessionId": "of `GET /auth/sessions`, or the claim `origin_jti`",
     "passkeyId": "of `GET /auth/factors`",
+    "userId": "of the account: what its tokens name `sub`",
     "keyId": "of `GET /auth/api-keys`",
     "file": "`swagger-ui.css`, `swagger-ui-bundle.js` or `start.js`",
 }
 WHO = {
     "idToken": "an id token",
     "apiKey": "an API key",
+    "adminToken": "an admin token",
     "resourceServer": "the credential of a resource server (HTTP Basic)",
 }
 
 
 def text() -> str:
-    openapi = json.loads(document(OPERATIONS))
+    openapi = json.loads(document(OPERATIONS + ADMIN_OPERATIONS, ALL_EXAMPLES))
     calls = [
         (method.upper(), path, call) for path, methods in openapi["paths"].items() for method, call in methods.items()
     ]
@@ -55,7 +60,11 @@ def _index(tags: list[dict[str, str]], calls: list[tuple[str, str, dict[str, Any
 
 
 def _who(call: dict[str, Any]) -> str:
-    known = [WHO[scheme] for one in call.get("security", ()) for scheme in one]
+    known = [
+        f"{WHO[scheme]} ({', '.join(f'`{scope}`' for scope in scopes)})" if scopes else WHO[scheme]
+        for one in call.get("security", ())
+        for scheme, scopes in one.items()
+    ]
     is_optional = {} in call.get("security", ())
     return f"{' or '.join(known)}, or none" if is_optional else " or ".join(known) or "none"
 

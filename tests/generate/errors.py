@@ -1,5 +1,6 @@
 """docs/errors.md: every code of a refusal and of a field."""
 
+from service.admin.routes import ADMIN_OPERATIONS
 from service.api.openapi import all_refusals, refusals_of
 from service.api.problems import detail_of, status_of
 from service.api.routes import OPERATIONS
@@ -59,8 +60,9 @@ def statuses() -> dict[str, dict[int, str]]:
 def calls_of(code: str) -> str:
     if code in (INTERNAL_CODE, NotFoundError.code, MethodNotAllowedError.code):
         return ANY
-    raising = [one for one in OPERATIONS if any(refusal.code == code for refusal in refusals_of(one))]
-    if len(raising) == len(OPERATIONS):
+    calls = OPERATIONS + ADMIN_OPERATIONS
+    raising = [one for one in calls if any(refusal.code == code for refusal in refusals_of(one))]
+    if len(raising) == len(calls):
         return ANY
     return ", ".join(f"`{one.method} {one.path}`" for one in raising)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-API = sorted((ROOT / "service" / "api").glob("*.py"))
+API = sorted(file for room in ("admin", "api") for file in (ROOT / "service" / room).glob("*.py"))
 
 
 class Handler(NamedTuple):
@@ -34,7 +34,7 @@ def handlers() -> Iterator[Handler]:
                     if isinstance(one, ast.Call) and ast.unparse(one.func) == "Description":
                         declared = {keyword.arg or "": ast.unparse(keyword.value) for keyword in one.keywords}
                         calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
-                        yield Handler(file.name, node.name, declared, calls)
+                        yield Handler(f"{file.parent.name}/{file.name}", node.name, declared, calls)
 
 
 HANDLERS = list(handlers())

@@ -23,15 +23,15 @@ RIDDLES = frozenset(
     {"told", "said", "whoever", "keepers", "voice", "tally", "trips", "endings", "heir", "doorstep", "turnstile"}
 )
 LIBRARIES = {  # foreign library: the rooms that may import it
-    "aiohttp": {"http", "api", "cognito", "app.py", "commands", "client", "dev_inbox", "telemetry"},
+    "aiohttp": {"http", "admin", "api", "cognito", "app.py", "commands", "client", "dev_inbox", "telemetry"},
     "asyncpg": {"stores"},
     "redis": {"stores", "assembly/backends.py"},
     "joserfc": {"domain/signing", "client"},
     "authlib": {"domain/resource_servers"},
     "passlib": {"domain/passwords/bcrypt_engine.py", "domain/passwords/lanes.py"},
     "bcrypt": {"domain/passwords/lanes.py"},
-    "pydantic": {"settings", "api", "http"},
-    "pydantic_core": {"http", "api", "dev_inbox"},
+    "pydantic": {"settings", "admin", "api", "http"},
+    "pydantic_core": {"http", "admin", "api", "dev_inbox"},
     "pydantic_settings": {"settings"},
     "cryptography": {"domain/seals.py"},
     "pyotp": {"domain/second_factors/totp.py"},

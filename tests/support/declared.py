@@ -5,6 +5,7 @@ import json
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from service.admin.routes import ADMIN_OPERATIONS
 from service.api.openapi import refusals_of
 from service.api.problems import status_of
 from service.api.routes import OPERATIONS
@@ -12,7 +13,7 @@ from service.http.problems import INTERNAL_CODE, PROBLEM
 
 DECLARED = {
     (one.method, one.path): {(int(status_of(refusal)), refusal.code) for refusal in refusals_of(one)}
-    for one in OPERATIONS
+    for one in OPERATIONS + ADMIN_OPERATIONS
 }
 
 

@@ -15,7 +15,8 @@ from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
-from service.errors import EmailTakenError, Fault, InvalidInvitationError, InvalidTokenError
+from service.errors import EmailTakenError, InvalidInvitationError, InvalidTokenError
+from service.faults import Fault
 
 
 class FakeUsers:

@@ -1,14 +1,12 @@
-"""Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
+"""Accounts: profile, change of password, API key rotation, closing and disabling."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.accounts.confirmation import Confirmation
-from service.domain.accounts.models import Invitation
 from service.domain.accounts.ports import Users
-from service.domain.accounts.registration import Registration
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
@@ -22,29 +20,13 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
 from service.domain.srp.verifiers import Verifiers
-from service.errors import EmailTakenError, InvalidInvitationError, InvalidTokenError, WrongPasswordError
+from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
-
-
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """The fields of a sign-up, already validated."""
-
-    email: str
-    password: str
-    first_name: str
-    last_name: str
-    language: str = ""  # of mails
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    must_prove_address: bool = False
-    invitation: str = ""  # the secret of one; looked at where it is needed, or given
-    is_welcomed: bool = True  # by a mail; otherwise whoever signs up sends one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
-    registration: Registration
     confirmation: Confirmation
     revocation: SessionRevocation
     user_revocation: UserRevocation
@@ -59,56 +41,22 @@ class Accounts:
     address_proof: AddressProof
     notices: Notices
 
-    async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[User, str]:
-        """The new account and its API key. Hashes before the look-up, so a taken address takes as long as a free one.
-
-        Raises SignUpClosedError, InvalidInvitationError, EmailTakenError, OverloadedError, RateLimitedError or
-        UnavailableError.
-        """
-        self.registration.require_open()
-        canonical_email = emails.canonical(new.email)
-        self.passwords.refuse_common("password", new.password, canonical_email)
-        user_id = self.ambient.new_uuid()
-        making = self.verifiers.make(user_id, new.password)
-        with self.passwords.reserve(visitor, canonical_email) as place:
-            await self.throttle.sign_up(visitor)
-            invitation = await self.registration.admit(new.invitation, canonical_email)
-            await self.revocation.require_complete()  # without Redis no session can follow: same rule for all
-            password_hash = await self.passwords.hash(new.password, place, making)
-        key, sealed, digest = self.api_keys.make(user_id)
-        now = self.ambient.now()
-        is_proved = invitation is not None and invitation.is_mailed  # who has the link reads the mails of the address
-        user = User(
-            id=user_id,
-            email=new.email,
-            canonical_email=canonical_email,
-            first_name=new.first_name,
-            last_name=new.last_name,
-            password_hash=password_hash,
-            api_key_sealed=sealed,
-            created_at=now,
-            password_changed_at=now,
-            language=new.language,
-            email_verified_at=now if is_proved else None,
-            must_prove_address=new.must_prove_address and not is_proved,
-        )
-        await self._add(user, digest, new, invitation)
-        await self.verifiers.keep(making, now)
-        if new.is_welcomed and not is_proved:
-            await self.address_proof.welcome(user)
-        return user, key.text
-
-    async def _add(self, user: User, digest: bytes, new: NewAccount, invitation: Invitation | None) -> None:
+    async def add(
+        self,
+        user: User,
+        digest: bytes,
+        attributes: Mapping[str, str],
+        why: Reason = Reason.NONE,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        """Raises EmailTakenError, or InvalidInvitationError."""
         try:
-            await self.users.add(user, digest, new.attributes, invitation.id if invitation else None)
+            await self.users.add(user, digest, attributes, invitation_id)
         except EmailTakenError:
             account = self.events.account(user.canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
-        except InvalidInvitationError:  # used by somebody else since it was looked at
-            raise self.registration.refusal(user.canonical_email) from None
-        reason = Reason.INVITED if invitation else Reason.NONE
-        self.events.emit(Event(Name.USER_CREATED, reason=reason, user_id=user.id))
+        self._emit(Name.USER_CREATED, user.id, why)
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""
@@ -205,20 +153,23 @@ class Accounts:
     async def disable(self, email: str) -> bool:
         """Disable an account and revoke its sessions; False when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None:
-            return False
+        if user:
+            await self.disable_user(user)
+        return user is not None
+
+    async def disable_user(self, user: User) -> None:
         ending = self.user_revocation.of(user.id, Reason.ACCOUNT_DISABLED)
         await self.users.disable(self.ambient.now(), ending)
         self._emit(Name.USER_UPDATED, user.id, Reason.DISABLED)
         await self.notices.tell(user, Notice.BY_OPERATOR)
         await self.user_revocation.finish(ending)
-        return True
 
     async def end_sessions(self, email: str) -> int | None:
         """Revoke all sessions of an account for an operator; how many, None when there is no such account."""
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None:
-            return None
+        return await self.end_sessions_of(user) if user else None
+
+    async def end_sessions_of(self, user: User) -> int:
         count = await self.user_revocation.end(user.id, Reason.BY_OPERATOR)
         await self.notices.tell(user, Notice.BY_OPERATOR)
         return count
@@ -226,10 +177,22 @@ class Accounts:
     async def enable(self, email: str) -> bool:
         user = await self.users.by_email(emails.for_look_up(email))
         if user:
-            await self.users.enable(user.id)
-            self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
-            await self.notices.tell(user, Notice.BY_OPERATOR)
+            await self.enable_user(user)
         return user is not None
+
+    async def enable_user(self, user: User) -> None:
+        await self.users.enable(user.id)
+        self._emit(Name.USER_UPDATED, user.id, Reason.ENABLED)
+        await self.notices.tell(user, Notice.BY_OPERATOR)
+
+    async def remove(self, user: User) -> None:
+        """Delete the account for an operator. The notice goes where the account's owner is known to be."""
+        await self.revocation.require_complete()
+        ending = self.user_revocation.of(user.id, Reason.BY_OPERATOR)
+        await self.users.remove(ending)
+        self._emit(Name.USER_DELETED, user.id, Reason.BY_OPERATOR)
+        await self.notices.tell(user, Notice.ACCOUNT_CLOSED)
+        await self.user_revocation.finish(ending)
 
     def _emit(self, name: Name, user_id: UUID, reason: Reason = Reason.NONE, session_id: str = "") -> None:
         self.events.emit(Event(name, reason=reason, user_id=user_id, session_id=session_id))

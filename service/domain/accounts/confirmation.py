@@ -11,7 +11,8 @@ from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.models import Proof
 from service.domain.second_factors.second_factors import SecondFactors
 from service.domain.sessions.ports import UserLookup
-from service.errors import Fault, InvalidTokenError, WrongPasswordError
+from service.errors import InvalidTokenError, WrongPasswordError
+from service.faults import Fault
 
 RETRIED_WITHIN = timedelta(minutes=5)  # for retrying a password change that was answered with an outage
 

@@ -141,8 +141,9 @@ class Factors:
     async def remove_all(self, email: str) -> bool:
         """For a member who is locked out, by an operator. Ends every session; False when there is nothing to remove."""
         user = await self.users.by_email(emails.for_look_up(email))
-        if user is None:
-            return False
+        return user is not None and await self.remove_all_of(user)
+
+    async def remove_all_of(self, user: User) -> bool:
         ending = self.user_revocation.of(user.id, Reason.BY_OPERATOR)
         if not await self.changes.remove_all(ending):
             return False

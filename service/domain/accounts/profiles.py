@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from service.domain.accounts.ports import ProfileStore
 from service.domain.events.security_events import Reason
 from service.domain.models import Caller, UserProfile
-from service.errors import Fault, InvalidTokenError
+from service.errors import InvalidTokenError
+from service.faults import Fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

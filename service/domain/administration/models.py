@@ -8,6 +8,8 @@ from uuid import UUID
 
 from service.domain.models import User
 
+ACTOR = "token:"  # and the name of an admin token
+
 
 class AdminScope(StrEnum):
     """There are no others, no roles, and none that makes a token or an administrator."""
@@ -36,7 +38,7 @@ class AdminToken:
     @property
     def actor(self) -> str:
         """As the audit trail names whoever uses it."""
-        return f"token:{self.name}"
+        return f"{ACTOR}{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

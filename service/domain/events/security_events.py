@@ -4,7 +4,8 @@ The code that makes a decision emits the event; sinks (the log, the metrics, the
 never depend on a sink: its failure is logged and ignored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -78,6 +79,10 @@ class Reason(StrEnum):
     UNKNOWN_API_KEY = "unknown_api_key"
     EXPIRED_API_KEY = "expired_api_key"
     UNKNOWN_CLIENT = "unknown_client"
+    UNKNOWN_ADMIN_TOKEN = "unknown_admin_token"  # noqa: S105 - as above
+    EXPIRED_ADMIN_TOKEN = "expired_admin_token"  # noqa: S105 - as above
+    OTHER_NETWORK = "other_network"  # than an admin token, or the whole admin API, may be used from
+    INSUFFICIENT_SCOPE = "insufficient_scope"  # of an admin token
     TOKEN_BEFORE = "token_before"  # noqa: S105 - as above
     OLDER_TOKEN = "older_token"  # noqa: S105 - as above
     # why a session was revoked, or a token created
@@ -99,6 +104,8 @@ class Reason(StrEnum):
     API_KEY_ENDED = "api_key_ended"
     INVITATION_CREATED = "invitation_created"
     INVITATION_ENDED = "invitation_ended"
+    ADMIN_TOKEN_CREATED = "admin_token_created"  # noqa: S105 - as above
+    ADMIN_TOKEN_ENDED = "admin_token_ended"  # noqa: S105 - as above
     # accounts and signing keys
     RESET = "reset"  # of a forgotten password
     EMAIL_VERIFIED = "email_verified"
@@ -113,6 +120,7 @@ class Reason(StrEnum):
     ATTRIBUTES_CHANGED = "attributes_changed"
     CLAIMS_CHANGED = "claims_changed"
     GROUPS_CHANGED = "groups_changed"
+    RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"
@@ -135,6 +143,16 @@ def run_by(operator: str) -> None:
     _operator.set(operator)
 
 
+@contextmanager
+def acting(operator: str) -> Iterator[None]:
+    """Name the operator in this task's events, inside."""
+    token = _operator.set(operator)
+    try:
+        yield
+    finally:
+        _operator.reset(token)
+
+
 def _here() -> str:
     source = _source.get()()
     return prefix_of(source) if source else ""
@@ -150,9 +168,9 @@ class Event:
     user_id: UUID | None = None
     session_id: str = ""
     account: str = ""  # pseudonym of the e-mail address, where the user is not authenticated
-    key_id: str = ""  # of a signing key
+    key_id: str = ""  # of a signing key, or an admin token that is made or ended
     source: str = field(default_factory=_here)  # /24 or /48
-    operator: str = field(default_factory=_operator.get)  # who ran the command that caused it
+    operator: str = field(default_factory=_operator.get)  # who ran the command, or made the call, that caused it
 
     @property
     def facts(self) -> dict[str, str]:

@@ -16,7 +16,8 @@ from service.domain.recovery.code_mails import CodeMails
 from service.domain.recovery.models import MailEvidence
 from service.domain.recovery.ports import EmailChanges, ProvedUsers
 from service.domain.recovery.verification import Verification
-from service.errors import EmailTakenError, Fault, InvalidCodeError, InvalidTokenError
+from service.errors import EmailTakenError, InvalidCodeError, InvalidTokenError
+from service.faults import Fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from service.domain.accounts.accounts import Accounts, NewAccount
+from service.domain.accounts.new_accounts import NewAccount, NewAccounts
 from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.mails import Mails
 from service.domain.mail.models import Kind
@@ -28,7 +28,7 @@ class SignUps:
     """
 
     users: ProvedUsers
-    accounts: Accounts
+    new_accounts: NewAccounts
     proofs: Proofs
     verification: Verification
     code_mails: CodeMails
@@ -38,8 +38,8 @@ class SignUps:
     must_prove: bool
 
     async def sign_up(self, new: NewAccount, visitor: Visitor) -> User:
-        """The new account. Raises as `Accounts.sign_up` does."""
-        user, _ = await self.accounts.sign_up(
+        """The new account. Raises as `NewAccounts.sign_up` does."""
+        user, _ = await self.new_accounts.sign_up(
             replace(new, must_prove_address=self.must_prove, is_welcomed=False), visitor
         )
         if self.mails.is_configured and user.email_verified_at is None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
@@ -16,7 +17,6 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.signing.token_claims import Use
 from service.domain.signing.tokens import Tokens
 from service.errors import (
-    Fault,
     InvalidAccessTokenError,
     InvalidClientError,
     InvalidRefreshTokenError,
@@ -24,6 +24,7 @@ from service.errors import (
     SessionNotFoundError,
     TokenMismatchError,
 )
+from service.faults import Fault
 from service.settings import TokenSettings
 
 
@@ -128,7 +129,10 @@ class Sessions:
 
     async def all_of(self, caller: Caller) -> list[Session]:
         """The caller's live sessions, the oldest first."""
-        held = await self.refresh_sessions.all_of(caller.user_id, self.ambient.now())
+        return await self.of_user(caller.user_id)
+
+    async def of_user(self, user_id: UUID) -> list[Session]:
+        held = await self.refresh_sessions.all_of(user_id, self.ambient.now())
         ended = await asyncio.gather(*(self.revocation.was_revoked(one.id) for one in held))
         return [one for one, is_revoked in zip(held, ended, strict=True) if not is_revoked]
 
@@ -145,6 +149,12 @@ class Sessions:
         if session_id not in await self.ids(caller):
             raise SessionNotFoundError
         await self.revocation.end(caller.user_id, [session_id], why=Reason.BY_USER)
+
+    async def end_one_of(self, user_id: UUID, session_id: str) -> None:
+        """For an operator. Raises SessionNotFoundError for whatever is no session of the user's."""
+        if session_id not in await self.refresh_sessions.ids_of(user_id):
+            raise SessionNotFoundError(user_id=user_id)
+        await self.revocation.end(user_id, [session_id], why=Reason.BY_OPERATOR)
 
     async def end_others(self, caller: Caller) -> None:
         await self.revocation.end(caller.user_id, await self.ids(caller) - {caller.session_id}, why=Reason.BY_USER)

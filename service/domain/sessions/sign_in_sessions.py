@@ -19,7 +19,8 @@ from service.domain.credentials import emails
 from service.domain.events.security_events import Reason
 from service.domain.seals import BEGINNING, NONCE_BYTES, TAG_BYTES, Purpose, Seals
 from service.domain.sessions.ports import SessionUses
-from service.errors import DamagedDataError, Fault, InvalidChallengeError
+from service.errors import DamagedDataError, InvalidChallengeError
+from service.faults import Fault
 
 TRIES = 5  # answers that one session takes
 ID_BYTES = 16

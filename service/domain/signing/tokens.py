@@ -23,7 +23,8 @@ from service.domain.signing.keyring import KeyPair, KeyRing
 from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import TokenPair
 from service.domain.signing.token_claims import Use
-from service.errors import Fault, InvalidTokenError, UnavailableError
+from service.errors import InvalidTokenError, UnavailableError
+from service.faults import Fault
 from service.settings import TokenSettings
 
 SCOPE = "aws.cognito.signin.user.admin"

@@ -1,0 +1,250 @@
+"""Bodies and queries of the calls at `/admin`. A body refuses members that it does not know."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from service.admin.cursors import EmailCursor, TrailCursor
+from service.api.fields import Email, GroupName, Name, NewPassword, Time
+from service.broken_fields import FieldCode
+from service.domain import models as domain
+from service.domain.administration import models
+from service.domain.events.audit_trail import BEGINNING, Entry, Place
+from service.domain.operations.mass_revocation import RevokedCounts
+from service.domain.signing.key_states import KeyState
+from service.domain.signing.models import StoredKey
+from service.http.schema import Schema, StrictBody
+
+EVERYBODY = "everybody"
+MOST_GROUPS = 100  # in one call
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _everybody(value: str) -> str:
+    if value != EVERYBODY:
+        raise PydanticCustomError(FieldCode.UNKNOWN_VALUE.value, f"must be {EVERYBODY}")
+    return value
+
+
+def _number(value: object) -> int:
+    """Of a query parameter: ASCII digits alone."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len("1000"):
+        return int(value)
+    raise ValueError
+
+
+def _uuid(value: object) -> object:
+    return UUID(value) if isinstance(value, str) else value
+
+
+PageSize = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1000)]
+Confirmation = Annotated[str, AfterValidator(_everybody), WithJsonSchema({"type": "string", "const": EVERYBODY})]
+
+
+class CreateUser(StrictBody):
+    email: Email
+    first_name: Name
+    last_name: Name
+    password: NewPassword | None = Field(None, description="Without one, none is right before the user sets one.")
+    email_verified: bool = Field(default=False, description="True: you know that the address is the user's.")
+    invite: bool = Field(default=False, description="Send a mail with which the user sets a password. Needs mail.")
+
+    def wanted(self) -> models.NewUser:
+        return models.NewUser(
+            email=self.email,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            password=self.password,
+            email_verified=self.email_verified,
+            is_invited=self.invite,
+        )
+
+
+class ChangeUser(StrictBody):
+    first_name: Name | None = None
+    last_name: Name | None = None
+    add_groups: list[GroupName] = Field([], max_length=MOST_GROUPS)
+    remove_groups: list[GroupName] = Field([], max_length=MOST_GROUPS, description="One that is added too is removed.")
+
+    def wanted(self) -> models.UserChange:
+        return models.UserChange(
+            first_name=self.first_name,
+            last_name=self.last_name,
+            added_groups=tuple(self.add_groups),
+            removed_groups=tuple(self.remove_groups),
+        )
+
+
+class EndEverybodys(StrictBody):
+    confirm: Confirmation
+
+
+class User(Schema):
+    """Nothing in it is a secret, or made of one."""
+
+    user_id: UUID
+    email: str
+    canonical_email: str
+    first_name: str
+    last_name: str
+    created_at: datetime
+    password_changed_at: datetime
+    has_password: bool
+    email_verified_at: datetime | None = None
+    disabled_at: datetime | None = None
+    second_factor_since: datetime | None = None
+    groups: list[str]
+
+    @classmethod
+    def of(cls, user: domain.User) -> Self:
+        return cls(
+            user_id=user.id,
+            email=user.email,
+            canonical_email=user.canonical_email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            created_at=user.created_at,
+            password_changed_at=user.password_changed_at,
+            has_password=bool(user.password_hash),
+            email_verified_at=user.email_verified_at,
+            disabled_at=user.disabled_at,
+            second_factor_since=user.second_factor_since,
+            groups=list(user.groups),
+        )
+
+
+class Users(Schema):
+    users: list[User]
+    next: str | None = Field(None, description="Send it as `after` for the next page. The last page has none.")
+
+    @classmethod
+    def of(cls, page: models.UserPage) -> Self:
+        after = None if page.is_last else EmailCursor.write(page.users[-1].canonical_email)
+        return cls(users=[User.of(one) for one in page.users], next=after)
+
+
+class UserSession(Schema):
+    session_id: str
+    created_at: datetime
+    last_used_at: datetime
+    ip: str = Field(description="The network it was opened from: a /24 or a /48.")
+    user_agent: str
+    client_id: str = Field(description="Of the app client that opened it; empty: this API's own.")
+
+    @classmethod
+    def of(cls, session: domain.Session) -> Self:
+        return cls(
+            session_id=session.id,
+            created_at=session.started_at,
+            last_used_at=session.last_used_at,
+            ip=session.source,
+            user_agent=session.user_agent,
+            client_id=session.client_id,
+        )
+
+
+class UserSessions(Schema):
+    sessions: list[UserSession]
+
+
+class EndedSessions(Schema):
+    sessions: int
+
+
+class EndedEverybodys(Schema):
+    sessions: int
+    keys: int = Field(description="Signing keys: every token of theirs is refused.")
+
+    @classmethod
+    def of(cls, counts: RevokedCounts) -> Self:
+        return cls(sessions=counts.sessions, keys=counts.keys)
+
+
+class AuditEntry(Schema):
+    id: UUID
+    time: datetime
+    event: str
+    outcome: str
+    reason: str = ""
+    user_id: UUID | None = None
+    session_id: str = ""
+    account: str = Field("", description="A pseudonym of the address, where nobody was authenticated.")
+    kid: str = ""
+    source: str = ""
+    operator: str = Field("", description="Who ran the command or, as `token:NAME`, made the call that caused it.")
+    request_id: str = ""
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        event = entry.event
+        return cls(
+            id=entry.id,
+            time=entry.at,
+            event=event.name.value,
+            outcome=event.outcome.value,
+            reason=str(event.reason),
+            user_id=event.user_id,
+            session_id=event.session_id,
+            account=event.account,
+            kid=event.key_id,
+            source=event.source,
+            operator=event.operator,
+            request_id=entry.request_id,
+        )
+
+
+class Audit(Schema):
+    events: list[AuditEntry]
+    next: str | None = Field(None, description="Send it as `after` for older events. None: there are no older ones.")
+
+
+class Key(Schema):
+    kid: str
+    algorithm: str
+    state: str
+    created_at: datetime
+    activates_at: datetime | None = None
+    retires_at: datetime | None = None
+    killed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, key: StoredKey, state: KeyState) -> Self:
+        return cls(
+            kid=key.kid,
+            algorithm=key.algorithm,
+            state=state.value,
+            created_at=key.created_at,
+            activates_at=key.activates_at,
+            retires_at=key.retires_at,
+            killed_at=key.killed_at,
+        )
+
+
+class Keys(Schema):
+    keys: list[Key]
+
+
+class RotatedKeys(Schema):
+    kid: str = Field(description="Of the key that signs next.")
+    activates_at: datetime | None = None
+
+
+# --- query parameters
+
+
+class UsersQuery(Schema):
+    email: str = Field("", max_length=254, description="The beginning of the address, in letters of either case.")
+    after: Annotated[str, BeforeValidator(EmailCursor.read)] = Field("", description="`next` of the page before.")
+    limit: PageSize = Field(100, description="Users of a page, at most.")
+
+
+class AuditQuery(Schema):
+    user: Annotated[UUID | None, BeforeValidator(_uuid)] = Field(None, description="Events of this `userId` alone.")
+    since: Time = Field(LONG_AGO, description="Events from this time on.")
+    after: Annotated[Place, BeforeValidator(TrailCursor.read), WithJsonSchema({"type": "string"})] = Field(
+        BEGINNING, description="`next` of the page before.", json_schema_extra={"default": ""}
+    )
+    limit: PageSize = Field(100, description="Events of a page, at most.")
