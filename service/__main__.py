@@ -14,6 +14,7 @@ from service.commands import (
     doctor,
     invitations,
     keys,
+    limits,
     mail,
     migrate,
     secrets,
@@ -78,6 +79,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
     users.add_parsers(commands)
     invitations.add_parsers(commands)
+    limits.add_parsers(commands)
     sessions.add_parsers(commands)
     audit.add_parsers(commands)
     doctor.add_parsers(commands)

@@ -39,7 +39,7 @@ def build(
     basis: Basis, credentials: Credentials, signing: Signing, second: FactorParts, sessions: SessionParts
 ) -> AccountParts:
     settings, ambient, backends = basis
-    events, seals = credentials.events, credentials.seals
+    events = credentials.events
     introspection = Introspection(
         users=backends.users,
         refresh_sessions=sessions.refresh_sessions,
@@ -48,9 +48,6 @@ def build(
         throttle=sessions.throttle,
         settings=settings.tokens,
         ambient=ambient,
-    )
-    feed = RevocationFeed(
-        backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
     confirmation = _confirmation(basis, credentials, second, sessions)
     uses = NamedKeyUses(backends.named_api_keys, OUTAGES)
@@ -74,7 +71,15 @@ def build(
         passkeys=_passkeys(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
-        feed=feed,
+        feed=_feed(basis, credentials, signing),
+    )
+
+
+def _feed(basis: Basis, credentials: Credentials, signing: Signing) -> RevocationFeed:
+    settings, ambient, backends = basis
+    seals = credentials.seals
+    return RevocationFeed(
+        backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import administration, factor_setup, login, mail, srp
+from service.assembly import administration, factor_setup, login, mail, operators, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -15,9 +15,11 @@ from service.domain.accounts.account_claims import AccountClaims
 from service.domain.accounts.groups import Groups
 from service.domain.accounts.invitations import Invitations
 from service.domain.accounts.profiles import Profiles
+from service.domain.administration.set_passwords import SetPasswords
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
+from service.domain.limits.standings import Limits
 from service.domain.limits.throttle import Throttle
 from service.domain.mail.models import Kind
 from service.domain.mail.ports import Writer
@@ -70,6 +72,8 @@ class Application(Services):
     mail_worker: MailWorker | None
     groups: Groups
     account_claims: AccountClaims
+    limits: Limits
+    set_passwords: SetPasswords
     invitations: Invitations
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -158,6 +162,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         groups=parts.asked.groups,
         account_claims=AccountClaims(users=backends.users, events=parts.known.events),
         invitations=parts.invited,
+        **operators.build(basis, parts)._asdict(),
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
     )

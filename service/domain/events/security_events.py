@@ -121,6 +121,7 @@ class Reason(StrEnum):
     CLAIMS_CHANGED = "claims_changed"
     GROUPS_CHANGED = "groups_changed"
     RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
+    LIMITS_CLEARED = "limits_cleared"
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"

@@ -17,7 +17,7 @@ from joserfc.jws import JWSRegistry
 
 from service.ambient import Ambient
 from service.coalescing import Batch
-from service.domain.models import NO_CLAIMS, Claims, Session, User
+from service.domain.models import Claims, Session, User
 from service.domain.signing import token_claims
 from service.domain.signing.keyring import KeyPair, KeyRing
 from service.domain.signing.longest_lifetimes import LongestLifetimes
@@ -87,21 +87,19 @@ class Tokens:
             **({"amr": list(session.methods)} if session.methods else {}),
             **({"cognito:groups": list(user.groups)} if user.groups else {}),
         }
-        id_claims = (
-            self._chosen(user)
-            | common
-            | {
-                "token_use": Use.ID,
-                "aud": client_id,
-                "exp": int((now + self._settings.id_lifetime).timestamp()),
-                "jti": self._ambient.new_id(),
-                "email": user.email,
-                "email_verified": user.email_verified_at is not None,
-                "given_name": user.first_name,
-                "family_name": user.last_name,
-                "cognito:username": str(user.id),
-            }
-        )
+        id_claims = {
+            **token_claims.chosen(user, self._settings.claims),  # first, so that none covers up one of ours
+            **common,
+            "token_use": Use.ID,
+            "aud": client_id,
+            "exp": int((now + self._settings.id_lifetime).timestamp()),
+            "jti": self._ambient.new_id(),
+            "email": user.email,
+            "email_verified": user.email_verified_at is not None,
+            "given_name": user.first_name,
+            "family_name": user.last_name,
+            "cognito:username": str(user.id),
+        }
         access_claims = common | {
             "token_use": Use.ACCESS,
             "client_id": client_id,
@@ -111,13 +109,6 @@ class Tokens:
             "jti": self._ambient.new_id(),
         }
         return await self._pairs.ask((key, id_claims, access_claims))
-
-    def _chosen(self, user: User) -> dict[str, Any]:
-        """What the settings take of the claims that operators gave the account; the service's own come after them."""
-        if not self._settings.claims or user.claims == NO_CLAIMS:
-            return {}
-        held = orjson.loads(user.claims)
-        return {name: held[name] for name in self._settings.claims if name in held}
 
     async def sign(self, kind: str, claims: Mapping[str, Any]) -> str:
         """Sign a JWT other than id and access tokens; `kind` is its `typ`. Raises UnavailableError as `issue` does."""

@@ -35,7 +35,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.EMAIL_TAKEN,
         Reason.OF_ANOTHER,
     ],
-    (Name.PASSWORD_CHANGED, Outcome.SUCCESS): [Reason.NONE, Reason.RESET],
+    (Name.PASSWORD_CHANGED, Outcome.SUCCESS): [Reason.NONE, Reason.RESET, Reason.BY_OPERATOR],
     (Name.TOKEN_CREATED, Outcome.SUCCESS): [
         Reason.API_KEY_ROTATED,
         Reason.API_KEY_CREATED,
@@ -81,6 +81,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.EXPIRED_API_KEY,
         Reason.EMAIL_NOT_VERIFIED,
     ],
+    (Name.LIMITED, Outcome.SUCCESS): [Reason.LIMITS_CLEARED],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
     (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.INVITED],
     (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.NOT_INVITED],
