@@ -18,6 +18,7 @@ from service.commands import (
     mail,
     migrate,
     secrets,
+    seed,
     serve,
     sessions,
     srp,
@@ -80,6 +81,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     users.add_parsers(commands)
     invitations.add_parsers(commands)
     limits.add_parsers(commands)
+    seed.add_parsers(commands)
     sessions.add_parsers(commands)
     audit.add_parsers(commands)
     doctor.add_parsers(commands)

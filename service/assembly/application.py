@@ -15,6 +15,7 @@ from service.domain.accounts.account_claims import AccountClaims
 from service.domain.accounts.groups import Groups
 from service.domain.accounts.invitations import Invitations
 from service.domain.accounts.profiles import Profiles
+from service.domain.administration.seeding import Seeding
 from service.domain.administration.set_passwords import SetPasswords
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
@@ -74,6 +75,7 @@ class Application(Services):
     account_claims: AccountClaims
     limits: Limits
     set_passwords: SetPasswords
+    seeding: Seeding
     invitations: Invitations
     outages: tuple[type[Exception], ...] = OUTAGES
 
@@ -163,6 +165,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         account_claims=AccountClaims(users=backends.users, events=parts.known.events),
         invitations=parts.invited,
         **operators.build(basis, parts)._asdict(),
+        seeding=Seeding(administration=services.administration, users=backends.users),
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
     )

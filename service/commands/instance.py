@@ -68,8 +68,10 @@ class Instance:
             await self._metrics.open(self._runner)
         return port
 
-    async def serve_until(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
-        """Return when `stop` is set and the drain time for load balancers is over."""
+    async def serve_until(
+        self, stop: asyncio.Event, announce: Callable[[], None], prepare: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Once it is ready, prepare and announce it. Return when `stop` is set and the drain time is over."""
         starting = asyncio.create_task(opening.open_when_ready(self._application))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -82,6 +84,7 @@ class Instance:
                 event_loop=event_loop.name(),
                 password_engine=self._application.passwords.queue.engine.name,
             )
+            await prepare()
             _spare_the_collector()
             announce()
         await stopping

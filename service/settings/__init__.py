@@ -28,6 +28,8 @@ from service.settings.sections import (
     TokenSettings,
     TracingSettings,
 )
+from service.settings.seed import VARIABLE as SEED
+from service.settings.seed import Seed, read_seed
 from service.settings.urls import authority, hosts_of, origin_of, split_url, url_here
 from service.settings.values import Networks, Rate
 from service.settings.variables import as_variables, is_about_settings
@@ -35,6 +37,7 @@ from service.settings.variables import as_variables, is_about_settings
 __all__ = [
     "ENVIRONMENT",
     "INBOX",
+    "SEED",
     "AccountSettings",
     "AdminSettings",
     "ApiKeySettings",
@@ -55,6 +58,7 @@ __all__ = [
     "PasswordSettings",
     "Rate",
     "RedisSettings",
+    "Seed",
     "ServerSettings",
     "Settings",
     "SignUpSettings",
@@ -70,6 +74,7 @@ __all__ = [
     "mail_server",
     "mailbox",
     "origin_of",
+    "read_seed",
     "require_claim_name",
     "require_private",
     "require_usable_cognito",
