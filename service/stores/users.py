@@ -24,7 +24,7 @@ _COLUMNS = (
 USER_FIELDS = _COLUMNS.split(", ")  # in the order of User's own
 _GROUPS = USER_FIELDS.index("groups")
 _NEW = """
-    users (
+    (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
         password_changed_at, language, api_key_digest, must_prove_address, attributes, email_verified_at, groups, claims
     )
@@ -33,7 +33,7 @@ _NEW = """
         $10::text, $11::bytea, $12::boolean, $13::jsonb, $14::timestamptz, $15::text[], $16::jsonb
 """
 _FREE = "NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)"
-INSERT = f"INSERT INTO {_NEW} WHERE {_FREE} RETURNING id"
+INSERT = f"INSERT INTO users {_NEW} WHERE {_FREE} RETURNING id"
 # The address is looked at before the invitation is used: an account that cannot be made must not use it up.
 INSERT_INVITED = f"""
     WITH address AS (SELECT {_FREE} AS is_free),
@@ -42,7 +42,7 @@ INSERT_INVITED = f"""
         WHERE id = $17 AND expires_at > $8 AND canonical_email IN ('', $3) AND is_free
         RETURNING id
     ),
-    added AS (INSERT INTO {_NEW} FROM invitation RETURNING id)
+    added AS (INSERT INTO users {_NEW} FROM invitation RETURNING id)
     SELECT is_free, EXISTS (SELECT FROM added) AS is_added FROM address
 """  # noqa: S608 - our own statements
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
