@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from service.doctor import cognito
+from service.doctor import admin, cognito
 from service.doctor.finding import Finding, ok, problem, warning
 from service.doctor.loopback import is_loopback
 from service.settings import Networks, ServerSettings, Settings, TokenSettings
@@ -30,6 +30,7 @@ def judge(settings: Settings, open_files: int | None, *, engine: str, event_loop
         _files(settings.server, open_files),
         _event_loop(settings.server, event_loop),
         _log(settings),
+        *admin.judge(settings),
         *cognito.judge(settings),
     ]
 

@@ -115,10 +115,12 @@ ELSEWHERE = {
     "ApiKeyNotFoundError",
     "FactorExistsError",
     "FactorSetupRequiredError",
+    "InsufficientScopeError",
     "InvalidAccessTokenError",
     "InvalidClientError",
     "MisfitError",
     "TokenMismatchError",
+    "UserNotFoundError",
 }
 
 

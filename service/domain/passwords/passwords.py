@@ -89,14 +89,12 @@ class Passwords:
         return match.upgraded
 
     async def match(self, password: str, stored: str | None, place: Slot, besides: Besides = None) -> Match:
-        """Compare, spending the same time whether or not the account exists, and has a password (`stored` is empty).
-
-        Raises the errors of `Slot.run`.
+        """Compare, spending the same time whether or not the account exists. Raises the errors of `Slot.run`.
 
         Only a stored hash above the current cost takes longer, until the right password replaces it. `besides` is done
         as well where the password is right.
         """
-        if not stored or len(password) > MAX_TYPED:
+        if stored is None or len(password) > MAX_TYPED:
             await place.run(Job("", self._decoy))
             return WRONG
         return await place.run(Job(_normal(password), stored, besides))
