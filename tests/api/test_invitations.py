@@ -158,6 +158,23 @@ async def test_refused_ones_count_against_the_limit_of_sign_ups(on_fakes: MakeOn
     assert [(await refused(fakes))[0] for _ in range(3)] == [403, 403, 429]
 
 
+async def test_an_outage_of_a_sign_up_leaves_its_invitation_good(
+    invited: OnFakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await an_invitation(invited)
+    with monkeypatch.context() as broken:
+        broken.setattr(invited.users, "add", away)
+        assert await refused(invited, invitation=token) == (503, "unavailable")
+    with monkeypatch.context() as broken:
+        broken.setattr(type(invited.application.invitations.store), "find", away)
+        assert await refused(invited, invitation=token) == (503, "unavailable")
+    await invited.client.sign_up(invitation=token)
+
+
+async def away(*_: object) -> None:
+    raise OSError
+
+
 # --- by mail
 
 
