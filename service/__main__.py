@@ -12,10 +12,13 @@ from service.commands import (
     dev,
     dev_instance,
     doctor,
+    invitations,
     keys,
+    limits,
     mail,
     migrate,
     secrets,
+    seed,
     serve,
     sessions,
     srp,
@@ -77,6 +80,9 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     about = "bring the database schema up to date"
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
     users.add_parsers(commands)
+    invitations.add_parsers(commands)
+    limits.add_parsers(commands)
+    seed.add_parsers(commands)
     sessions.add_parsers(commands)
     audit.add_parsers(commands)
     doctor.add_parsers(commands)

@@ -1,12 +1,12 @@
 """The domain's refusals, independent of protocol: each API has a table of status and wording (`api/problems.py`)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from service.broken_fields import BrokenField
+from service.shown_policy import ShownPolicy
 
 
 class ConfigurationError(Exception):
@@ -159,6 +159,18 @@ class EmailTakenError(AuthError):
     message = "This e-mail address has an account. Log in instead."
 
 
+class SignUpClosedError(AuthError):
+    code = "signup_closed"
+    message = "Nobody can sign up here. Ask the operators for an account."
+
+
+class InvalidInvitationError(AuthError):
+    """One answer for none, and for one that is wrong, used, expired, ended, or for another address."""
+
+    code = "invalid_invitation"
+    message = "A good invitation is needed to sign up. This one is wrong, over, used already, or for another address."
+
+
 class FactorExistsError(AuthError):
     code = "factor_exists"
     message = "The account has this factor already. Remove it first."
@@ -195,21 +207,10 @@ class RateLimitedError(AuthError):
     code = "rate_limited"
     message = "Too many attempts. Try again later."
 
-    def __init__(self, retry_after: timedelta, policy: "ShownPolicy | None" = None) -> None:
+    def __init__(self, retry_after: timedelta, policy: ShownPolicy | None = None) -> None:
         super().__init__()
         self.retry_after = retry_after
         self.policy = policy
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPolicy:
-    """The state of a source's own limit, as the RateLimit header fields show it."""
-
-    name: str
-    quota: int
-    window: timedelta
-    remaining: int
-    resets_in: timedelta
 
 
 class OverloadedError(AuthError):

@@ -38,6 +38,15 @@ CREATE TABLE email_changes (
     undo_until timestamp with time zone
 );
 
+CREATE TABLE invitations (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    canonical_email text NOT NULL,
+    is_mailed boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE longest_lives (
     token_seconds bigint NOT NULL,
     session_seconds bigint NOT NULL,
@@ -162,7 +171,8 @@ CREATE TABLE users (
     groups text[] DEFAULT '{}'::text[] NOT NULL,
     language text DEFAULT ''::text NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    must_prove_address boolean DEFAULT false NOT NULL
+    must_prove_address boolean DEFAULT false NOT NULL,
+    claims jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 CREATE TABLE webhook_cursors (
@@ -201,6 +211,9 @@ ALTER TABLE ONLY audit_events
 
 ALTER TABLE ONLY email_changes
     ADD CONSTRAINT email_changes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY invitations
+    ADD CONSTRAINT invitations_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY longest_lives
     ADD CONSTRAINT longest_lives_pkey PRIMARY KEY (token_seconds, session_seconds);
@@ -274,6 +287,10 @@ CREATE INDEX email_changes_reserved ON email_changes USING btree (canonical_emai
 CREATE INDEX email_changes_user_id ON email_changes USING btree (user_id);
 
 CREATE UNIQUE INDEX email_changes_waiting ON email_changes USING btree (user_id) WHERE (changed_at IS NULL);
+
+CREATE INDEX invitations_by_age ON invitations USING btree (created_at DESC, id);
+
+CREATE INDEX invitations_expires_at ON invitations USING btree (expires_at);
 
 CREATE INDEX mails_due_at ON mails USING btree (due_at) WHERE ((failed_at IS NULL) AND (rendered IS NULL));
 

@@ -37,6 +37,7 @@ from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
 from tests.support.fake_factors import FakeSecondFactors
+from tests.support.fake_invitations import FakeInvitations
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
@@ -206,6 +207,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 passkeys=FakePasskeys(factors),
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
+                invitations=FakeInvitations(users),
                 directory=FakeUserDirectory(users),
                 admin_tokens=FakeAdminTokens(),
                 webhook_cursors=FakeCursors(deliveries),
@@ -255,7 +257,7 @@ async def database(embedded: Stores) -> AsyncIterator["asyncpg.Connection[asyncp
     connection = await asyncpg.connect(embedded.postgres.url)
     await connection.execute(
         "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, webhook_cursors,"
-        " webhook_deliveries, admin_tokens CASCADE"
+        " webhook_deliveries, admin_tokens, invitations CASCADE"
     )
     yield connection
     await connection.close()

@@ -8,7 +8,7 @@ from service.api import factor_schemas, schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, Description, Returns, Tag
 from service.broken_fields import BrokenField, FieldCode
-from service.domain.accounts.accounts import NewAccount
+from service.domain.accounts.new_accounts import NewAccount
 from service.domain.models import Caller
 from service.errors import (
     EmailNotVerifiedError,
@@ -19,9 +19,11 @@ from service.errors import (
     InvalidCodeError,
     InvalidCredentialsError,
     InvalidFieldsError,
+    InvalidInvitationError,
     InvalidRefreshTokenError,
     RateLimitedError,
     SecondFactorRequiredError,
+    SignUpClosedError,
     TokenMismatchError,
     UnavailableError,
 )
@@ -37,18 +39,27 @@ LOGGED_OUT = "Logged out. The session's tokens are refused from now on."
     tag=Tag.SIGN_IN,
     summary="Create an account; it is active at once",
     description="No e-mail step comes first. One address has one account, however it is spelt. The `apiKey` is for the "
-    "header `x-api-key`; each login returns it again.",
+    "header `x-api-key`; each login returns it again. By setting, nobody can sign up, or those alone who have an "
+    "`invitation`.",
     takes=schemas.SignUp,
     returns=Returns(HTTPStatus.CREATED, schemas.SignedUp),
-    refuses=(EmailTakenError, *HASHING),
+    refuses=(SignUpClosedError, InvalidInvitationError, EmailTakenError, *HASHING),
 )
 async def sign_up(request: web.Request) -> web.Response:
     services, visitor = request.app[SERVICES], visitor_of(request)
+    services.new_accounts.registration.require_open()
     services.passwords.refuse_if_full(visitor)
     body = await read(request, schemas.SignUp)
-    new = NewAccount(body.email, body.password, body.first_name, body.last_name, language_of(request))
-    user_id, api_key = await services.accounts.sign_up(new, visitor)
-    welcome = schemas.SignedUp(message="The account is ready. Log in to get tokens.", user_id=user_id, api_key=api_key)
+    new = NewAccount(
+        body.email,
+        body.password,
+        body.first_name,
+        body.last_name,
+        language_of(request),
+        invitation=body.invitation or "",
+    )
+    user, api_key = await services.new_accounts.sign_up(new, visitor)
+    welcome = schemas.SignedUp(message="The account is ready. Log in to get tokens.", user_id=user.id, api_key=api_key)
     return json_response(welcome, HTTPStatus.CREATED)
 
 

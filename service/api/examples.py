@@ -142,6 +142,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
         "passwordChangedAt": AT,
         "emailVerified": False,
         "groups": [],
+        "claims": {},
         "attributes": {},
         "apiKeys": [],
         "factors": FACTORS,

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from aiohttp import hdrs, web
 
 from service import errors
-from service.errors import AuthError, ShownPolicy
+from service.errors import AuthError
 from service.http import problems
 from service.http.errors import HttpError
+from service.shown_policy import ShownPolicy
 
 QUOTA_EXCEEDED = (
     "https://iana.org/assignments/http-problem-types#quota-exceeded"  # draft-ietf-httpapi-ratelimit-headers
@@ -54,6 +55,12 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     errors.UserNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.DeliveryNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
+    errors.SignUpClosedError: Row(HTTPStatus.FORBIDDEN),
+    errors.InvalidInvitationError: Row(
+        HTTPStatus.FORBIDDEN,
+        "A good `invitation` is needed to sign up. This one is missing, wrong, for another address, over, or was used"
+        " already: if that was you, log in.",
+    ),
     errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED),
     errors.FactorSetupRequiredError: Row(HTTPStatus.UNAUTHORIZED),
     errors.InvalidCodeError: Row(HTTPStatus.UNAUTHORIZED),

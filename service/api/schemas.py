@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -11,6 +11,7 @@ from service.api.api_key_schemas import ShownKey
 from service.api.factor_schemas import Factors, Proving
 from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
+from service.domain.accounts import account_claims
 from service.domain.sessions import models
 from service.http.query import Switch
 from service.http.schema import Schema
@@ -21,6 +22,7 @@ class SignUp(Schema):
     password: NewPassword
     first_name: Name
     last_name: Name
+    invitation: Text | None = Field(None, description="Of the link of an invitation; needed where sign-up is not open.")
 
 
 class Login(Proving):
@@ -141,6 +143,7 @@ class Export(Schema):
     password_changed_at: datetime
     email_verified: bool
     groups: list[str]
+    claims: dict[str, Any] = Field(description="What operators say of the account.")
     attributes: dict[str, str] = Field(description="What clients of Cognito's protocol keep: OpenID's standard claims.")
     api_keys: list[ShownKey]
     factors: Factors
@@ -168,6 +171,7 @@ class Export(Schema):
             password_changed_at=user.password_changed_at,
             email_verified=user.email_verified_at is not None,
             groups=list(user.groups),
+            claims=dict(account_claims.read(user.claims)),
             attributes=dict(profile.attributes),
             api_keys=[ShownKey.of(one) for one in api_keys],
             factors=factors,

@@ -69,6 +69,6 @@ async def discovery(request: web.Request) -> web.Response:
         "grant_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": services.keys.algorithms,
-        "claims_supported": CLAIMS,
+        "claims_supported": (*CLAIMS, *services.chosen_claims),
     }
     return cacheable(request, json.dumps(document, separators=(",", ":")).encode(), JSON, MAX_AGE)

@@ -14,6 +14,7 @@ from service.domain.accounts.groups import Groups
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
 from service.domain.accounts.named_key_uses import NamedKeyUses
+from service.domain.accounts.new_accounts import NewAccounts
 from service.domain.resource_servers.clients import ResourceServers
 from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
@@ -24,6 +25,7 @@ from service.stores.challenges import RedisEnrolments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountParts:
     accounts: Accounts
+    new_accounts: NewAccounts
     named_api_keys: NamedApiKeys
     groups: Groups
     confirmation: Confirmation
@@ -38,7 +40,7 @@ def build(
     basis: Basis, credentials: Credentials, signing: Signing, second: FactorParts, sessions: SessionParts
 ) -> AccountParts:
     settings, ambient, backends = basis
-    events, seals = credentials.events, credentials.seals
+    events = credentials.events
     introspection = Introspection(
         users=backends.users,
         refresh_sessions=sessions.refresh_sessions,
@@ -48,13 +50,12 @@ def build(
         settings=settings.tokens,
         ambient=ambient,
     )
-    feed = RevocationFeed(
-        backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
-    )
     confirmation = _confirmation(basis, credentials, second, sessions)
     uses = NamedKeyUses(backends.named_api_keys, OUTAGES)
+    accounts = _accounts(basis, credentials, signing, sessions, confirmation)
     return AccountParts(
-        accounts=_accounts(basis, credentials, signing, sessions, confirmation),
+        accounts=accounts,
+        new_accounts=_new_accounts(basis, credentials, sessions, accounts),
         named_api_keys=NamedApiKeys(
             store=backends.named_api_keys,
             uses=uses,
@@ -71,7 +72,15 @@ def build(
         passkeys=_passkeys(basis, credentials, second, sessions, confirmation),
         introspection=introspection,
         resource_servers=ResourceServers(settings.introspection.clients, sessions.throttle, ambient, events),
-        feed=feed,
+        feed=_feed(basis, credentials, signing),
+    )
+
+
+def _feed(basis: Basis, credentials: Credentials, signing: Signing) -> RevocationFeed:
+    settings, ambient, backends = basis
+    seals = credentials.seals
+    return RevocationFeed(
+        backends.revocations, backends.signing_keys, signing.tokens, settings.tokens, ambient, seals=seals
     )
 
 
@@ -105,6 +114,20 @@ def _accounts(
         events=credentials.events,
         address_proof=sessions.address_proof,
         notices=sessions.notices,
+    )
+
+
+def _new_accounts(basis: Basis, credentials: Credentials, sessions: SessionParts, accounts: Accounts) -> NewAccounts:
+    return NewAccounts(
+        accounts=accounts,
+        registration=credentials.registration,
+        revocation=sessions.revocation,
+        passwords=credentials.passwords,
+        verifiers=credentials.verifiers,
+        throttle=sessions.throttle,
+        api_keys=credentials.api_keys,
+        ambient=basis.ambient,
+        address_proof=sessions.address_proof,
     )
 
 

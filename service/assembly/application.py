@@ -1,21 +1,29 @@
 """The application: every object that the API, commands and metrics use, and how they are opened and closed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import administration, factor_setup, login, mail, srp
+from service.assembly import administration, factor_setup, login, mail, operators, srp
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions as judge_postgres
 from service.doctor.redis import judge_preconditions as judge_redis
+from service.domain.accounts.account_claims import AccountClaims
 from service.domain.accounts.groups import Groups
+from service.domain.accounts.invitations import Invitations
 from service.domain.accounts.profiles import Profiles
+from service.domain.administration.seeding import Seeding
+from service.domain.administration.set_passwords import SetPasswords
 from service.domain.app_clients import AppClients
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Events, Sink, write
+from service.domain.limits.standings import Limits
 from service.domain.limits.throttle import Throttle
+from service.domain.mail.models import Kind
+from service.domain.mail.ports import Writer
 from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.key_compromise import KeyCompromise
@@ -68,6 +76,11 @@ class Application(Services):
     webhook_worker: WebhookWorker | None
     webhook_sender: HttpWebhookSender
     groups: Groups
+    account_claims: AccountClaims
+    limits: Limits
+    set_passwords: SetPasswords
+    seeding: Seeding
+    invitations: Invitations
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -153,11 +166,19 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=parts.operated.resealer,
         background=parts.operated.background,
         groups=parts.asked.groups,
+        account_claims=AccountClaims(users=backends.users, events=parts.known.events),
+        invitations=parts.invited,
+        **operators.build(basis, parts)._asdict(),
+        seeding=Seeding(administration=services.administration, users=backends.users),
         mail=parts.posted,
-        mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
+        mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
         webhook_worker=parts.hooked.worker,
         webhook_sender=parts.hooked.sender,
     )
+
+
+def _writers(parts: Parts) -> Mapping[Kind, Writer]:
+    return {**parts.recovered.letters.writers, Kind.INVITATION: parts.invited.write}
 
 
 def _services(basis: Basis, parts: Parts) -> Services:
@@ -165,6 +186,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
     steps = login.build(basis, parts)
     return Services(
         issuer=basis.settings.tokens.issuer,
+        chosen_claims=basis.settings.tokens.claims,
         base_url=basis.settings.base_url,
         app_clients=AppClients(basis.settings.tokens.client_id, basis.settings.cognito.client_secrets),
         usernames=Usernames(users=basis.backends.users),
@@ -174,6 +196,7 @@ def _services(basis: Basis, parts: Parts) -> Services:
         srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,
+        new_accounts=asked.new_accounts,
         profiles=Profiles(store=basis.backends.profiles),
         named_api_keys=asked.named_api_keys,
         factors=asked.factors,

@@ -6,7 +6,14 @@ from typing import NamedTuple, Protocol
 from redis.asyncio import Redis
 
 from service.ambient import Ambient
-from service.domain.accounts.ports import FactorChanges, NamedApiKeyStore, PasskeyChanges, ProfileStore, Users
+from service.domain.accounts.ports import (
+    FactorChanges,
+    InvitationStore,
+    NamedApiKeyStore,
+    PasskeyChanges,
+    ProfileStore,
+    Users,
+)
 from service.domain.administration.ports import AdminTokenStore, UserDirectory
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
@@ -24,6 +31,7 @@ from service.stores.admin_tokens import PostgresAdminTokens
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
+from service.stores.invitations import PostgresInvitations
 from service.stores.longest_lifetimes import PostgresLifetimes
 from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.outbox import PostgresOutbox
@@ -77,6 +85,7 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    invitations: InvitationStore = field(kw_only=True)
     directory: UserDirectory = field(kw_only=True)
     admin_tokens: AdminTokenStore = field(kw_only=True)
     webhook_cursors: TrailCursors = field(kw_only=True)
@@ -116,6 +125,7 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        invitations=PostgresInvitations(pg),
         directory=PostgresUserDirectory(pg),
         admin_tokens=PostgresAdminTokens(pg),
         webhook_cursors=PostgresTrailCursors(pg),

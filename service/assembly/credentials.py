@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from service.assembly.backends import OUTAGES, Basis
+from service.domain.accounts.registration import InvitationLinks, Registration
 from service.domain.clock_watch import ClockWatch
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit
@@ -21,6 +22,7 @@ class Credentials:
     events: Events
     audit: Audit
     clock: ClockWatch
+    registration: Registration
 
 
 def build(basis: Basis, log_event: Sink) -> Credentials:
@@ -38,6 +40,13 @@ def build(basis: Basis, log_event: Sink) -> Credentials:
         events=events,
         audit=audit,
         clock=ClockWatch(),
+        registration=Registration(
+            mode=settings.signup.mode,
+            invitations=backends.invitations,
+            links=InvitationLinks(seals, settings.base_url),
+            ambient=ambient,
+            events=events,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from service.assembly import (
     accounts,
     credentials,
+    invitations,
     mail,
     operations,
     recovery,
@@ -22,6 +23,7 @@ from service.assembly.second_factors import FactorParts
 from service.assembly.sessions import SessionParts
 from service.assembly.signing import Signing
 from service.assembly.webhooks import WebhookParts
+from service.domain.accounts.invitations import Invitations
 from service.domain.events.security_events import Sink
 from service.domain.recovery.recovery import Recovery
 
@@ -36,6 +38,7 @@ class Parts(NamedTuple):
     recovered: Recovery
     operated: Operations
     hooked: WebhookParts
+    invited: Invitations
 
 
 def build_parts(basis: Basis, log_event: Sink) -> Parts:
@@ -56,4 +59,5 @@ def build_parts(basis: Basis, log_event: Sink) -> Parts:
         recovered=recovery.build(basis, known, opened, posted, asked),
         operated=operations.build(basis, known, signed, opened),
         hooked=webhooks.build(basis, known),
+        invited=invitations.build(basis, known, posted),
     )

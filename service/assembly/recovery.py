@@ -158,7 +158,7 @@ def _sign_ups(earlier: Earlier, verification: Verification) -> SignUps:
     address_proof = earlier.sessions.address_proof
     return SignUps(
         users=earlier.proofs.users,
-        accounts=earlier.asked.accounts,
+        new_accounts=earlier.asked.new_accounts,
         proofs=earlier.proofs,
         verification=verification,
         code_mails=earlier.code_mails,

@@ -127,6 +127,7 @@ def _fields(error: errors.InvalidFieldsError) -> Wordings:
     return _say("InvalidParameter", "; ".join(f"{one.field} {one.message}".strip() for one in error.broken))
 
 
+NO_SIGN_UP = _say("NotAuthorized", "SignUp is not permitted for this user pool")
 TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
     errors.InvalidFieldsError: _fields,
     errors.InvalidCredentialsError: _say("NotAuthorized", "Incorrect username or password."),
@@ -140,6 +141,8 @@ TABLE: Mapping[type[AuthError], Wordings | Callable[..., Wordings]] = {
         Wording("UsernameExists", "User already exists"),
         TAKEN,
     ),
+    errors.SignUpClosedError: NO_SIGN_UP,
+    errors.InvalidInvitationError: NO_SIGN_UP,
     errors.SessionNotFoundError: _say("ResourceNotFound", "Session does not exist."),
     errors.FactorNotFoundError: _say("ResourceNotFound", "The user has no such credential."),
     errors.TooManyError: _say("LimitExceeded", errors.TooManyError.message),

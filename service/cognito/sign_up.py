@@ -7,12 +7,15 @@ from service.cognito.call import Answer, Call
 from service.cognito.errors import invalid_parameter, not_authorized
 from service.cognito.passwords import new_password
 from service.domain.accounts import attributes
-from service.domain.accounts.accounts import NewAccount
+from service.domain.accounts.new_accounts import NewAccount
 from service.domain.app_clients import AppClient
 from service.domain.credentials import emails
 
+INVITATION = "invitation"  # the entry of ClientMetadata that has the secret of one
+
 
 async def sign_up(call: Call, _: AppClient) -> Answer:
+    call.services.new_accounts.registration.require_open()
     username = call.text("Username")
     try:
         canonical_email = emails.canonical(username)
@@ -29,11 +32,12 @@ async def sign_up(call: Call, _: AppClient) -> Answer:
         given.last_name or "",
         call.language,
         given.kept,
+        invitation=call.texts("ClientMetadata").get(INVITATION, ""),
     )
     sign_ups = call.services.recovery.sign_ups
-    user_id = await sign_ups.sign_up(new, call.visitor)
-    answer: Mapping[str, object] = {"UserConfirmed": not sign_ups.must_prove, "UserSub": str(user_id)}
-    details = delivery.details(call, canonical_email) if sign_ups.must_prove else None
+    user = await sign_ups.sign_up(new, call.visitor)
+    answer: Mapping[str, object] = {"UserConfirmed": not user.must_prove_address, "UserSub": str(user.id)}
+    details = delivery.details(call, canonical_email) if user.must_prove_address else None
     return {**answer, "CodeDeliveryDetails": details}
 
 

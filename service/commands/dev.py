@@ -1,11 +1,13 @@
 """`tokenhouse dev`: the whole service on one machine that has nothing but Python."""
 
 import argparse
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from service.ambient import Ambient
-from service.commands import dev_instance, event_loop
+from service.assembly.application import Application
+from service.commands import dev_instance, event_loop, seed
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
@@ -65,14 +67,29 @@ SWITCH = "TOKENHOUSE_COGNITO__ENABLED"
 
 def run(asked: argparse.Namespace) -> int:
     directory = dev_instance.directory()
-    settings = load(asked.config)
+    sown = seed.file_of_dev()
+    settings = load(asked.config, seed=sown)
     logs.configure(settings.logging)
     with stores(directory) as running:
-        settings = load(asked.config, pinned=_pinned(settings, running, directory))
+        settings = load(asked.config, pinned=_pinned(settings, running, directory), seed=sown)
         shared = dev_instance.told_to_commands(directory, settings, asked.config)
         with shared, event_loop.runner(settings.server.event_loop) as loop:
-            loop.run(serve(settings, lambda port: _welcome(settings, port, directory), has_inbox=True))
+            loop.run(
+                serve(settings, lambda port: _welcome(settings, port, directory), has_inbox=True, prepare=_sow(sown))
+            )
     return DONE
+
+
+def _sow(file: Path | None) -> Callable[[Application], Awaitable[None]]:
+    """Opens the accounts of the seed that are not there yet."""
+
+    place = file.absolute() if file else None
+
+    async def sow(application: Application) -> None:
+        if file:
+            say(f"\n{place}: {seed.sentence(await seed.apply(application, file))}")
+
+    return sow
 
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:

@@ -69,8 +69,10 @@ class Instance:
             await self._metrics.open(self._runner)
         return port
 
-    async def serve_until(self, stop: asyncio.Event, announce: Callable[[], None]) -> None:
-        """Return when `stop` is set and the drain time for load balancers is over."""
+    async def serve_until(
+        self, stop: asyncio.Event, announce: Callable[[], None], prepare: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Once it is ready, prepare and announce it. Return when `stop` is set and the drain time is over."""
         starting = asyncio.create_task(opening.open_when_ready(self._application))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,6 +85,7 @@ class Instance:
                 event_loop=event_loop.name(),
                 password_engine=self._application.passwords.queue.engine.name,
             )
+            await prepare()
             _spare_the_collector()
             announce()
         await stopping
@@ -138,7 +141,7 @@ class Instance:
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete what expired of revocations, mails, webhooks, audit events, changes of addresses: tables stay small."""
+    """Delete what expired of revocations, mails, webhooks, events, changes of addresses, invitations: tables stay small."""
     outbox, deliveries = application.backends.outbox, application.backends.webhook_deliveries
     endpoints = list(application.webhooks.endpoints)
     while True:
@@ -151,6 +154,7 @@ async def delete_expired_forever(application: Application) -> None:
         if application.clock.is_right:  # by which these expire
             await application.background.attempt("tidy-audit", application.audit.delete_expired)
             await application.background.attempt("tidy-email-changes", application.recovery.addresses.delete_expired)
+            await application.background.attempt("tidy-invitations", application.invitations.delete_expired)
 
 
 def _spare_the_collector() -> None:

@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from service.ambient import Ambient
-from service.assembly.application import build
+from service.assembly.application import Application, build
 from service.commands import event_loop
 from service.commands.frame import DONE
 from service.commands.instance import Instance
@@ -35,14 +35,19 @@ def run(asked: argparse.Namespace) -> int:
     return DONE
 
 
+async def nothing(_: Application) -> None:
+    """Nothing is to be prepared."""
+
+
 async def serve(
     settings: Settings,
     announce: Callable[[int], None] = lambda _: None,
     *,
     reload: Callable[[], Settings] | None = None,
     has_inbox: bool = False,
+    prepare: Callable[[Application], Awaitable[None]] = nothing,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is called with the port once the service is ready.
+    """Serve until SIGINT or SIGTERM; `announce` is called with the port once it is ready and `prepare` is done.
 
     Waits for stores that are not up yet: until then `/healthz` responds 200 and `/readyz` 503. SIGHUP calls `reload`
     for the current settings. Raises ConfigurationError when waiting would not help.
@@ -55,7 +60,7 @@ async def serve(
     instance = Instance(application, server, writers, reload, has_inbox=has_inbox)
     try:
         port = await instance.listen()
-        await instance.serve_until(stop, lambda: announce(port))
+        await instance.serve_until(stop, lambda: announce(port), lambda: prepare(application))
     finally:
         await instance.close()
 

@@ -1,9 +1,11 @@
-"""`tokenhouse sessions end --user EMAIL | --all [--yes]`."""
+"""`tokenhouse sessions list EMAIL_OR_ID` and `sessions end --user EMAIL | --all [--yes]`."""
 
 import argparse
+import json
 import sys
 
 from service.assembly.application import Application
+from service.commands.accounts_named import named
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 
@@ -14,7 +16,14 @@ QUESTION = (
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    sessions = commands.add_parser("sessions", help="end sessions").add_subparsers(required=True, metavar="ACTION")
+    sessions = commands.add_parser("sessions", help="list and end sessions").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    about = "show the live sessions of an account, the oldest first"
+    shown = sessions.add_parser("list", help=about, description=about)
+    shown.add_argument("account", metavar="EMAIL_OR_ID")
+    shown.add_argument("--json", action="store_true", help="one JSON object a line")
+    shown.set_defaults(run=on_application(_list))
     about = "end sessions at once, on every instance; the accounts stay"
     end = sessions.add_parser("end", help=about, description=about)
     whose = end.add_mutually_exclusive_group(required=True)
@@ -41,6 +50,28 @@ def _ask() -> int:
         return DONE
     complain("nothing was ended")
     return FAILED
+
+
+async def _list(application: Application, asked: argparse.Namespace) -> int:
+    user = await named(application, asked.account)
+    if user is None:
+        return FAILED
+    for one in await application.administration.sessions(user.id):
+        facts = {
+            "session_id": one.id,
+            "started_at": one.started_at.isoformat(),
+            "last_used_at": one.last_used_at.isoformat(),
+            "network": one.source,
+            "client": one.client_id,
+            "user_agent": one.user_agent,
+        }
+        say(json.dumps(facts) if asked.json else "  ".join(_printable(fact) for fact in facts.values() if fact))
+    return DONE
+
+
+def _printable(text: str) -> str:
+    """What a client said of itself must not command the terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 async def _end_all(application: Application, _: argparse.Namespace) -> int:

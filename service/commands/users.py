@@ -1,22 +1,30 @@
-"""`tokenhouse users disable|enable|factors EMAIL`, and `tokenhouse users groups EMAIL +GROUP -GROUP`."""
+"""`tokenhouse users disable|enable|factors|groups|claims EMAIL`."""
 
 import argparse
+import json
 
 from service.assembly.application import Application
+from service.commands import user_accounts
+from service.commands.accounts_named import json_or_text
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.domain.accounts.account_claims import InvalidClaimsError
 from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
+
+JSON = "one JSON object a line"
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    actions = commands.add_parser(
-        "users", help="disable or enable an account, change its groups, remove its second factors"
-    ).add_subparsers(required=True, metavar="ACTION")
+    actions = commands.add_parser("users", help="show, open, change, disable and delete accounts").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    user_accounts.add_parsers(actions)
     for action, about, act in (
         ("disable", "close an account and end its sessions", _disable),
         ("enable", "open a closed account again", _enable),
     ):
         one = actions.add_parser(action, help=about, description=about)
         one.add_argument("email", metavar="EMAIL")
+        one.add_argument("--json", action="store_true", help=JSON)
         one.set_defaults(run=on_application(act))
     about = "show an account's second factors; with --remove, help somebody who is locked out"
     factors = actions.add_parser("factors", help=about, description=about)
@@ -29,23 +37,35 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     # The rest of the line as it is: argparse would take -staff for an option.
     groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP, after EMAIL")
     groups.set_defaults(run=lambda asked: _change_groups(groups, asked))
+    about = "print an account's claims, after setting NAME=VALUE and removing -NAME"
+    claims = actions.add_parser("claims", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
+    claims.add_argument("email", metavar="EMAIL")
+    written = "NAME=VALUE or -NAME, after EMAIL; a VALUE that is no JSON is a text"
+    claims.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help=written)
+    claims.set_defaults(run=lambda asked: _change_claims(claims, asked))
+    factors.add_argument("--json", action="store_true", help=JSON)
+    groups.add_argument("--json", action="store_true", help=f"{JSON}; before EMAIL")
 
 
 async def _disable(application: Application, asked: argparse.Namespace) -> int:
-    return _answer("disabled", is_known=await application.accounts.disable(asked.email))
+    return _answer("disabled", asked, is_known=await application.accounts.disable(asked.email))
 
 
 async def _enable(application: Application, asked: argparse.Namespace) -> int:
-    return _answer("enabled", is_known=await application.accounts.enable(asked.email))
+    return _answer("enabled", asked, is_known=await application.accounts.enable(asked.email))
 
 
 async def _factors(application: Application, asked: argparse.Namespace) -> int:
     held = await application.factors.of_account(asked.email)
     if held is None:
-        return _answer("", is_known=False)
+        return _answer("", asked, is_known=False)
     if asked.remove:
         removed = await application.factors.remove_all(asked.email)
-        say("removed; every session is over" if removed else "the account has no second factor")
+        done = "removed; every session is over" if removed else "the account has no second factor"
+        return _answer(done, asked, is_known=True)
+    if asked.json:
+        since = held.totp_since.isoformat() if held.totp_since else None
+        say(json.dumps({"totp_since": since, "passkeys": held.passkeys, "recovery_codes": held.recovery_codes_left}))
         return DONE
     since = f"since {held.totp_since:%Y-%m-%d}" if held.totp_since else "none"
     say(f"authenticator app: {since}; passkeys: {held.passkeys}; recovery codes left: {held.recovery_codes_left}")
@@ -71,6 +91,9 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
             return FAILED
         if added and not changed.address_is_proved:
             complain("the address is not proved: whoever signed up may not own it")
+        if asked.json:
+            say(json.dumps({"email": asked.email, "groups": list(changed.names)}))
+            return DONE
         for group in changed.names:
             say(group)
         return DONE
@@ -78,6 +101,40 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
     return on_application(act, postgres_alone=True)(asked)
 
 
-def _answer(done: str, *, is_known: bool) -> int:
-    say(done if is_known else "no account has this address")
+def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
+    added: dict[str, object] = {}
+    removed: list[str] = []
+    for change in asked.changes:
+        name, sign, value = change.partition("=")
+        if sign and not change.startswith("-"):
+            added[name] = json_or_text(value)
+        elif change.startswith("-") and not sign:
+            removed.append(change[1:])
+        else:
+            parser.error(f"write NAME=VALUE or -NAME; not {change!r}")
+    if both := {*added} & {*removed}:
+        parser.error(f"{min(both)} is both set and removed")
+
+    async def act(application: Application, asked: argparse.Namespace) -> int:
+        try:
+            claims = await application.account_claims.change(asked.email, added, removed)
+        except InvalidClaimsError as error:
+            complain(f"{error}; nothing is changed")
+            return FAILED
+        if claims is None:
+            say("no account has this address")
+            return FAILED
+        if others := [name for name in added if name not in application.settings.tokens.claims]:
+            complain(f"no id token carries {', '.join(others)}, as tokens.claims does not name it")
+        say(json.dumps(claims, ensure_ascii=False))
+        return DONE
+
+    return on_application(act, postgres_alone=True)(asked)
+
+
+def _answer(done: str, asked: argparse.Namespace, *, is_known: bool) -> int:
+    if asked.json:
+        say(json.dumps({"email": asked.email, "is_known": is_known, **({"done": done} if is_known else {})}))
+    else:
+        say(done if is_known else "no account has this address")
     return DONE if is_known else FAILED

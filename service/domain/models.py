@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+NO_CLAIMS = "{}"
 A_MOMENT = timedelta(milliseconds=1)  # sessions keep times in milliseconds
 
 
@@ -25,6 +26,7 @@ class User:
     second_factor_since: datetime | None = None  # set while a login asks for more than the password
     groups: tuple[str, ...] = ()
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
+    claims: str = NO_CLAIMS  # JSON, of operators; those that tokens.claims names go into id tokens
     must_prove_address: bool = False  # asked at sign-up: no login before the first proof, which ends it
 
     @property

@@ -39,6 +39,7 @@ class Purpose(Enum):
     RECOVERY_CODE = b"recovery code"
     MAIL_CODE = b"mailed code"
     MAIL_TOKEN = b"mailed token"
+    INVITATION = b"invitation"
     SRP_VERIFIER_SEAL = b"srp verifier seal"
     SRP_BLOCK_SEAL = b"srp block seal"
     DECOY = b"decoy"

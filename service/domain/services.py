@@ -1,5 +1,6 @@
 """The domain objects that request handlers may use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.accounts.accounts import Accounts
@@ -7,6 +8,7 @@ from service.domain.accounts.factor_setup import FactorSetup
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.member_passkeys import MemberPasskeys
 from service.domain.accounts.named_api_keys import NamedApiKeys
+from service.domain.accounts.new_accounts import NewAccounts
 from service.domain.accounts.profiles import Profiles
 from service.domain.administration.admin_tokens import AdminTokens
 from service.domain.administration.administration import Administration
@@ -39,6 +41,7 @@ class Services:
     app_clients: AppClients
     sessions: Sessions
     accounts: Accounts
+    new_accounts: NewAccounts
     profiles: Profiles
     named_api_keys: NamedApiKeys
     factors: Factors
@@ -55,6 +58,7 @@ class Services:
     webhooks: Webhooks
     keys: KeyRing
     issuer: str
+    chosen_claims: Sequence[str]  # of those that operators give accounts, what id tokens carry
     base_url: str  # where the calls are: the issuer, without the pool id that Cognito's clients want at its end
     readiness: Readiness
     clock: ClockWatch

@@ -40,6 +40,7 @@ SAMPLES: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "email_change": (CODE,),
     "email_undo": (LINK,),
     "sign_in": (SIGN_IN,),
+    "invitation": ({"link": LINK["link"], "until": "2026-12-01 12:00 UTC"},),
     "notice": tuple(
         {"what": what.value, **values} for what in Notice for values in (WHAT, WHAT | {"network": "", "agent": ""})
     ),

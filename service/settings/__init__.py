@@ -1,5 +1,6 @@
 """The settings of the service, and their sources."""
 
+from service.settings.claim_names import require_claim_name
 from service.settings.cognito import require_usable_cognito
 from service.settings.files import require_private
 from service.settings.load import ENVIRONMENT, Settings, load
@@ -22,10 +23,13 @@ from service.settings.sections import (
     PasswordSettings,
     RedisSettings,
     ServerSettings,
+    SignUpSettings,
     ThrottleSettings,
     TokenSettings,
     TracingSettings,
 )
+from service.settings.seed import VARIABLE as SEED
+from service.settings.seed import Seed, read_seed
 from service.settings.urls import authority, hosts_of, origin_of, split_url, url_here
 from service.settings.values import Networks, Rate
 from service.settings.variables import as_variables, is_about_settings
@@ -35,6 +39,7 @@ from service.settings.webhooks import EndpointSettings, WebhookSettings
 __all__ = [
     "ENVIRONMENT",
     "INBOX",
+    "SEED",
     "WEBHOOK_SECRET_PREFIX",
     "AccountSettings",
     "AdminSettings",
@@ -57,8 +62,10 @@ __all__ = [
     "PasswordSettings",
     "Rate",
     "RedisSettings",
+    "Seed",
     "ServerSettings",
     "Settings",
+    "SignUpSettings",
     "ThrottleSettings",
     "TokenSettings",
     "TracingSettings",
@@ -72,6 +79,8 @@ __all__ = [
     "mail_server",
     "mailbox",
     "origin_of",
+    "read_seed",
+    "require_claim_name",
     "require_private",
     "require_usable_cognito",
     "split_url",

@@ -39,10 +39,13 @@ from service.settings.sections import (
     PasswordSettings,
     RedisSettings,
     ServerSettings,
+    SignUpSettings,
     ThrottleSettings,
     TokenSettings,
     TracingSettings,
 )
+from service.settings.seed import VARIABLE as SEED
+from service.settings.seed import read_seed, with_clients
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
 from service.settings.urls import POSTGRES, REDIS, require_good_url, split_url
 from service.settings.values import Section, split_commas
@@ -57,7 +60,9 @@ SHORT_NAMES = {
     "PORT": "TOKENHOUSE_SERVER__PORT",
     "LOG_LEVEL": "TOKENHOUSE_LOGGING__LEVEL",
 }
-NOT_SETTINGS = frozenset({"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR", "TOKENHOUSE_OPERATOR"})
+NOT_SETTINGS = frozenset(
+    {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR", "TOKENHOUSE_DEV_DIR", "TOKENHOUSE_OPERATOR", SEED}
+)
 MIN_SECRET_BYTES = 32
 MIN_VARIETY = 8  # different characters; 32 random hex digits almost never have fewer
 SAMPLE_SECRETS = re.compile(r"change.?me|replace.?me|your.?secret|example|sample|placeholder", re.IGNORECASE)
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     passkeys: PasskeySettings = PasskeySettings()
     accounts: AccountSettings = AccountSettings()
+    signup: SignUpSettings = SignUpSettings()
     cognito: CognitoSettings = CognitoSettings()
     webhooks: WebhookSettings = WebhookSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
@@ -158,14 +164,17 @@ SECTIONS = frozenset(
 )
 
 
-def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None) -> Settings:
-    """Read all sources; `pinned` values win over every one of them (`tokenhouse dev` pins its own stores).
+def load(path: Path | None = None, *, pinned: Mapping[str, Any] | None = None, seed: Path | None = None) -> Settings:
+    """Read all sources. Clients of a `seed` (or `TOKENHOUSE_SEED`) are added to those of the file; `pinned` values win
+    over every source (`tokenhouse dev` pins its own stores).
 
     Raises ConfigurationError with one line that names the setting and the rule, never the value.
     """
     _refuse_unknown_variables()
     file = path or (Path(named) if (named := ENVIRONMENT.get("TOKENHOUSE_CONFIG")) else None)
     values = _read(file or next(shipped for shipped in (Path("config.yaml"), *SHIPPED_CONFIG) if shipped.is_file()))
+    if sown := seed or (Path(named) if (named := ENVIRONMENT.get(SEED)) else None):
+        values = with_clients(values, read_seed(sown).clients)
     secrets = Path(ENVIRONMENT.get("TOKENHOUSE_SECRETS_DIR") or SECRETS_DIR)
     for name, secret in secrets_in(secrets):
         _refuse_unknown(name, str(secret))

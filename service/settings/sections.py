@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from service.settings.claim_names import ClaimNames
 from service.settings.values import (
     AppClientSecrets,
     ClientIds,
@@ -75,6 +76,7 @@ class TokenSettings(Section):
     issuer: Issuer = "http://127.0.0.1:8080"
     client_id: str = Field("tokenhouse", min_length=1)
     accepted_clients: ClientIds = ()
+    claims: ClaimNames = ()
     algorithm: Literal["RS256", "RS256-3072", "ES256", "Ed25519"] = "RS256"
     id_lifetime: Duration = timedelta(hours=1)
     access_lifetime: Duration = timedelta(hours=1)
@@ -169,6 +171,10 @@ class PasskeySettings(Section):
 
 class AccountSettings(Section):
     second_factor: Literal["optional", "required"] = "optional"
+
+
+class SignUpSettings(Section):
+    mode: Literal["open", "invited", "closed"] = "open"
 
 
 class CognitoSettings(Section):

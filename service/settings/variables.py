@@ -10,7 +10,11 @@ from service.settings.files import PREFIX
 from service.settings.load import NOT_SETTINGS, SHORT_NAMES, Settings
 from service.settings.values import Rate, Section
 
-OWN = NOT_SETTINGS - {"TOKENHOUSE_CONFIG", "TOKENHOUSE_SECRETS_DIR"}  # of the person, not of the installation
+OWN = NOT_SETTINGS - {
+    "TOKENHOUSE_CONFIG",
+    "TOKENHOUSE_SECRETS_DIR",
+    "TOKENHOUSE_SEED",
+}  # of the person, not of the installation
 
 
 def is_about_settings(name: str) -> bool:

@@ -22,6 +22,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "passkeys": ALL,
     "named_api_keys": ALL,
     "srp_verifiers": ALL,
+    "invitations": ALL,  # UPDATE for FOR UPDATE
     "admin_tokens": ALL,
     "webhook_cursors": ("SELECT", "INSERT", "UPDATE"),
     "webhook_deliveries": ALL,

@@ -11,7 +11,7 @@ from service.coalescing import Batch
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
-from service.errors import EmailTakenError
+from service.errors import EmailTakenError, InvalidInvitationError
 from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
@@ -19,21 +19,32 @@ from service.stores.postgres import Postgres
 _COLUMNS = (
     "id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at, password_changed_at,"
     " disabled_at, email_verified_at, second_factor_since, groups, language,"
-    " must_prove_address"
+    " claims, must_prove_address"
 )
 USER_FIELDS = _COLUMNS.split(", ")  # in the order of User's own
 _GROUPS = USER_FIELDS.index("groups")
-INSERT = """
-    INSERT INTO users (
+_NEW = """
+    (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, created_at,
-        password_changed_at, language, api_key_digest, must_prove_address, attributes, email_verified_at
+        password_changed_at, language, api_key_digest, must_prove_address, attributes, email_verified_at, groups, claims
     )
     SELECT
         $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::timestamptz, $9::timestamptz,
-        $10::text, $11::bytea, $12::boolean, $13::jsonb, $14::timestamptz
-    WHERE NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)
-    RETURNING id
+        $10::text, $11::bytea, $12::boolean, $13::jsonb, $14::timestamptz, $15::text[], $16::jsonb
 """
+_FREE = "NOT EXISTS (SELECT FROM email_changes WHERE canonical_email = $3 AND undo_until > $8)"
+INSERT = f"INSERT INTO users {_NEW} WHERE {_FREE} RETURNING id"
+# The address is looked at before the invitation is used: an account that cannot be made must not use it up.
+INSERT_INVITED = f"""
+    WITH address AS (SELECT {_FREE} AS is_free),
+    invitation AS (
+        DELETE FROM invitations USING address
+        WHERE id = $17 AND expires_at > $8 AND canonical_email IN ('', $3) AND is_free
+        RETURNING id
+    ),
+    added AS (INSERT INTO users {_NEW} FROM invitation RETURNING id)
+    SELECT is_free, EXISTS (SELECT FROM added) AS is_added FROM address
+"""  # noqa: S608 - our own statements
 BY_EMAIL = f"SELECT {_COLUMNS} FROM users WHERE canonical_email = $1"  # noqa: S608 - as above
 BY_IDS = f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1::uuid[])"  # noqa: S608 - as above
 BY_API_KEYS = f"""
@@ -85,6 +96,13 @@ CHANGE_GROUPS = f"""
     UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $4 RETURNING groups
 """  # noqa: S608 - as above
 
+_CHANGED_CLAIMS = "(claims || $2::jsonb) - $3::text[]"
+CHANGE_CLAIMS = f"""
+    UPDATE users SET claims = {_CHANGED_CLAIMS}
+    WHERE id = $1 AND octet_length(({_CHANGED_CLAIMS})::text) <= $4
+    RETURNING claims
+"""  # noqa: S608 - as above
+
 
 class PostgresUsers:
     def __init__(self, postgres: Postgres) -> None:
@@ -92,31 +110,27 @@ class PostgresUsers:
         self._by_id = Batch(self._by_ids)
         self._by_api_key = Batch(self._by_api_keys)
 
-    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
+    async def add(
+        self,
+        user: User,
+        api_key_digest: bytes,
+        attributes: Mapping[str, str] | None = None,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        values = _values(user, api_key_digest, attributes or {})
         try:
-            row = await self._postgres.fetchrow(
-                INSERT,
-                user.id,
-                user.email,
-                user.canonical_email,
-                user.first_name,
-                user.last_name,
-                user.password_hash,
-                user.api_key_sealed,
-                user.created_at,
-                user.password_changed_at,
-                user.language,
-                api_key_digest,
-                user.must_prove_address,
-                json.dumps(dict(attributes or {})),
-                user.email_verified_at,
-            )
+            if invitation_id is None:
+                row = await self._postgres.fetchrow(INSERT, *values)
+            else:
+                row = await self._postgres.fetchrow(INSERT_INVITED, *values, invitation_id)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None
             raise
-        if row is None:
+        if row is None or (invitation_id and not row["is_free"]):
             raise EmailTakenError
+        if invitation_id and not row["is_added"]:
+            raise InvalidInvitationError
 
     async def by_email(self, canonical_email: str) -> User | None:
         if "\0" in canonical_email:  # Postgres rejects a text with NUL
@@ -164,6 +178,10 @@ class PostgresUsers:
         row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
         return tuple(row["groups"]) if row else None
 
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        row = await self._postgres.fetchrow(CHANGE_CLAIMS, user_id, added, list(removed), most)
+        return str(row["claims"]) if row else None
+
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         return [Sealed(**row) for row in await self._postgres.fetch(SEALED_API_KEYS, after, limit)]
 
@@ -196,6 +214,27 @@ class PostgresUsers:
             return None
 
         return [answer(digests, now) for digests, now in questions]
+
+
+def _values(user: User, api_key_digest: bytes, attributes: Mapping[str, str]) -> tuple[object, ...]:
+    return (
+        user.id,
+        user.email,
+        user.canonical_email,
+        user.first_name,
+        user.last_name,
+        user.password_hash,
+        user.api_key_sealed,
+        user.created_at,
+        user.password_changed_at,
+        user.language,
+        api_key_digest,
+        user.must_prove_address,
+        json.dumps(dict(attributes)),
+        user.email_verified_at,
+        list(user.groups),
+        user.claims,
+    )
 
 
 def _user(row: asyncpg.Record | None) -> User | None:

@@ -300,6 +300,15 @@ async def _of_somebody_else_s_passkey(caller: Caller, one: Operation) -> ClientR
     return await caller.make(one, {"credential": device.register(begun), "name": "My phone"})
 
 
+async def closed(caller: Caller, one: Operation) -> ClientResponse:
+    object.__setattr__(caller.fakes.application.new_accounts.registration, "mode", "closed")
+    return await caller.make(one)
+
+
+async def with_a_wrong_invitation(caller: Caller, one: Operation) -> ClientResponse:
+    return await caller.make(one, NEW | {"invitation": "iv_none"})
+
+
 async def no_credential(caller: Caller, one: Operation) -> ClientResponse:
     return await caller.fakes.client.post(one.path, {"token": "rt_none"})
 
@@ -348,6 +357,8 @@ PROVOKED: dict[type[AuthError], Callable[[Caller, Operation], Awaitable[ClientRe
     errors.InvalidAccessTokenError: wrong_access_token,
     errors.TokenMismatchError: of_another_session,
     errors.EmailTakenError: taken_email,
+    errors.SignUpClosedError: closed,
+    errors.InvalidInvitationError: with_a_wrong_invitation,
     errors.SecondFactorRequiredError: without_a_proof,
     errors.FactorSetupRequiredError: without_a_factor,
     errors.InvalidCodeError: wrong_code,

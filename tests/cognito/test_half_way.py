@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from service.assembly.application import Application
-from service.domain.accounts.accounts import NewAccount
 from service.domain.accounts.attributes import GivenAttributes, parsed
+from service.domain.accounts.new_accounts import NewAccount
 from service.domain.models import Caller
 from tests.cognito.conftest import Ground, MakeGround
 from tests.domain.test_killed_half_way import MOST_STEPS, VISITOR, Mortal, Story, instance, survives

@@ -418,3 +418,40 @@ async def test_the_code_and_the_password_together_confirm_at_the_other_door(new:
     body = {"email": new.email, "code": await new.code(), "password": PASSWORD}
     assert (await new.ground.client.post("/auth/email/verify", body)).status == 200
     assert await new.log_in()
+
+
+# --- where sign-up is not open
+
+NOT_PERMITTED = Refused("NotAuthorized", "SignUp is not permitted for this user pool")
+
+
+async def test_where_sign_up_is_closed_nobody_signs_up_here_either(make_ground: MakeGround) -> None:
+    somebody = Somebody(await make_ground(signup={"mode": "closed"}))
+    for username in (somebody.email, "nobody"):
+        assert await somebody.refused_client("SignUp", Username=username, Password=PASSWORD) == NOT_PERMITTED
+
+
+async def test_an_invitation_comes_in_the_client_metadata(make_ground: MakeGround) -> None:
+    somebody = Somebody(await make_ground(signup={"mode": "invited"}))
+    invitations = somebody.ground.fakes.application.invitations
+    one = await invitations.invite(somebody.email, timedelta(days=7), by_mail=False)
+    assert await somebody.refused_client("SignUp", Username=somebody.email, Password=PASSWORD) == NOT_PERMITTED
+    for wrong in ("", "iv_none"):
+        metadata = {"invitation": wrong}
+        refusal = await somebody.refused_client(
+            "SignUp", Username=somebody.email, Password=PASSWORD, ClientMetadata=metadata
+        )
+        assert refusal == NOT_PERMITTED
+    await somebody.sign_up(ClientMetadata={"invitation": invitations.links.token(one.id)})
+    await somebody.log_in()
+
+
+async def test_a_mailed_invitation_needs_no_confirmation(make_ground: MakeGround) -> None:
+    somebody = Somebody(await make_ground({"confirm_signup": True}, mail=MAIL, signup={"mode": "invited"}))
+    invitations = somebody.ground.fakes.application.invitations
+    one = await invitations.invite(somebody.email, timedelta(days=7), by_mail=True)
+    answer = await somebody.sign_up(ClientMetadata={"invitation": invitations.links.token(one.id)})
+    assert answer["UserConfirmed"] is True
+    assert "CodeDeliveryDetails" not in answer
+    await somebody.log_in()
+    assert (await somebody.attributes())["email_verified"] == "true"

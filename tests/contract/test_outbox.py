@@ -24,7 +24,7 @@ AGE = (
     "UPDATE mails SET created_at = created_at - $1::interval, due_at = due_at - $1::interval,"
     " failed_at = failed_at - $1::interval"
 )
-STRANGE = "UPDATE mails SET kind = 'invitation'"
+STRANGE = "UPDATE mails SET kind = 'postcard'"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the users' store promises, in memory and on a real Postgres."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
 
@@ -174,3 +175,36 @@ async def test_parallel_changes_of_groups_all_happen(users: Users, ambient: Fake
 
 def test_the_columns_of_a_user_stand_in_the_order_of_its_fields() -> None:
     assert [field.name for field in fields(User)] == USER_FIELDS
+
+
+async def test_claims_are_added_replaced_and_removed_in_one_step(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"digest")
+    assert await users.change_claims(grace.id, '{"tier": 3, "team": "ä"}', [], 1_000) == '{"team": "ä", "tier": 3}'
+    changed = await users.change_claims(grace.id, '{"tier": [1, {"a": true}]}', ["team", "none"], 1_000)
+    assert changed == '{"tier": [1, {"a": true}]}'
+    kept = await users.by_id(grace.id)
+    assert kept is not None
+    assert kept.claims == changed
+    assert await users.change_claims(ambient.new_uuid(), "{}", [], 1_000) is None
+
+
+async def test_claims_that_together_take_too_many_bytes_are_not_changed(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"digest")
+    whole = '{"a": "äää"}'
+    size = len(whole.encode())
+    assert await users.change_claims(grace.id, whole, [], size - 1) is None
+    assert await users.change_claims(grace.id, whole, [], size) == whole
+    assert await users.change_claims(grace.id, '{"b": 1}', [], size) is None
+    assert await users.change_claims(grace.id, '{"b": 1}', ["a"], size) == '{"b": 1}'
+
+
+async def test_of_parallel_changes_of_claims_none_is_lost(users: Users, ambient: FakeAmbient) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"digest")
+    names = [f"n{number}" for number in range(20)]
+    await asyncio.gather(*(users.change_claims(grace.id, f'{{"{name}": 1}}', [], 1_000) for name in names))
+    kept = await users.by_id(grace.id)
+    assert kept is not None
+    assert set(json.loads(kept.claims)) == set(names)

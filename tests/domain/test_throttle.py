@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from service.domain.limits.throttle import IN_FLIGHT
 from service.domain.limits.turns import Turns
 from service.domain.models import Visitor
-from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, ShownPolicy, UnavailableError
+from service.errors import InvalidCredentialsError, OverloadedError, RateLimitedError, UnavailableError
 from service.settings import Rate, ThrottleSettings
+from service.shown_policy import ShownPolicy
 from tests.support.logins import (
     ANN,
     BOB,

@@ -29,6 +29,7 @@ from service.embedded import Stores
 from service.stores import (
     audit,
     email_changes,
+    invitations,
     outbox,
     pending_revocations,
     revocations,
@@ -99,6 +100,8 @@ PERSON = (
     True,
     "{}",
     NOW,
+    ["staff"],
+    "{}",
 )
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -147,6 +150,11 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "proved_users.RESET": (*ENDING, LONG_AGO, "u1@example.com", "hash", True, NOW, b"sealed", b"new", False),
     "proved_users.PROVE": (ONE, "u1@example.com", NOW),
     "revocations.TRY_LOCK": (1,),
+    "invitations.INSERT": (FRESH[0], "New@example.com", "new@example.com", True, NOW, NOW + DAY),
+    "invitations.FIND": (ONE, NOW),
+    "invitations.LATEST": (NOW, LIMIT),
+    "invitations.REMOVE": (ONE,),
+    "invitations.FORGET": (NOW, invitations.AT_ONCE),
     "longest_lifetimes.USE": (3_605, 2_592_000),
     "named_api_keys.REMOVE_EXPIRED": (HEAVY, NOW),
     "named_api_keys.INSERT": (FRESH[0], ONE, "name", "nk_", ["a"], None, NOW, None, b"new", 50),
@@ -225,6 +233,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "webhook_deliveries.FORGET": (DAY, webhook_deliveries.AT_ONCE),
     "webhook_deliveries.FORGET_ORPHANS": (DAY, webhook_deliveries.AT_ONCE, ["crm"]),
     "users.INSERT": PERSON,
+    "users.INSERT_INVITED": (*PERSON, ONE),
     "users.BY_EMAIL": ("u1@example.com",),
     "users.BY_IDS": (MANY,),
     "users.BY_API_KEYS": ([one.bytes for one in MANY] * 2,),
@@ -237,6 +246,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.DISABLE": (*ENDING, NOW),
     "users.ENABLE": (ONE,),
     "users.SET_NAMES": (ONE, "Augusta", None),
+    "users.CHANGE_CLAIMS": (ONE, '{"tier": 3}', ["team"], 1_000),
     "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100),
 }
 

@@ -19,7 +19,8 @@ from service.cognito.refusals import OF_THE_PROTOCOL, TABLE
 from service.cognito.shapes import Document, Flag, ListOf, Number, Structure, Text, Texts
 from service.cognito.signed_operations import SIGNED
 from service.domain.limits.throttle import POLICIES
-from service.errors import AuthError, ShownPolicy
+from service.errors import AuthError
+from service.shown_policy import ShownPolicy
 from tests.conftest import ROOT
 from tests.support.cognito import service_model, unsigned_operations
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FILES = ("docker-compose.yml", "deploy/observability.yml")
 COMPOSE, OBSERVABILITY = (yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in FILES)
 SERVICES: dict[str, dict[str, Any]] = {**COMPOSE["services"], **OBSERVABILITY["services"]}
-ONE_SHOTS = {"init", "migrate"}
+ONE_SHOTS = {"init", "migrate", "seed"}
 WATCHING = {"prometheus", "grafana"}
 LONG_RUNNING = sorted(SERVICES.keys() - ONE_SHOTS)
 STORES = ("postgres", "redis")
@@ -58,13 +58,14 @@ def test_the_compose_files_follow_the_compose_specification() -> None:
 
 
 def test_every_service_is_known_to_these_tests() -> None:
-    assert COMPOSE["services"].keys() == {"init", "migrate", "postgres", "redis", "api", "proxy"}
+    assert COMPOSE["services"].keys() == {"init", "migrate", "seed", "postgres", "redis", "api", "proxy"}
     assert OBSERVABILITY["services"].keys() == WATCHING
     assert COMPOSE["include"] == [{"path": FILES[1], "project_directory": "."}]
 
 
 def test_every_file_that_is_mounted_is_here() -> None:
-    volumes = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    mounted = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
+    volumes = {re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).partition(":")[0] for volume in mounted}
     named = {*(COMPOSE["volumes"] or {}), *(OBSERVABILITY["volumes"] or {})}
     missing = {volume for volume in volumes - named if not (ROOT / volume).exists()}
     assert not missing
@@ -120,7 +121,12 @@ def test_nobody_enters_grafana_without_the_password_from_its_file() -> None:
 
 def test_the_stores_live_in_a_network_without_a_way_out() -> None:
     assert COMPOSE["networks"]["back"]["internal"] is True
-    assert {name for name in SERVICES if "back" in SERVICES[name].get("networks", [])} == {"api", "migrate", *STORES}
+    assert {name for name in SERVICES if "back" in SERVICES[name].get("networks", [])} == {
+        "api",
+        "migrate",
+        "seed",
+        *STORES,
+    }
     assert [SERVICES[store]["networks"] for store in STORES] == [["back"], ["back"]]
 
 
@@ -197,6 +203,7 @@ def test_a_container_sees_its_own_secrets_only() -> None:
     assert {service: secrets_of(service) for service in SERVICES} == {
         "init": {"vault", "secrets-api", "secrets-migrate", "secrets-postgres", "secrets-redis", "secrets-grafana"},
         "api": {"secrets-api"},
+        "seed": {"secrets-api"},
         "migrate": {"secrets-migrate"},
         "postgres": {"secrets-postgres"},
         "redis": {"secrets-redis"},

@@ -21,6 +21,7 @@ LANDED = {
     "0014_cognito.sql": "6fdd2755ffab881b",
     "0015_administration.sql": "e2b4891e2f0c5f43",
     "0017_webhooks.sql": "ee7052b1eb129c88",
+    "0018_invitations_and_claims.sql": "fbcc0603f81c5621",
 }
 
 

@@ -1,5 +1,6 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,13 +8,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.accounts.models import Invitation
 from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
-from service.errors import EmailTakenError, InvalidTokenError
+from service.errors import EmailTakenError, InvalidInvitationError, InvalidTokenError
 from service.faults import Fault
 
 
@@ -24,16 +26,35 @@ class FakeUsers:
         self.digests: dict[bytes, UUID] = {}
         self.earlier: dict[bytes, tuple[UUID, datetime]] = {}
         self.attributes: dict[UUID, dict[str, str]] = {}  # see FakeProfiles
+        self.invitations: dict[UUID, Invitation] = {}  # see FakeInvitations
         self.ended: Container[str] = ()  # sessions
         self.is_reserved: Callable[[str, datetime], bool] = lambda _, __: False  # see FakeEmailChanges
         self.after_password: Callable[[UUID], None] = lambda _: None  # as above
 
-    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
-        if await self.by_email(user.canonical_email) or self.is_reserved(user.canonical_email, user.created_at):
+    async def add(
+        self,
+        user: User,
+        api_key_digest: bytes,
+        attributes: Mapping[str, str] | None = None,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        if self.is_reserved(user.canonical_email, user.created_at):
             raise EmailTakenError
+        if invitation_id:
+            self.require_invitation(invitation_id, user)
+        if await self.by_email(user.canonical_email):
+            raise EmailTakenError
+        if invitation_id:
+            self.invitations.pop(invitation_id)
         self.rows[user.id] = user
         self.digests[api_key_digest] = user.id
         self.attributes[user.id] = dict(attributes or {})
+
+    def require_invitation(self, invitation_id: UUID, user: User) -> None:
+        """Raises InvalidInvitationError."""
+        one = self.invitations.get(invitation_id)
+        if one is None or one.expires_at <= user.created_at or one.canonical_email not in ("", user.canonical_email):
+            raise InvalidInvitationError
 
     async def by_email(self, canonical_email: str) -> User | None:
         return next((user for user in self.rows.values() if user.canonical_email == canonical_email), None)
@@ -111,6 +132,18 @@ class FakeUsers:
         self.rows[user_id] = replace(row, groups=groups)
         return groups
 
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        row = self.rows.get(user_id)
+        if row is None:
+            return None
+        held = json.loads(row.claims) | json.loads(added)
+        left = [name for name in held if name not in removed]
+        text = json.dumps({name: held[name] for name in sorted(left, key=_in_jsonb)}, ensure_ascii=False)
+        if len(text.encode()) > most:
+            return None
+        self.rows[user_id] = replace(row, claims=text)
+        return text
+
     async def sealed_api_keys(self, after: UUID, limit: int) -> Sequence[Sealed]:
         found = sorted((user for user in self.rows.values() if user.id > after), key=lambda user: user.id)
         return [Sealed(user.id, user.api_key_sealed) for user in found[:limit]]
@@ -125,6 +158,11 @@ class FakeUsers:
                 self.rows[one.user_id] = replace(row, api_key_sealed=one.sealed)
                 count += 1
         return count
+
+
+def _in_jsonb(name: str) -> tuple[int, bytes]:
+    """The order of members there."""
+    return len(name.encode()), name.encode()
 
 
 class FakeSigningKeys:

@@ -19,6 +19,7 @@ BIG = (
     "named_api_keys",
     "srp_verifiers",
     "webhook_deliveries",
+    "invitations",
 )
 HEAVY = "md5('heavy')::uuid"  # one user in ten rows of what is kept of users: the one who slows everybody down
 # Ids are random as those of the service are. Of a month of endings the last day is still denied and the first may be
@@ -90,6 +91,12 @@ FILL = {
             '{{}}', at, CASE WHEN i % 3 = 0 THEN at ELSE now() + interval '1 hour' END, 1,
             CASE WHEN i % 3 = 1 THEN at END, CASE WHEN i % 3 = 2 THEN at END, '503'
         FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '14 days' AS at)
+    """,
+    # A month of them, of which a quarter is good.
+    "invitations": """
+        INSERT INTO invitations
+        SELECT md5(i::text)::uuid, 'i' || i || '@example.com', 'i' || i || '@example.com', true, at, at + interval '7 days'
+        FROM generate_series(1, {rows}) AS i, LATERAL (SELECT now() - (1 - i / {rows}.0) * interval '28 days' AS at)
     """,
     "named_api_keys": """
         INSERT INTO named_api_keys

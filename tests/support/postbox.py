@@ -37,6 +37,8 @@ class Postbox:
         return written
 
     async def write(self, mail: Mail) -> Letter | None:
+        if mail.kind is Kind.INVITATION:
+            return await self.application.invitations.write(mail)
         return await self.application.recovery.letters.writers[Kind(mail.kind)](mail)
 
     async def one(self) -> Letter:

@@ -18,7 +18,8 @@ async def open_postgres(embedded: Stores) -> AsyncIterator[Postgres]:
     postgres = Postgres(DatabaseSettings.model_validate({"url": url} | unhurried({})["database"]))
     await postgres.open()
     await postgres.execute(
-        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, admin_tokens CASCADE"
+        "TRUNCATE users, signing_keys, revocations, audit_events, longest_lives, pending_endings, mails, invitations,"
+        " admin_tokens CASCADE"
     )
     yield postgres
     await postgres.close()

@@ -1,7 +1,7 @@
-"""Accounts: sign-up, profile, change of password, API key rotation, closing and disabling."""
+"""Accounts: profile, change of password, API key rotation, closing and disabling."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -24,20 +24,6 @@ from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordErro
 from service.settings import ApiKeySettings
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """The fields of a sign-up, already validated."""
-
-    email: str
-    password: str
-    first_name: str
-    last_name: str
-    language: str = ""  # of mails
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    must_prove_address: bool = False
-    is_welcomed: bool = True  # by a mail; otherwise whoever signs up sends one
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     users: Users
@@ -55,44 +41,17 @@ class Accounts:
     address_proof: AddressProof
     notices: Notices
 
-    async def sign_up(self, new: NewAccount, visitor: Visitor) -> tuple[UUID, str]:
-        """The new account's id and API key. Hashes before the look-up, so a taken address takes as long as a free one.
-
-        Raises EmailTakenError, OverloadedError, RateLimitedError or UnavailableError.
-        """
-        canonical_email = emails.canonical(new.email)
-        self.passwords.refuse_common("password", new.password, canonical_email)
-        user_id = self.ambient.new_uuid()
-        making = self.verifiers.make(user_id, new.password)
-        with self.passwords.reserve(visitor, canonical_email) as place:
-            await self.throttle.sign_up(visitor)
-            await self.revocation.require_complete()  # without Redis no session can follow: same rule for all
-            password_hash = await self.passwords.hash(new.password, place, making)
-        key, sealed, digest = self.api_keys.make(user_id)
-        now = self.ambient.now()
-        user = User(
-            id=user_id,
-            email=new.email,
-            canonical_email=canonical_email,
-            first_name=new.first_name,
-            last_name=new.last_name,
-            password_hash=password_hash,
-            api_key_sealed=sealed,
-            created_at=now,
-            password_changed_at=now,
-            language=new.language,
-            must_prove_address=new.must_prove_address,
-        )
-        await self.add(user, digest, new.attributes)
-        await self.verifiers.keep(making, now)
-        if new.is_welcomed:
-            await self.address_proof.welcome(user)
-        return user_id, key.text
-
-    async def add(self, user: User, digest: bytes, attributes: Mapping[str, str], why: Reason = Reason.NONE) -> None:
-        """Raises EmailTakenError."""
+    async def add(
+        self,
+        user: User,
+        digest: bytes,
+        attributes: Mapping[str, str],
+        why: Reason = Reason.NONE,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        """Raises EmailTakenError, or InvalidInvitationError."""
         try:
-            await self.users.add(user, digest, attributes)
+            await self.users.add(user, digest, attributes, invitation_id)
         except EmailTakenError:
             account = self.events.account(user.canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))

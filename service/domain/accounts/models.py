@@ -18,6 +18,18 @@ class EmailChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """To sign up once. Its link is derived from its id."""
+
+    id: UUID
+    email: str  # as it was typed; empty: for whoever has the link
+    canonical_email: str
+    is_mailed: bool  # nobody but the recipient has seen the link
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChange:
     first_name: str | None = None  # None: as it is
     last_name: str | None = None

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.accounts.models import ProfileChange
+from service.domain.accounts.models import Invitation, ProfileChange
 from service.domain.models import NamedApiKey, User, UserProfile
 from service.domain.operations.ports import ApiKeySeals
 from service.domain.second_factors.models import ConfirmedTotp, Passkey
@@ -15,8 +15,18 @@ from service.domain.sessions.ports import UserLookup
 
 
 class Users(UserLookup, ApiKeySeals, Protocol):
-    async def add(self, user: User, api_key_digest: bytes, attributes: Mapping[str, str] | None = None) -> None:
-        """Raises EmailTakenError when the canonical address has an account, or may go back to one that has left it."""
+    async def add(
+        self,
+        user: User,
+        api_key_digest: bytes,
+        attributes: Mapping[str, str] | None = None,
+        invitation_id: UUID | None = None,
+    ) -> None:
+        """With an invitation, that is used up: of several accounts with one invitation there is one.
+
+        Raises EmailTakenError when the canonical address has an account, or may go back to one that has left it;
+        InvalidInvitationError when the invitation is not good for the address any more. Then nothing is used up.
+        """
 
     async def by_api_key(self, digests: Sequence[bytes], now: datetime) -> User | None:
         """The user whose API key has one of these digests (one per secret that is still accepted).
@@ -50,6 +60,24 @@ class Users(UserLookup, ApiKeySeals, Protocol):
         self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
     ) -> Sequence[str] | None:
         """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
+
+    async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
+        """Add the members of a JSON object and remove some, atomically; all of them, None if they take more bytes."""
+
+
+class InvitationStore(Protocol):
+    async def add(self, invitation: Invitation) -> None: ...
+
+    async def find(self, invitation_id: UUID, now: datetime) -> Invitation | None:
+        """None for one that was used or removed, or has expired."""
+
+    async def latest(self, now: datetime, limit: int) -> Sequence[Invitation]:
+        """Those that have not expired, the newest first."""
+
+    async def remove(self, invitation_id: UUID) -> bool:
+        """Whether it was there."""
+
+    async def delete_expired(self, before: datetime) -> None: ...
 
 
 class ProfileStore(Protocol):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.models import User
+from service.domain.models import NO_CLAIMS, User
 
 ACTOR = "token:"  # and the name of an admin token
 
@@ -50,6 +50,8 @@ class NewUser:
     last_name: str
     password: str | None = None  # None: no password is right before the user has set one, by a mail
     email_verified: bool = False
+    groups: tuple[str, ...] = ()
+    claims: str = NO_CLAIMS  # JSON
     is_invited: bool = False  # by a mail with a code to set a password
 
 

@@ -50,6 +50,8 @@ class NewUsers:
             created_at=now,
             password_changed_at=now,
             email_verified_at=now if new.email_verified else None,
+            groups=tuple(sorted({*new.groups})),
+            claims=new.claims,
         )
         await self.accounts.add(user, digest, {}, Reason.BY_OPERATOR)
         await self.verifiers.keep(making, now)

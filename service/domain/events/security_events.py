@@ -70,6 +70,8 @@ class Reason(StrEnum):
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up, and a new address
     EMAIL_TAKEN = "email_taken"
+    INVITED = "invited"
+    NOT_INVITED = "not_invited"
     # presented tokens and keys
     MALFORMED = "malformed"
     UNKNOWN = "unknown"
@@ -101,6 +103,8 @@ class Reason(StrEnum):
     API_KEY_ROTATED = "api_key_rotated"
     API_KEY_CREATED = "api_key_created"
     API_KEY_ENDED = "api_key_ended"
+    INVITATION_CREATED = "invitation_created"
+    INVITATION_ENDED = "invitation_ended"
     ADMIN_TOKEN_CREATED = "admin_token_created"  # noqa: S105 - as above
     ADMIN_TOKEN_ENDED = "admin_token_ended"  # noqa: S105 - as above
     # accounts and signing keys
@@ -115,8 +119,10 @@ class Reason(StrEnum):
     ENABLED = "enabled"
     NAMES_CHANGED = "names_changed"
     ATTRIBUTES_CHANGED = "attributes_changed"
+    CLAIMS_CHANGED = "claims_changed"
     GROUPS_CHANGED = "groups_changed"
     RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
+    LIMITS_CLEARED = "limits_cleared"
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"

@@ -28,9 +28,9 @@ from service.errors import (
     InvalidRefreshTokenError,
     OverloadedError,
     RateLimitedError,
-    ShownPolicy,
 )
 from service.settings import Rate, ThrottleSettings
+from service.shown_policy import ShownPolicy
 
 IN_FLIGHT = 4
 CallPolicy = Literal["session-list", "session-end", "export", "profile-change"]

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     EMAIL_CHANGE = "email_change"
     EMAIL_UNDO = "email_undo"
     SIGN_IN = "sign_in"
+    INVITATION = "invitation"
     NOTICE = "notice"
     OTHER = "other"  # of another version of the service
 

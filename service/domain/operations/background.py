@@ -25,6 +25,7 @@ Task = Literal[
     "tidy-audit",
     "tidy-mails",
     "tidy-email-changes",
+    "tidy-invitations",
     "tidy-revocations",
     "tidy-webhooks",
     "webhooks",

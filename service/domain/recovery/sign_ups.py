@@ -5,11 +5,11 @@ from uuid import UUID
 
 import structlog
 
-from service.domain.accounts.accounts import Accounts, NewAccount
+from service.domain.accounts.new_accounts import NewAccount, NewAccounts
 from service.domain.limits.mail_limits import MailLimits
 from service.domain.mail.mails import Mails
 from service.domain.mail.models import Kind
-from service.domain.models import Visitor
+from service.domain.models import User, Visitor
 from service.domain.recovery.code_mails import CodeMails
 from service.domain.recovery.models import MailEvidence
 from service.domain.recovery.ports import ProvedUsers
@@ -28,7 +28,7 @@ class SignUps:
     """
 
     users: ProvedUsers
-    accounts: Accounts
+    new_accounts: NewAccounts
     proofs: Proofs
     verification: Verification
     code_mails: CodeMails
@@ -37,14 +37,14 @@ class SignUps:
     outages: tuple[type[Exception], ...]
     must_prove: bool
 
-    async def sign_up(self, new: NewAccount, visitor: Visitor) -> UUID:
-        """The new account's id. Raises as `Accounts.sign_up` does."""
-        user_id, _ = await self.accounts.sign_up(
+    async def sign_up(self, new: NewAccount, visitor: Visitor) -> User:
+        """The new account. Raises as `NewAccounts.sign_up` does."""
+        user, _ = await self.new_accounts.sign_up(
             replace(new, must_prove_address=self.must_prove, is_welcomed=False), visitor
         )
-        if self.mails.is_configured:
-            await self._welcome(user_id)
-        return user_id
+        if self.mails.is_configured and user.email_verified_at is None:
+            await self._welcome(user.id)
+        return user
 
     async def confirm(self, canonical_email: str, code: str, visitor: Visitor) -> bool:
         """Prove the address of an account that waits for it. False: this account does not, and no code is looked at.

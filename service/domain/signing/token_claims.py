@@ -1,13 +1,15 @@
 """Strict parsing of our token claims: a claim of another type or shape is an error."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from service.domain.models import Claims
+import orjson
+
+from service.domain.models import NO_CLAIMS, Claims, User
 
 ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
 
@@ -32,6 +34,14 @@ def read(claims: Mapping[str, Any], key_id: str, use: Use, own_client: str) -> C
         email=str(claims["email"]) if use is Use.ID and claims["token_use"] == use else "",
         client_id="" if client == own_client else str(client),
     )
+
+
+def chosen(user: User, names: Collection[str]) -> dict[str, Any]:
+    """Of the claims that operators gave the account, those that the settings name."""
+    if not names or user.claims == NO_CLAIMS:
+        return {}
+    held = orjson.loads(user.claims)
+    return {name: held[name] for name in names if name in held}
 
 
 def _seconds(value: object) -> int:

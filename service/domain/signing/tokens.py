@@ -87,7 +87,9 @@ class Tokens:
             **({"amr": list(session.methods)} if session.methods else {}),
             **({"cognito:groups": list(user.groups)} if user.groups else {}),
         }
-        id_claims = common | {
+        id_claims = {
+            **token_claims.chosen(user, self._settings.claims),  # first, so that none covers up one of ours
+            **common,
             "token_use": Use.ID,
             "aud": client_id,
             "exp": int((now + self._settings.id_lifetime).timestamp()),

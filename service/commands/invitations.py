@@ -1,0 +1,113 @@
+"""`tokenhouse invitations new [EMAIL] [--mail] [--expires 7d]`, `invitations list`, `invitations end ID`."""
+
+import argparse
+import json
+from datetime import timedelta
+from uuid import UUID
+
+from service.assembly.application import Application
+from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.domain.accounts.invitations import LONGEST
+from service.domain.accounts.models import Invitation
+from service.domain.credentials import emails
+from service.errors import EmailTakenError, NotConfiguredError
+from service.settings.values import parse_duration
+
+DEFAULT_LIFETIME = timedelta(days=7)
+MOST_SHOWN = 1_000
+MODES = {
+    "open": "signup.mode is open: everybody can sign up without an invitation too",
+    "closed": "signup.mode is closed: until that changes nobody can sign up, invited or not",
+}
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    actions = commands.add_parser("invitations", help="invite people to sign up, where signup.mode asks for it")
+    within = actions.add_subparsers(required=True, metavar="ACTION")
+    about = "make an invitation that is good for one sign-up, and print its link, which is shown once"
+    new = within.add_parser("new", help=about, description=about)
+    new.add_argument("email", metavar="EMAIL", nargs="?", default="", help="the only address that may use it; else any")
+    new.add_argument("--mail", action="store_true", help="mail the link instead: to use it proves the address")
+    new.add_argument("--expires", metavar="SPAN", type=_lifetime, default=DEFAULT_LIFETIME, help="24h, 30d (7d)")
+    new.set_defaults(run=on_application(_new, postgres_alone=True))
+    about = f"show the invitations that are good, the newest first, at most {MOST_SHOWN}"
+    shown = within.add_parser("list", help=about, description=about)
+    shown.set_defaults(run=on_application(_list, postgres_alone=True))
+    about = "end an invitation: its link is good no more"
+    end = within.add_parser("end", help=about, description=about)
+    end.add_argument("id", metavar="ID", type=_id, help="as `invitations list` shows it")
+    end.set_defaults(run=on_application(_end, postgres_alone=True))
+    for one in (new, shown, end):
+        one.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+async def _new(application: Application, asked: argparse.Namespace) -> int:
+    if asked.mail and not asked.email:
+        complain("a mail needs an address: invitations new EMAIL --mail")
+        return FAILED
+    try:
+        invitation = await application.invitations.invite(asked.email, asked.expires, by_mail=asked.mail)
+    except emails.InvalidEmailError:
+        complain("this is no e-mail address")
+        return FAILED
+    except EmailTakenError:
+        complain("this address has an account already")
+        return FAILED
+    except NotConfiguredError:
+        complain("TOKENHOUSE_MAIL__URL is empty, so nothing can be mailed; without --mail the link is printed")
+        return FAILED
+    if note := MODES.get(application.settings.signup.mode):
+        complain(note)
+    link = "" if asked.mail else application.invitations.links.link(invitation.id)
+    if asked.json:
+        token = "" if asked.mail else application.invitations.links.token(invitation.id)
+        say(json.dumps(_facts(invitation) | ({"link": link, "invitation": token} if link else {})))
+    else:
+        say(link or f"a mail is on its way to {invitation.email}")
+    return DONE
+
+
+async def _list(application: Application, asked: argparse.Namespace) -> int:
+    found = await application.invitations.latest(MOST_SHOWN)
+    for one in found:
+        facts = _facts(one)
+        say(json.dumps(facts) if asked.json else "  ".join(str(facts[name]) for name in ("id", "expires_at", "for")))
+    if not found:
+        complain("there is none")
+    return DONE
+
+
+async def _end(application: Application, asked: argparse.Namespace) -> int:
+    is_ended = await application.invitations.end(asked.id)
+    if asked.json:
+        say(json.dumps({"id": str(asked.id), "ended": is_ended}))
+    else:
+        say("ended" if is_ended else "there is no such invitation: it was used, ended, or has expired long ago")
+    return DONE if is_ended else FAILED
+
+
+def _facts(one: Invitation) -> dict[str, str | bool]:
+    return {
+        "id": str(one.id),
+        "for": one.email or "anybody",
+        "mailed": one.is_mailed,
+        "created_at": one.created_at.isoformat(),
+        "expires_at": one.expires_at.isoformat(),
+    }
+
+
+def _lifetime(text: str) -> timedelta:
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not isinstance(span, timedelta) or not timedelta(0) < span <= LONGEST:
+        raise argparse.ArgumentTypeError(f"write a span of at most {LONGEST.days}d, such as 24h or 7d")
+    return span
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("this is no id of an invitation") from None
