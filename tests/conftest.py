@@ -37,6 +37,7 @@ from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_moves import FakeMoves
 from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
@@ -203,6 +204,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 passkeys=FakePasskeys(factors),
                 verifiers=FakeVerifiers(users),
                 profiles=FakeProfiles(users, factors, changes),
+                moves=FakeMoves(users, outbox),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

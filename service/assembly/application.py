@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import factor_setup, login, mail, srp
+from service.assembly import factor_setup, login, mail, srp, transfer
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -30,6 +30,8 @@ from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
+from service.domain.transfer.exports import Exports
+from service.domain.transfer.imports import Imports
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
@@ -64,6 +66,8 @@ class Application(Services):
     mail: MailParts
     mail_worker: MailWorker | None
     groups: Groups
+    imports: Imports
+    exports: Exports
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -126,6 +130,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     basis = Basis(settings, ambient, backends)
     parts = build_parts(basis, log_event)
     services = _services(basis, parts)
+    moved = transfer.build(basis, parts.known)
     return Application(
         **{field.name: getattr(services, field.name) for field in fields(services)},
         settings=settings,
@@ -149,6 +154,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         resealer=parts.operated.resealer,
         background=parts.operated.background,
         groups=parts.asked.groups,
+        imports=moved.imports,
+        exports=moved.exports,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, parts.recovered.letters.writers),
     )

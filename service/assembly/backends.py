@@ -16,12 +16,14 @@ from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
+from service.domain.transfer.ports import Moves
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
 from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.moves import PostgresMoves
 from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.outbox import PostgresOutbox
 from service.stores.passkeys import PostgresPasskeys
@@ -71,6 +73,7 @@ class Backends:
     passkeys: AllPasskeys = field(kw_only=True)
     verifiers: AllVerifiers = field(kw_only=True)
     profiles: ProfileStore = field(kw_only=True)
+    moves: Moves = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -106,4 +109,5 @@ def of_settings(settings: Settings) -> Backends:
         passkeys=PostgresPasskeys(pg),
         verifiers=PostgresVerifiers(pg),
         profiles=PostgresProfiles(pg),
+        moves=PostgresMoves(pg),
     )

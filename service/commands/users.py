@@ -3,13 +3,14 @@
 import argparse
 
 from service.assembly.application import Application
+from service.commands import transfer
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     actions = commands.add_parser(
-        "users", help="disable or enable an account, change its groups, remove its second factors"
+        "users", help="import or export accounts, disable or enable one, change its groups, remove its second factors"
     ).add_subparsers(required=True, metavar="ACTION")
     for action, about, act in (
         ("disable", "close an account and end its sessions", _disable),
@@ -23,6 +24,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     factors.add_argument("email", metavar="EMAIL")
     factors.add_argument("--remove", action="store_true", help="remove them all and end the account's sessions")
     factors.set_defaults(run=on_application(_factors))
+    transfer.add_parsers(actions)
     about = "print an account's groups, after adding those with + and removing those with -"
     groups = actions.add_parser("groups", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
     groups.add_argument("email", metavar="EMAIL")
