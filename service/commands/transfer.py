@@ -17,7 +17,7 @@ from service.domain.foreign_hashes.phc import UnusableHashError
 from service.domain.transfer import formats
 from service.domain.transfer.formats import FileFormat, FirebaseKey
 from service.domain.transfer.imports import Read
-from service.domain.transfer.models import Refusal
+from service.domain.transfer.models import RefusedLine
 from service.errors import NotConfiguredError
 
 EVERY = 100  # records between two looks at how far the file is read
@@ -57,7 +57,7 @@ async def _import(application: Application, asked: argparse.Namespace) -> int:
     with opened as file:
         progress = Progress("import", _size(file), application.ambient)
 
-        def refuse(refusal: Refusal) -> None:
+        def refuse(refusal: RefusedLine) -> None:
             progress.clear()
             complain(f"line {refusal.line}: {refusal.reason}")
 

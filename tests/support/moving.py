@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.transfer import formats
 from service.domain.transfer.formats import FirebaseKey
-from service.domain.transfer.models import ImportReport, Refusal
+from service.domain.transfer.models import ImportReport, RefusedLine
 from tests.conftest import OnFakes
 from tests.support import foreign_vectors as vectors
 
@@ -30,9 +30,9 @@ def keycloak(*people: Mapping[str, Any]) -> bytes:
 
 async def run_import(
     fakes: OnFakes, content: bytes, name: str = "jsonl", *, key: FirebaseKey | None = None, **options: bool
-) -> tuple[ImportReport, Sequence[Refusal]]:
-    refusals: list[Refusal] = []
-    read = formats.of(name, key).read(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type] # it is one
+) -> tuple[ImportReport, Sequence[RefusedLine]]:
+    refusals: list[RefusedLine] = []
+    read = formats.of(name, key).read(io.BufferedReader(io.BytesIO(content)))
     report = await fakes.application.imports.run(read, refusals.append, **options)
     assert report.refused == len(refusals)
     return report, refusals

@@ -22,7 +22,7 @@ from service.domain.transfer.models import (
     MovedUser,
     NewRow,
     OnRefusal,
-    Refusal,
+    RefusedLine,
     RefusedRecordError,
 )
 from service.domain.transfer.ports import Moves
@@ -203,7 +203,7 @@ class _Run:
 
     def refuse(self, line: int, reason: str) -> None:
         self.report.refused += 1
-        self._on_refusal(Refusal(line, reason))
+        self._on_refusal(RefusedLine(line, reason))
 
 
 def _require_text(moved: MovedUser) -> None:

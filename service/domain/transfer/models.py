@@ -42,7 +42,7 @@ class MovedUser:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedLine:
     line: int
     reason: str
 
@@ -80,5 +80,5 @@ class ImportReport:
     without_password: int = 0  # of those that are added
 
 
-OnRefusal = Callable[[Refusal], None]
+OnRefusal = Callable[[RefusedLine], None]
 OnProgress = Callable[[int], None]  # with what is done so far
