@@ -8,6 +8,7 @@ from service.ambient import Ambient
 OFTEN = 0.2  # seconds between two drawings of the bar
 SELDOM = 60.0  # seconds between two lines
 WIDTH = 30  # characters
+IDS = 1 << 128  # the total of what goes by random ids in their order, which are even over all
 
 
 class Progress:
@@ -23,7 +24,9 @@ class Progress:
         self._shown_at = ambient.monotonic()
         self._drawn = 0  # characters of the bar that stands there
 
-    def at(self, done: int) -> None:
+    def at(self, done: int, what: str | None = None) -> None:
+        """`what`: from now on."""
+        self._what = what or self._what
         now = self._ambient.monotonic()
         if now - self._shown_at < (OFTEN if self._is_terminal else SELDOM):
             return

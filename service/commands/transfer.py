@@ -12,12 +12,12 @@ from typing import cast
 
 from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
-from service.commands.progress import Progress
+from service.commands.progress import IDS, Progress
 from service.domain.foreign_hashes.phc import UnusableHashError
 from service.domain.transfer import formats
 from service.domain.transfer.formats import FileFormat, FirebaseKey
 from service.domain.transfer.imports import Read
-from service.domain.transfer.models import RefusedLine
+from service.domain.transfer.models import BrokenFileError, RefusedLine
 from service.errors import NotConfiguredError
 
 EVERY = 100  # records between two looks at how far the file is read
@@ -73,22 +73,31 @@ async def _import(application: Application, asked: argparse.Namespace) -> int:
 
 
 async def _export(application: Application, asked: argparse.Namespace) -> int:
-    progress = Progress("export", await application.exports.moves.count() or None, application.ambient)
-    count = 0
-    async for line in application.exports.run(with_hashes=asked.with_hashes):
-        say(line)
-        count += 1
-        progress.at(count)
+    progress = Progress("export", IDS, application.ambient)
+    exported = application.exports.run(with_hashes=asked.with_hashes, on_place=lambda user_id: progress.at(user_id.int))
+    async for line in exported:
+        if sys.stdout.isatty():
+            progress.clear()
+        try:
+            say(line)
+        except OSError as error:  # a full disk, or nobody reads on
+            complain(f"the export is cut off: {error.strerror}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left at its end
+            return FAILED
     progress.clear()
     return DONE
 
 
 def _watched(form: FileFormat, file: BufferedReader, progress: Progress) -> Read:
     def watched() -> Read:
-        for count, found in enumerate(form.read(file)):
-            if count % EVERY == 0:
-                progress.at(_read_so_far(file, count))
-            yield found
+        line = 0
+        try:
+            for count, (line, moved) in enumerate(form.read(file)):
+                if count % EVERY == 0:
+                    progress.at(_read_so_far(file, count))
+                yield line, moved
+        except OSError as error:  # of the file: stores are asked elsewhere
+            raise BrokenFileError(line, f"the file cannot be read on from here: {error.strerror}") from error
 
     return watched()
 

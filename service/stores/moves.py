@@ -1,4 +1,8 @@
-"""Accounts that move in or out: many rows of the `users` table at once, by COPY."""
+"""Accounts that move in or out: many rows of the `users` table at once.
+
+The rows of a batch are the arguments of one statement, a column each: as fast as COPY, which would need a table to copy
+into, and the right to make it.
+"""
 
 import json
 from collections.abc import Collection, Sequence
@@ -10,33 +14,24 @@ from service.stores.postgres import Postgres
 from service.stores.users import USER_FIELDS, user_of
 
 PATIENCE = 60.0  # seconds for one batch: a command waits longer than a request
-COLUMNS = (
-    "id",
-    "email",
-    "canonical_email",
-    "first_name",
-    "last_name",
-    "password_hash",
-    "api_key_sealed",
-    "api_key_digest",
-    "created_at",
-    "password_changed_at",
-    "disabled_at",
-    "email_verified_at",
-    "groups",
-    "language",
-    "attributes",
-    "must_prove_address",
-)
-MAKE_INCOMING = f"""
-    CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS
-    SELECT {", ".join(COLUMNS)}, NULL::uuid AS reset_mail FROM users LIMIT 0
-"""  # noqa: S608 - our own columns
 # In one order everywhere: two imports of the same people wait for each other, and none dies of it.
-INSERT = f"""
-    INSERT INTO users ({", ".join(COLUMNS)})
-    SELECT {", ".join(COLUMNS)}
-    FROM incoming
+INSERT = """
+    INSERT INTO users (
+        id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
+        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, groups, attributes
+    )
+    SELECT
+        id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
+        password_changed_at, disabled_at, email_verified_at, language, must_prove_address,
+        string_to_array(joined_groups, ','), attributes::jsonb
+    FROM unnest(
+        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[],
+        $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::boolean[],
+        $15::text[], $16::text[]
+    ) AS incoming (
+        id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
+        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, joined_groups, attributes
+    )
     WHERE NOT EXISTS (
         SELECT FROM email_changes AS given_up
         WHERE given_up.canonical_email = incoming.canonical_email AND given_up.undo_until > incoming.password_changed_at
@@ -44,11 +39,11 @@ INSERT = f"""
     ORDER BY canonical_email
     ON CONFLICT DO NOTHING
     RETURNING id
-"""  # noqa: S608 - as above
+"""
 FILE_RESETS = """
     INSERT INTO mails (id, kind, recipient, language, facts)
-    SELECT reset_mail, $2::text, canonical_email, language, '{}' FROM incoming
-    WHERE reset_mail IS NOT NULL AND id = ANY($1::uuid[])
+    SELECT id, $4::text, recipient, language, '{}'
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS wish (id, recipient, language)
 """
 HOLDERS = """
     SELECT id, email, canonical_email FROM users WHERE canonical_email = ANY($1::text[])
@@ -56,7 +51,6 @@ HOLDERS = """
     SELECT id, email, canonical_email FROM users WHERE id = ANY($2::uuid[])
 """
 PAGE = f"SELECT {', '.join(USER_FIELDS)}, attributes FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608 - as above
-COUNT = "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass('users')"
 
 
 class PostgresMoves:
@@ -64,15 +58,19 @@ class PostgresMoves:
         self._postgres = postgres
 
     async def add(self, rows: Sequence[NewRow]) -> Collection[UUID]:
+        columns = zip(*map(_values, rows), strict=True)
         async with self._postgres.connection() as connection, connection.transaction():
-            await connection.execute(MAKE_INCOMING, timeout=PATIENCE)
-            await connection.copy_records_to_table(
-                "incoming", records=map(_record, rows), columns=(*COLUMNS, "reset_mail"), timeout=PATIENCE
-            )
-            added = [row["id"] for row in await connection.fetch(INSERT, timeout=PATIENCE)]
-            if any(row.reset_mail for row in rows):
-                await connection.execute(FILE_RESETS, added, Kind.RESET.value, timeout=PATIENCE)
-        return set(added)
+            found = await connection.fetch(INSERT, *map(list, columns), timeout=PATIENCE)
+            added = {row["id"] for row in found}
+            wishes = [
+                (row.reset_mail, row.user.canonical_email, row.user.language)
+                for row in rows
+                if row.reset_mail and row.user.id in added
+            ]
+            if wishes:
+                mails = map(list, zip(*wishes, strict=True))
+                await connection.execute(FILE_RESETS, *mails, Kind.RESET.value, timeout=PATIENCE)
+        return added
 
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         async with self._postgres.connection() as connection:
@@ -84,12 +82,8 @@ class PostgresMoves:
             rows = await connection.fetch(PAGE, after, limit, timeout=PATIENCE)
         return [KeptUser(user_of(row), json.loads(row["attributes"])) for row in rows]
 
-    async def count(self) -> int:
-        row = await self._postgres.fetchrow(COUNT)
-        return int(row[0]) if row else 0
 
-
-def _record(row: NewRow) -> tuple[object, ...]:
+def _values(row: NewRow) -> tuple[object, ...]:
     user = row.user
     return (
         user.id,
@@ -104,9 +98,8 @@ def _record(row: NewRow) -> tuple[object, ...]:
         user.password_changed_at,
         user.disabled_at,
         user.email_verified_at,
-        list(user.groups),
         user.language,
-        json.dumps(dict(row.attributes)),
         user.must_prove_address,
-        row.reset_mail,
+        ",".join(user.groups),  # no name of a group has a comma
+        json.dumps(dict(row.attributes)),
     )

@@ -372,3 +372,15 @@ async def test_many_accounts_in_one_long_line_are_read(fakes: OnFakes) -> None:
 async def test_an_empty_file_adds_nothing(fakes: OnFakes) -> None:
     for name in ("jsonl", "django", "auth0", "gotrue", "cognito"):
         assert (await run_import(fakes, b"", name))[0] == ImportReport()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", -1e9, "1e9"])
+async def test_a_time_that_nobody_believes_is_no_reason_to_refuse_or_to_fail(fakes: OnFakes, at: object) -> None:
+    report, refusals = await run_import(fakes, lines({"email": ADA, "createdAt": at, "emailVerifiedAt": at}))
+    if at == "1e9":
+        assert [refusal.reason for refusal in refusals] == ["createdAt is no time"]
+        return
+    assert report.added == 1
+    user = account(fakes)
+    assert 1970 <= user.created_at.year <= fakes.ambient.now().year
+    assert user.email_verified_at == user.created_at

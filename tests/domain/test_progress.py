@@ -2,7 +2,7 @@
 
 import io
 
-from service.commands.progress import Progress
+from service.commands.progress import IDS, Progress
 from tests.support.builders import FakeAmbient
 
 
@@ -48,3 +48,16 @@ def test_what_ends_at_once_says_nothing(ambient: FakeAmbient) -> None:
         progress.at(10)
         progress.clear()
         assert stream.getvalue() == ""
+
+
+def test_what_is_worked_through_may_change(ambient: FakeAmbient) -> None:
+    stream = Terminal()
+    progress = Progress("rotate", IDS, ambient, stream)
+    ambient.advance(seconds=1)
+    progress.at(IDS // 2, "rotate: API keys")
+    ambient.advance(seconds=1)
+    progress.at(IDS // 4, "rotate: verifiers")
+    assert stream.getvalue().split("\r")[1:] == [
+        f"rotate: API keys [{'#' * 15}{' ' * 15}] 50 %",
+        f"rotate: verifiers [{'#' * 7}{' ' * 23}] 25 %",
+    ]

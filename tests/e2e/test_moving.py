@@ -14,7 +14,7 @@ import pytest
 from service.embedded import Stores
 from tests.conftest import ROOT, Client, Instances
 from tests.support import foreign_vectors as vectors
-from tests.support.databases import Command
+from tests.support.databases import Command, role
 from tests.support.moving import ID, lines
 from tests.support.processes import CHILD, of, running
 from tests.support.waiting import PATIENCE
@@ -233,3 +233,44 @@ async def test_an_account_of_another_client_is_left_as_it_is(
     assert (status, said) == (0, "added: 0 (0 without a password), there already: 1, refused: 0\n")
     await client.log_in(ada)
     assert isinstance(client, Client)
+
+
+async def test_accounts_move_with_the_rights_that_a_deployment_gives_the_service(
+    embedded: Stores, database: Database, command: Command, redis: object, tmp_path: Path
+) -> None:
+    """No table may be made, not even a temporary one."""
+    name = await database.fetchval("SELECT current_database()")
+    file = tmp_path / "people"
+    file.write_bytes(lines({"email": "ada@example.com", "passwordHash": PHC}))
+    grant = (
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CONNECT ON DATABASE {name} TO limited;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO limited"
+    )
+    try:
+        async with role(database, grant, embedded.postgres.url) as limited:
+            urls = {"TOKENHOUSE_DATABASE__URL": limited, "TOKENHOUSE_DATABASE__MIGRATE_ON_START": "false"}
+            status, said, _ = await command("users", "import", str(file), "--format", "jsonl", **urls)
+            assert (status, said.startswith("added: 1 ")) == (0, True)
+            assert "ada@example.com" in (await command("users", "export", **urls))[1]
+            await database.execute(f"REVOKE CONNECT ON DATABASE {name} FROM limited")
+    finally:
+        await database.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC")
+
+
+def test_an_export_that_nobody_reads_on_says_so(embedded: Stores, database: object, tmp_path: Path) -> None:
+    file = tmp_path / "people"
+    file.write_bytes(lines(*({"email": f"ada{number}@example.com"} for number in range(3_000))))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TOKENHOUSE_")}
+    environment |= {"PYTHONPATH": str(ROOT)} | CHILD | of(embedded, 0)
+    tokenhouse = [sys.executable, "-m", "service", "users"]
+    subprocess.run([*tokenhouse, "import", str(file), "--format", "jsonl"], env=environment, check=True, cwd="/")
+    with subprocess.Popen(
+        [*tokenhouse, "export"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith('{"id": ')
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == "tokenhouse: the export is cut off: Broken pipe\n"
+    assert process.returncode == 1

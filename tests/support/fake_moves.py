@@ -41,6 +41,3 @@ class FakeMoves:
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         found = sorted((user for user in self.users.rows.values() if user.id > after), key=lambda user: user.id)
         return [KeptUser(user, self.users.attributes[user.id]) for user in found[:limit]]
-
-    async def count(self) -> int:
-        return len(self.users.rows)

@@ -10,6 +10,7 @@ from service.domain.passwords.engine import Job, Match
 
 NAMES = tuple(f"${name}$" for name in schemes.SCHEMES)
 CHEAPEST = 4  # of bcrypt's costs
+NEXT_TO_NOTHING = 2.0**-6  # of one hash of ours
 SAMPLES = 3
 SAMPLE_STEPS = 5  # a sample costs 2**-5 of one hash
 
@@ -64,6 +65,9 @@ class ForeignEngine:
         several threads only one is counted, so it costs more than ours.
         """
         left = 1 - seconds / self._seconds_of_ours
+        if left > 1 - NEXT_TO_NOTHING:
+            self._ours.spend(self._ours.rounds)  # in one piece, as for an unknown account
+            return
         for rounds in range(self._ours.rounds - 1, CHEAPEST - 1, -1):
             cost = 2.0 ** (rounds - self._ours.rounds)
             if left >= cost:

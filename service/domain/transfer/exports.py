@@ -1,7 +1,7 @@
 """Accounts that move out: a JSON object a line, which an import of the format `jsonl` takes."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from service.domain.transfer.models import KeptUser
 from service.domain.transfer.ports import Moves
 
 PAGE = 1_000
+OnPlace = Callable[[UUID], None]
 BEFORE_ALL = UUID(int=0)
 
 
@@ -21,8 +22,11 @@ class Exports:
     events: Events
     audit: Audit
 
-    async def run(self, *, with_hashes: bool) -> AsyncIterator[str]:
-        """Told to the audit trail before the first line is given out. Raises a store's outage."""
+    async def run(self, *, with_hashes: bool, on_place: OnPlace = lambda _: None) -> AsyncIterator[str]:
+        """Told to the audit trail before the first line is given out. Raises a store's outage.
+
+        `on_place` gets the last id of each page.
+        """
         self.events.emit(Event(Name.USERS_EXPORTED, reason=Reason.WITH_HASHES if with_hashes else Reason.NONE))
         await self.audit.write()
         place = BEFORE_ALL
@@ -30,6 +34,7 @@ class Exports:
             for kept in page:
                 yield _line(kept, with_hashes=with_hashes)
             place = page[-1].user.id
+            on_place(place)
 
 
 def _line(kept: KeptUser, *, with_hashes: bool) -> str:

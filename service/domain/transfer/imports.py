@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from service.domain.transfer.ports import Moves
 from service.errors import InvalidFieldsError
 
 BATCH = 1_000
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # of times that are believed
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}", re.ASCII)
 UNKEPT = re.compile("[\0\ud800-\udfff]")  # Postgres takes neither NUL nor half a surrogate pair
 Read = Iterable[tuple[int, MovedUser | RefusedRecordError]]
@@ -87,10 +89,10 @@ class Imports:
             last_name=last,
             password_hash=moved.password_hash,
             api_key_sealed=b"",
-            created_at=min(moved.created_at or now, now),
+            created_at=max(EARLIEST, min(moved.created_at or now, now)),
             password_changed_at=now,
             disabled_at=now if moved.is_disabled else None,
-            email_verified_at=verified_at and min(verified_at, now),
+            email_verified_at=verified_at and max(EARLIEST, min(verified_at, now)),
             groups=_groups(moved.groups),
             language=moved.language,
             must_prove_address=moved.must_prove_address,

@@ -81,4 +81,3 @@ class ImportReport:
 
 
 OnRefusal = Callable[[RefusedLine], None]
-OnProgress = Callable[[int], None]  # with what is done so far

@@ -19,6 +19,3 @@ class Moves(Protocol):
 
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         """Accounts by id."""
-
-    async def count(self) -> int:
-        """How many accounts there are, as far as that is known without counting."""

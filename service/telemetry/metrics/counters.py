@@ -78,7 +78,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.EMAIL_NOT_VERIFIED,
     ],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
-    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE],
+    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.IMPORTED],
     (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN],
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
@@ -98,6 +98,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.VERIFIERS_REMOVED,
     ],
     (Name.USER_DELETED, Outcome.SUCCESS): [Reason.NONE],
+    (Name.USERS_EXPORTED, Outcome.SUCCESS): [Reason.NONE, Reason.WITH_HASHES],
     (Name.KEY_ROTATED, Outcome.SUCCESS): [Reason.PLANNED, Reason.AT_ONCE],
     (Name.KEY_KILLED, Outcome.SUCCESS): [Reason.NONE],
     (Name.SECRET_ROTATED, Outcome.SUCCESS): [Reason.NONE],
