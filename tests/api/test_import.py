@@ -10,6 +10,7 @@ import pytest
 
 from service.domain.transfer.imports import BATCH
 from service.domain.transfer.models import ImportReport
+from service.domain.transfer.sources import CHUNK
 from tests.conftest import OnFakes
 from tests.support import foreign_vectors as vectors
 from tests.support.moving import ID, KEY, firebase, keycloak, lines, run_import
@@ -24,7 +25,7 @@ KEYCLOAK_CREDENTIAL = {
     ),
     "credentialData": json.dumps({"hashIterations": 2100, "algorithm": "pbkdf2-sha512"}),
 }
-DJANGO_USER = {
+DJANGO_USER: dict[str, Any] = {
     "model": "auth.user",
     "pk": 7,
     "fields": {
@@ -384,3 +385,51 @@ async def test_a_time_that_nobody_believes_is_no_reason_to_refuse_or_to_fail(fak
     user = account(fakes)
     assert 1970 <= user.created_at.year <= fakes.ambient.now().year
     assert user.email_verified_at == user.created_at
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("jsonl", lines({**OURS, "disabled": True})),
+        ("django", lines({**DJANGO_USER, "fields": {**DJANGO_USER["fields"], "is_active": False}})),
+        ("gotrue", lines({**GOTRUE_USER, "banned_until": "2124-02-01 10:00:00+00"})),
+        ("gotrue", lines({**GOTRUE_USER, "deleted_at": "2024-02-01 10:00:00+00"})),
+        ("keycloak", keycloak({**KEYCLOAK_USER, "enabled": False})),
+        ("auth0", lines({**AUTH0_USER, "blocked": True})),
+        ("firebase", firebase({**FIREBASE_USER, "disabled": True})),
+        (
+            "cognito",
+            json.dumps(
+                {"Users": [{"Username": ADA, "Enabled": False, "Attributes": [{"Name": "email", "Value": ADA}]}]}
+            ).encode(),
+        ),
+    ],
+)
+async def test_whoever_is_shut_out_of_the_old_system_is_shut_out_here(
+    fakes: OnFakes, name: str, content: bytes
+) -> None:
+    report, _ = await run_import(fakes, content, name, key=KEY)
+    assert report.added == 1
+    assert account(fakes).disabled_at is not None
+
+
+async def test_a_dry_run_knows_who_is_there(fakes: OnFakes) -> None:
+    await run_import(fakes, lines(OURS))
+    report, refusals = await run_import(fakes, lines(OURS, {"email": "ADA@example.com"}), dry=True)
+    assert (report.added, report.there_already, len(refusals)) == (0, 1, 1)
+
+
+async def test_a_number_over_the_edge_of_what_is_read_at_once_is_one_number(fakes: OnFakes) -> None:
+    content = b"[" + b" " * (CHUNK - 3) + b'12345, {"email": "ada@example.com"}]'
+    report, refusals = await run_import(fakes, content)
+    assert (report.added, len(refusals)) == (1, 1)
+
+
+async def test_an_export_is_in_the_audit_trail_before_its_first_line(fakes: OnFakes) -> None:
+    await run_import(fakes, lines(OURS))
+    async for line in fakes.application.exports.run(with_hashes=True):
+        entries = await fakes.application.audit.trail.latest(fakes.ambient.now().replace(year=2020), 10)
+        assert ("users_exported", "with_hashes") in [(one.event.name.value, one.event.reason) for one in entries]
+        assert json.loads(line)["passwordHash"] == BCRYPT
+        return
+    pytest.fail("there was no line")

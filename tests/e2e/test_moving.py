@@ -274,3 +274,20 @@ def test_an_export_that_nobody_reads_on_says_so(embedded: Stores, database: obje
         said = process.stderr.read()
     assert said == "tokenhouse: the export is cut off: Broken pipe\n"
     assert process.returncode == 1
+
+
+async def test_an_address_that_its_owner_can_take_back_is_refused(
+    instances: Instances, database: Database, command: Command, tmp_path: Path
+) -> None:
+    [client] = await instances(1)
+    ada = await client.sign_up()
+    await database.execute(
+        "INSERT INTO email_changes (id, user_id, email, canonical_email, was_verified, requested_at, changed_at, undo_until)"
+        " VALUES (gen_random_uuid(), $1, 'old@example.com', 'old@example.com', true, now(), now(), now() + interval '1 day')",
+        ada["userId"],
+    )
+    file = tmp_path / "people"
+    file.write_bytes(lines({"email": "old@example.com"}, {"email": "new@example.com"}))
+    status, said, complaint = await command("users", "import", str(file), "--format", "jsonl")
+    assert (status, said.startswith("added: 1 ")) == (1, True)
+    assert "line 1: its address was given up lately" in complaint

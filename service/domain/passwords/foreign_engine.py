@@ -5,7 +5,7 @@ import time
 
 from service.domain.foreign_hashes import schemes
 from service.domain.foreign_hashes.spellings import HEX_SHA256_BCRYPT
-from service.domain.passwords.bcrypt_engine import MAX_STORED_ROUNDS, WRONG, BcryptEngine
+from service.domain.passwords.bcrypt_engine import WRONG, BcryptEngine
 from service.domain.passwords.engine import Job, Match
 
 NAMES = tuple(f"${name}$" for name in schemes.SCHEMES)
@@ -32,7 +32,7 @@ class ForeignEngine:
             return self._ours.verify(job)
         if found := HEX_SHA256_BCRYPT.fullmatch(job.stored):
             kind, rounds, salt, digest = found.groups()
-            return self._over_bcrypt(job.password, int(rounds), f"${kind}${int(rounds):02}${salt}{digest}")
+            return self._over_bcrypt(job.password, f"${kind}${int(rounds):02}${salt}{digest}")
         if not job.stored.startswith(NAMES):
             return self._ours.verify(job)
         try:
@@ -47,12 +47,9 @@ class ForeignEngine:
         self._top_up(seconds)
         return WRONG
 
-    def _over_bcrypt(self, password: str, rounds: int, stored: str) -> Match:
-        if rounds > MAX_STORED_ROUNDS:
-            self._ours.spend(self._ours.rounds)
-            return WRONG
+    def _over_bcrypt(self, password: str, stored: str) -> Match:
         hexadecimal = hashlib.sha256(password.encode("utf-8", "surrogatepass")).hexdigest()
-        match = self._ours.verify(Job(hexadecimal, stored))  # which tops up
+        match = self._ours.verify(Job(hexadecimal, stored))  # which has the cap, and tops up
         return self._upgraded(password) if match.same else WRONG
 
     def _upgraded(self, password: str) -> Match:
