@@ -100,9 +100,9 @@ pages: $(STAMP) ## Write the pages of docs/ that are made from the code: api, cl
 
 lock: $(STAMP) ## Choose the newest versions again
 	$(BIN)/python -m pip install --quiet uv
-	$(LOCK) --extra otel --extra passkeys --extra srp --upgrade -o requirements.lock
-	$(LOCK) --extra dev --extra docs --extra otel --extra passkeys --extra srp --extra test --extra lint -c requirements.lock -o tests/requirements.lock
-	$(LOCK) --extra dev --extra docs --extra passkeys -c tests/requirements.lock -o deploy/dev.lock
+	$(LOCK) --extra import --extra otel --extra passkeys --extra srp --upgrade -o requirements.lock
+	$(LOCK) --extra dev --extra docs --extra import --extra otel --extra passkeys --extra srp --extra test --extra lint -c requirements.lock -o tests/requirements.lock
+	$(LOCK) --extra dev --extra docs --extra import --extra passkeys -c tests/requirements.lock -o deploy/dev.lock
 	$(COMPILE) --group build -c tests/requirements.lock -o deploy/build.lock
 	$(LOCK) --extra load -c tests/requirements.lock -o tests/load/requirements.lock
 

@@ -39,6 +39,7 @@ from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_invitations import FakeInvitations
 from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_moves import FakeMoves
 from tests.support.fake_passkeys import FakePasskeys
 from tests.support.fake_profiles import FakeProfiles
 from tests.support.fake_recovery import FakeEmailChanges, FakeProvedUsers
@@ -212,6 +213,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 admin_tokens=FakeAdminTokens(),
                 webhook_cursors=FakeCursors(deliveries),
                 webhook_deliveries=deliveries,
+                moves=FakeMoves(users, outbox),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from service.ambient import Ambient
-from service.assembly import administration, factor_setup, login, mail, operators, srp
+from service.assembly import administration, factor_setup, login, mail, operators, srp, transfer
 from service.assembly.backends import OUTAGES, Backends, Basis, of_settings
 from service.assembly.mail import MailParts
 from service.assembly.parts import Parts, build_parts
@@ -39,6 +39,8 @@ from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
 from service.domain.webhooks.worker import WebhookWorker
+from service.domain.transfer.exports import Exports
+from service.domain.transfer.imports import Imports
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
@@ -81,6 +83,8 @@ class Application(Services):
     set_passwords: SetPasswords
     seeding: Seeding
     invitations: Invitations
+    imports: Imports
+    exports: Exports
     outages: tuple[type[Exception], ...] = OUTAGES
 
     async def open(self) -> None:
@@ -143,6 +147,7 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
     basis = Basis(settings, ambient, backends)
     parts = build_parts(basis, log_event)
     services = _services(basis, parts)
+    moved = transfer.build(basis, parts.known)
     return Application(
         **{field.name: getattr(services, field.name) for field in fields(services)},
         settings=settings,
@@ -170,6 +175,8 @@ def build_on(backends: Backends, settings: Settings, ambient: Ambient, *, log_ev
         invitations=parts.invited,
         **operators.build(basis, parts)._asdict(),
         seeding=Seeding(administration=services.administration, users=backends.users),
+        imports=moved.imports,
+        exports=moved.exports,
         mail=parts.posted,
         mail_worker=mail.build_worker(basis, parts.posted, parts.opened.throttle, _writers(parts)),
         webhook_worker=parts.hooked.worker,

@@ -25,6 +25,7 @@ from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
 from service.domain.webhooks.ports import DeliveryStore, TrailCursors
+from service.domain.transfer.ports import Moves
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.admin_tokens import PostgresAdminTokens
@@ -33,6 +34,7 @@ from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
 from service.stores.invitations import PostgresInvitations
 from service.stores.longest_lifetimes import PostgresLifetimes
+from service.stores.moves import PostgresMoves
 from service.stores.named_api_keys import PostgresNamedApiKeys
 from service.stores.outbox import PostgresOutbox
 from service.stores.passkeys import PostgresPasskeys
@@ -90,6 +92,7 @@ class Backends:
     admin_tokens: AdminTokenStore = field(kw_only=True)
     webhook_cursors: TrailCursors = field(kw_only=True)
     webhook_deliveries: DeliveryStore = field(kw_only=True)
+    moves: Moves = field(kw_only=True)
 
 
 class Basis(NamedTuple):
@@ -130,4 +133,5 @@ def of_settings(settings: Settings) -> Backends:
         admin_tokens=PostgresAdminTokens(pg),
         webhook_cursors=PostgresTrailCursors(pg),
         webhook_deliveries=PostgresWebhookDeliveries(pg),
+        moves=PostgresMoves(pg),
     )

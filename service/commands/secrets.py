@@ -4,6 +4,7 @@ import argparse
 
 from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.commands.progress import IDS, Progress
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,7 +17,9 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 async def _reseal(application: Application, _: argparse.Namespace) -> int:
-    done = await application.resealer.run()
+    progress = Progress("secrets rotate", IDS, application.ambient)
+    done = await application.resealer.run(lambda what, place: progress.at(place.int, f"secrets rotate: {what}"))
+    progress.clear()
     say(
         f"sealed anew: {done.signing_keys} signing keys, {done.api_keys} API keys, {done.totp_secrets} TOTP secrets,"
         f" {done.verifiers} verifiers of passwords"

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from service.assembly.application import Application
-from service.commands import user_accounts
+from service.commands import transfer, user_accounts
 from service.commands.accounts_named import json_or_text
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.account_claims import InvalidClaimsError
@@ -14,9 +14,9 @@ JSON = "one JSON object a line"
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    actions = commands.add_parser("users", help="show, open, change, disable and delete accounts").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    actions = commands.add_parser(
+        "users", help="show, open, change, disable and delete accounts, import and export them"
+    ).add_subparsers(required=True, metavar="ACTION")
     user_accounts.add_parsers(actions)
     for action, about, act in (
         ("disable", "close an account and end its sessions", _disable),
@@ -31,6 +31,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     factors.add_argument("email", metavar="EMAIL")
     factors.add_argument("--remove", action="store_true", help="remove them all and end the account's sessions")
     factors.set_defaults(run=on_application(_factors))
+    transfer.add_parsers(actions)
     about = "print an account's groups, after adding those with + and removing those with -"
     groups = actions.add_parser("groups", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
     groups.add_argument("email", metavar="EMAIL")

@@ -98,7 +98,11 @@ async def test_a_new_secret_takes_everything_over_and_the_old_one_may_go(stores:
 
     for user_id, key in made.items():
         assert (await by_key(users, both_keys, key)) == (await by_key(users, old_order, key)) == user_id
-    done = await both.run()
+    places: list[tuple[str, UUID]] = []
+    done = await both.run(lambda what, place: places.append((what, place)))
+    assert {what for what, _ in places} == {"API keys", "TOTP secrets", "verifiers"}
+    assert places[0] == ("API keys", UUID(int=0))
+    assert ("API keys", max(made | newcomers)) in places
     assert (done.signing_keys, done.api_keys, done.damaged) == (1, BATCH + 7, set())
     for user_id, key in (made | newcomers).items():
         assert await by_key(users, old_order, key) == user_id

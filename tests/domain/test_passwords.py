@@ -35,9 +35,9 @@ class CountingEngine(BcryptEngine):
         self.jobs.append(job)
         return super().verify(job)
 
-    def _spend(self, rounds: int) -> None:
+    def spend(self, rounds: int) -> None:
         self.spent.append(rounds)
-        super()._spend(rounds)
+        super().spend(rounds)
 
 
 class CountingPool:

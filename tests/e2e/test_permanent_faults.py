@@ -17,7 +17,7 @@ from service.embedded import EmbeddedPostgres, EmbeddedRedis, Stores, socket_dir
 from service.stores.migrations import migrate
 from tests.conftest import Instances
 from tests.support.certificates import make_certificate
-from tests.support.databases import Command, empty_database
+from tests.support.databases import Command, empty_database, role
 from tests.support.ports import free_port
 from tests.support.processes import of, running
 from tests.support.waiting import PATIENCE
@@ -63,16 +63,6 @@ def another_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
         server.start()
         yield server
         server.stop()
-
-
-@asynccontextmanager
-async def role(database: Database, rules: str, base: str) -> AsyncIterator[str]:
-    """The URL of a role of its own that has these rights."""
-    await database.execute(f"DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN PASSWORD 'x'; {rules}")
-    try:
-        yield base.replace("tokenhouse@", "limited@")
-    finally:
-        await database.execute("DROP OWNED BY limited; DROP ROLE limited")
 
 
 # --- URLs

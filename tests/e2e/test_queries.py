@@ -25,6 +25,7 @@ from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
 from service.domain.webhooks import worker
+from service.domain.transfer import exports, imports
 from service.embedded import Stores
 from service.stores import (
     audit,
@@ -103,6 +104,8 @@ PERSON = (
     ["staff"],
     "{}",
 )
+BATCH = [Ambient().new_uuid() for _ in range(imports.BATCH)]
+ADDRESSES, NAMES = [f"{one}@example.com" for one in BATCH], ["x"] * imports.BATCH
 LIMIT = 1_000
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)  # when the passwords of all were set
@@ -133,6 +136,20 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "migrations.HAS_LEDGER": (),
     "migrations.APPLIED": (),
     "migrations.ENTER": ("9999_x.sql", b"x"),
+    "moves.INSERT": (
+        BATCH,
+        *[ADDRESSES] * 2,
+        *[NAMES] * 3,
+        *[[one.bytes for one in BATCH]] * 2,
+        *[[NOW] * imports.BATCH] * 4,
+        NAMES,
+        [True] * imports.BATCH,
+        NAMES,
+        ["{}"] * imports.BATCH,
+    ),
+    "moves.FILE_RESETS": (BATCH, ADDRESSES, NAMES, "reset"),
+    "moves.HOLDERS": ([f"u{number}@example.com" for number in range(imports.BATCH)], BATCH),
+    "moves.PAGE": (UUID(int=0), exports.PAGE),
     "outbox.INSERT": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}"),
     "outbox.CLAIM": (4, HOUR),
     "outbox.POSTPONE": (ONE, HOUR, "451"),

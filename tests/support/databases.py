@@ -29,6 +29,16 @@ async def empty_database(embedded: Stores) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def role(database: "asyncpg.Connection[asyncpg.Record]", rules: str, base: str) -> AsyncIterator[str]:
+    """The URL of a role of its own that has these rights."""
+    await database.execute(f"DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN PASSWORD 'x'; {rules}")
+    try:
+        yield base.replace("tokenhouse@", "limited@")
+    finally:
+        await database.execute("DROP OWNED BY limited; DROP ROLE limited")
+
+
+@asynccontextmanager
 async def operator(settings: Settings) -> AsyncIterator[Application]:
     """An application that serves nobody, as the commands open one."""
     application = build(settings, Ambient())

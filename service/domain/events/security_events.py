@@ -33,6 +33,7 @@ class Name(StrEnum):
     USER_CREATED = "user_created"
     USER_UPDATED = "user_updated"
     USER_DELETED = "user_deleted"
+    USERS_EXPORTED = "users_exported"  # all of them
     KEY_ROTATED = "sys_key_rotated"
     KEY_KILLED = "sys_key_killed"
     SECRET_ROTATED = "sys_secret_rotated"  # noqa: S105 - as above
@@ -123,6 +124,8 @@ class Reason(StrEnum):
     GROUPS_CHANGED = "groups_changed"
     RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
     LIMITS_CLEARED = "limits_cleared"
+    IMPORTED = "imported"
+    WITH_HASHES = "with_hashes"  # of passwords
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
     AT_ONCE = "at_once"

@@ -18,6 +18,7 @@ BATCH = 200  # users in one query: takes a fraction of the database timeout
 BEFORE_ALL = UUID(int=0)
 Read = Callable[[UUID, int], Awaitable[Sequence[Sealed]]]
 Write = Callable[[Sequence[Resealing]], Awaitable[int]]
+OnPlace = Callable[[str, UUID], None]
 Anew = Callable[[Sealed], Resealing | None]  # None for what the current secret has sealed
 
 
@@ -52,14 +53,28 @@ class Resealer:
         self._api_keys = api_keys
         self._events = events
 
-    async def run(self) -> Resealed:
-        """Repeats each pass until one finds nothing to do: accounts may be added meanwhile."""
+    async def run(self, on_place: OnPlace = lambda _, __: None) -> Resealed:
+        """Repeats each pass until one finds nothing to do: accounts may be added meanwhile.
+
+        `on_place` gets what the pass is about, and the last id of each batch.
+        """
         done = Resealed()
         await self._keys.change(lambda keys: self._signing_keys(keys, done))
         users, factors, verifiers = self._users, self._factors, self._verifiers
-        done.api_keys = await self._all(users.sealed_api_keys, users.reseal_api_keys, self._api_key, done)
-        done.totp_secrets = await self._all(factors.sealed_totp, factors.reseal_totp, self._totp, done)
-        done.verifiers = await self._all(verifiers.sealed_verifiers, verifiers.reseal_verifiers, self._verifier, done)
+
+        def watched(what: str, read: Read) -> Read:
+            async def reading(after: UUID, limit: int) -> Sequence[Sealed]:
+                on_place(what, after)
+                return await read(after, limit)
+
+            return reading
+
+        api_keys = watched("API keys", users.sealed_api_keys)
+        done.api_keys = await self._all(api_keys, users.reseal_api_keys, self._api_key, done)
+        totp = watched("TOTP secrets", factors.sealed_totp)
+        done.totp_secrets = await self._all(totp, factors.reseal_totp, self._totp, done)
+        sealed = watched("verifiers", verifiers.sealed_verifiers)
+        done.verifiers = await self._all(sealed, verifiers.reseal_verifiers, self._verifier, done)
         self._events.emit(Event(Name.SECRET_ROTATED))
         return done
 

@@ -35,7 +35,7 @@ class BcryptEngine:
         """Without `lanes`, the bcrypt package computes."""
         self.name = "wheel" if lanes is None else "lanes"
         self.threads_per_core = 1 if lanes is None else lanes.per_core
-        self._rounds = rounds
+        self.rounds = rounds
         self._decoys = decoys
         self._context = CryptContext(
             schemes=[bcrypt_sha256, bcrypt] if lanes is None else lanes.handlers(),
@@ -55,7 +55,7 @@ class BcryptEngine:
             rounds = self._rounds_of(stored)
             same, upgraded = self._context.verify_and_update(password, stored)
         except Exception:  # noqa: BLE001 - passlib and bcrypt raise many kinds of errors for damaged input
-            self._spend(self._rounds)
+            self.spend(self.rounds)
             return WRONG
         if not same:
             self._top_up(rounds)
@@ -73,8 +73,9 @@ class BcryptEngine:
         Costs double from step to step, so the hash just computed and one at each cost up to the current add up to one
         at the current cost.
         """
-        for missing in range(rounds, self._rounds):
-            self._spend(missing)
+        for missing in range(rounds, self.rounds):
+            self.spend(missing)
 
-    def _spend(self, rounds: int) -> None:
+    def spend(self, rounds: int) -> None:
+        """Compute one decoy hash."""
         self._context.verify("", self._decoys.at(rounds))

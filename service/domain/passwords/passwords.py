@@ -15,6 +15,7 @@ from service.domain.models import Visitor
 from service.domain.passwords.bcrypt_engine import WRONG, BcryptEngine, Decoys
 from service.domain.passwords.common import is_common
 from service.domain.passwords.engine import HashEngine, Job, Match
+from service.domain.passwords.foreign_engine import ForeignEngine
 from service.domain.passwords.hash_queue import HashQueue, Slot
 from service.domain.passwords.lanes import lanes_for
 from service.domain.passwords.policy import MAX_TYPED
@@ -56,7 +57,8 @@ class Passwords:
         cores = usable_cores()
         if config.workers:
             cores = min(cores, config.workers)  # with more than there are, lanes would stay empty
-        engine = engine or BcryptEngine(config.bcrypt_rounds, decoys, lanes_for(config.engine, cores))
+        ours = BcryptEngine(config.bcrypt_rounds, decoys, lanes_for(config.engine, cores))
+        engine = engine or ForeignEngine(ours)
         self.queue = HashQueue(
             engine,
             ambient,

@@ -92,7 +92,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     ],
     (Name.LIMITED, Outcome.SUCCESS): [Reason.LIMITS_CLEARED],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
-    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.INVITED, Reason.BY_OPERATOR],
+    (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.INVITED, Reason.BY_OPERATOR, Reason.IMPORTED],
     (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.NOT_INVITED],
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
@@ -114,6 +114,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.VERIFIERS_REMOVED,
     ],
     (Name.USER_DELETED, Outcome.SUCCESS): [Reason.NONE, Reason.BY_OPERATOR],
+    (Name.USERS_EXPORTED, Outcome.SUCCESS): [Reason.NONE, Reason.WITH_HASHES],
     (Name.KEY_ROTATED, Outcome.SUCCESS): [Reason.PLANNED, Reason.AT_ONCE],
     (Name.KEY_KILLED, Outcome.SUCCESS): [Reason.NONE],
     (Name.SECRET_ROTATED, Outcome.SUCCESS): [Reason.NONE],

@@ -1,0 +1,435 @@
+"""Accounts that move in from files of other systems, and log in."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import bcrypt
+import pytest
+
+from service.domain.transfer.imports import BATCH
+from service.domain.transfer.models import ImportReport
+from service.domain.transfer.sources import CHUNK
+from tests.conftest import OnFakes
+from tests.support import foreign_vectors as vectors
+from tests.support.moving import ID, KEY, firebase, keycloak, lines, run_import
+
+ADA = "ada@example.com"
+BCRYPT = bcrypt.hashpw(vectors.PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+KEYCLOAK_HASH = hashlib.pbkdf2_hmac("sha512", vectors.PASSWORD.encode(), b"0123456789abcdef", 2100, 64)
+KEYCLOAK_CREDENTIAL = {
+    "type": "password",
+    "secretData": json.dumps(
+        {"value": base64.b64encode(KEYCLOAK_HASH).decode(), "salt": base64.b64encode(b"0123456789abcdef").decode()}
+    ),
+    "credentialData": json.dumps({"hashIterations": 2100, "algorithm": "pbkdf2-sha512"}),
+}
+DJANGO_USER: dict[str, Any] = {
+    "model": "auth.user",
+    "pk": 7,
+    "fields": {
+        "password": vectors.DJANGO["pbkdf2_sha256"],
+        "last_login": None,
+        "username": "ada",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "email": ADA,
+        "is_active": True,
+        "date_joined": "2024-02-01T10:00:00Z",
+        "groups": [1],
+    },
+}
+GOTRUE_USER = {
+    "id": ID,
+    "email": ADA,
+    "encrypted_password": BCRYPT.replace("$2b$", "$2a$"),
+    "email_confirmed_at": "2024-02-01 10:00:00+00",
+    "created_at": "2024-02-01 10:00:00.123+00",
+    "raw_user_meta_data": {"full_name": "Ada Lovelace"},
+    "banned_until": None,
+}
+GOTRUE_TABLE = (
+    "id,email,encrypted_password,email_confirmed_at,created_at,raw_user_meta_data,banned_until,deleted_at\n"
+    f"{ID},{ADA},{GOTRUE_USER['encrypted_password']},2024-02-01 10:00:00+00,2024-02-01 10:00:00+00,"
+    '"{""full_name"": ""Ada Lovelace""}",,\n'
+).encode()
+KEYCLOAK_USER = {
+    "id": ID,
+    "username": "ada",
+    "email": ADA,
+    "emailVerified": True,
+    "enabled": True,
+    "createdTimestamp": 1_706_781_600_000,
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "credentials": [{"type": "otp", "secretData": "{}", "credentialData": "{}"}, KEYCLOAK_CREDENTIAL],
+    "groups": ["/staff/admins"],
+}
+AUTH0_USER = {
+    "_id": {"$oid": "65bb"},
+    "user_id": "auth0|65bb",
+    "email": ADA,
+    "email_verified": True,
+    "passwordHash": BCRYPT,
+    "name": "Ada Lovelace",
+    "created_at": "2024-02-01T10:00:00.000Z",
+}
+FIREBASE_USER = {
+    "localId": "u1",
+    "email": ADA,
+    "emailVerified": True,
+    "displayName": "Ada Lovelace",
+    "passwordHash": vectors.FIREBASE_HASH,
+    "salt": vectors.FIREBASE_SALT,
+    "createdAt": "1706781600000",
+}
+OURS = {
+    "id": ID,
+    "email": ADA,
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "passwordHash": BCRYPT,
+    "emailVerified": True,
+    "groups": ["staff"],
+    "createdAt": "2024-02-01T10:00:00+00:00",
+}
+FILES: dict[str, tuple[str, bytes, str]] = {
+    "jsonl": ("jsonl", lines(OURS), vectors.PASSWORD),
+    "django, lines": ("django", lines(DJANGO_USER), vectors.PASSWORD),
+    "django, an array": ("django", json.dumps([DJANGO_USER], indent=1).encode(), vectors.PASSWORD),
+    "gotrue, lines": ("gotrue", lines(GOTRUE_USER), vectors.PASSWORD),
+    "gotrue, a table": ("gotrue", GOTRUE_TABLE, vectors.PASSWORD),
+    "gotrue, from firebase": (
+        "gotrue",
+        lines({**GOTRUE_USER, "encrypted_password": vectors.GOTRUE_FIREBASE}),
+        vectors.FIREBASE_PASSWORD,
+    ),
+    "keycloak": ("keycloak", keycloak(KEYCLOAK_USER), vectors.PASSWORD),
+    "auth0": ("auth0", lines(AUTH0_USER), vectors.PASSWORD),
+    "firebase": ("firebase", firebase(FIREBASE_USER), vectors.FIREBASE_PASSWORD),
+}
+KEEPS_IDS = {"jsonl", "gotrue", "keycloak"}
+
+
+def account(fakes: OnFakes, email: str = ADA) -> Any:
+    return next(user for user in fakes.users.rows.values() if user.canonical_email == email)
+
+
+@pytest.mark.parametrize(("name", "content", "password"), FILES.values(), ids=FILES.keys())
+async def test_somebody_of_each_system_logs_in_with_the_old_password(
+    fakes: OnFakes, name: str, content: bytes, password: str
+) -> None:
+    report, refusals = await run_import(fakes, content, name, key=KEY)
+    assert (report, list(refusals)) == (ImportReport(added=1), [])
+    user = account(fakes)
+    assert (user.first_name, user.last_name, user.created_at.year) == ("Ada", "Lovelace", 2024)
+    assert (str(user.id) == ID) == (name in KEEPS_IDS)
+    assert (user.email_verified_at is None) == (name == "django")
+    wrong = await fakes.client.post("/auth/login", {"email": ADA, "password": "Wrong-Pass1!"})
+    assert wrong.status == 401
+    tokens = await fakes.client.log_in({"email": ADA, "password": password})
+    assert account(fakes).password_hash.startswith("$bcrypt-sha256$")
+    me = await (await fakes.client.me(tokens)).json()
+    assert me["email"] == ADA
+
+
+async def test_groups_and_what_keycloak_s_paths_become(fakes: OnFakes) -> None:
+    await run_import(fakes, keycloak(KEYCLOAK_USER), "keycloak")
+    assert account(fakes).groups == ("staff.admins",)
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_the_same_file_twice_adds_nothing(fakes: OnFakes, name: str) -> None:
+    form, content, _ = FILES[name]
+    await run_import(fakes, content, form, key=KEY)
+    before = dict(fakes.users.rows)
+    assert (await run_import(fakes, content, form, key=KEY))[0] == ImportReport(there_already=1)
+    assert fakes.users.rows == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (
+            "cognito:username,name,given_name,family_name,email,email_verified,phone_number,cognito:mfa_enabled\n"
+            f"ada,Ada Lovelace,Ada,Lovelace,{ADA},TRUE,+4912345,FALSE\n"
+        ).encode(),
+        json.dumps(
+            {
+                "Users": [
+                    {
+                        "Username": ID,
+                        "Attributes": [
+                            {"Name": "email", "Value": ADA},
+                            {"Name": "email_verified", "Value": "true"},
+                            {"Name": "given_name", "Value": "Ada"},
+                            {"Name": "family_name", "Value": "Lovelace"},
+                            {"Name": "phone_number", "Value": "+4912345"},
+                            {"Name": "sub", "Value": ID},
+                        ],
+                        "UserCreateDate": "2024-02-01T10:00:00.123000+00:00",
+                        "Enabled": True,
+                        "UserStatus": "CONFIRMED",
+                    }
+                ]
+            }
+        ).encode(),
+    ],
+    ids=["table", "list-users"],
+)
+async def test_somebody_of_cognito_has_no_password_and_may_be_mailed_a_reset(on_fakes: Any, content: bytes) -> None:
+    fakes = await on_fakes(mail={"url": "smtp://127.0.0.1:1", "sender": "a@example.com"})
+    report, _ = await run_import(fakes, content, "cognito", send_reset=True)
+    assert report == ImportReport(added=1, without_password=1)
+    user = account(fakes)
+    assert (user.password_hash, user.first_name, user.email_verified_at is None) == ("", "Ada", False)
+    assert fakes.users.attributes[user.id]["phone_number"] == "+4912345"
+    [row] = fakes.outbox.rows.values()
+    assert (row.mail.kind, row.mail.recipient) == ("reset", ADA)
+    await run_import(fakes, content, "cognito", send_reset=True)
+    assert len(fakes.outbox.rows) == 1
+
+
+async def test_nobody_with_a_password_or_closed_is_mailed_a_reset(fakes: OnFakes) -> None:
+    closed = {"email": "closed@example.com", "disabled": True}
+    report, _ = await run_import(fakes, lines(OURS, closed), send_reset=True)
+    assert report == ImportReport(added=2, without_password=1)
+    assert not fakes.outbox.rows
+    assert account(fakes, "closed@example.com").disabled_at is not None
+
+
+async def test_a_dry_run_adds_nothing_and_counts_what_would_be(fakes: OnFakes) -> None:
+    people = [{"email": f"ada{number}@example.com"} for number in range(BATCH + 1)]
+    report, refusals = await run_import(fakes, lines(*people, people[0], {"email": "?"}), dry=True, send_reset=True)
+    assert (report.added, report.there_already, report.refused) == (BATCH + 1, 1, 1)
+    assert [refusal.line for refusal in refusals] == [BATCH + 3]
+    assert not fakes.users.rows
+    assert not fakes.outbox.rows
+
+
+async def test_each_new_account_is_in_the_audit_trail_and_those_there_are_not(fakes: OnFakes) -> None:
+    await run_import(fakes, lines(OURS))
+    await run_import(fakes, lines(OURS, {"email": "eve@example.com"}))
+    since = fakes.ambient.now().replace(year=2020)
+    events = [entry.event for entry in await fakes.application.audit.trail.latest(since, 10)]
+    assert sorted(
+        (one.name.value, one.reason, str(one.user_id)) for one in events if one.reason == "imported"
+    ) == sorted(("user_created", "imported", str(account(fakes, email).id)) for email in (ADA, "eve@example.com"))
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        (
+            {"email": "ADA@example.com"},
+            "'ADA@example.com' is the address of an account already, spelt 'ada@example.com'",
+        ),
+        (
+            {"email": ADA, "id": "00000000-0000-4000-8000-000000000001"},
+            f"its address is of an account with another id: {ID}",
+        ),
+        ({"email": "eve@example.com", "id": ID}, "its id is"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_meets_an_earlier_account_is_named(
+    fakes: OnFakes, later: dict[str, Any], reason: str, *, at_once: bool
+) -> None:
+    if not at_once:
+        await run_import(fakes, lines(OURS))
+    _, refusals = await run_import(fakes, lines(OURS, later))
+    [refusal] = refusals
+    assert refusal.line == 2
+    assert refusal.reason.startswith(reason)
+    assert len(fakes.users.rows) == 1
+
+
+async def test_an_exact_copy_of_a_line_is_there_already(fakes: OnFakes) -> None:
+    copy = {"email": "eve@example.com"}
+    report, _ = await run_import(fakes, lines(OURS, OURS, copy, copy))
+    assert report == ImportReport(added=2, there_already=2, without_password=1)
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "no JSON": (b"{", "no JSON"),
+    "another kind of JSON": (b"[1", "no JSON"),
+    "a list": (b'"x"', "no JSON object"),
+    "depth": (b'{"email":' + b"[" * 200_000, "no JSON"),
+    "a line of 2 MiB": (b'{"email":"' + b"a" * (2 << 20), "longer than 1 MiB"),
+    "a number of a million digits": (b'{"email":' + b"1" * 500_000 + b"}", "no JSON"),
+    "NUL in the line": (b'{"email":"a\0@example.com"}', "no JSON"),
+    "NUL in a name": (b'{"email":"a@example.com","firstName":"A\\u0000"}', "NUL"),
+    "half a pair": (b'{"email":"a@example.com","firstName":"A\\ud800"}', "no UTF-8"),
+    "no UTF-8": (b'{"email":"a@example.com","firstName":"\xff"}', "no JSON"),
+    "no address": (b"{}", "no e-mail address"),
+    "a bad address": (b'{"email":"ada"}', "none that can have an account"),
+    "an address that is no text": (b'{"email":["ada@example.com"]}', "email is no text"),
+    "an invisible name": (b'{"email":"a@example.com","firstName":"\\u200b"}', "first name must"),
+    "a long name": (b'{"email":"a@example.com","lastName":"' + b"a" * 101 + b'"}', "last name must"),
+    "a bad group": (b'{"email":"a@example.com","groups":["a b"]}', "group"),
+    "groups of numbers": (b'{"email":"a@example.com","groups":[1]}', "no list of texts"),
+    "too many groups": (
+        json.dumps({"email": "a@example.com", "groups": [f"g{n}" for n in range(101)]}).encode(),
+        "100 groups",
+    ),
+    "a bad language": (b'{"email":"a@example.com","language":"de_DE; DROP"}', "language"),
+    "a bad time": (b'{"email":"a@example.com","createdAt":"yesterday"}', "createdAt is no time"),
+    "a time beyond all": (b'{"email":"a@example.com","createdAt":1e300}', "createdAt is no time"),
+    "neither true nor false": (b'{"email":"a@example.com","disabled":"maybe"}', "neither true nor false"),
+    "a bad attribute": (b'{"email":"a@example.com","attributes":{"birthdate":"soon"}}', "birthdate"),
+    "attributes that are no texts": (b'{"email":"a@example.com","attributes":{"nickname":1}}', "no object of texts"),
+    "bcrypt of cost 31": (b'{"email":"a@example.com","passwordHash":"$2b$31$' + b"." * 53 + b'"}', "cost is 31"),
+    "pbkdf2 of 10^9": (
+        b'{"email":"a@example.com","passwordHash":"$pbkdf2-sha256$i=1000000000$c2FsdHNhbHQ$' + b"A" * 43 + b'"}',
+        "i is 1000000000",
+    ),
+    "argon2 of 4 GB": (
+        b'{"email":"a@example.com","passwordHash":"$argon2id$v=19$m=4194304,t=1,p=1$c2FsdHNhbHQ$' + b"A" * 43 + b'"}',
+        "m is 4194304",
+    ),
+    "a password in clear": (b'{"email":"a@example.com","passwordHash":"SecurePass1!"}', "no PHC string"),
+}
+
+
+@pytest.mark.parametrize(("line", "reason"), BROKEN.values(), ids=BROKEN.keys())
+async def test_a_bad_line_is_refused_by_number_and_the_others_are_taken(
+    fakes: OnFakes, line: bytes, reason: str
+) -> None:
+    content = lines({"email": "first@example.com"}) + line + b"\n\n" + lines({"email": "last@example.com"})
+    report, refusals = await run_import(fakes, content)
+    [refusal] = refusals
+    assert refusal.line == 2
+    assert reason in refusal.reason
+    assert "SecurePass1!" not in refusal.reason
+    assert report.added == 2
+    assert {user.email for user in fakes.users.rows.values()} == {"first@example.com", "last@example.com"}
+
+
+async def test_a_line_that_is_cut_off_is_refused(fakes: OnFakes) -> None:
+    report, refusals = await run_import(fakes, lines(OURS) + lines({"email": "eve@example.com"})[:-5])
+    assert (report.added, [refusal.line for refusal in refusals]) == (1, [2])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("keycloak", keycloak(KEYCLOAK_USER, {"email": "eve@example.com"})[:-40], 0),
+        ("keycloak", b'{"realm": "main"}', 1),
+        ("keycloak", b'{"realm": "main", "users": {}}', 1),
+        ("keycloak", b"", 1),
+        ("firebase", b'{"users": [\n{"email": "a@example.com"}\n{"email": "b@example.com"}]}', 3),
+        ("firebase", b'{"users": [\n' + b"[" * 100_000, 2),
+        ("firebase", b'{"users": [\n"' + b"a" * (3 << 20) + b'"]}', 2),
+        ("firebase", b'{"users": [1, 2', 1),
+        ("django", b'[{"pk": 1,', 1),
+        ("cognito", b'email,name\n"ada', 2),
+        ("cognito", b"email,name\n" + b'"' + b"a\n" * 100_000, 2),
+        ("cognito", b"email,name\n" + b"a" * (2 << 20), 2),
+    ],
+)
+async def test_a_document_that_breaks_off_is_refused_from_there_on(
+    fakes: OnFakes, name: str, content: bytes, line: int
+) -> None:
+    report, refusals = await run_import(fakes, content, name, key=KEY)
+    assert "nothing behind it is read" in refusals[-1].reason
+    if line:
+        assert refusals[-1].line == line
+    assert report.added == len(fakes.users.rows)
+
+
+async def test_rows_that_do_not_fit_their_header_are_refused_one_by_one(fakes: OnFakes) -> None:
+    content = b'\xef\xbb\xbfemail,name\na@example.com\nb@example.com,B,C\n\nc@example.com,C\n"d@exam\nple.com",D\ne@example.com,E\n'
+    report, refusals = await run_import(fakes, content, "cognito")
+    assert [refusal.line for refusal in refusals] == [2, 3, 6]
+    assert report.added == 2
+
+
+async def test_elements_that_are_no_objects_are_refused_one_by_one(fakes: OnFakes) -> None:
+    content = b'[1,\n"two",\n{"email": "a@example.com"},\nnull]'
+    report, refusals = await run_import(fakes, content)
+    assert [refusal.line for refusal in refusals] == [1, 2, 4]
+    assert report.added == 1
+
+
+async def test_firebase_s_hashes_are_refused_without_the_project_s_key(fakes: OnFakes) -> None:
+    _, refusals = await run_import(fakes, firebase(FIREBASE_USER, {"email": "eve@example.com"}), "firebase")
+    [refusal] = refusals
+    assert "--firebase-key" in refusal.reason
+
+
+async def test_many_accounts_in_one_long_line_are_read(fakes: OnFakes) -> None:
+    """Over the edges of what is read at once, with every character a different number of bytes."""
+    people = [{"email": f"ada{number}@example.com", "displayName": f"Äda 山 {number}"} for number in range(3_000)]
+    content = json.dumps({"kind": "x", "users": people}, ensure_ascii=False).encode()
+    report, _ = await run_import(fakes, content, "firebase", key=KEY)
+    assert report.added == 3_000
+    assert account(fakes, "ada2999@example.com").first_name == "Äda 山"
+
+
+async def test_an_empty_file_adds_nothing(fakes: OnFakes) -> None:
+    for name in ("jsonl", "django", "auth0", "gotrue", "cognito"):
+        assert (await run_import(fakes, b"", name))[0] == ImportReport()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", -1e9, "1e9"])
+async def test_a_time_that_nobody_believes_is_no_reason_to_refuse_or_to_fail(fakes: OnFakes, at: object) -> None:
+    report, refusals = await run_import(fakes, lines({"email": ADA, "createdAt": at, "emailVerifiedAt": at}))
+    if at == "1e9":
+        assert [refusal.reason for refusal in refusals] == ["createdAt is no time"]
+        return
+    assert report.added == 1
+    user = account(fakes)
+    assert 1970 <= user.created_at.year <= fakes.ambient.now().year
+    assert user.email_verified_at == user.created_at
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("jsonl", lines({**OURS, "disabled": True})),
+        ("django", lines({**DJANGO_USER, "fields": {**DJANGO_USER["fields"], "is_active": False}})),
+        ("gotrue", lines({**GOTRUE_USER, "banned_until": "2124-02-01 10:00:00+00"})),
+        ("gotrue", lines({**GOTRUE_USER, "deleted_at": "2024-02-01 10:00:00+00"})),
+        ("keycloak", keycloak({**KEYCLOAK_USER, "enabled": False})),
+        ("auth0", lines({**AUTH0_USER, "blocked": True})),
+        ("firebase", firebase({**FIREBASE_USER, "disabled": True})),
+        (
+            "cognito",
+            json.dumps(
+                {"Users": [{"Username": ADA, "Enabled": False, "Attributes": [{"Name": "email", "Value": ADA}]}]}
+            ).encode(),
+        ),
+    ],
+)
+async def test_whoever_is_shut_out_of_the_old_system_is_shut_out_here(
+    fakes: OnFakes, name: str, content: bytes
+) -> None:
+    report, _ = await run_import(fakes, content, name, key=KEY)
+    assert report.added == 1
+    assert account(fakes).disabled_at is not None
+
+
+async def test_a_dry_run_knows_who_is_there(fakes: OnFakes) -> None:
+    await run_import(fakes, lines(OURS))
+    report, refusals = await run_import(fakes, lines(OURS, {"email": "ADA@example.com"}), dry=True)
+    assert (report.added, report.there_already, len(refusals)) == (0, 1, 1)
+
+
+async def test_a_number_over_the_edge_of_what_is_read_at_once_is_one_number(fakes: OnFakes) -> None:
+    content = b"[" + b" " * (CHUNK - 3) + b'12345, {"email": "ada@example.com"}]'
+    report, refusals = await run_import(fakes, content)
+    assert (report.added, len(refusals)) == (1, 1)
+
+
+async def test_an_export_is_in_the_audit_trail_before_its_first_line(fakes: OnFakes) -> None:
+    await run_import(fakes, lines(OURS))
+    async for line in fakes.application.exports.run(with_hashes=True):
+        entries = await fakes.application.audit.trail.latest(fakes.ambient.now().replace(year=2020), 10)
+        assert ("users_exported", "with_hashes") in [(one.event.name.value, one.event.reason) for one in entries]
+        assert json.loads(line)["passwordHash"] == BCRYPT
+        return
+    pytest.fail("there was no line")

@@ -1,0 +1,127 @@
+"""What the store of moving accounts promises, in memory and on a real Postgres."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from service.ambient import Ambient
+from service.domain.accounts.ports import Users
+from service.domain.mail.ports import Outbox
+from service.domain.transfer.models import Holder, KeptUser, NewRow
+from service.domain.transfer.ports import Moves
+from service.stores.moves import PostgresMoves
+from service.stores.outbox import PostgresOutbox
+from service.stores.users import PostgresUsers
+from tests.support import builders
+from tests.support.fake_mails import FakeOutbox
+from tests.support.fake_moves import FakeMoves
+from tests.support.fakes import FakeUsers
+from tests.support.postgres import open_postgres
+
+
+@dataclass(frozen=True)
+class Ground:
+    users: Users
+    moves: Moves
+    outbox: Outbox
+    ambient: Ambient
+
+    def row(self, *, is_mailed: bool = False, **fields: object) -> NewRow:
+        user = builders.user(self.ambient, **fields)
+        mail = self.ambient.new_uuid() if is_mailed else None
+        return NewRow(user=user, api_key_digest=user.id.bytes, attributes={"nickname": 'A "\\ä'}, reset_mail=mail)
+
+
+@pytest.fixture(params=["fake", "real"])
+async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
+    ambient = Ambient()
+    if request.param == "fake":
+        users, outbox = FakeUsers(), FakeOutbox(ambient)
+        yield Ground(users, FakeMoves(users, outbox), outbox, ambient)
+    else:
+        async with open_postgres(request.getfixturevalue("embedded")) as postgres:
+            yield Ground(PostgresUsers(postgres), PostgresMoves(postgres), PostgresOutbox(postgres), ambient)
+
+
+async def test_accounts_are_added_whole(ground: Ground) -> None:
+    now = ground.ambient.now().replace(microsecond=0)
+    rows = [
+        ground.row(
+            groups=("a", "b"),
+            language="de",
+            disabled_at=now,
+            email_verified_at=now,
+            must_prove_address=True,
+            created_at=now,
+        ),
+        ground.row(password_hash="", first_name="", last_name="Ünï"),
+    ]
+    assert set(await ground.moves.add(rows)) == {row.user.id for row in rows}
+    for row in rows:
+        kept = await ground.users.by_id(row.user.id)
+        assert kept is not None
+        at = kept.password_changed_at, kept.created_at
+        assert (
+            replace(kept, password_changed_at=row.user.password_changed_at, created_at=row.user.created_at) == row.user
+        )
+        assert all(
+            abs(one - other) < timedelta(seconds=2) for one, other in zip(at, [ground.ambient.now()] * 2, strict=True)
+        )
+    assert await ground.users.by_api_key([rows[0].user.id.bytes], now) is not None
+
+
+async def test_one_whose_address_or_id_is_taken_is_left_out(ground: Ground) -> None:
+    first, second = ground.row(), ground.row()
+    await ground.moves.add([first])
+    same_address = ground.row(canonical_email=first.user.canonical_email, email="Other@example.com", is_mailed=True)
+    same_id = ground.row(id=first.user.id)
+    assert set(await ground.moves.add([same_address, second, same_id])) == {second.user.id}
+    assert await ground.users.by_id(first.user.id) is not None
+    assert await ground.users.by_email(same_id.user.canonical_email) is None
+    assert await ground.outbox.claim(10, timedelta(hours=1)) == []
+    assert set(await ground.moves.add([first, second])) == set()
+
+
+async def test_accounts_are_found_by_address_and_by_id(ground: Ground) -> None:
+    one, other, third = (
+        ground.row(email="Ada@example.com", canonical_email="ada@example.com"),
+        ground.row(),
+        ground.row(),
+    )
+    await ground.moves.add([one, other, third])
+    held = await ground.moves.holders(
+        ["ada@example.com", "nobody@example.com"], [other.user.id, ground.ambient.new_uuid()]
+    )
+    assert {holder.id for holder in held} == {one.user.id, other.user.id}
+    assert Holder(one.user.id, "Ada@example.com", "ada@example.com") in held
+    assert list(await ground.moves.holders([], [])) == []
+
+
+async def test_a_reset_is_filed_with_the_account(ground: Ground) -> None:
+    await ground.moves.add(
+        [ground.row(), ground.row(is_mailed=True, email="Bo@x.example", canonical_email="bo@x.example", language="fr")]
+    )
+    [mail] = await ground.outbox.claim(10, timedelta(hours=1))
+    assert (mail.kind, mail.recipient, mail.language, mail.user_id, mail.facts) == (
+        "reset",
+        "bo@x.example",
+        "fr",
+        None,
+        {},
+    )
+
+
+async def test_accounts_are_read_by_id_page_by_page(ground: Ground) -> None:
+    rows = sorted((ground.row() for _ in range(5)), key=lambda row: row.user.id)
+    await ground.moves.add(rows)
+    place = UUID(int=0)
+    found: list[KeptUser] = []
+    while page := await ground.moves.page(place, 2):
+        assert len(page) <= 2
+        found += page
+        place = page[-1].user.id
+    assert [kept.user.id for kept in found] == [row.user.id for row in rows]
+    assert found[0].attributes == {"nickname": 'A "\\ä'}

@@ -1,0 +1,43 @@
+"""Accounts that move in or out, kept in memory."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from service.domain.mail.models import Kind, Wish
+from service.domain.transfer.models import Holder, KeptUser, NewRow
+from service.errors import EmailTakenError
+from tests.support.fake_mails import FakeOutbox
+from tests.support.fakes import FakeUsers
+
+
+@dataclass
+class FakeMoves:
+    users: FakeUsers
+    outbox: FakeOutbox
+
+    async def add(self, rows: Sequence[NewRow]) -> Collection[UUID]:
+        added = set()
+        for row in rows:
+            if row.user.id in self.users.rows:
+                continue
+            try:
+                await self.users.add(row.user, row.api_key_digest, row.attributes)
+            except EmailTakenError:
+                continue
+            added.add(row.user.id)
+            if row.reset_mail:
+                wish = Wish(kind=Kind.RESET, recipient=row.user.canonical_email, language=row.user.language)
+                await self.outbox.add(row.reset_mail, wish)
+        return added
+
+    async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
+        return [
+            Holder(user.id, user.email, user.canonical_email)
+            for user in self.users.rows.values()
+            if user.canonical_email in canonical_emails or user.id in ids
+        ]
+
+    async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
+        found = sorted((user for user in self.users.rows.values() if user.id > after), key=lambda user: user.id)
+        return [KeptUser(user, self.users.attributes[user.id]) for user in found[:limit]]
