@@ -38,9 +38,9 @@ from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.sessions.usernames import Usernames
 from service.domain.signing.key_rotation import KeyRotation
 from service.domain.signing.tokens import Tokens
-from service.domain.webhooks.worker import WebhookWorker
 from service.domain.transfer.exports import Exports
 from service.domain.transfer.imports import Imports
+from service.domain.webhooks.worker import WebhookWorker
 from service.errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis

@@ -24,8 +24,8 @@ from service.domain.second_factors.ports import FactorStore, PasskeyStore
 from service.domain.sessions.ports import PendingRevocations
 from service.domain.signing.ports import Lifetimes, SigningKeys
 from service.domain.srp.ports import VerifierStore
-from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.domain.transfer.ports import Moves
+from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.admin_tokens import PostgresAdminTokens

@@ -141,7 +141,7 @@ class Instance:
 
 
 async def delete_expired_forever(application: Application) -> None:
-    """Delete what expired of revocations, mails, webhooks, events, changes of addresses, invitations: tables stay small."""
+    """Delete what expired of revocations, mails, webhooks, events, changes of addresses and invitations."""
     outbox, deliveries = application.backends.outbox, application.backends.webhook_deliveries
     endpoints = list(application.webhooks.endpoints)
     while True:

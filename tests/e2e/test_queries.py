@@ -24,8 +24,8 @@ from service.coalescing import MOST
 from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
-from service.domain.webhooks import worker
 from service.domain.transfer import exports, imports
+from service.domain.webhooks import worker
 from service.embedded import Stores
 from service.stores import (
     audit,
