@@ -27,7 +27,7 @@ from service.commands import (
 )
 from service.commands.command_line import CommandLine
 from service.commands.frame import CONFIGURATION, DONE, complain, say
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.output import OUTPUT
 from service.telemetry import logs
 

@@ -9,10 +9,6 @@ from service.broken_fields import BrokenField
 from service.shown_policy import ShownPolicy
 
 
-class ConfigurationError(Exception):
-    """The service cannot start as configured; the message is one line that says what to do."""
-
-
 class AuthError(Exception):
     """A refusal: `code` is stable for programs, `message` is safe for anyone to read.
 
@@ -241,11 +237,3 @@ class MisfitError(UnavailableError):
         "The service cannot answer at the moment. Try again later; if this lasts, its operators find the reason in its"
         " log."
     )
-
-
-class DamagedDataError(Exception):
-    """Something sealed in the database does not open, or a row contradicts itself: a defect, not a refusal."""
-
-
-class UnknownSecretError(DamagedDataError, ConfigurationError):
-    """Something in the database was sealed with a secret that this instance does not have."""

@@ -6,13 +6,7 @@ from service.api import factor_schemas as schemas
 from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
 from service.domain.models import Caller
-from service.errors import (
-    FactorExistsError,
-    FactorNotFoundError,
-    InvalidCodeError,
-    RateLimitedError,
-    UnavailableError,
-)
+from service.errors import FactorExistsError, FactorNotFoundError, InvalidCodeError, RateLimitedError, UnavailableError
 from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response, no_content

@@ -41,7 +41,7 @@ from service.domain.signing.tokens import Tokens
 from service.domain.transfer.exports import Exports
 from service.domain.transfer.imports import Imports
 from service.domain.webhooks.worker import WebhookWorker
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import Settings
 from service.stores import failures, inspection, migrations, timed_redis
 from service.stores.denylist import RedisDenylist

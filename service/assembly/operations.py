@@ -15,7 +15,7 @@ from service.domain.operations.mass_revocation import MassRevocation
 from service.domain.operations.readiness import Readiness
 from service.domain.operations.resealing import Resealer
 from service.domain.operations.store_watch import StoreWatch
-from service.errors import UnknownSecretError
+from service.operator_errors import UnknownSecretError
 from service.stores import failures
 from service.stores.all_sessions import RedisAllSessions
 from service.stores.health import PostgresHealth, RedisHealth

@@ -16,7 +16,7 @@ from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.user_revocation import UserRevocation
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.stores.counters import RedisCounters
 from service.stores.denylist import RedisDenylist
 from service.stores.scripts import Scripts

@@ -11,7 +11,7 @@ from service.domain.webhooks.attempts import Attempts
 from service.domain.webhooks.models import Endpoint
 from service.domain.webhooks.webhooks import Webhooks
 from service.domain.webhooks.worker import WebhookWorker
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import WEBHOOK_SECRET_PREFIX, EndpointSettings
 from service.webhooks.sender import HttpWebhookSender
 

@@ -6,7 +6,7 @@ import sys
 
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.credentials import emails
 from service.domain.events.audit_trail import Entry
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import Settings
 from service.settings.values import parse_duration
 

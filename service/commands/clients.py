@@ -6,7 +6,7 @@ import re
 from service.ambient import Ambient
 from service.commands.frame import DONE, say
 from service.domain.resource_servers.clients import Client
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 ANSWER = """\

@@ -11,7 +11,7 @@ from service.commands import dev_instance, event_loop, seed
 from service.commands.frame import DONE, say
 from service.commands.serve import serve
 from service.embedded import Stores, stores
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import (
     ENVIRONMENT,
     INBOX,

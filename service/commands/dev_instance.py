@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.embedded import are_running
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import ENVIRONMENT, Settings, as_variables, is_about_settings
 
 DEFAULT_DIRECTORY = ".tokenhouse"

@@ -23,8 +23,8 @@ from service.domain.second_factors.relying_party import is_installed
 from service.domain.srp import group
 from service.domain.webhooks.models import Endpoint
 from service.domain.webhooks.ports import NoAnswerError
-from service.errors import ConfigurationError
 from service.http.tls import Certificate
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import EventLoop
 
 

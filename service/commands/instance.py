@@ -15,8 +15,8 @@ from service.assembly.application import Application
 from service.commands import event_loop, opening
 from service.commands.reload import LogWriters, reload_when_told
 from service.domain.operations.background import Task
-from service.errors import ConfigurationError
 from service.http.server import HttpServer, listen
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings, Settings
 
 if TYPE_CHECKING:

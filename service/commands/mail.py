@@ -6,7 +6,7 @@ from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.mail.models import Kind, Letter, Mail
 from service.domain.mail.ports import PostponedError, RefusedError, UnreachableError
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import Settings
 
 

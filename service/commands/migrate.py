@@ -8,7 +8,7 @@ from service.commands import event_loop
 from service.commands.frame import DONE, complain, say
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import DatabaseSettings, load
 from service.stores import inspection
 from service.stores.migrations import migrate

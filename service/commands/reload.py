@@ -9,8 +9,8 @@ import structlog
 from service.ambient import Ambient
 from service.assembly.application import Application
 from service.domain.events.security_events import Event
-from service.errors import ConfigurationError
 from service.http.server import HttpServer
+from service.operator_errors import ConfigurationError
 from service.output import OUTPUT
 from service.request_log import RequestRecord, Sampled
 from service.settings import LoggingSettings, Settings

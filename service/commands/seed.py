@@ -12,7 +12,8 @@ from service.domain.accounts import account_claims
 from service.domain.accounts.account_claims import InvalidClaimsError
 from service.domain.administration.models import NewUser
 from service.domain.administration.seeding import Seeded
-from service.errors import ConfigurationError, InvalidFieldsError
+from service.errors import InvalidFieldsError
+from service.operator_errors import ConfigurationError
 from service.settings import ENVIRONMENT, SEED, Seed, read_seed
 
 DEFAULT = Path("seed.yaml")

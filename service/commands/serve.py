@@ -15,7 +15,7 @@ from service.commands.frame import DONE
 from service.commands.instance import Instance
 from service.commands.reload import LogWriters
 from service.doctor.settings import OTHER_FILES
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings, Settings, load
 from service.telemetry import logs
 

@@ -10,7 +10,7 @@ from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.webhooks.models import ListedDelivery
 from service.domain.webhooks.webhooks import MOST_LISTED
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import Settings
 
 DEFAULT_LIMIT = 50

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 NOTABLE = timedelta(seconds=1)  # token times are checked with `tokens.leeway`, 5 s by default
 GRAVE = timedelta(seconds=5)

@@ -8,7 +8,7 @@ from service.domain.operations.models import Sealed
 from service.domain.seals import Purpose, Seals
 from service.domain.signing.key_states import KeyState, in_state, is_standby
 from service.domain.signing.models import StoredKey
-from service.errors import DamagedDataError
+from service.operator_errors import DamagedDataError
 from service.settings import KeySettings
 
 OVERDUE = timedelta(hours=1)  # instances check once a minute

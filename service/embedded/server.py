@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from service.embedded.identity import Identity
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 STEP = 0.01  # seconds between two attempts

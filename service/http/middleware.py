@@ -6,7 +6,7 @@ from aiohttp.typedefs import Handler
 from multidict import istr
 
 from service.domain.events.security_events import caused_from
-from service.errors import AuthError, ConfigurationError, MisfitError, OverloadedError, UnavailableError
+from service.errors import AuthError, MisfitError, OverloadedError, UnavailableError
 from service.http import problems
 from service.http.context import (
     CLIENT_GONE,
@@ -23,6 +23,7 @@ from service.http.errors import MethodNotAllowedError, NotFoundError
 from service.http.overload import refuse
 from service.http.responses import Response, complete
 from service.networks import prefix_of
+from service.operator_errors import ConfigurationError
 from service.request_log import Refusal, RequestRecord, note_trace
 
 TRACEPARENT = istr("traceparent")

@@ -16,13 +16,13 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 from aiohttp.web_protocol import _RequestHandler
 
 from service.ambient import Ambient
-from service.errors import ConfigurationError
 from service.http.admission import FIELD_LIMIT, FIELDS_LIMIT, TARGET_LIMIT, ConnectionLimiter, RawErrors
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
 from service.http.context import Answer
 from service.http.known_routes import with_known_routes
 from service.http.tls import HSTS, Certificate, NullLimiter, TlsConnection, TlsProtocol
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings
 
 BACKLOG = 1024

@@ -10,10 +10,10 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from service.errors import ConfigurationError
 from service.http.admission import ConnectionLimiter, RawErrors, address_of
 from service.http.closing import LINGER_SECONDS
 from service.http.connection import Connection
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings, require_private
 
 HANDSHAKE_SECONDS = 5.0

@@ -19,7 +19,7 @@ from service.domain.credentials import emails
 from service.domain.mail.models import Letter, Mail
 from service.domain.mail.notices import Notice
 from service.domain.mail.ports import RefusedError
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import MailSettings, mailbox
 
 OURS = Path(__file__).parent

@@ -1,6 +1,6 @@
 """Settings of Cognito's protocol that only together are wrong."""
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.sections import CognitoSettings, TokenSettings
 from service.settings.values import require_app_client_id
 

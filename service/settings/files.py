@@ -4,7 +4,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 OPEN = stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP  # a group may read: containers share files with their user that way
 PREFIX = "TOKENHOUSE_"

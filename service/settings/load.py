@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.cognito import require_usable_cognito
 from service.settings.complaints import OTHERWISE, complaint_of
 from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.sections import MailSettings
 from service.settings.url_options import options_of
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, SecretStr, ValidationError
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.values import AppClientSecrets, ClientName, Section
 
 VARIABLE = "TOKENHOUSE_SEED"

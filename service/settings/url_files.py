@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.url_options import options_of
 
 VERIFYING = ("verify-ca", "verify-full")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 TARGETS = ("any", "primary", "read-write")  # the values that select a writable server

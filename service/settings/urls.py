@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from yarl import URL
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.url_options import options_of, require_good_postgres_options
 
 POSTGRES = ("postgresql", "postgres")

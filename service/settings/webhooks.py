@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings.values import Section, split_commas
 
 PREFIX = "whsec_"

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import RedisError
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import RedisSettings, hosts_of, split_url
 from service.stores.cluster import Cluster
 from service.stores.redis import RedisServer, RedisTopology, client

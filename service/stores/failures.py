@@ -10,7 +10,7 @@ import asyncpg
 from redis import exceptions as redis
 from redis.sentinel import MasterNotFoundError
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 DATABASE_URL, REDIS_URL = "TOKENHOUSE_DATABASE__URL", "TOKENHOUSE_REDIS__URL"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.stores import failures, postgres
 
 # In a wheel `sql/` is inside the package; in a checkout it is beside it.

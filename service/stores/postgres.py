@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import DatabaseSettings, hosts_of
 from service.stores import failures
 from service.stores.timings import Connections, Timings

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from service.ambient import Ambient
-from service.errors import ConfigurationError
 from service.histogram import Histogram
+from service.operator_errors import ConfigurationError
 
 
 class Connections(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from service.domain.accounts import names
 from service.domain.accounts.account_claims import MOST_BYTES, InvalidClaimsError, written
 from service.domain.signing.tokens import MAX_LENGTH
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import claim_names
 from tests.conftest import MakeOnFakes, OnFakes, bearer
 from tests.support.builders import claims_of, settings

@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.ambient import Ambient
-from service.errors import ConfigurationError
 from service.http.admission import ConnectionLimiter, RawErrors, address_of
 from service.http.server import listen
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings
 from tests.support.http_server import CREDENTIAL, GOOD, HEAD, MARK, POST, BareServer, ms, opened, until
 

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from service.__main__ import main
 from service.domain.events.security_events import Reason
 from service.domain.sessions.models import PendingRevocation
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import load
 from tests.conftest import MakeOnFakes, OnFakes, problem
 from tests.support.resource_servers import CLIENT_SECRET, KNOWN, ask, basic, claims, introspect

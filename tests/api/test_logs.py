@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from service.domain.events.security_events import Event, Name, Outcome, write
 from service.domain.operations.readiness import ReadinessReport
 from service.domain.operations.store_watch import StoreWatch
-from service.errors import ConfigurationError
 from service.http.admission import RawErrors
+from service.operator_errors import ConfigurationError
 from service.output import OUTPUT, Output, notice
 from service.request_log import RequestLog, RequestRecord, note_trace
 from service.settings import LoggingSettings

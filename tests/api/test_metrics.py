@@ -18,9 +18,9 @@ from service.app import make_app
 from service.domain.events.security_events import Event, Name
 from service.domain.models import Visitor
 from service.domain.webhooks.models import NewDelivery
-from service.errors import ConfigurationError
 from service.histogram import Histogram
 from service.http.server import HttpServer, listen
+from service.operator_errors import ConfigurationError
 from service.output import OUTPUT
 from service.request_log import print_request
 from service.settings import MetricsSettings

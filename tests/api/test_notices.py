@@ -230,6 +230,7 @@ def test_nothing_but_the_worker_and_its_command_asks_a_courier_for_anything() ->
     assert {file.relative_to(ROOT / "service").as_posix() for file in files} == {
         "commands/mail.py",
         "domain/mail/delivery.py",
+        "domain/webhooks/attempts.py",  # its `deliver` is of a webhook
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from service.domain.mail.models import Letter
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from tests.api.test_forgotten_passwords import NEW, Story, another, code_of, is_wrong
 from tests.conftest import MakeOnFakes, OnFakes, bearer, problem
 from tests.support import passkeys

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, TCPConnector
 from cryptography import x509
 from structlog.testing import capture_logs
 
-from service.errors import ConfigurationError
 from service.http.tls import Certificate
+from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings
 from tests.conftest import MakeOnFakes, OnFakes
 from tests.support.certificates import make_certificate

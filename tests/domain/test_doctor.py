@@ -13,7 +13,7 @@ from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
 from service.domain.webhooks.models import EndpointState
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import DatabaseSettings, KeySettings
 from service.stores.facts import PostgresFacts, RedisFacts
 from tests.support import builders

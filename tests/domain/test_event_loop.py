@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from service.commands import event_loop
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import EventLoop
 
 

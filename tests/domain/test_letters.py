@@ -12,8 +12,8 @@ import pytest
 
 from service.domain.mail.models import Kind, Letter, Mail
 from service.domain.mail.notices import Notice, write_notice
-from service.errors import ConfigurationError
 from service.mail.letters import OURS, SAMPLES, Letters
+from service.operator_errors import ConfigurationError
 from service.settings import MailSettings
 from tests.support.builders import NOON
 

@@ -8,7 +8,7 @@ import pytest
 from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.recovery_codes import ALPHABET, RecoveryCodes
 from service.domain.second_factors.totp import Totp
-from service.errors import DamagedDataError
+from service.operator_errors import DamagedDataError
 from tests.support.builders import SECRET, FakeAmbient
 
 ADA, EVE = UUID(int=1), UUID(int=2)

@@ -16,7 +16,7 @@ import pytest
 import redis.asyncio as redis
 
 from service.embedded import EmbeddedPostgres, EmbeddedRedis, binaries, redis_package, socket_directory, stores
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
@@ -36,7 +36,7 @@ BARE = """
 import sys
 from pathlib import Path
 from service.embedded.binaries import find_redis
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 try:
     find_redis(Path(sys.argv[1]))
 except ConfigurationError as error:

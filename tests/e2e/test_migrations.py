@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.embedded import Stores
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.stores import migrations
 from service.stores.migrations import DIRECTORY, migrate
 from service.stores.postgres import OUTAGES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import as_variables, is_about_settings, load
 from service.settings.files import secrets_in
 from tests.support.builders import SECRET

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import load, read_seed
 from tests.conftest import ROOT
 

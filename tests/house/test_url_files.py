@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import split_url
 from service.settings.url_files import PostgresFiles, require_usable_redis_files
 from tests.support.certificates import make_certificate

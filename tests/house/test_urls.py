@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import RedisSettings, authority, hosts_of, url_here
 from service.settings.urls import POSTGRES, REDIS, require_good_url
 from service.stores import inspection

@@ -9,7 +9,7 @@ import pytest
 from service.assembly.application import build
 from service.domain.events.security_events import Name
 from service.domain.webhooks.messages import OF_REASONS, TYPES
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import as_variables, load
 from tests.conftest import ROOT
 from tests.house.test_configuration import keep, refusal_of

@@ -15,7 +15,7 @@ from passlib.utils.binary import bcrypt64
 
 from service.domain.passwords import lanes
 from service.domain.passwords.lanes import IS_BUILT, Lanes, lanes_for
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from tests.conftest import ROOT
 from tests.native.comparison import THREADS, compare_for
 from tests.support.lanes import needs_lanes

@@ -18,13 +18,7 @@ from service.domain.second_factors.ports import PasskeyStore
 from service.domain.second_factors.second_factors import SecondFactors
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
-from service.errors import (
-    FactorExistsError,
-    FactorNotFoundError,
-    InvalidCodeError,
-    NotConfiguredError,
-    TooManyError,
-)
+from service.errors import FactorExistsError, FactorNotFoundError, InvalidCodeError, NotConfiguredError, TooManyError
 
 MOST = 10  # of one user
 

@@ -23,12 +23,7 @@ from service.domain.events.security_events import Event, Events, Name, Outcome
 from service.domain.limits.charges import Charge, Counters, LimitExceeded, Reservation, Suspect, Verdict
 from service.domain.limits.turns import Turns
 from service.domain.models import Caller, Visitor
-from service.errors import (
-    InvalidCredentialsError,
-    InvalidRefreshTokenError,
-    OverloadedError,
-    RateLimitedError,
-)
+from service.errors import InvalidCredentialsError, InvalidRefreshTokenError, OverloadedError, RateLimitedError
 from service.settings import Rate, ThrottleSettings
 from service.shown_policy import ShownPolicy
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from service.ambient import Ambient
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 FRESH = timedelta(seconds=1)
 LOOKS_EVERY = timedelta(seconds=2)

@@ -12,7 +12,7 @@ from service.domain.seals import Purpose, Seals
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
 from service.domain.srp.verifiers import owner_of
-from service.errors import DamagedDataError
+from service.operator_errors import DamagedDataError
 
 BATCH = 200  # users in one query: takes a fraction of the database timeout
 BEFORE_ALL = UUID(int=0)

@@ -9,7 +9,7 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.operations.readiness import Readiness
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 
 EVERY = 1.0  # seconds between checks of stores that failed; as long as a readiness result is valid
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ import structlog
 from passlib.hash import bcrypt, bcrypt_sha256
 from passlib.utils.binary import bcrypt64
 
-from service.errors import ConfigurationError
+from service.operator_errors import ConfigurationError
 from service.settings import PasswordEngine
 
 try:

@@ -21,8 +21,9 @@ from service.domain.credentials.made_up_ids import MadeUpIds
 from service.domain.events.security_events import Reason
 from service.domain.seals import BEGINNING, NONCE_BYTES, TAG_BYTES, Purpose, Seals
 from service.domain.sessions.ports import SessionUses
-from service.errors import DamagedDataError, InvalidChallengeError
+from service.errors import InvalidChallengeError
 from service.faults import Fault
+from service.operator_errors import DamagedDataError
 
 TRIES = 5  # answers that one session takes
 ID_BYTES = 16

@@ -15,7 +15,8 @@ from service.domain.signing.key_states import KeyState, gone_at, in_state
 from service.domain.signing.longest_lifetimes import LongestLifetimes
 from service.domain.signing.models import StoredKey
 from service.domain.signing.ports import SigningKeys
-from service.errors import ConfigurationError, DamagedDataError, UnavailableError, UnknownSecretError
+from service.errors import UnavailableError
+from service.operator_errors import ConfigurationError, DamagedDataError, UnknownSecretError
 from service.settings import TokenSettings
 from service.shared_reload import SharedReload
 

@@ -11,7 +11,7 @@ from service.ambient import Ambient
 from service.domain.seals import Purpose, Seals
 from service.domain.srp.group import BYTES
 from service.domain.srp.ports import UsedBlocks
-from service.errors import DamagedDataError
+from service.operator_errors import DamagedDataError
 
 HEAD = struct.Struct(f">16sQ32s32s{BYTES}sHH")  # and the lengths of the texts that follow
 LONGEST = 4096  # characters that are looked at

@@ -15,7 +15,7 @@ from service.domain.srp import arithmetic
 from service.domain.srp.group import BYTES, MODULUS
 from service.domain.srp.models import SrpIdentity, StoredVerifier, VerifiedAccount
 from service.domain.srp.ports import VerifierStore
-from service.errors import DamagedDataError
+from service.operator_errors import DamagedDataError
 
 SALT_BYTES = 16
 log = structlog.get_logger(__name__)

@@ -24,6 +24,7 @@ TYPES: Mapping[Name, str] = {
     Name.USER_CREATED: "user.created",
     Name.USER_UPDATED: "user.updated",
     Name.USER_DELETED: "user.deleted",
+    Name.USERS_EXPORTED: "users.exported",
     Name.KEY_ROTATED: "signing_key.rotated",
     Name.KEY_KILLED: "signing_key.killed",
     Name.SECRET_ROTATED: "secret.rotated",
@@ -35,6 +36,7 @@ OF_NAMES = {name.value: event_type for name, event_type in TYPES.items()}
 OF_REASONS: Mapping[tuple[str, str], str] = {
     (Name.USER_UPDATED, Reason.DISABLED): "user.disabled",
     (Name.USER_UPDATED, Reason.ENABLED): "user.enabled",
+    (Name.LIMITED, Reason.LIMITS_CLEARED): "limits.cleared",
 }
 KNOWN = frozenset({*TYPES.values(), *OF_REASONS.values()})
 

@@ -10,8 +10,8 @@ from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.assembly.application import Application
-from service.errors import ConfigurationError
 from service.http.server import HttpServer, listen
+from service.operator_errors import ConfigurationError
 from service.request_log import RequestRecord
 from service.settings import MetricsSettings, ServerSettings
 from service.telemetry.metrics.collector import MetricsCollector
