@@ -200,6 +200,8 @@ def _services(basis: Basis, parts: Parts) -> Services:
         login=steps.login,
         email_login=steps.email_login,
         sign_ins=steps.sign_ins,
+        page_sessions=steps.page_sessions,
+        page_factor_setup=factor_setup.build(basis, parts, steps.page_sessions.login),
         srp=srp.build(basis, parts.known, steps.login),
         sessions=parts.opened.sessions,
         accounts=asked.accounts,

@@ -1,12 +1,14 @@
 """The login policy and its parts: with a password, by a mailed code, in one call or several."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.assembly.backends import Basis
 from service.assembly.parts import Parts
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
+from service.domain.sessions.page_sessions import PageSessions
+from service.domain.sessions.session_kinds import of_pages, of_programs
 from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.stores.scripts import Scripts
 from service.stores.sign_in_sessions import RedisSessionUses
@@ -17,6 +19,7 @@ class LoginParts:
     login: Login
     sign_ins: SignInSessions
     email_login: EmailLogin
+    page_sessions: PageSessions
 
 
 def build(basis: Basis, parts: Parts) -> LoginParts:
@@ -36,7 +39,21 @@ def build(basis: Basis, parts: Parts) -> LoginParts:
         limits=parts.opened.mail_limits,
         events=parts.known.events,
     )
-    return LoginParts(login=login, sign_ins=sign_ins, email_login=email_login)
+    return LoginParts(
+        login=login, sign_ins=sign_ins, email_login=email_login, page_sessions=_page_sessions(basis, parts, login)
+    )
+
+
+def _page_sessions(basis: Basis, parts: Parts, login: Login) -> PageSessions:
+    pages = basis.settings.pages
+    return PageSessions(
+        login=replace(login, opens=of_pages(pages.session_lifetime)),
+        users=basis.backends.users,
+        refresh_sessions=parts.opened.refresh_sessions,
+        revocation=parts.opened.revocation,
+        ambient=basis.ambient,
+        idle_lifetime=pages.idle_lifetime,
+    )
 
 
 def _login(basis: Basis, parts: Parts) -> Login:
@@ -54,7 +71,7 @@ def _login(basis: Basis, parts: Parts) -> Login:
         api_keys=credentials.api_keys,
         address_proof=sessions.address_proof,
         verifiers=credentials.verifiers,
-        settings=basis.settings.tokens,
+        opens=of_programs(basis.settings.tokens.refresh_lifetime),
         ambient=basis.ambient,
         events=credentials.events,
         requires_factor=basis.settings.accounts.second_factor == "required",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 NO_CLAIMS = "{}"
+PAGE = "page"  # the kind of a session that a browser has with our pages; other sessions have none
 A_MOMENT = timedelta(milliseconds=1)  # sessions keep times in milliseconds
 
 
@@ -133,3 +134,4 @@ class Session:
     password_changed_at: datetime  # of the password that opened it
     methods: tuple[str, ...] = ()  # how the user authenticated (RFC 8176), if by more than the password
     client_id: str = ""  # of the app client that opened it; empty: tokens.client_id
+    kind: str = ""  # PAGE, or empty

@@ -23,6 +23,7 @@ from service.domain.resource_servers.introspection import Introspection
 from service.domain.resource_servers.revocation_feed import RevocationFeed
 from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
+from service.domain.sessions.page_sessions import PageSessions
 from service.domain.sessions.sessions import Sessions
 from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.domain.sessions.srp_login import SrpLogin
@@ -37,6 +38,8 @@ class Services:
     srp: SrpLogin
     email_login: EmailLogin
     sign_ins: SignInSessions
+    page_sessions: PageSessions
+    page_factor_setup: FactorSetup  # that opens a session of a page
     usernames: Usernames
     app_clients: AppClients
     sessions: Sessions

@@ -198,6 +198,15 @@ class AdminSettings(Section):
     sources: Networks = ()
 
 
+class PageSettings(Section):
+    enabled: bool = False
+    brand: str = Field("Tokenhouse", min_length=1, max_length=64)
+    logo: Path | None = None
+    stylesheet: Path | None = None
+    session_lifetime: Duration = timedelta(hours=12)
+    idle_lifetime: Duration = timedelta(hours=2)
+
+
 class AuditSettings(Section):
     enabled: bool = True
     keep: Duration = timedelta(days=90)

@@ -135,6 +135,7 @@ class RedisSessions:
             source=fields[b"i"].decode(),
             methods=tuple(fields.get(b"m", b"").decode().split()),
             client_id=fields.get(b"c", b"").decode(),
+            kind=fields.get(b"k", b"").decode(),
             user_agent=user_agents.unpack(b"".join(fields.get(f"b{i}".encode(), b"") for i in range(AGENT_PARTS))),
         )
 
@@ -159,6 +160,7 @@ def _fields(session: Session, digest: bytes) -> dict[str, bytes | str | int]:
         "v": _ms(session.password_changed_at),
         "i": session.source,
         **({"c": session.client_id} if session.client_id else {}),
+        **({"k": session.kind} if session.kind else {}),
         **({"m": " ".join(session.methods)} if session.methods else {}),
         **{name: part for name, part in parts.items() if part},
     }

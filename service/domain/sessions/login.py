@@ -19,8 +19,8 @@ from service.domain.second_factors.second_factors import PASSWORD, SecondFactors
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn
 from service.domain.sessions.ports import RefreshSessions, UserLookup
-from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
+from service.domain.sessions.session_kinds import SessionKind
 from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
 from service.domain.signing.tokens import Tokens
 from service.domain.srp.verifiers import Verifiers
@@ -33,7 +33,6 @@ from service.errors import (
     SecondFactorRequiredError,
 )
 from service.networks import prefix_of
-from service.settings import TokenSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class Login:
     api_keys: ApiKeys
     address_proof: AddressProof
     verifiers: Verifiers
-    settings: TokenSettings
+    opens: SessionKind
     ambient: Ambient
     events: Events
     requires_factor: bool = False  # of every account
@@ -216,7 +215,7 @@ class Login:
     ) -> SignedIn:
         """What every login ends with. `refusal`: for an account that has changed meanwhile."""
         session = self._session(session_id or self.ambient.new_id(), user, visitor, methods, client_id)
-        refresh_token = RefreshToken.make(session.id, self.ambient)
+        refresh_token = self.opens.token.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
         # Read again: disabling, deleting, a new password or factor ends the sessions that exist by then, and this one
         # may not have. One of the two always sees the other.
@@ -241,10 +240,11 @@ class Login:
             user_id=user.id,
             started_at=now,
             last_used_at=now,
-            ends_at=now + self.settings.refresh_lifetime,
+            ends_at=now + self.opens.lifetime,
             source=prefix_of(visitor.source),
             user_agent=visitor.user_agent,
             password_changed_at=user.password_changed_at,
             methods=methods,
             client_id=client_id,
+            kind=self.opens.name,
         )

@@ -1,4 +1,4 @@
-"""Refresh tokens: opaque, 256 secret bits, stored as a digest only."""
+"""Session tokens: opaque, 256 secret bits, stored as a digest only."""
 
 import base64
 import hashlib
@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 from service.ambient import Ambient
 from service.errors import InvalidRefreshTokenError
+
+REST = re.compile(r"([\w-]{24})([\w-]{43})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class RefreshToken:
 
     session_id: str
     secret: str
-    SHAPE: ClassVar = re.compile(r"rt_([\w-]{24})([\w-]{43})", re.ASCII)
+    PREFIX: ClassVar = "rt_"
 
     @classmethod
     def make(cls, session_id: str, ambient: Ambient) -> Self:
@@ -28,16 +30,23 @@ class RefreshToken:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises InvalidRefreshTokenError."""
-        match = cls.SHAPE.fullmatch(text)
+        match = REST.fullmatch(text.removeprefix(cls.PREFIX)) if text.startswith(cls.PREFIX) else None
         if match is None:
             raise InvalidRefreshTokenError("malformed")
         return cls(*match.groups())
 
     @property
     def text(self) -> str:
-        return f"rt_{self.session_id}{self.secret}"
+        return f"{self.PREFIX}{self.session_id}{self.secret}"
 
     @property
     def digest(self) -> bytes:
-        """SHA-256: enough for a secret of 256 bits."""
+        """SHA-256: enough for a secret of 256 bits. The prefix is part of it: no token passes for one of another kind."""
         return hashlib.sha256(self.text.encode()).digest()
+
+
+class PageToken(RefreshToken):
+    """What a browser keeps as a cookie. It refreshes nothing."""
+
+    __slots__ = ()
+    PREFIX: ClassVar = "ps_"
