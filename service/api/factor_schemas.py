@@ -10,14 +10,7 @@ from service.api.fields import Text
 from service.api.passkey_schemas import ShownPasskeyRow
 from service.domain.accounts.factors import NewTotp
 from service.domain.second_factors.models import HeldFactors, Passkey, Proof
-from service.http.schema import Schema
-
-
-def _may_be_left_out(schema: dict[str, Any]) -> None:
-    """Generators of clients take a field with a default for one that is always there."""
-    schema.pop("default")
-    (shape,) = [one for one in schema.pop("anyOf") if one["type"] != "null"]
-    schema.update(shape)
+from service.http.schema import Schema, may_be_left_out
 
 
 class Proving(Schema):
@@ -26,10 +19,10 @@ class Proving(Schema):
     code: Text | None = Field(
         None,
         description="Where the account has a second factor: six digits of the app, or a recovery code.",
-        json_schema_extra=_may_be_left_out,
+        json_schema_extra=may_be_left_out,
     )
     credential: dict[str, Any] | None = Field(
-        None, description="Instead of `code`: what a passkey answered.", json_schema_extra=_may_be_left_out
+        None, description="Instead of `code`: what a passkey answered.", json_schema_extra=may_be_left_out
     )
 
     @property

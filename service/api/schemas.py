@@ -14,7 +14,7 @@ from service.domain import models as domain
 from service.domain.accounts import account_claims
 from service.domain.sessions import models
 from service.http.query import Switch
-from service.http.schema import Schema
+from service.http.schema import Schema, may_be_left_out
 
 
 class SignUp(Schema):
@@ -22,7 +22,11 @@ class SignUp(Schema):
     password: NewPassword
     first_name: Name
     last_name: Name
-    invitation: Text | None = Field(None, description="Of the link of an invitation; needed where sign-up is not open.")
+    invitation: Text | None = Field(
+        None,
+        description="Of the link of an invitation; needed where sign-up is not open.",
+        json_schema_extra=may_be_left_out,
+    )
 
 
 class Login(Proving):

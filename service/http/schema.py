@@ -47,6 +47,13 @@ class Problem(Schema):
     checks: dict[str, str] = Field({}, description="Only of GET /readyz: what each store is doing.")
 
 
+def may_be_left_out(schema: dict[str, Any]) -> None:
+    """For `json_schema_extra`. Generators of clients take a field with a default for one that is always there."""
+    schema.pop("default")
+    (shape,) = [one for one in schema.pop("anyOf") if one["type"] != "null"]
+    schema.update(shape)
+
+
 S = TypeVar("S", bound=Schema)
 _CODES: dict[str, tuple[FieldCode, str]] = {
     "missing": (FieldCode.MISSING, "is required"),
