@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.admin.cursors import EmailCursor, TrailCursor
-from service.api.fields import Email, GroupName, Name, NewPassword, Time
 from service.broken_fields import FieldCode
 from service.domain import models as domain
 from service.domain.administration import models
@@ -16,6 +15,7 @@ from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.operations.mass_revocation import RevokedCounts
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.models import StoredKey
+from service.http.fields import Email, GroupName, Name, NewPassword, Time
 from service.http.schema import Schema, StrictBody
 
 EVERYBODY = "everybody"

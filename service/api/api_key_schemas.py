@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import Field
 
 from service.api.factor_schemas import Proving
-from service.api.fields import KeyRate, Name, Scope, Time
 from service.domain.accounts.named_api_keys import WantedKey
 from service.domain.models import NamedApiKey
+from service.http.fields import KeyRate, Name, Scope, Time
 from service.http.schema import Schema, StrictBody
 
 MOST_SECONDS = 315_360_000  # ten years

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from service.api.fields import Text
 from service.api.passkey_schemas import ShownPasskeyRow
 from service.domain.accounts.factors import NewTotp
 from service.domain.second_factors.models import HeldFactors, Passkey, Proof
+from service.http.fields import Text
 from service.http.schema import Schema, may_be_left_out
 
 

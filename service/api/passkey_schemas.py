@@ -6,9 +6,9 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from service.api.fields import Name
 from service.domain.second_factors.base64url import encoded
 from service.domain.second_factors.models import Passkey
+from service.http.fields import Name
 from service.http.schema import Schema
 
 

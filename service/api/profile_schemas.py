@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from service.api.fields import Name
 from service.domain import models as domain
+from service.http.fields import Name
 from service.http.query import AddedQuery
 from service.http.schema import Schema, StrictBody
 

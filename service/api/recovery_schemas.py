@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from service.api.factor_schemas import ConfirmWithPassword
-from service.api.fields import Email, NewPassword, Text
+from service.http.fields import Email, NewPassword, Text
 from service.http.schema import Schema
 
 TOKEN = "Of the link in the mail."  # noqa: S105 - a description

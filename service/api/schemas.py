@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from service.api.api_key_schemas import ShownKey
 from service.api.factor_schemas import Factors, Proving
-from service.api.fields import Email, Name, NewPassword, Text
 from service.domain import models as domain
 from service.domain.accounts import account_claims
 from service.domain.sessions import models
+from service.http.fields import Email, Name, NewPassword, Text
 from service.http.query import Switch
 from service.http.schema import Schema, may_be_left_out
 
