@@ -28,6 +28,7 @@ from service.settings import ServerSettings
 
 if TYPE_CHECKING:
     from service.cognito.endpoint import CognitoEndpoint
+    from service.pages.face import PagesFace
 
 # Calls of anyone, which an overload may refuse before a credential, a query or a body is looked at
 HASHING_CALLS = [one for one in OPERATIONS if one.access is Access.OPEN and OverloadedError in one.about.refuses]
@@ -63,12 +64,15 @@ def make_app(
         renderer=problems.Problems(),
         refusal_pace=RefusalPace(),
     )
-    early_calls = _early_calls() | (cognito.early_calls() if cognito else {})
+    pages = _pages(application)
+    early_calls = _early_calls() | (cognito.early_calls() if cognito else {}) | (pages.early_calls() if pages else {})
     app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
     app.on_shutdown.append(_refuse_all_who_wait)
     _mount_api(app, *_calls(application))
     if cognito:
         cognito.mount(app)
+    if pages:
+        pages.mount(app)
     add_routes(app)
     app.cleanup_ctx.extend(lifespans)
     return app
@@ -103,6 +107,14 @@ def _cognito(application: Application) -> "CognitoEndpoint | None":
         services=application, clients=application.app_clients, settings=application.settings.cognito
     )
     return CognitoEndpoint(context)
+
+
+def _pages(application: Application) -> "PagesFace | None":
+    if not application.settings.pages.enabled:
+        return None
+    from service.pages.build import build  # noqa: PLC0415 - where they are off, nothing of them is loaded
+
+    return build(application, application.settings, has_mail=application.mail.mails.is_configured)
 
 
 def _early_calls() -> dict[tuple[str, str], EarlyCallOf]:

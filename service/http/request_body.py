@@ -86,6 +86,26 @@ async def read_form(request: web.Request, schema: type[S]) -> S:
         raise InvalidRequestError from None
 
 
+async def read_pairs(request: web.Request) -> dict[str, str]:
+    """The fields of a form that a browser sends, none of them twice.
+
+    Raises UnsupportedFormError, BodyTooLargeError, BodyTimeoutError or MalformedRequestError.
+    """
+    _check_head(request, FORM)
+    body = await _bytes(request)
+    try:
+        return {name: _printable(value) for name, value in parameters(body.decode("ascii")).items()} if body else {}
+    except ValueError:
+        raise MalformedRequestError from None
+
+
+def _printable(value: str) -> str:
+    """Postgres takes no NUL."""
+    if "\0" in value:
+        raise ValueError("a field holds a NUL")
+    return value
+
+
 def _check_head(request: web.Request, *accepted: re.Pattern[str]) -> re.Pattern[str]:
     """Which of the accepted media types the body has."""
     media_types = request.headers.getall(hdrs.CONTENT_TYPE, [])

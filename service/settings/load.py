@@ -35,6 +35,7 @@ from service.settings.sections import (
     LoggingSettings,
     MailSettings,
     MetricsSettings,
+    PageSettings,
     PasskeySettings,
     PasswordSettings,
     RedisSettings,
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
     admin: AdminSettings = AdminSettings()
+    pages: PageSettings = PageSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

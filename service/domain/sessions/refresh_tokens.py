@@ -41,7 +41,7 @@ class RefreshToken:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256: enough for a secret of 256 bits. The prefix is part of it: no token passes for one of another kind."""
+        """SHA-256: enough for a secret of 256 bits. With the prefix in it, no token passes for one of another kind."""
         return hashlib.sha256(self.text.encode()).digest()
 
 

@@ -1,0 +1,1 @@
+"""Pages for people, in HTML: sign-in, the account and what leads there. They call the domain, never the API."""

@@ -1,0 +1,78 @@
+"""Sign-in, its second step, and sign-out."""
+
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+
+from service.domain.second_factors.challenges import LIFETIME
+from service.domain.second_factors.models import Proof
+from service.domain.sessions.models import SignedIn
+from service.errors import FactorSetupRequiredError, InvalidChallengeError, SecondFactorRequiredError
+from service.http.fields import Text
+from service.http.schema import Schema
+from service.pages.context import Asked, AskedBy
+from service.pages.cookies import CHALLENGE, SESSION
+from service.pages.forms import Form
+from service.pages.next_path import own_path
+from service.pages.rendering import Values, redirect
+
+
+class SignInForm(Schema):
+    email: Text
+    password: Text
+
+
+async def load(asked: Asked) -> Values | web.Response:
+    following = own_path(asked.request.query.get("next", ""))
+    if asked.page and asked.request.method == hdrs.METH_GET:
+        return redirect(following)
+    return {"following": following}
+
+
+async def submit(asked: Asked, form: Form) -> web.Response:
+    asked.services.passwords.refuse_if_full(asked.visitor)
+    filled = form.as_schema(SignInForm)
+    login = asked.services.page_sessions.login
+    following = own_path(form["next"])
+    try:
+        signed_in = await login.with_password(filled.email, filled.password, asked.visitor)
+    except FactorSetupRequiredError as needed:
+        return _next_step(asked, needed, "/sign-in/set-up", following)
+    except SecondFactorRequiredError as needed:
+        return _next_step(asked, needed, "/sign-in/code", following)
+    return await welcome(asked, signed_in, following)
+
+
+async def load_code(asked: Asked) -> Values | web.Response:
+    """The second step of whoever gave the right password a moment ago."""
+    if not asked.context.cookies.challenge(asked.request):
+        return redirect("/sign-in")
+    return {"following": own_path(asked.request.query.get("next", ""))}
+
+
+async def submit_code(asked: Asked, form: Form) -> web.Response:
+    challenge = asked.context.cookies.challenge(asked.request)
+    proof = Proof(form["code"].replace(" ", ""))
+    try:
+        signed_in = await asked.services.page_sessions.login.with_challenge(challenge, proof, asked.visitor)
+    except InvalidChallengeError:
+        return redirect("/sign-in?over=1", asked.context.cookies.drop(CHALLENGE))
+    return await welcome(asked, signed_in, own_path(form["next"]))
+
+
+async def sign_out(by: AskedBy, _: Form) -> web.Response:
+    await by.services.page_sessions.end(by.page)
+    return redirect("/sign-in", by.asked.context.cookies.drop(SESSION))
+
+
+async def welcome(asked: Asked, signed_in: SignedIn, following: str) -> web.Response:
+    """A session that was open in this browser before is over: its id is never that of the new one."""
+    if asked.page:
+        await asked.services.page_sessions.end(asked.page)
+    cookies = asked.context.cookies
+    return redirect(following, cookies.keep_session(signed_in.refresh_token), cookies.drop(CHALLENGE))
+
+
+def _next_step(asked: Asked, needed: SecondFactorRequiredError, path: str, following: str) -> web.Response:
+    cookie = asked.context.cookies.keep_challenge(needed.challenge, LIFETIME)
+    return redirect(f"{path}?next={quote(following)}", cookie)
