@@ -1,7 +1,7 @@
 """A browser without scripts: it keeps cookies, sends what a browser sends, and reads what a page shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from html.parser import HTMLParser
 from http.cookies import Morsel, SimpleCookie
 from typing import Any, Self
@@ -231,3 +231,40 @@ class Town:
         totp = pyotp.parse_uri(uri)
         assert isinstance(totp, pyotp.TOTP)
         return totp.at(self.fakes.ambient.now(), counter_offset=steps)
+
+
+async def everything(fakes: OnFakes) -> dict[str, Any]:
+    """All that the stores hold, to be compared: every fake's rows, and every key of Redis with its value and end."""
+    held = {name: _plain(one) for name, one in vars_of(fakes.application.backends).items() if name != "redis"}
+    return held | {f"redis {key!r}": await _value(fakes.redis, key) for key in sorted(await fakes.redis.keys())}
+
+
+async def _value(redis: Any, key: bytes) -> object:
+    reads = {
+        b"string": redis.get,
+        b"hash": redis.hgetall,
+        b"set": redis.smembers,
+        b"zset": lambda one: redis.zrange(one, 0, -1, withscores=True),
+        b"list": lambda one: redis.lrange(one, 0, -1),
+    }
+    return await redis.pexpiretime(key), await reads[await redis.type(key)](key)
+
+
+def vars_of(one: object) -> dict[str, object]:
+    if is_dataclass(one) and not isinstance(one, type):
+        return {part.name: getattr(one, part.name) for part in fields(one)}
+    return dict(getattr(one, "__dict__", {}))
+
+
+def _plain(one: object, around: tuple[int, ...] = ()) -> object:
+    """Values instead of objects that change."""
+    if id(one) in around:
+        return "..."
+    around = (*around, id(one))
+    if isinstance(one, Mapping):
+        return {repr(name): _plain(value, around) for name, value in one.items()}
+    if isinstance(one, list | tuple | set | frozenset):
+        return sorted(repr(_plain(value, around)) for value in one)
+    if type(one).__module__.partition(".")[0] == "tests":
+        return {name: _plain(value, around) for name, value in vars_of(one).items() if not callable(value)}
+    return repr(one)
