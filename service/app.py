@@ -64,15 +64,15 @@ def make_app(
         renderer=problems.Problems(),
         refusal_pace=RefusalPace(),
     )
-    pages = _pages(application)
-    early_calls = _early_calls() | (cognito.early_calls() if cognito else {}) | (pages.early_calls() if pages else {})
+    other_faces = [one for one in (cognito, _pages(application)) if one]
+    early_calls = _early_calls()
+    for face in other_faces:
+        early_calls |= face.early_calls()
     app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
     app.on_shutdown.append(_refuse_all_who_wait)
     _mount_api(app, *_calls(application))
-    if cognito:
-        cognito.mount(app)
-    if pages:
-        pages.mount(app)
+    for face in other_faces:
+        face.mount(app)
     add_routes(app)
     app.cleanup_ctx.extend(lifespans)
     return app

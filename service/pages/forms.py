@@ -10,10 +10,10 @@ from service.http.request_body import read_pairs
 from service.http.schema import Schema, parse
 
 S = TypeVar("S", bound=Schema)
-SECRET = frozenset({"password", "newPassword", "code", "token", "currentPassword"})  # never shown again
+SECRET = frozenset({"password", "newPassword", "code", "currentPassword"})  # never shown again
 
 
-class Shown(dict[str, str]):
+class ShownFields(dict[str, str]):
     """Fields for a template: those that were not sent are empty."""
 
     def __missing__(self, name: str) -> str:
@@ -40,9 +40,9 @@ class Form:
         return parse(schema, {name: value for name, value in self.values.items() if name in known and value})
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownFields:
         """What may stand in the page again."""
-        return Shown((name, value) for name, value in self.values.items() if name not in SECRET)
+        return ShownFields((name, value) for name, value in self.values.items() if name not in SECRET)
 
 
 async def read(request: web.Request) -> Form:
