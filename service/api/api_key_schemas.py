@@ -7,7 +7,7 @@ from pydantic import Field
 from service.api.factor_schemas import Proving
 from service.domain.accounts.named_api_keys import WantedKey
 from service.http.account_schemas import ShownKey
-from service.http.fields import KeyRate, Name, Scope, Time
+from service.http.fields import KeyRate, Name, Scopes, Time
 from service.http.schema import Schema, StrictBody
 
 MOST_SECONDS = 315_360_000  # ten years
@@ -17,7 +17,7 @@ class MakeNamedKey(Proving, StrictBody):
     name: Name
     expires_in: int | None = Field(None, ge=60, le=MOST_SECONDS, description="Seconds; or `expiresAt`. Neither: never.")
     expires_at: Time | None = None
-    scopes: list[Scope] = Field([], max_length=20, description="What the key is for; the services behind decide.")
+    scopes: Scopes = Field([], description="What the key is for; the services behind decide.")
     rate: KeyRate | None = Field(None, description="How often `/auth/verify` takes it, as in 60/1m.")
 
     def wanted(self) -> WantedKey:

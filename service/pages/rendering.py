@@ -1,5 +1,6 @@
 """Templates to responses."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,11 @@ import jinja2
 from aiohttp import hdrs, web
 
 from service.domain.mail.user_agents import name_of
+from service.domain.second_factors.base64url import encoded
 from service.errors import AuthError, OverloadedError, RateLimitedError, UnavailableError
 from service.http import problems
 from service.http.responses import Response
+from service.pages import qr
 from service.pages.forms import NOT_REFUSED, Form, Refused
 from service.pages.refusals import refused, status_of
 from service.pages.static import StaticFiles
@@ -20,7 +23,7 @@ from service.pages.static import StaticFiles
 HERE = Path(__file__).parent
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    " img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "same-origin",  # with no-referrer browsers send forms with `Origin: null`
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
@@ -49,7 +52,7 @@ class Renderings:
             auto_reload=False,
         )
         self._environment.globals.update(brand=brand, static=static.path_of, **always)
-        self._environment.filters.update(moment=_moment, program=name_of)
+        self._environment.filters.update(moment=_moment, program=name_of, qr=qr.svg, base64url=encoded)
 
     def page(
         self,
@@ -102,6 +105,20 @@ class PageErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class WordErrors:
+    """For a script of ours, which shows the words of a refusal where it asked."""
+
+    def refusal(self, error: AuthError, request_id: str) -> web.Response:
+        return json_answer({"words": refused(error).words}, status_of(error), _headers(error, request_id))
+
+    def defect(self, request_id: str) -> web.Response:
+        return json_answer({"words": DEFECT.format(request_id=request_id)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def name_of(self, _: AuthError | None) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlainErrors:
     """For what is refused before there is a page to show it on."""
 
@@ -120,6 +137,19 @@ class PlainErrors:
 
     def name_of(self, _: AuthError | None) -> str:
         return ""
+
+
+def json_answer(
+    values: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """For a script of ours."""
+    return Response(
+        status=status,
+        text=json.dumps(values),
+        content_type="application/json",
+        charset="utf-8",
+        headers={**HEADERS, **(headers or {})},
+    )
 
 
 def redirect(path: str, *cookies: str) -> web.Response:
