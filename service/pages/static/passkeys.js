@@ -7,21 +7,31 @@ for (const button of document.querySelectorAll("button[data-passkey]")) {
   const site = button.dataset.passkey;
   button.hidden = !can || (location.hostname !== site && !location.hostname.endsWith(`.${site}`));
   button.onclick = () => use(button);
+  const words = wordsOf(button.form);
+  if (button.hidden) words.textContent = words.dataset.impossible ?? "";
+}
+
+function wordsOf(form) {
+  return form.querySelector("[data-failed]");
 }
 
 async function use(button) {
   const { form } = button;
   const { code, credential } = form.elements;
-  const failure = form.querySelector("[data-passkey-failure]");
+  const words = wordsOf(form);
   if (code) code.required = false;
-  if (!form.reportValidity()) return;
+  if (!form.reportValidity()) {
+    if (code) code.required = true;
+    return;
+  }
   button.disabled = true;
-  failure.textContent = "";
+  words.textContent = "";
   try {
     credential.value = JSON.stringify(await answerOf(button));
     form.requestSubmit();
+    credential.value = ""; // not there any more for whoever comes back to the page
   } catch (error) {
-    failure.textContent = error.words ?? failure.dataset.passkeyFailure;
+    words.textContent = error.words ?? words.dataset.failed;
     if (code) code.required = true;
   }
   button.disabled = false;
