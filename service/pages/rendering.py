@@ -61,9 +61,7 @@ class Renderings:
         status: HTTPStatus = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
-        text = self._environment.get_template(template).render(
-            **values, form=(form or Form()).shown, refused=refusal
-        )
+        text = self._environment.get_template(template).render(**values, form=(form or Form()).shown, refused=refusal)
         return Response(
             status=status,
             text=text,
@@ -87,7 +85,7 @@ class PageErrors:
             self.template,
             self.values,
             form=self.form,
-            refusal=refused(error),
+            refusal=refused(error).in_order_of(self.form.values if self.form else ()),
             status=status_of(error),
             headers=_headers(error, request_id),
         )

@@ -16,10 +16,9 @@ from service.pages.forms import Form
 from service.pages.next_path import own_path
 from service.pages.rendering import Values, redirect
 
-
 NOTICES = {  # by what the query says of how somebody came here
     "reset": "Your password is set. Sign in with it.",
-    "over": "That took too long. Sign in again.",
+    "over": "That took too long, or too many codes were wrong. Sign in again.",
 }
 
 
