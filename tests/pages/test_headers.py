@@ -98,9 +98,7 @@ async def test_static_files_are_kept_for_ever_under_names_that_change(town: Town
         assert (await town.browser.send("HEAD", link, {})).status == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/static/house.css", "/static/", "/static/..%2fpage.py", "/static/%2e%2e", "/static/house.0.css"]
-)
+@pytest.mark.parametrize("path", ["/static/house.css", "/static/", "/static/..%2fpage.py", "/static/house.0.css"])
 async def test_other_names_are_no_files(town: Town, path: str) -> None:
     assert (await town.browser.get(path)).status == 404
 
