@@ -1,6 +1,6 @@
 """Forms as browsers send them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -56,6 +56,11 @@ class Refused:
 
     words: str
     fields: Mapping[str, str]
+
+    def in_order_of(self, sent: Iterable[str]) -> "Refused":
+        """Browsers send fields in the page's order; those that were not sent come last."""
+        ordered = dict.fromkeys([*(name for name in sent if name in self.fields), *self.fields])
+        return Refused(self.words, {name: self.fields[name] for name in ordered})
 
     @property
     def first(self) -> str:

@@ -7,6 +7,7 @@ from service.pages import (
     email,
     export,
     factors,
+    front,
     passkeys,
     password,
     proofs,
@@ -20,6 +21,7 @@ from service.pages.guards import action, open_action, shown
 from service.pages.page import Page
 
 ALL = (
+    Page(path="/", template="front.html", load=front.load),
     Page(
         path="/sign-in",
         template="sign_in.html",

@@ -27,7 +27,7 @@ from service.pages.rendering import Values, WordErrors, json_answer, redirect
 
 NOTICES = {  # by what the query says of how somebody came here
     "reset": "Your password is set. Sign in with it.",
-    "over": "That took too long. Sign in again.",
+    "over": "That took too long, or too many codes were wrong. Sign in again.",
     "closed": "Your account is closed, and what was stored about you is gone.",
 }
 

@@ -239,7 +239,7 @@ async def everything(fakes: OnFakes) -> dict[str, Any]:
     return held | {f"redis {key!r}": await _value(fakes.redis, key) for key in sorted(await fakes.redis.keys())}
 
 
-async def _value(redis: Any, key: bytes) -> object:
+async def _value(redis: Any, key: object) -> object:
     reads = {
         b"string": redis.get,
         b"hash": redis.hgetall,
