@@ -11,8 +11,8 @@ from typing import Any
 import pyotp
 
 from service.pages.page import Page
-from tests.browser.conftest import Served
 from tests.support.browsers import Window
+from tests.support.dev_instances import Served
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """What people do, in a real browser: with and without scripts, by keyboard alone, in light and in dark."""
 
+import time
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Served
 from tests.browser.recipes import Stage
 from tests.support.browsers import OpenWindow
 from tests.support.builders import sign_up_body
+from tests.support.dev_instances import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 WAYS: dict[str, dict[str, Any]] = {
@@ -50,8 +51,6 @@ async def test_from_the_sign_up_to_the_end_of_another_session(served: Served, wi
 
 def _next_step(app: Any) -> int:
     """That of now was used when the app was set up; the next one is near enough to be good."""
-    import time  # noqa: PLC0415
-
     return int(time.time()) + int(app.interval)
 
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import pytest
@@ -177,7 +176,3 @@ async def windows(browser: Browser, base: str) -> AsyncIterator[OpenWindow]:
         await context.close()
         assert window.strangers == [], "requests left the origin"
         assert [one for one in window.errors if "Content Security Policy" in one] == []
-
-
-def screenshot_folder() -> Path:
-    return ROOT / "docs" / "pages"
