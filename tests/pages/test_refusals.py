@@ -12,6 +12,7 @@ from service.errors import AuthError, RateLimitedError
 from service.http import errors as transport
 from service.http.errors import HttpError
 from service.pages.errors import OtherOriginError
+from service.pages.forms import Form
 from service.pages.refusals import REFUSALS, refused, status_of
 
 OF_PROGRAMS = {  # refusals of credentials that pages do not take
@@ -83,3 +84,10 @@ def test_a_form_of_another_site_is_forbidden() -> None:
 def test_a_wait_is_said_as_people_say_it(seconds: float, said: str) -> None:
     words = refused(RateLimitedError(timedelta(seconds=seconds))).words
     assert words == f"Too many attempts. Try again in {said}."
+
+
+def test_secrets_are_never_shown_again() -> None:
+    """Whatever a template asks for."""
+    sent = {"email": "a", "password": "b", "newPassword": "c", "code": "d", "currentPassword": "e"}
+    assert dict(Form(sent).shown) == {"email": "a"}
+    assert Form(sent).shown["password"] == ""
