@@ -1,7 +1,7 @@
 """Second factors in a real browser: a QR code that a telephone can read, and passkeys."""
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser.recipes import Stage, begin_app, make_passkey
 from tests.support.browsers import SCHEMES, OpenWindow, Scheme, qr_code, violations
@@ -65,7 +65,7 @@ async def test_a_device_that_knows_nobody_signs_nobody_in(served: Served, window
     await here.press("Sign out")
     await device.verify_nobody()
     await here.page.get_by_role("button", name="Sign in with a passkey").click()
-    await here.page.wait_for_function("[...document.querySelectorAll('[data-failed]')].some(one => one.textContent)")
+    await expect(here.page.locator("[data-failed]")).not_to_be_empty()
     assert here.path == "/sign-in"
     assert await violations(here.page) == []
 
