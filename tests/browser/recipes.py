@@ -11,8 +11,8 @@ from typing import Any
 import pyotp
 
 from service.pages.page import Page
-from tests.browser.conftest import Served
 from tests.support.browsers import Window
+from tests.support.dev_instances import Served
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,81 @@ async def inbox(stage: Stage) -> None:
     await stage.window.open("/dev/mails")
 
 
+async def begin_app(stage: Stage) -> dict[str, Any]:
+    """The page with the QR code."""
+    person = await stage.member()
+    await stage.window.open("/account/factors/totp")
+    await stage.window.fill(password=person["password"])
+    await stage.window.press("Show the QR code")
+    return person
+
+
+async def turn_app_on(stage: Stage) -> pyotp.TOTP:
+    """The page with the recovery codes, from that with the QR code."""
+    app = pyotp.parse_uri(await stage.window.page.input_value("[name=uri]"))
+    assert isinstance(app, pyotp.TOTP)
+    await stage.window.fill(code=app.now())
+    await stage.window.press("Turn it on")
+    return app
+
+
+async def make_passkey(stage: Stage, person: dict[str, Any], name: str = "laptop") -> None:
+    """The page with the recovery codes; the window has an authenticator."""
+    await stage.window.open("/account/factors/passkeys/new")
+    await stage.window.fill(name=name, password=person["password"])
+    await stage.window.press("Continue")
+    await stage.window.press("Make the passkey")
+
+
+async def qr(stage: Stage) -> None:
+    await begin_app(stage)
+
+
+async def recovery_codes(stage: Stage) -> None:
+    await begin_app(stage)
+    await turn_app_on(stage)
+
+
+async def second_factors(stage: Stage) -> None:
+    await recovery_codes(stage)
+    await stage.window.open("/account/factors")
+
+
+async def api_key(stage: Stage) -> None:
+    person = await stage.member()
+    await stage.window.open("/account/api-keys/show")
+    await stage.window.fill(password=person["password"])
+    await stage.window.press("Show the key")
+
+
+async def a_passkey(stage: Stage) -> None:
+    await stage.window.authenticator()
+    await make_passkey(stage, await stage.member())
+    await stage.window.open("/account/factors")
+    await stage.window.press("Rename or remove")
+
+
+async def being_made(stage: Stage) -> None:
+    person = await stage.member()
+    await stage.window.open("/account/factors/passkeys/new")
+    await stage.window.fill(name="laptop", password=person["password"])
+    await stage.window.press("Continue")
+
+
+async def set_up(stage: Stage) -> None:
+    """Of an installation that requires a factor: the page asks nothing of the challenge before its form is sent."""
+    await stage.window.page.context.add_cookies(
+        [{"name": "tokenhouse-challenge", "value": "begun", "url": stage.served.base}]
+    )
+    await stage.window.open("/sign-in/set-up")
+
+
 RECIPES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "/sign-in/code": second_step,
     "/reset": link("/reset?sent=1"),
     "/verify": link("/verify?sent=1"),
+    "/sign-in/set-up": set_up,
+    "/account/factors/passkey": a_passkey,
 }
 NOT_IN_THE_TABLE: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "a link of a reset": link("/reset?token=abc"),
@@ -73,6 +144,11 @@ NOT_IN_THE_TABLE: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "a sign-in after a reset": link("/sign-in?reset=1"),
     "an address where nothing is": link("/nothing"),
     "the inbox": inbox,
+    "a QR code": qr,
+    "recovery codes": recovery_codes,
+    "second factors that are there": second_factors,
+    "an API key": api_key,
+    "a passkey that is being made": being_made,
 }
 
 

@@ -1,13 +1,14 @@
 """What people do, in a real browser: with and without scripts, by keyboard alone, in light and in dark."""
 
+import time
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Served
-from tests.browser.recipes import Stage
+from tests.browser.recipes import Stage, turn_app_on
 from tests.support.browsers import OpenWindow
 from tests.support.builders import sign_up_body
+from tests.support.dev_instances import Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 WAYS: dict[str, dict[str, Any]] = {
@@ -19,8 +20,9 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_from_the_sign_up_to_the_end_of_another_session(served: Served, window: OpenWindow, way: str) -> None:
+async def test_from_the_sign_up_to_the_closing_of_the_account(served: Served, window: OpenWindow, way: str) -> None:
     person = sign_up_body()
+    password = str(person["password"])
     here = await window(**WAYS[way])
     await here.open("/")
     await here.press("Create an account")
@@ -29,30 +31,40 @@ async def test_from_the_sign_up_to_the_end_of_another_session(served: Served, wi
     await here.press("Create the account")
     assert here.path == "/account"
     await here.see(str(person["email"]))
+
+    await here.open("/account/factors/totp")
+    await here.fill(password=password)
+    await here.press("Show the QR code")
+    app = await turn_app_on(Stage(served, here))
+    codes = await here.page.locator(".codes code").all_inner_texts()
+    await here.press("I have them: go on")
     await here.press("Sign out")
     assert here.path == "/sign-in"
-    app = Stage(served, here).enrol(person)
-    await here.fill(email=str(person["email"]), password=str(person["password"]))
+
+    await here.fill(email=str(person["email"]), password=password)
     await here.press("Sign in")
     assert here.path == "/sign-in/code"
-    await here.fill(code=app.at(_next_step(app)))
+    await here.fill(code=app.at(int(time.time()) + app.interval))  # the code of now was used to turn the app on
     await here.press("Continue")
     assert here.path == "/account"
+
+    by_api = {"email": person["email"], "password": password, "code": codes[0]}
+    served.call("/auth/login", by_api)
     await here.open("/account/sessions")
     rows = here.page.locator(".rows li")
-    before = await rows.count()
-    assert before > 1  # that of the API, which set the app up, is there too
+    assert await rows.count() == 2
     await here.press("End the session of Python")
     assert here.path == "/account/sessions"
-    assert await rows.count() == before - 1
+    assert await rows.count() == 1
     await here.see("this browser")
 
-
-def _next_step(app: Any) -> int:
-    """That of now was used when the app was set up; the next one is near enough to be good."""
-    import time  # noqa: PLC0415
-
-    return int(time.time()) + int(app.interval)
+    await here.open("/account/close")
+    await here.fill(password=password, code=codes[1])
+    await here.press("Close the account")
+    await here.see("Your account is closed")
+    await here.fill(email=str(person["email"]), password=password)
+    await here.press("Sign in")
+    await here.see("The e-mail address or the password is wrong.")
 
 
 async def test_a_wrong_password_is_said_beside_the_form(served: Served, window: OpenWindow) -> None:

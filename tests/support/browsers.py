@@ -4,17 +4,17 @@ Chromium from the distribution: `apt install chromium-headless-shell fonts-dejav
 fails the tests, so that nobody takes a run without it for a good one.
 """
 
+import base64
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Request, async_playwright, expect
 
 from tests.conftest import ROOT
 from tests.support import nodejs
@@ -35,6 +35,24 @@ Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 FOCUSED = "what => document.activeElement !== null && document.activeElement.matches(what)"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+READ_QR = """async data => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${data}`;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data: pixels } = context.getImageData(0, 0, image.width, image.height);
+  return jsQR(pixels, image.width, image.height, { inversionAttempts: "dontInvert" })?.data ?? "";
+}"""
+AUTHENTICATOR = {  # of a telephone or a laptop that has been unlocked
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 VIOLATIONS = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
   one => `${one.id}: ${one.nodes.map(node => node.html).join(" | ")}`)"""
 
@@ -66,14 +84,15 @@ async def launched() -> AsyncIterator[Browser]:
 
 
 @cache
-def axe_source() -> str:
-    home = nodejs.home("axe", [NODE / "package.json", NODE / "package-lock.json"])
-    return (home / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+def source_of(file: str) -> str:
+    """A file of a package that is installed for these tests."""
+    home = nodejs.home("browser", [NODE / "package.json", NODE / "package-lock.json"])
+    return (home / "node_modules" / file).read_text(encoding="utf-8")
 
 
 async def violations(page: Page) -> list[str]:
     """What axe finds wrong on the page as it stands; its own script is let in by the debugger, not by the policy."""
-    await page.evaluate(axe_source())
+    await page.evaluate(source_of("axe-core/axe.min.js"))
     found: list[str] = await page.evaluate(VIOLATIONS)
     return found
 
@@ -82,6 +101,29 @@ async def overflow(page: Page) -> int:
     """Pixels that the page is wider than its window."""
     wider: int = await page.evaluate(OVERFLOW)
     return wider
+
+
+async def qr_code(browser: Browser, picture: bytes) -> str:
+    """What a telephone would read from the picture, empty where it would read nothing."""
+    page = await browser.new_page()
+    try:
+        await page.evaluate(source_of("jsqr/dist/jsQR.js"))
+        read: str = await page.evaluate(READ_QR, base64.b64encode(picture).decode())
+    finally:
+        await page.close()
+    return read
+
+
+@dataclass
+class Authenticator:
+    """One that keeps passkeys in the browser's memory."""
+
+    session: CDPSession
+    id: str
+
+    async def verify_nobody(self) -> None:
+        """From now on whoever holds the device is not its owner."""
+        await self.session.send("WebAuthn.setUserVerified", {"authenticatorId": self.id, "isUserVerified": False})
 
 
 @dataclass
@@ -116,6 +158,12 @@ class Window:
                 await self.page.keyboard.press("Enter")
             else:
                 await place.click()
+
+    async def authenticator(self) -> Authenticator:
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("WebAuthn.enable")
+        added = await session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        return Authenticator(session, added["authenticatorId"])
 
     async def tab_to(self, selector: str) -> None:
         for _ in range(80):
@@ -177,7 +225,3 @@ async def windows(browser: Browser, base: str) -> AsyncIterator[OpenWindow]:
         await context.close()
         assert window.strangers == [], "requests left the origin"
         assert [one for one in window.errors if "Content Security Policy" in one] == []
-
-
-def screenshot_folder() -> Path:
-    return ROOT / "docs" / "pages"
