@@ -53,9 +53,9 @@ async def submit(asked: Asked, form: Form) -> web.Response:
     try:
         signed_in = await login.with_password(filled.email, filled.password, asked.visitor)
     except FactorSetupRequiredError as needed:
-        return _next_step(asked, needed, "/sign-in/set-up", following)
+        return next_step(asked, needed, "/sign-in/set-up", following)
     except SecondFactorRequiredError as needed:
-        return _next_step(asked, needed, "/sign-in/code", following)
+        return next_step(asked, needed, "/sign-in/code", following)
     return await welcome(asked, signed_in, following)
 
 
@@ -121,6 +121,6 @@ def taking_passkey() -> Iterator[None]:
         raise PasskeyRefusedError(wrong.why, user_id=wrong.user_id, session_id=wrong.session_id) from wrong
 
 
-def _next_step(asked: Asked, needed: SecondFactorRequiredError, path: str, following: str) -> web.Response:
+def next_step(asked: Asked, needed: SecondFactorRequiredError, path: str, following: str) -> web.Response:
     cookie = asked.context.cookies.keep_challenge(needed.challenge, LIFETIME)
     return redirect(f"{path}?next={quote(following)}", cookie)

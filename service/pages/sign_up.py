@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from service.domain.accounts.new_accounts import NewAccount
-from service.errors import EmailNotVerifiedError, SecondFactorRequiredError
+from service.errors import EmailNotVerifiedError, FactorSetupRequiredError
 from service.http.fields import Email, Name, NewPassword
 from service.http.languages import language_of
 from service.http.schema import Schema
@@ -43,6 +43,6 @@ async def submit(asked: Asked, form: Form) -> web.Response:
         signed_in = await services.page_sessions.login.with_password(filled.email, filled.password, asked.visitor)
     except EmailNotVerifiedError:
         return redirect("/verify?sent=1")
-    except SecondFactorRequiredError:
-        return redirect("/sign-in")
+    except FactorSetupRequiredError as needed:
+        return sign_in.next_step(asked, needed, "/sign-in/set-up", DEFAULT)
     return await sign_in.welcome(asked, signed_in, DEFAULT)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.pages.conftest import MakeTown
+from tests.support import builders
 from tests.support.account_pages import codes_of, is_signed_in
 from tests.support.pages import Browser, Shown, Town
 from tests.support.second_factors import App
@@ -39,6 +40,16 @@ async def test_the_sign_in_leads_through_the_app_to_where_it_was_going(town: Tow
     assert await is_signed_in(browser)
     for code in (app.code(town.fakes.ambient.now()), codes[0]):
         assert (await town.another().sign_in_with_code(person, code)).goes_to == "/account"
+
+
+async def test_a_sign_up_leads_to_it_too(town: Town, browser: Browser) -> None:
+    page = await browser.follow(await browser.sign_up(builders.sign_up_body()))
+    assert not browser.session
+    begun = await browser.submit(page, PATH)
+    app = App(begun.form(CONFIRM).fields["uri"])
+    done = await browser.submit(begun, CONFIRM, code=app.code(town.fakes.ambient.now()))
+    assert done.page.links["I have them: go on"] == "/account"
+    assert await is_signed_in(browser)
 
 
 async def test_looking_at_the_page_shows_no_secret(town: Town, browser: Browser) -> None:
