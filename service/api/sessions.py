@@ -7,8 +7,7 @@ from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, NOTHING, Description, Returns, Tag
 from service.domain.models import Caller
 from service.errors import RateLimitedError, SessionNotFoundError, UnavailableError
-from service.http import query
-from service.http.account_schemas import Session
+from service.http import account_schemas, query
 from service.http.responses import json_response, no_content
 
 
@@ -21,7 +20,9 @@ from service.http.responses import json_response, no_content
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
     held = await request.app[SERVICES].sessions.all_of(caller)
-    return json_response(schemas.Sessions(sessions=[Session.of(one, caller.session_id) for one in held]))
+    return json_response(
+        schemas.Sessions(sessions=[account_schemas.Session.of(one, caller.session_id) for one in held])
+    )
 
 
 @Description(

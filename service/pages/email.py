@@ -46,6 +46,5 @@ async def load_code(_: AskedBy) -> Values:
 async def confirm(by: AskedBy, form: Form) -> web.Response:
     """Every other session is over."""
     filled = form.as_schema(CodeForm)
-    code = "".join(filled.code.split())
-    await by.services.recovery.addresses.confirm_code(by.caller, code, by.visitor)
+    await by.services.recovery.addresses.confirm_code(by.caller, filled.code, by.visitor)
     return redirect("/account/email?done=1")

@@ -1,16 +1,14 @@
-"""What holds of every form of the account: whose it is, where it comes from, and what it never shows."""
+"""What holds of every page of the account once there is a second factor, and of sessions on two instances."""
 
 import pytest
 
 from service.pages.routes import ALL
 from tests.conftest import Instances
 from tests.pages.conftest import MakeTown
-from tests.support.account_pages import begin_totp, enrol, is_signed_in
+from tests.support.account_pages import enrol, is_signed_in
 from tests.support.authenticators import SETTINGS
-from tests.support.pages import ORIGIN, Browser, Town, everything
+from tests.support.pages import Browser, Town, everything
 
-FORMS = [f"{page.path}{suffix}" for page in ALL for suffix in page.forms]
-OF_THE_ACCOUNT = [one for one in FORMS if one.startswith("/account")]
 PAGES = [page.path for page in ALL if page.path.startswith("/account") and page.path != "/account/factors/passkey"]
 FIELDS = {
     "password": "SecurePass1!",
@@ -31,43 +29,6 @@ ASKS_FOR_A_CODE = (
     "/account/factors/passkeys/new",
     "/account/close",
 )
-FOREIGN = [
-    {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
-    {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:9999"},
-    {"Sec-Fetch-Site": "none"},
-    {"Sec-Fetch-Site": "cross-site", "Origin": ORIGIN},
-    {"Origin": "null"},
-    {},
-]
-
-
-@pytest.mark.parametrize("path", FORMS)
-async def test_a_form_of_another_origin_is_refused_and_does_nothing(town: Town, path: str) -> None:
-    await town.member()
-    await begin_totp(town.browser, FIELDS)
-    before = await everything(town.fakes)
-    for headers in FOREIGN:
-        refused = await town.browser.send("POST", path, headers, FIELDS)
-        assert refused.status == 403, headers
-        assert refused.cookies == {}
-    assert await everything(town.fakes) == before
-    assert await is_signed_in(town.browser)
-
-
-@pytest.mark.parametrize("path", OF_THE_ACCOUNT)
-async def test_who_is_not_signed_in_is_sent_to_the_sign_in_and_nothing_is_done(town: Town, path: str) -> None:
-    await town.fakes.client.sign_up()
-    before = await everything(town.fakes)
-    for cookie in ("", "junk", "ps_junk", "ps_" + "A" * 24 + "." + "A" * 43):
-        stranger = town.another()
-        stranger.cookies = {"tokenhouse": cookie} if cookie else {}
-        assert (await stranger.post(path, FIELDS)).goes_to == "/sign-in"
-    assert await everything(town.fakes) == before
-
-
-@pytest.mark.parametrize("path", PAGES)
-async def test_who_is_not_signed_in_comes_back_after_the_sign_in(town: Town, path: str) -> None:
-    assert (await town.another().get(path)).goes_to == f"/sign-in?next={path}"
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -181,3 +181,11 @@ async def test_buttons_are_hidden_until_the_script_shows_them(town: Town) -> Non
     answer = await town.fakes.client.get(script["src"])
     assert (answer.status, answer.content_type) == (200, "text/javascript")
     assert "parseRequestOptionsFromJSON" in await answer.text()
+
+
+async def test_new_names_are_counted_as_those_by_the_api(make_town: MakeTown) -> None:
+    town = await make_town(passkeys=SETTINGS, throttle={"exempt": [], "profile_change": "1/1h"})
+    await enrol_passkey(town.browser, await town.member())
+    (link,) = [href for text, href in (await town.browser.get(FACTORS)).page.links.items() if text.startswith("Rename")]
+    rename = f"{ONE}/rename?{link.partition('?')[2]}"
+    assert [(await town.browser.post(rename, {"name": name})).status for name in ("a", "b")] == [303, 429]

@@ -21,6 +21,7 @@ ANY_FIELDS: Mapping[str, str] = {  # what makes most forms do something
     "code": "123456",
 }
 FIELDS: Mapping[str, Mapping[str, str]] = {}  # of single forms, by their whole paths
+JSON = frozenset({"/account/export", "/sign-in/passkey-options"})  # a file, and what a script asks for
 QUERIES: Mapping[str, str] = {}  # with which a page shows more, by its path
 
 
