@@ -61,9 +61,7 @@ class Renderings:
         status: HTTPStatus = HTTPStatus.OK,
         headers: Mapping[str, str] | None = None,
     ) -> web.Response:
-        text = self._environment.get_template(template).render(
-            **values, form=(form or Form()).shown, refused=refusal
-        )
+        text = self._environment.get_template(template).render(**values, form=(form or Form()).shown, refused=refusal)
         return Response(
             status=status,
             text=text,
