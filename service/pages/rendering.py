@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Renderings:
             auto_reload=False,
         )
         self._environment.globals.update(brand=brand, static=static.path_of, **always)
-        self._environment.filters.update(moment=_moment, program=name_of)
+        self._environment.filters.update(moment=_moment, program=name_of, span=_span)
 
     def page(
         self,
@@ -143,3 +143,13 @@ def _headers(error: AuthError, request_id: str) -> dict[str, str]:
 def _moment(value: datetime | None) -> str:
     """As in 27 Nov 2026, 17:05 UTC."""
     return f"{value:%d %b %Y, %H:%M} UTC" if value else ""
+
+
+def _span(value: timedelta) -> str:
+    """As in 3 days, or 5 minutes."""
+    seconds = max(value.total_seconds(), 0)
+    size, unit = next(
+        (one for one in ((86_400, "day"), (3_600, "hour"), (60, "minute")) if seconds >= one[0]), (1, "second")
+    )
+    number = int(seconds // size)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

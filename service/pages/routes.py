@@ -1,6 +1,7 @@
 """Every page on one page: its path, what it shows, and its forms."""
 
 from service.pages import account, recover, sessions, sign_in, sign_up
+from service.pages.admin.routes import ADMIN_PAGES
 from service.pages.guards import action, open_action, shown
 from service.pages.page import Page
 
@@ -50,4 +51,5 @@ ALL = (
         load=shown(sessions.load),
         forms={"/end": action(sessions.end), "/end-others": action(sessions.end_others)},
     ),
+    *ADMIN_PAGES,
 )
