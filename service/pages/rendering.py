@@ -26,6 +26,7 @@ HEADERS = {
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
 }
 DEFECT = "This failed, and it is not your fault. Its operators find it by the number {request_id}."
+UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 Values = Mapping[str, object]
 
 
@@ -148,8 +149,6 @@ def _moment(value: datetime | None) -> str:
 def _span(value: timedelta) -> str:
     """As in 3 days, or 5 minutes."""
     seconds = max(value.total_seconds(), 0)
-    size, unit = next(
-        (one for one in ((86_400, "day"), (3_600, "hour"), (60, "minute")) if seconds >= one[0]), (1, "second")
-    )
+    size, unit = next((one for one in UNITS if seconds >= one[0]), UNITS[-1])
     number = int(seconds // size)
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
