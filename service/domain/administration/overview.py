@@ -62,7 +62,7 @@ class OwnNumbers:
     capacity: int
     refused: int
     mean_wait: timedelta
-    hashes: int
+    waits: int
     limits: Mapping[str, int]  # refused requests by policy
 
 
@@ -125,7 +125,7 @@ class Overview:
             capacity=self.queue.capacity,
             refused=self.queue.refused,
             mean_wait=timedelta(seconds=waits.sum / waits.count if waits.count else 0),
-            hashes=self.queue.hashes.count,
+            waits=waits.count,
             limits={
                 policy: count
                 for (policy, is_allowed), count in sorted(self.throttle.decisions.items())
