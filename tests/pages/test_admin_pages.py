@@ -481,6 +481,23 @@ async def test_a_form_does_what_it_says_names_the_admin_and_tells_the_user(house
     assert [(one.recipient, one.template) for one in letters] == ([] if notice else [("bob@example.com", "reset")])
 
 
+def forms_on(text: str) -> dict[str, dict[str, str]]:
+    """The forms of a page, by where they go: the last one of each, with its hidden fields."""
+    found = re.findall(r'<form method="post" action="([^"]*)">(.*?)</form>', text, re.DOTALL)
+    hidden = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
+    return {action: dict(hidden.findall(inside)) for action, inside in found}
+
+
+async def test_the_forms_that_stand_on_the_pages_are_those_that_there_are_and_work_as_they_stand(house: House) -> None:
+    sent = set()
+    for path in (PERSON, *PATHS[3:], PERSON):  # in the end the account is disabled, and can be enabled
+        forms = forms_on(await house.ada.text(house.path(path)))
+        for action in {*forms} - {"/account/sign-out"} - sent:
+            assert (await house.ada.post(action, forms[action])).status == 303, action
+            sent.add(action)
+    assert sent == {house.path(path) for path in FORMS}
+
+
 async def test_what_is_done_holds(house: House) -> None:
     administration, bob = house.fakes.application.administration, house.user(house.bob)
     await house.ada.post(house.path(f"{PERSON}/end-session"), house.form("/end-session"))
