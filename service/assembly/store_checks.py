@@ -1,6 +1,7 @@
 """The stores as `tokenhouse doctor` and the admin pages look at them. Every error of a store becomes a finding."""
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import astuple
 
 from service.ambient import Ambient
 from service.assembly.backends import OUTAGES, Backends
@@ -67,7 +68,7 @@ class StoreChecks:
             *await looked_at("redis", REDIS_URL, of_redis(settings, backends, ambient)),
             *await looked_at("redis.denylist", REDIS_URL, of_denylist(backends, ambient)),
         ]
-        self._found = [StoreFinding(one.check, one.level.value, one.said, one.advice) for one in findings]
+        self._found = [StoreFinding(*astuple(one)) for one in findings]
 
 
 def _trouble(check: str, setting: str, error: Exception) -> Finding:
