@@ -489,7 +489,7 @@ def forms_on(text: str) -> dict[str, dict[str, str]]:
 
 
 async def test_the_forms_that_stand_on_the_pages_are_those_that_there_are_and_work_as_they_stand(house: House) -> None:
-    sent = set()
+    sent: set[str] = set()
     for path in (PERSON, *PATHS[3:], PERSON):  # in the end the account is disabled, and can be enabled
         forms = forms_on(await house.ada.text(house.path(path)))
         for action in {*forms} - {"/account/sign-out"} - sent:
