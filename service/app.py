@@ -54,28 +54,40 @@ def make_app(
         own.append(promise_tls)
     app = web.Application(middlewares=[identify, *own, *middlewares, render_errors], client_max_size=MAX_BYTES)
     app[SERVICES] = application
-    app[HTTP] = HttpContext(
+    pages = _pages(application)
+    app[HTTP] = _http(application, settings, log_request, pages)
+    other_faces = [one for one in (cognito, pages) if one]
+    early_calls = _early_calls()
+    for face in other_faces:
+        early_calls |= face.early_calls()
+    app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
+    app.on_shutdown.append(_refuse_all_who_wait)
+    _mount_api(app, *_calls(application))
+    for face in other_faces:
+        face.mount(app)
+    add_routes(app)
+    app.cleanup_ctx.extend(lifespans)
+    return app
+
+
+def _http(
+    application: Application,
+    settings: ServerSettings,
+    log_request: Callable[[RequestRecord], None],
+    pages: "PagesFace | None",
+) -> HttpContext:
+    renderer = problems.Problems()
+    return HttpContext(
         addresses=ClientAddresses(settings.trusted_proxies),
         body_timeout=settings.body_timeout,
         log_request=log_request,
         ambient=application.ambient,
         store_watch=application.store_watch,
         outages=application.outages,
-        renderer=problems.Problems(),
+        renderer=renderer,
+        renderer_of_unmatched=partial(pages.renderer_for, otherwise=renderer) if pages else lambda _: renderer,
         refusal_pace=RefusalPace(),
     )
-    pages = _pages(application)
-    early_calls = _early_calls() | (cognito.early_calls() if cognito else {}) | (pages.early_calls() if pages else {})
-    app[EARLY_REFUSALS] = EarlyRefusals(app[HTTP], early_calls, _overload_of(application), own)
-    app.on_shutdown.append(_refuse_all_who_wait)
-    _mount_api(app, *_calls(application))
-    if cognito:
-        cognito.mount(app)
-    if pages:
-        pages.mount(app)
-    add_routes(app)
-    app.cleanup_ctx.extend(lifespans)
-    return app
 
 
 def _calls(application: Application) -> tuple[tuple[Operation, ...], Examples]:

@@ -37,7 +37,7 @@ PATIENCE = {
 }
 WELCOME = """
 Tokenhouse serves on {url}   (docs: {url}/docs, data in {directory}, Ctrl-C stops it)
-{mails}
+{pages}{mails}
 {cognito}
 Try it in another terminal:
 
@@ -54,6 +54,8 @@ Try it in another terminal:
   curl -s {url}/auth/logout -H 'Content-Type: application/json' -H "Authorization: Bearer $(field idToken)" \\
     -d "{{\\"accessToken\\":\\"$(field accessToken)\\"}}"; echo
 """
+# By this name, because browsers make no passkeys for an IP address.
+IN_A_BROWSER = "In a browser: {url}/\n"
 COGNITO = """
 Clients of Amazon Cognito work here too (docs/cognito.md). boto3, and Amplify:
 
@@ -63,6 +65,7 @@ Clients of Amazon Cognito work here too (docs/cognito.md). boto3, and Amplify:
   await signIn({{ username, password, options: {{ authFlowType: "USER_PASSWORD_AUTH" }} }})
 """
 SWITCH = "TOKENHOUSE_COGNITO__ENABLED"
+PAGES_SWITCH = "TOKENHOUSE_PAGES__ENABLED"
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -94,7 +97,7 @@ def _sow(file: Path | None) -> Callable[[Application], Awaitable[None]]:
 
 def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, Any]:
     """Always its own stores. Unless configured: its own secret, a local issuer, an inbox for mails, any free port for
-    metrics, long store timeouts, Cognito's protocol and no rate limits for this machine.
+    metrics, long store timeouts, Cognito's protocol, pages and no rate limits for this machine.
     """
     pinned: dict[str, Any] = {name: _unless_told(settings, name, wanted) for name, wanted in PATIENCE.items()}
     pinned["database"] |= {"url": running.postgres.url, "migrate_on_start": True}
@@ -112,6 +115,8 @@ def _pinned(settings: Settings, running: Stores, directory: Path) -> dict[str, A
         )
     if _can_speak_cognito(settings):
         pinned["cognito"] = {"enabled": True}
+    if PAGES_SWITCH not in ENVIRONMENT:  # a file cannot be asked, as with Cognito's protocol
+        pinned["pages"] = {"enabled": True}
     if settings.tokens.issuer == TokenSettings().issuer:
         pinned["tokens"] = {"issuer": _url(settings, settings.server.port)}
         if settings.passkeys == PasskeySettings():  # browsers make none for an IP address
@@ -140,7 +145,9 @@ def _secret(file: Path) -> str:
 def _welcome(settings: Settings, port: int, directory: Path) -> None:
     url = _url(settings, port)
     mails = f"Mails are kept, not sent: {url}/dev/mails" if keeps_mails(settings.mail) else "Mails are sent."
-    say(WELCOME.format(url=url, directory=directory, mails=mails, cognito=_for_cognito(settings, url)))
+    pages = IN_A_BROWSER.format(url=_url(settings, port, "localhost")) if settings.pages.enabled else ""
+    cognito = _for_cognito(settings, url)
+    say(WELCOME.format(url=url, directory=directory, pages=pages, mails=mails, cognito=cognito))
 
 
 def _for_cognito(settings: Settings, url: str) -> str:

@@ -169,8 +169,12 @@ def _spare_the_collector() -> None:
 
 def _add_inbox(application: Application, app: web.Application) -> None:
     from service.dev_inbox import pages  # noqa: PLC0415 - only `tokenhouse dev` needs it, and the libraries of mail
+    from service.pages.build import build  # noqa: PLC0415 - as above
 
-    pages.add_routes(app, application.backends.inbox)
+    face = build(application, application.settings, has_mail=True)
+    if not application.settings.pages.enabled:  # then nobody has mounted what the inbox looks like
+        face.mount_files(app)
+    pages.add_routes(app, application.backends.inbox, face.renderings)
 
 
 def _tracing() -> "Tracing":

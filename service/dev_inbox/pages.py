@@ -4,11 +4,7 @@ Codes and links that are as good as passwords are shown, so only this machine ma
 page whose name was made to lead here is refused.
 """
 
-import base64
-import hashlib
-import html
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -20,54 +16,36 @@ from service.dev_inbox.messages import InboxMail, shown
 from service.domain.mail.ports import Inbox
 from service.http.errors import NotFoundError
 from service.http.responses import Response
+from service.pages.context import PAGES, MoreLink
+from service.pages.rendering import POLICY, Renderings
 
+PATH = "/dev/mails"
 MOST = 100  # mails on the page and in the JSON
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:50em;margin:2em auto;padding:0 1em}"
-    "iframe{width:100%;height:24em;border:1px solid #8888}pre{white-space:pre-wrap}summary{cursor:pointer}"
-)
-STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-OF_THE_PAGE = (
-    f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; frame-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'"
-)
+OF_THE_PAGE = {"Content-Security-Policy": f"{POLICY}; frame-src 'self'"}
 OF_A_MAIL = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Mails</title><style>{style}</style></head>
-<body><h1>Mails</h1>
-<p>Kept instead of being sent, the newest first.
-For programs: <a href="/dev/mails.json">/dev/mails.json?to=ADDRESS</a></p>
-{mails}
-</body></html>
-"""
-MAIL = """<h2>{subject}</h2>
-<p>To {to}, {at}</p>
-<pre>{text}</pre>
-<details><summary>HTML</summary>
-<iframe sandbox loading="lazy" src="/dev/mails/{id}" title="{subject}"></iframe></details>
-"""
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def add_routes(app: web.Application, inbox: Inbox) -> None:
-    pages = InboxPages(inbox)
+def add_routes(app: web.Application, inbox: Inbox, renderings: Renderings) -> None:
+    pages = InboxPages(inbox, renderings)
     for path, handle in (
-        ("/dev/mails", pages.page),
-        ("/dev/mails.json", pages.listing),
-        ("/dev/mails/{id}", pages.one),
+        (PATH, pages.page),
+        (f"{PATH}.json", pages.listing),
+        (f"{PATH}/{{id}}", pages.one),
     ):
         app.router.add_get(path, _for_this_machine(handle), allow_head=False)
+    if PAGES in app:
+        app[PAGES].more.append(MoreLink(PATH, "Mails that were kept instead of being sent"))
 
 
 class InboxPages:
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, renderings: Renderings) -> None:
         self._inbox = inbox
+        self._renderings = renderings
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        mails = await self._mails(request)
-        blocks = (MAIL.format(**{name: html.escape(value) for name, value in one.facts.items()}) for one in mails)
-        text = PAGE.format(style=STYLE, mails="".join(blocks) or "<p>There is none.</p>")
-        return _html(text, OF_THE_PAGE)
+        mails = [one.facts | _openable(one.secrets) for one in await self._mails(request)]
+        return self._renderings.page("mails.html", {"mails": mails}, headers=OF_THE_PAGE)
 
     async def listing(self, request: web.Request) -> web.StreamResponse:
         body = to_json([one.facts | one.secrets for one in await self._mails(request)])
@@ -80,20 +58,21 @@ class InboxPages:
             kept = None
         if kept is None:
             raise NotFoundError
-        return _html(shown(kept).html, OF_A_MAIL)
+        return Response(
+            text=shown(kept).html,
+            content_type="text/html",
+            charset="utf-8",
+            headers={"Content-Security-Policy": OF_A_MAIL},
+        )
 
     async def _mails(self, request: web.Request) -> list[InboxMail]:
         return [shown(one) for one in await self._inbox.kept(MOST, request.query.get("to", ""))]
 
 
-def _html(text: str, policy: str) -> web.Response:
-    return Response(
-        status=HTTPStatus.OK,
-        text=text,
-        content_type="text/html",
-        charset="utf-8",
-        headers={"Content-Security-Policy": policy},
-    )
+def _openable(secrets: Mapping[str, str]) -> dict[str, str]:
+    """A link leads to a web page, or is left out."""
+    link = secrets.get("link", "")
+    return {"code": secrets.get("code", ""), "link": link if link.startswith(("http://", "https://")) else ""}
 
 
 def _for_this_machine(handle: Handle) -> Handle:

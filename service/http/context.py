@@ -40,7 +40,9 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpContext:
-    """`outages` are the store exceptions that count as outages; `renderer` is that of calls that set none."""
+    """`outages` are the store exceptions that count as outages; `renderer` is that of calls that set none, and
+    `renderer_of_unmatched` chooses one where there is no call.
+    """
 
     addresses: ClientAddresses
     body_timeout: timedelta
@@ -49,6 +51,7 @@ class HttpContext:
     store_watch: StoreWatch
     outages: tuple[type[Exception], ...]
     renderer: Renderer
+    renderer_of_unmatched: Callable[[web.Request], Renderer]
     refusal_pace: RefusalPace
 
 
@@ -71,7 +74,11 @@ def request_id_of(request: web.BaseRequest, ambient: Ambient) -> str:
 
 def renderer_of(request: web.Request) -> Renderer:
     """Of the request's protocol."""
-    return request.get(RENDERER) or request.app[HTTP].renderer
+    own: Renderer | None = request.get(RENDERER)
+    http = request.app[HTTP]
+    if own is not None:
+        return own
+    return http.renderer_of_unmatched(request) if request.match_info.http_exception else http.renderer
 
 
 def source_of(request: web.Request) -> str:

@@ -1,6 +1,7 @@
 """What handlers of pages have at hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -12,12 +13,18 @@ from service.pages.cookies import Cookies
 from service.pages.rendering import Renderings
 
 
+class MoreLink(NamedTuple):
+    path: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesContext:
     services: Services
     renderings: Renderings
     cookies: Cookies
     origin: str  # of the service's public address, as browsers write it
+    more: list[MoreLink] = field(default_factory=list)  # on the front page, to what else this instance has mounted
 
 
 PAGES = web.AppKey("pages", PagesContext)

@@ -4,13 +4,13 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from service.domain.sessions.page_sessions import SignedInPage
-from service.http.context import RENDERER
+from service.http.context import RENDERER, Renderer
 from service.http.overload import EarlyCall, EarlyCallOf
 from service.pages import forms
 from service.pages.context import PAGES, Asked, PagesContext
 from service.pages.origin import require_own
 from service.pages.page import Action, Page
-from service.pages.rendering import PageErrors, PlainErrors
+from service.pages.rendering import PageErrors, PlainErrors, Renderings
 from service.pages.routes import ALL
 from service.pages.static import StaticFiles
 
@@ -20,6 +20,10 @@ class PagesFace:
         self._context = context
         self._static = static
 
+    @property
+    def renderings(self) -> Renderings:
+        return self._context.renderings
+
     def mount(self, app: web.Application) -> None:
         app[PAGES] = self._context
         for page in ALL:
@@ -27,7 +31,16 @@ class PagesFace:
                 app.router.add_route(method, page.path, _showing(page))
             for suffix, action in page.forms.items():
                 app.router.add_post(f"{page.path}{suffix}", _doing(page, action))
+        self.mount_files(app)
+
+    def mount_files(self, app: web.Application) -> None:
+        """What pages look like; all that pages of others, which are mounted without ours, need of us."""
         app.router.add_get("/static/{file}", self._static.serve)
+
+    def renderer_for(self, request: web.Request, otherwise: Renderer) -> Renderer:
+        """Of a path or a method that nothing answers: a page for browsers, for programs what the API says."""
+        is_browser = "text/html" in request.headers.get(hdrs.ACCEPT, "").lower()
+        return PlainErrors(self._context.renderings) if is_browser else otherwise
 
     def early_calls(self) -> dict[tuple[str, str], EarlyCallOf]:
         """Forms that hash passwords: a full queue refuses them before they are read."""

@@ -1,6 +1,6 @@
 """Forms as browsers send them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,10 +10,10 @@ from service.http.request_body import read_pairs
 from service.http.schema import Schema, parse
 
 S = TypeVar("S", bound=Schema)
-SECRET = frozenset({"password", "newPassword", "code", "token", "currentPassword"})  # never shown again
+SECRET = frozenset({"password", "newPassword", "code", "currentPassword"})  # never shown again
 
 
-class Shown(dict[str, str]):
+class ShownFields(dict[str, str]):
     """Fields for a template: those that were not sent are empty."""
 
     def __missing__(self, name: str) -> str:
@@ -40,9 +40,9 @@ class Form:
         return parse(schema, {name: value for name, value in self.values.items() if name in known and value})
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownFields:
         """What may stand in the page again."""
-        return Shown((name, value) for name, value in self.values.items() if name not in SECRET)
+        return ShownFields((name, value) for name, value in self.values.items() if name not in SECRET)
 
 
 async def read(request: web.Request) -> Form:
@@ -56,6 +56,11 @@ class Refused:
 
     words: str
     fields: Mapping[str, str]
+
+    def in_order_of(self, sent: Iterable[str]) -> "Refused":
+        """Browsers send fields in the page's order; those that were not sent come last."""
+        ordered = dict.fromkeys([*(name for name in sent if name in self.fields), *self.fields])
+        return Refused(self.words, {name: self.fields[name] for name in ordered})
 
     @property
     def first(self) -> str:

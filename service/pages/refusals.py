@@ -8,7 +8,15 @@ from typing import NamedTuple
 
 from service import errors
 from service.errors import AuthError
-from service.http.errors import HttpError
+from service.http.errors import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    HttpError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnsupportedFormError,
+)
 from service.pages.forms import Refused
 
 
@@ -50,6 +58,14 @@ REFUSALS: Mapping[type[AuthError], Row] = {
         "Something is wrong here. If it lasts, tell the operators: their log says why.",
     ),
 }
+OF_TRANSPORT: Mapping[type[HttpError], str] = {  # where what is said to programs does not do
+    NotFoundError: "There is no page at this address.",
+    MethodNotAllowedError: "This page cannot do that.",
+    MalformedRequestError: "This form was not sent as our pages send it. Open the page again.",
+    UnsupportedFormError: "This form was not sent as our pages send it. Open the page again.",
+    BodyTooLargeError: "That is too long.",
+    BodyTimeoutError: "That took too long to arrive. Try again.",
+}
 A_FEW = 90  # so many seconds or minutes are named as they are
 FIELD_WORDS: Mapping[str, str] = {"is required": "Fill this in.", "must not be blank": "Fill this in."}
 
@@ -60,7 +76,8 @@ def status_of(refusal: AuthError) -> HTTPStatus:
 
 def refused(error: AuthError) -> Refused:
     if isinstance(error, HttpError):
-        return Refused(error.message, {})
+        words = next((OF_TRANSPORT[one] for one in type(error).__mro__ if one in OF_TRANSPORT), error.message)
+        return Refused(words, {})
     row = _row(error)
     match error:
         case errors.InvalidFieldsError(broken=broken):

@@ -12,15 +12,19 @@ from aiohttp import hdrs, web
 from service.domain.mail.user_agents import name_of
 from service.errors import AuthError, OverloadedError, RateLimitedError, UnavailableError
 from service.http import problems
+from service.http.errors import MethodNotAllowedError
 from service.http.responses import Response
 from service.pages.forms import NOT_REFUSED, Form, Refused
 from service.pages.refusals import refused, status_of
 from service.pages.static import StaticFiles
 
 HERE = Path(__file__).parent
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",  # with no-referrer browsers send forms with `Origin: null`
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
@@ -86,7 +90,7 @@ class PageErrors:
             self.template,
             self.values,
             form=self.form,
-            refusal=refused(error),
+            refusal=refused(error).in_order_of(self.form.values if self.form else ()),
             status=status_of(error),
             headers=_headers(error, request_id),
         )
@@ -135,6 +139,8 @@ def _headers(error: AuthError, request_id: str) -> dict[str, str]:
     match error:
         case RateLimitedError(retry_after=wait):
             return {hdrs.RETRY_AFTER: problems.retry_after(wait)}
+        case MethodNotAllowedError(allowed=allowed):
+            return {hdrs.ALLOW: ", ".join(allowed)}
         case OverloadedError() | UnavailableError():
             return {hdrs.RETRY_AFTER: problems.spread_retry_after(request_id)}
         case _:

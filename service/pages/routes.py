@@ -1,11 +1,12 @@
 """Every page on one page: its path, what it shows, and its forms."""
 
-from service.pages import account, recover, sessions, sign_in, sign_up
+from service.pages import account, front, recover, sessions, sign_in, sign_up
 from service.pages.admin.routes import ADMIN_PAGES
 from service.pages.guards import action, open_action, shown
 from service.pages.page import Page
 
 ALL = (
+    Page(path="/", template="front.html", load=front.load),
     Page(
         path="/sign-in",
         template="sign_in.html",

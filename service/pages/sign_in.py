@@ -16,6 +16,11 @@ from service.pages.forms import Form
 from service.pages.next_path import own_path
 from service.pages.rendering import Values, redirect
 
+NOTICES = {  # by what the query says of how somebody came here
+    "reset": "Your password is set. Sign in with it.",
+    "over": "That took too long, or too many codes were wrong. Sign in again.",
+}
+
 
 class SignInForm(Schema):
     email: Text
@@ -26,7 +31,8 @@ async def load(asked: Asked) -> Values | web.Response:
     following = own_path(asked.request.query.get("next", ""))
     if asked.page and asked.request.method == hdrs.METH_GET:
         return redirect(following)
-    return {"following": following}
+    notice = next((words for name, words in NOTICES.items() if asked.request.query.get(name) == "1"), "")
+    return {"following": following, "notice": notice}
 
 
 async def submit(asked: Asked, form: Form) -> web.Response:

@@ -16,9 +16,9 @@ from service.pages.rendering import Values, redirect
 
 class SignUpForm(Schema):
     email: Email
-    password: NewPassword
     first_name: Name
     last_name: Name
+    password: NewPassword
 
 
 async def load(asked: Asked) -> Values:

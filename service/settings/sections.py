@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from service.settings.claim_names import ClaimNames
 from service.settings.values import (
@@ -200,7 +200,7 @@ class AdminSettings(Section):
 
 class PageSettings(Section):
     enabled: bool = False
-    brand: str = Field("Tokenhouse", min_length=1, max_length=64)
+    brand: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)] = "Tokenhouse"
     logo: Path | None = None
     stylesheet: Path | None = None
     session_lifetime: Duration = timedelta(hours=12)

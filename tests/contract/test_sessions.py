@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from service.domain.models import Session
+from service.domain.models import PAGE, Session
 from service.domain.sessions.models import EndedSession
 from service.settings import TokenSettings
 from service.stores import redis_keys
@@ -330,3 +330,16 @@ async def test_an_index_lives_as_long_as_the_tokens_of_a_longer_setting(
     assert await left_of(redis_client, index) < timedelta(minutes=10)
     assert await use(made(redis_client, id_lifetime=DAY), session, ambient)
     assert await left_of(redis_client, index) > DAY - SLACK
+
+
+async def test_what_kind_a_session_is_of_stays_with_it(sessions: RedisSessions, ambient: FakeAmbient) -> None:
+    page, program = await opened(sessions, ambient, kind=PAGE), await opened(sessions, ambient)
+    for session, kind in ((page, "page"), (program, "")):
+        for found in (
+            await sessions.find(session.id, DIGEST, ambient.now()),
+            await sessions.on_record(session.id),
+            await use(sessions, session, ambient),
+            *await sessions.all_of(session.user_id, ambient.now()),
+        ):
+            assert found is not None
+            assert found.kind == kind

@@ -32,6 +32,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
         "commands",
         "client",
         "dev_inbox",
+        "pages",
         "telemetry",
         "webhooks",
     },

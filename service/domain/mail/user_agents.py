@@ -7,7 +7,7 @@ BROWSERS = (  # the first that matches: browsers name those they descend from as
     ("Opera", r"\bOPR/"),
     ("Samsung Internet", r"\bSamsungBrowser/"),
     ("Firefox", r"\bFirefox/|\bFxiOS/"),
-    ("Chrome", r"\bChrome/|\bCriOS/"),
+    ("Chrome", r"\b(?:Headless)?Chrome/|\bCriOS/"),
     ("Safari", r"\bSafari/"),
     ("curl", r"^curl/"),
     ("Python", r"\bpython|\baiohttp/"),

@@ -1,0 +1,87 @@
+"""How each page of the table is come to in a browser, with something on it.
+
+A page that is not named here is opened by its path: by somebody who is signed in where it belongs to the account, by
+anybody otherwise. A page whose path holds a parameter needs a line: without one its test fails.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyotp
+
+from service.pages.page import Page
+from tests.support.browsers import Window
+from tests.support.dev_instances import Served
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A window that nobody has signed in at yet."""
+
+    served: Served
+    window: Window
+
+    async def sign_in(self, person: dict[str, Any]) -> None:
+        await self.window.open("/sign-in")
+        await self.window.fill(email=person["email"], password=person["password"])
+        await self.window.press("Sign in")
+
+    async def member(self) -> dict[str, Any]:
+        person = self.served.member()
+        await self.sign_in(person)
+        assert self.window.path == "/account"
+        return person
+
+    def enrol(self, person: dict[str, Any]) -> pyotp.TOTP:
+        """An authenticator app for the account, by the API."""
+        auth = {"Authorization": f"Bearer {self.served.log_in(person)['idToken']}"}
+        begun = self.served.call("/auth/factors/totp", {"password": person["password"]}, **auth)
+        app = pyotp.parse_uri(begun["uri"])
+        assert isinstance(app, pyotp.TOTP)
+        self.served.call("/auth/factors/totp/confirm", {"code": app.now()}, **auth)
+        return app
+
+
+async def second_step(stage: Stage) -> None:
+    person = stage.served.member()
+    stage.enrol(person)
+    await stage.sign_in(person)
+
+
+def link(path: str) -> Callable[[Stage], Awaitable[None]]:
+    async def open_link(stage: Stage) -> None:
+        await stage.window.open(path)
+
+    return open_link
+
+
+async def inbox(stage: Stage) -> None:
+    stage.served.member()
+    await stage.window.open("/dev/mails")
+
+
+RECIPES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
+    "/sign-in/code": second_step,
+    "/reset": link("/reset?sent=1"),
+    "/verify": link("/verify?sent=1"),
+}
+NOT_IN_THE_TABLE: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
+    "a link of a reset": link("/reset?token=abc"),
+    "a link of a proof": link("/verify?token=abc"),
+    "an address that is proved": link("/verify?done=1"),
+    "a sign-in after a reset": link("/sign-in?reset=1"),
+    "an address where nothing is": link("/nothing"),
+    "the inbox": inbox,
+}
+
+
+async def come_to(page: Page, stage: Stage) -> None:
+    if recipe := RECIPES.get(page.path):
+        await recipe(stage)
+        return
+    assert "{" not in page.path, f"tests/browser/recipes.py does not say how to come to {page.path}"
+    if page.path.startswith("/account"):
+        await stage.member()
+    await stage.window.open(page.path)
+    assert stage.window.path == page.path, f"{page.path} leads to {stage.window.path}: it needs a recipe"
