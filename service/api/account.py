@@ -1,7 +1,5 @@
 """Endpoints of a member's own account: profile, API key, password, removal, export."""
 
-from collections.abc import AsyncIterator, Sequence
-
 from aiohttp import web
 
 from service.api import factor_schemas, profile_schemas, schemas
@@ -10,7 +8,6 @@ from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description,
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.models import Caller, Member
 from service.domain.second_factors.models import NO_PROOF
-from service.domain.sessions.models import Revocation
 from service.errors import (
     InvalidCodeError,
     InvalidFieldsError,
@@ -18,10 +15,10 @@ from service.errors import (
     SecondFactorRequiredError,
     UnavailableError,
 )
-from service.http import query
+from service.http import account_export, account_schemas, query
 from service.http.context import visitor_of
 from service.http.request_body import read, read_optional
-from service.http.responses import json_response, no_content, stream
+from service.http.responses import json_response, no_content
 
 PASSWORD_CHANGED = "The password is changed. Every other session is over."  # noqa: S105 - a sentence
 INCLUDE, INCLUDES = "include", frozenset({"emailVerified", "factors"})
@@ -118,31 +115,8 @@ async def close(request: web.Request, caller: Caller) -> web.Response:
     tag=Tag.ACCOUNT,
     summary="Everything that is stored about me",
     description=f"All but the hash of the password, and what is sealed or digested. {AUTHORIZE}",
-    returns=Returns(body=schemas.Export),
+    returns=Returns(body=account_schemas.Export),
     refuses=(RateLimitedError, UnavailableError),
 )
 async def export(request: web.Request, caller: Caller) -> web.Response:
-    services = request.app[SERVICES]
-    profile = await services.profiles.of(caller)
-    held, ended = await services.sessions.all_of(caller), services.sessions.ended(caller)
-    factors = factor_schemas.Factors.of(await services.factors.held_by(caller), await services.passkeys.all_of(caller))
-    api_keys = await services.named_api_keys.all_of(caller)
-    beginning = schemas.Export.of(profile, factors, held, caller.session_id, api_keys)
-    first: Sequence[Revocation] = await anext(ended, [])  # until something is sent, an outage can become a 503
-    return stream(request, _exported(beginning, first, ended))
-
-
-async def _exported(
-    beginning: schemas.Export, first: Sequence[Revocation], others: AsyncIterator[Sequence[Revocation]]
-) -> AsyncIterator[bytes]:
-    """The document in pieces, one at a time in memory: the number of ended sessions is unbounded."""
-    end = b"]}"  # of the last field, the list of ended sessions
-    yield beginning.model_dump_json(by_alias=True).encode().removesuffix(end) + _listed(first)
-    async for page in others:
-        yield b"," + _listed(page)
-    yield end
-
-
-def _listed(page: Sequence[Revocation]) -> bytes:
-    shown = [schemas.EndedSession(session_id=one.session_id, remembered_until=one.forget_at) for one in page]
-    return schemas.ENDED_SESSIONS.dump_json(shown, by_alias=True)[1:-1]
+    return await account_export.export(request, request.app[SERVICES], caller)

@@ -1,15 +1,13 @@
 """Bodies of the calls on named API keys."""
 
-from datetime import datetime, timedelta
-from typing import Self
-from uuid import UUID
+from datetime import timedelta
 
 from pydantic import Field
 
 from service.api.factor_schemas import Proving
 from service.domain.accounts.named_api_keys import WantedKey
-from service.domain.models import NamedApiKey
-from service.http.fields import KeyRate, Name, Scope, Time
+from service.http.account_schemas import ShownKey
+from service.http.fields import KeyRate, Name, Scopes, Time
 from service.http.schema import Schema, StrictBody
 
 MOST_SECONDS = 315_360_000  # ten years
@@ -19,7 +17,7 @@ class MakeNamedKey(Proving, StrictBody):
     name: Name
     expires_in: int | None = Field(None, ge=60, le=MOST_SECONDS, description="Seconds; or `expiresAt`. Neither: never.")
     expires_at: Time | None = None
-    scopes: list[Scope] = Field([], max_length=20, description="What the key is for; the services behind decide.")
+    scopes: Scopes = Field([], description="What the key is for; the services behind decide.")
     rate: KeyRate | None = Field(None, description="How often `/auth/verify` takes it, as in 60/1m.")
 
     def wanted(self) -> WantedKey:
@@ -29,30 +27,6 @@ class MakeNamedKey(Proving, StrictBody):
             rate=self.rate,
             expires_in=timedelta(seconds=self.expires_in) if self.expires_in is not None else None,
             expires_at=self.expires_at,
-        )
-
-
-class ShownKey(Schema):
-    key_id: UUID
-    name: str
-    prefix: str = Field(description="The first characters of the key.")
-    scopes: list[str]
-    rate: str | None = None
-    created_at: datetime
-    expires_at: datetime | None = None
-    last_used_at: datetime | None = Field(None, description="To the minute, and up to a minute late.")
-
-    @classmethod
-    def of(cls, key: NamedApiKey) -> Self:
-        return cls(
-            key_id=key.id,
-            name=key.name,
-            prefix=key.prefix,
-            scopes=list(key.scopes),
-            rate=key.rate,
-            created_at=key.created_at,
-            expires_at=key.expires_at,
-            last_used_at=key.last_used_at,
         )
 
 

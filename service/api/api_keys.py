@@ -16,6 +16,7 @@ from service.errors import (
     TooManyError,
     UnavailableError,
 )
+from service.http.account_schemas import ShownKey
 from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response, no_content
@@ -30,7 +31,7 @@ from service.http.responses import json_response, no_content
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
     held = await request.app[SERVICES].named_api_keys.all_of(caller)
-    return json_response(api_key_schemas.NamedKeys(api_keys=[api_key_schemas.ShownKey.of(one) for one in held]))
+    return json_response(api_key_schemas.NamedKeys(api_keys=[ShownKey.of(one) for one in held]))
 
 
 @Description(

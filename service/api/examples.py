@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.api import api_key_schemas, factor_schemas, passkey_schemas, profile_schemas, recovery_schemas, schemas
+from service.http import account_schemas
 from service.http.schema import Schema
 
 USER_ID = "defbe635-5fa7-42e7-b263-b4bdaefe2e4f"
@@ -101,7 +102,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     },
     factor_schemas.ConfirmTotp: {"code": CODE},
     factor_schemas.RecoveryCodes: {"recoveryCodes": RECOVERY_CODES},
-    factor_schemas.Factors: FACTORS,
+    account_schemas.Factors: FACTORS,
     factor_schemas.Proving: {"code": CODE},
     schemas.Refresh: {"refreshToken": REFRESH_TOKEN},
     schemas.Refreshed: {"idToken": TOKEN, "accessToken": TOKEN},
@@ -133,7 +134,7 @@ BODIES: dict[type[Schema], dict[str, Any]] = {
     passkey_schemas.PasskeyLogin: {"credential": CREDENTIAL},
     schemas.ChangePassword: {"currentPassword": PASSWORD, "newPassword": "Another-Pass2!"},
     schemas.ApiKey: {"apiKey": API_KEY},
-    schemas.Export: {
+    account_schemas.Export: {
         "userId": USER_ID,
         "email": EMAIL,
         "canonicalEmail": EMAIL,

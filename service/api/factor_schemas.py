@@ -1,14 +1,12 @@
 """Schemas of requests and responses about second factors."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import Field
 
-from service.api.passkey_schemas import ShownPasskeyRow
 from service.domain.accounts.factors import NewTotp
-from service.domain.second_factors.models import HeldFactors, Passkey, Proof
+from service.domain.second_factors.models import Proof
 from service.http.fields import Text
 from service.http.schema import Schema, may_be_left_out
 
@@ -66,21 +64,3 @@ class RecoveryCodes(Schema):
     @classmethod
     def of(cls, codes: Sequence[str]) -> Self:
         return cls(recovery_codes=list(codes))
-
-
-class Totp(Schema):
-    since: datetime
-
-
-class Factors(Schema):
-    totp: Totp | None
-    passkeys: list[ShownPasskeyRow]
-    recovery_codes_left: int
-
-    @classmethod
-    def of(cls, held: HeldFactors, passkeys: Sequence[Passkey]) -> Self:
-        return cls(
-            totp=Totp(since=held.totp_since) if held.totp_since else None,
-            passkeys=[ShownPasskeyRow.of(one) for one in passkeys],
-            recovery_codes_left=held.recovery_codes_left,
-        )

@@ -7,6 +7,7 @@ from service.api.context import SERVICES
 from service.api.description import AUTHORIZE, CONFIRMING, NOTHING, Description, Returns, Tag
 from service.domain.models import Caller
 from service.errors import FactorExistsError, FactorNotFoundError, InvalidCodeError, RateLimitedError, UnavailableError
+from service.http.account_schemas import Factors
 from service.http.context import visitor_of
 from service.http.request_body import read
 from service.http.responses import json_response, no_content
@@ -16,13 +17,13 @@ from service.http.responses import json_response, no_content
     tag=Tag.SECOND_FACTORS,
     summary="My second factors",
     description=f"`totp` is null without an authenticator app. {AUTHORIZE}",
-    returns=Returns(body=schemas.Factors),
+    returns=Returns(body=Factors),
     refuses=(RateLimitedError, UnavailableError),
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
     services = request.app[SERVICES]
     held, passkeys = await services.factors.held_by(caller), await services.passkeys.all_of(caller)
-    return json_response(schemas.Factors.of(held, passkeys), null=True)
+    return json_response(Factors.of(held, passkeys), null=True)
 
 
 @Description(

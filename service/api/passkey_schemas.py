@@ -1,7 +1,6 @@
 """Bodies of the calls on passkeys. What browsers make and take is WebAuthn's own JSON."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import Field
@@ -55,21 +54,3 @@ class PasskeyAdded(Schema):
     @classmethod
     def of(cls, passkey: Passkey, codes: Sequence[str]) -> Self:
         return cls(passkey_id=encoded(passkey.id), name=passkey.name, recovery_codes=list(codes) or None)
-
-
-class ShownPasskeyRow(Schema):
-    passkey_id: str
-    name: str
-    created_at: datetime
-    last_used_at: datetime | None = None
-    backed_up: bool = Field(description="Whether it is kept outside of the device too, and so outlives it.")
-
-    @classmethod
-    def of(cls, passkey: Passkey) -> Self:
-        return cls(
-            passkey_id=encoded(passkey.id),
-            name=passkey.name,
-            created_at=passkey.created_at,
-            last_used_at=passkey.last_used_at,
-            backed_up=passkey.backed_up,
-        )

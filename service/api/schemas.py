@@ -1,17 +1,14 @@
 """Schemas of requests and responses: JSON bodies and query parameters."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 
-from service.api.api_key_schemas import ShownKey
-from service.api.factor_schemas import Factors, Proving
-from service.domain import models as domain
-from service.domain.accounts import account_claims
+from service.api.factor_schemas import Proving
 from service.domain.sessions import models
+from service.http.account_schemas import Session
 from service.http.fields import Email, Name, NewPassword, Text
 from service.http.query import Switch
 from service.http.schema import Schema, may_be_left_out
@@ -103,85 +100,8 @@ class ApiKey(Schema):
     api_key: str
 
 
-class Session(Schema):
-    session_id: str
-    created_at: datetime
-    last_used_at: datetime
-    ip: str = Field(description="The network it was opened from: a /24 or a /48.")
-    user_agent: str
-    current: bool
-
-    @classmethod
-    def of(cls, session: domain.Session, current_id: str) -> Self:
-        return cls(
-            session_id=session.id,
-            created_at=session.started_at,
-            last_used_at=session.last_used_at,
-            ip=session.source,
-            user_agent=session.user_agent,
-            current=session.id == current_id,
-        )
-
-
 class Sessions(Schema):
     sessions: list[Session]
-
-
-class EndedSession(Schema):
-    session_id: str
-    remembered_until: datetime
-
-
-ENDED_SESSIONS = TypeAdapter(list[EndedSession])
-
-
-class Export(Schema):
-    """Everything that is stored about a user, except the password hash, and what is sealed or digested."""
-
-    user_id: UUID
-    email: str
-    canonical_email: str
-    first_name: str
-    last_name: str
-    created_at: datetime
-    password_changed_at: datetime
-    email_verified: bool
-    groups: list[str]
-    claims: dict[str, Any] = Field(description="What operators say of the account.")
-    attributes: dict[str, str] = Field(description="What clients of Cognito's protocol keep: OpenID's standard claims.")
-    api_keys: list[ShownKey]
-    factors: Factors
-    sessions: list[Session]
-    ended_sessions: list[EndedSession]  # the last field, which is written piece by piece
-
-    @classmethod
-    def of(
-        cls,
-        profile: domain.UserProfile,
-        factors: Factors,
-        held: Sequence[domain.Session],
-        current_id: str,
-        api_keys: Sequence[domain.NamedApiKey],
-    ) -> Self:
-        """Without the ended sessions, which are written piece by piece."""
-        user = profile.user
-        return cls(
-            user_id=user.id,
-            email=user.email,
-            canonical_email=user.canonical_email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            created_at=user.created_at,
-            password_changed_at=user.password_changed_at,
-            email_verified=user.email_verified_at is not None,
-            groups=list(user.groups),
-            claims=dict(account_claims.read(user.claims)),
-            attributes=dict(profile.attributes),
-            api_keys=[ShownKey.of(one) for one in api_keys],
-            factors=factors,
-            sessions=[Session.of(one, current_id) for one in held],
-            ended_sessions=[],
-        )
 
 
 class SignedIn(Schema):

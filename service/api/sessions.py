@@ -8,6 +8,7 @@ from service.api.description import AUTHORIZE, NOTHING, Description, Returns, Ta
 from service.domain.models import Caller
 from service.errors import RateLimitedError, SessionNotFoundError, UnavailableError
 from service.http import query
+from service.http.account_schemas import Session
 from service.http.responses import json_response, no_content
 
 
@@ -20,7 +21,7 @@ from service.http.responses import json_response, no_content
 )
 async def all_of(request: web.Request, caller: Caller) -> web.Response:
     held = await request.app[SERVICES].sessions.all_of(caller)
-    return json_response(schemas.Sessions(sessions=[schemas.Session.of(one, caller.session_id) for one in held]))
+    return json_response(schemas.Sessions(sessions=[Session.of(one, caller.session_id) for one in held]))
 
 
 @Description(

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.broken_fields import FieldCode
@@ -100,6 +100,7 @@ Name = Annotated[
     str, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH})
 ]
 Scope = Annotated[str, AfterValidator(_scope), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
+Scopes = Annotated[list[Scope], Field(max_length=20)]
 GroupName = Annotated[str, AfterValidator(_group), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]
 KeyRate = Annotated[str, AfterValidator(_rate), WithJsonSchema({"type": "string", "examples": ["60/1m"]})]
 Time = Annotated[datetime, BeforeValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -16,7 +16,7 @@ def build(services: Services, settings: Settings, *, has_mail: bool) -> PagesFac
     always = {
         "has_mail": has_mail,
         "can_sign_up": settings.signup.mode == "open",
-        "has_passkeys": services.passkeys.passkeys is not None,
+        "rp_id": services.passkeys.passkeys.party.id if services.passkeys.passkeys else "",
     }
     brand = Brand(pages.brand, has_logo=pages.logo is not None, has_stylesheet=pages.stylesheet is not None)
     context = PagesContext(

@@ -5,10 +5,18 @@ from http import HTTPStatus
 from service.http.errors import HttpError
 
 
+class PasskeyRefusedError(HttpError):
+    """InvalidCodeError where no code was asked for."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "invalid_code"
+    message = "The passkey was not accepted. Try again, or do without it."
+
+
 class OtherOriginError(HttpError):
     status = HTTPStatus.FORBIDDEN
     code = "other_origin"
-    message = "This form came from another site, so nothing was done. Open the page here, and send it again."
+    message = "This came from another site, so nothing was done. Open the page here, and send it again."
 
 
 class NothingHereError(HttpError):

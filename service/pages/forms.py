@@ -10,7 +10,7 @@ from service.http.request_body import read_pairs
 from service.http.schema import Schema, parse
 
 S = TypeVar("S", bound=Schema)
-SECRET = frozenset({"password", "newPassword", "code", "currentPassword"})  # never shown again
+SECRET = frozenset({"password", "newPassword", "code", "currentPassword", "credential"})  # never shown again
 
 
 class ShownFields(dict[str, str]):

@@ -12,6 +12,15 @@ from service.pages.errors import OtherOriginError
 SITE = istr("Sec-Fetch-Site")
 
 
+def require_not_of_others(request: web.Request) -> None:
+    """For a GET that hands something out: asked for by a page of ours or by the browser's owner, where it says by whom.
+
+    Raises OtherOriginError.
+    """
+    if any(site not in ("same-origin", "none") for site in request.headers.getall(SITE, [])):
+        raise OtherOriginError
+
+
 def require_own(request: web.Request, origin: str) -> None:
     """`Sec-Fetch-Site` where it is sent, else `Origin` (browsers leave the former out without TLS, but on loopback).
 

@@ -20,40 +20,42 @@ from service.http.errors import (
 from service.pages.forms import Refused
 
 
-class Row(NamedTuple):
+class Worded(NamedTuple):
     status: HTTPStatus
     words: str
     field: str = ""
 
 
-REFUSALS: Mapping[type[AuthError], Row] = {
-    errors.InvalidFieldsError: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields need another look."),
-    errors.InvalidCredentialsError: Row(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
-    errors.WrongPasswordError: Row(HTTPStatus.UNAUTHORIZED, "The password is wrong.", "password"),
-    errors.EmailNotVerifiedError: Row(
+REFUSALS: Mapping[type[AuthError], Worded] = {
+    errors.InvalidFieldsError: Worded(HTTPStatus.UNPROCESSABLE_ENTITY, "Some fields need another look."),
+    errors.InvalidCredentialsError: Worded(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
+    errors.WrongPasswordError: Worded(HTTPStatus.UNAUTHORIZED, "The password is wrong.", "password"),
+    errors.EmailNotVerifiedError: Worded(
         HTTPStatus.FORBIDDEN, "Prove your e-mail address first: a mail with a link is on its way to you."
     ),
-    errors.InvalidTokenError: Row(HTTPStatus.UNAUTHORIZED, "You are signed out. Sign in again."),
-    errors.InvalidChallengeError: Row(HTTPStatus.UNAUTHORIZED, "That took too long. Sign in again."),
-    errors.InvalidCodeError: Row(HTTPStatus.UNAUTHORIZED, "The code is wrong, or was used before.", "code"),
-    errors.SecondFactorRequiredError: Row(HTTPStatus.UNAUTHORIZED, "Type a code of your app too.", "code"),
-    errors.FactorSetupRequiredError: Row(HTTPStatus.UNAUTHORIZED, "Set up an authenticator app to go on."),
-    errors.EmailTakenError: Row(
+    errors.InvalidTokenError: Worded(HTTPStatus.UNAUTHORIZED, "You are signed out. Sign in again."),
+    errors.InvalidChallengeError: Worded(HTTPStatus.UNAUTHORIZED, "That took too long. Sign in again."),
+    errors.InvalidCodeError: Worded(HTTPStatus.UNAUTHORIZED, "The code is wrong, or was used before.", "code"),
+    errors.SecondFactorRequiredError: Worded(HTTPStatus.UNAUTHORIZED, "Type a code of your app too.", "code"),
+    errors.FactorSetupRequiredError: Worded(HTTPStatus.UNAUTHORIZED, "Set up an authenticator app to go on."),
+    errors.EmailTakenError: Worded(
         HTTPStatus.CONFLICT, "This e-mail address has an account. Sign in instead, or set a new password.", "email"
     ),
-    errors.SignUpClosedError: Row(HTTPStatus.FORBIDDEN, errors.SignUpClosedError.message),
-    errors.InvalidInvitationError: Row(HTTPStatus.FORBIDDEN, errors.InvalidInvitationError.message),
-    errors.UserNotFoundError: Row(HTTPStatus.NOT_FOUND, "There is no such account. It may have been closed."),
-    errors.SessionNotFoundError: Row(HTTPStatus.NOT_FOUND, "There is no such session. It may have ended already."),
-    errors.FactorExistsError: Row(HTTPStatus.CONFLICT, errors.FactorExistsError.message),
-    errors.FactorNotFoundError: Row(HTTPStatus.NOT_FOUND, errors.FactorNotFoundError.message),
-    errors.ApiKeyNotFoundError: Row(HTTPStatus.NOT_FOUND, errors.ApiKeyNotFoundError.message),
-    errors.TooManyError: Row(HTTPStatus.CONFLICT, errors.TooManyError.message),
-    errors.NotConfiguredError: Row(HTTPStatus.NOT_IMPLEMENTED, "This is not offered here."),
-    errors.RateLimitedError: Row(HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts. Try again in {wait}."),
-    errors.OverloadedError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "Many people are signing in. Try again in a moment."),
-    errors.UnavailableError: Row(HTTPStatus.SERVICE_UNAVAILABLE, "Something is down at the moment. Try again soon."),
-    errors.MisfitError: Row(
+    errors.SignUpClosedError: Worded(HTTPStatus.FORBIDDEN, errors.SignUpClosedError.message),
+    errors.InvalidInvitationError: Worded(HTTPStatus.FORBIDDEN, errors.InvalidInvitationError.message),
+    errors.UserNotFoundError: Worded(HTTPStatus.NOT_FOUND, "There is no such account. It may have been closed."),
+    errors.SessionNotFoundError: Worded(HTTPStatus.NOT_FOUND, "There is no such session. It may have ended already."),
+    errors.FactorExistsError: Worded(HTTPStatus.CONFLICT, errors.FactorExistsError.message),
+    errors.FactorNotFoundError: Worded(HTTPStatus.NOT_FOUND, errors.FactorNotFoundError.message),
+    errors.ApiKeyNotFoundError: Worded(HTTPStatus.NOT_FOUND, errors.ApiKeyNotFoundError.message),
+    errors.TooManyError: Worded(HTTPStatus.CONFLICT, errors.TooManyError.message),
+    errors.NotConfiguredError: Worded(HTTPStatus.NOT_IMPLEMENTED, "This is not offered here."),
+    errors.RateLimitedError: Worded(HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts. Try again in {wait}."),
+    errors.OverloadedError: Worded(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Many people are signing in. Try again in a moment."
+    ),
+    errors.UnavailableError: Worded(HTTPStatus.SERVICE_UNAVAILABLE, "Something is down at the moment. Try again soon."),
+    errors.MisfitError: Worded(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Something is wrong here. If it lasts, tell the operators: their log says why.",
     ),
@@ -88,7 +90,7 @@ def refused(error: AuthError) -> Refused:
             return Refused(row.words, {row.field: row.words} if row.field else {})
 
 
-def _row(error: AuthError) -> Row:
+def _row(error: AuthError) -> Worded:
     """That of its class, or of the nearest class above it."""
     return next(REFUSALS[one] for one in type(error).__mro__ if one in REFUSALS)
 

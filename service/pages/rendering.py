@@ -1,5 +1,6 @@
 """Templates to responses."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,17 +11,19 @@ import jinja2
 from aiohttp import hdrs, web
 
 from service.domain.mail.user_agents import name_of
+from service.domain.second_factors.base64url import encoded
 from service.errors import AuthError, OverloadedError, RateLimitedError, UnavailableError
 from service.http import problems
 from service.http.errors import MethodNotAllowedError
 from service.http.responses import Response
+from service.pages import qr
 from service.pages.forms import NOT_REFUSED, Form, Refused
 from service.pages.refusals import refused, status_of
 from service.pages.static import StaticFiles
 
 HERE = Path(__file__).parent
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self';"
     " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
@@ -54,7 +57,7 @@ class Renderings:
             auto_reload=False,
         )
         self._environment.globals.update(brand=brand, static=static.path_of, **always)
-        self._environment.filters.update(moment=_moment, program=name_of, span=_span)
+        self._environment.filters.update(moment=_moment, program=name_of, span=_span, qr=qr.svg, base64url=encoded)
 
     def page(
         self,
@@ -107,6 +110,20 @@ class PageErrors:
 
 
 @dataclass(frozen=True, slots=True)
+class WordErrors:
+    """For a script of ours, which shows the words of a refusal where it asked."""
+
+    def refusal(self, error: AuthError, request_id: str) -> web.Response:
+        return json_answer({"words": refused(error).words}, status_of(error), _headers(error, request_id))
+
+    def defect(self, request_id: str) -> web.Response:
+        return json_answer({"words": DEFECT.format(request_id=request_id)}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def name_of(self, _: AuthError | None) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlainErrors:
     """For what is refused before there is a page to show it on."""
 
@@ -125,6 +142,19 @@ class PlainErrors:
 
     def name_of(self, _: AuthError | None) -> str:
         return ""
+
+
+def json_answer(
+    values: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """For a script of ours."""
+    return Response(
+        status=status,
+        text=json.dumps(values),
+        content_type="application/json",
+        charset="utf-8",
+        headers={**HEADERS, **(headers or {})},
+    )
 
 
 def redirect(path: str, *cookies: str) -> web.Response:

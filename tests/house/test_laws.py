@@ -56,6 +56,7 @@ LIBRARIES = {  # foreign library: the rooms that may import it
     "prometheus_client": {"telemetry/metrics"},
     "shtab": {"__main__.py"},
     "aiosmtplib": {"mail/smtp.py"},
+    "segno": {"pages/qr.py"},
     "jinja2": {"mail/letters.py", "pages/rendering.py"},
     "uvloop": {"commands/event_loop.py"},
     "yarl": {"settings", "webhooks/sender.py"},

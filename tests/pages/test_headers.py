@@ -26,7 +26,7 @@ EXPECTED = {
 
 def require_headers(shown: Shown) -> None:
     for name, value in EXPECTED.items():
-        assert shown.headers.getall(name) == [value], name  # type: ignore[attr-defined]
+        assert shown.headers.getall(name) == [value], name
     assert "publickey-credentials-get=(self)" in shown.headers["Permissions-Policy"]
     assert "Access-Control-Allow-Origin" not in shown.headers
     assert shown.headers["X-Request-Id"]

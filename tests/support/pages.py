@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pyotp
 from aiohttp import ClientResponse, ClientSession
+from multidict import CIMultiDictProxy
 
 from service.settings import TokenSettings, origin_of
 from tests.conftest import OnFakes
@@ -85,7 +86,7 @@ class Shown:
     """An answer, and the page in it."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     text: str
     cookies: dict[str, Morsel[str]]
 

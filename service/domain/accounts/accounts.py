@@ -135,6 +135,11 @@ class Accounts:
         await self.notices.tell(user, Notice.ACCOUNT_CLOSED, visitor)
         await self.user_revocation.finish(ending, caller.session_id)
 
+    async def api_key_of(self, caller: Caller, password: str, proof: Proof, visitor: Visitor) -> str:
+        """The account's API key, as a login shows it. Raises as `Confirmation.require` does."""
+        user = await self.confirmation.require(caller, password, proof, visitor)
+        return self.api_keys.open(user.id, user.api_key_sealed)
+
     async def rotate_api_key(self, caller: Caller, proof: Proof, visitor: Visitor) -> str:
         """A new API key. The old one expires at once, or after `api_keys.overlap`.
 
