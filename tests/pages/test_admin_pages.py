@@ -669,15 +669,17 @@ async def test_what_waits_and_what_was_given_up_is_told(
 async def test_the_stores_are_shown_as_doctor_sees_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def examine() -> list[StoreFinding]:
         return [
-            StoreFinding("redis", "problem", "does not answer (TimeoutError)", "is it up?"),
             StoreFinding("postgres", "ok", "18.4, over TLS", ""),
+            StoreFinding("redis.user", "warning", "the service's user may FLUSHALL", "give it a user of its own"),
+            StoreFinding("redis", "problem", "does not answer (TimeoutError)", "is it up?"),
         ]
 
     monkeypatch.setattr(house.fakes.application.overview.stores, "examine", examine)
     text = await house.ada.text("/admin")
     assert '<strong class="level-problem">problem</strong>' in text
-    assert "1 ok, 0 to look at, 1 wrong." in words_of(text)
+    assert "1 ok, 1 to look at, 1 wrong." in words_of(text)
     assert "redis: does not answer (TimeoutError) is it up?" in words_of(text)
+    assert re.findall(r'class="level-(\w+)"', text) == ["problem", "warning", "ok"]
 
 
 def test_bars_reach_from_nothing_to_the_largest_and_what_is_little_can_be_seen() -> None:
