@@ -130,7 +130,7 @@ def test_without_pages_the_inbox_looks_the_same_and_nothing_else_is_there(tmp_pa
         with urlopen(f"http://127.0.0.1:{port}/dev/mails", timeout=PATIENCE) as inbox:
             (style,) = re.findall(r'href="(/static/house\.\w+\.css)"', inbox.read().decode())
         assert answers(port, style) == 200
-        for path in ("/", "/sign-in", "/account"):
+        for path in ("/sign-in", "/account"):
             assert answers(port, path) == 404
         said = stop(process)
     assert "In a browser" not in said
