@@ -7,6 +7,7 @@ import shtab
 
 from service.commands import (
     admin_tokens,
+    admins,
     audit,
     clients,
     dev,
@@ -89,6 +90,7 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     keys.add_parsers(commands)
     clients.add_parsers(commands)
     admin_tokens.add_parsers(commands)
+    admins.add_parsers(commands)
     secrets.add_parsers(commands)
     mail.add_parsers(commands)
     srp.add_parsers(commands)

@@ -11,6 +11,12 @@ CREATE TABLE admin_tokens (
     last_used_at timestamp with time zone
 );
 
+CREATE TABLE admins (
+    user_id uuid NOT NULL,
+    granted_at timestamp with time zone NOT NULL,
+    granted_by text NOT NULL
+);
+
 CREATE TABLE audit_events (
     id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -206,6 +212,9 @@ ALTER TABLE ONLY admin_tokens
 ALTER TABLE ONLY admin_tokens
     ADD CONSTRAINT admin_tokens_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY admins
+    ADD CONSTRAINT admins_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
@@ -323,6 +332,9 @@ CREATE INDEX webhook_deliveries_failed ON webhook_deliveries USING btree (endpoi
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries USING btree (created_at) WHERE ((delivered_at IS NOT NULL) OR (failed_at IS NOT NULL));
 
 CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (endpoint, created_at, id);
+
+ALTER TABLE ONLY admins
+    ADD CONSTRAINT admins_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY email_changes
     ADD CONSTRAINT email_changes_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;

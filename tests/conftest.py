@@ -35,7 +35,7 @@ from service.stores.redis import RedisServer
 from tests.support import builders
 from tests.support.builders import FakeAmbient
 from tests.support.declared import Undeclared
-from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
+from tests.support.fake_administration import FakeAdmins, FakeAdminTokens, FakeUserDirectory
 from tests.support.fake_factors import FakeSecondFactors
 from tests.support.fake_invitations import FakeInvitations
 from tests.support.fake_mails import FakeOutbox
@@ -211,6 +211,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 invitations=FakeInvitations(users),
                 directory=FakeUserDirectory(users),
                 admin_tokens=FakeAdminTokens(),
+                admins=FakeAdmins(users),
                 webhook_cursors=FakeCursors(deliveries),
                 webhook_deliveries=deliveries,
                 moves=FakeMoves(users, outbox),

@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from service.admin import schemas
-from service.admin.cursors import TrailCursor
 from service.api.context import SERVICES
 from service.api.description import Description, Returns, Tag
 from service.domain.administration.models import AdminToken
 from service.domain.events.audit_trail import Place
 from service.errors import NotConfiguredError
 from service.http import query
+from service.http.cursors import TrailCursor
 from service.http.responses import json_response
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from service.admin.cursors import EmailCursor, TrailCursor
 from service.broken_fields import FieldCode
 from service.domain import models as domain
 from service.domain.administration import models
@@ -15,6 +14,7 @@ from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.operations.mass_revocation import RevokedCounts
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.models import StoredKey
+from service.http.cursors import EmailCursor, TrailCursor
 from service.http.fields import Email, GroupName, Name, NewPassword, Time
 from service.http.schema import Schema, StrictBody
 
@@ -174,7 +174,7 @@ class AuditEntry(Schema):
     account: str = Field("", description="A pseudonym of the address, where nobody was authenticated.")
     kid: str = ""
     source: str = ""
-    operator: str = Field("", description="Who ran the command or, as `token:NAME`, made the call that caused it.")
+    operator: str = Field("", description="Whose command, call (`token:NAME`) or admin page (`user:ID`) caused it.")
     request_id: str = ""
 
     @classmethod

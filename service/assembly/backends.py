@@ -14,7 +14,7 @@ from service.domain.accounts.ports import (
     ProfileStore,
     Users,
 )
-from service.domain.administration.ports import AdminTokenStore, UserDirectory
+from service.domain.administration.ports import AdminStore, AdminTokenStore, UserDirectory
 from service.domain.events.audit_trail import AuditTrail
 from service.domain.mail.ports import Inbox, Outbox
 from service.domain.operations.ports import TotpSeals, VerifierSeals
@@ -29,6 +29,7 @@ from service.domain.webhooks.ports import DeliveryStore, TrailCursors
 from service.settings import Settings
 from service.stores import postgres, timed_redis
 from service.stores.admin_tokens import PostgresAdminTokens
+from service.stores.admins import PostgresAdmins
 from service.stores.audit import PostgresAuditTrail
 from service.stores.connect import connect
 from service.stores.email_changes import PostgresEmailChanges
@@ -90,6 +91,7 @@ class Backends:
     invitations: InvitationStore = field(kw_only=True)
     directory: UserDirectory = field(kw_only=True)
     admin_tokens: AdminTokenStore = field(kw_only=True)
+    admins: AdminStore = field(kw_only=True)
     webhook_cursors: TrailCursors = field(kw_only=True)
     webhook_deliveries: DeliveryStore = field(kw_only=True)
     moves: Moves = field(kw_only=True)
@@ -131,6 +133,7 @@ def of_settings(settings: Settings) -> Backends:
         invitations=PostgresInvitations(pg),
         directory=PostgresUserDirectory(pg),
         admin_tokens=PostgresAdminTokens(pg),
+        admins=PostgresAdmins(pg),
         webhook_cursors=PostgresTrailCursors(pg),
         webhook_deliveries=PostgresWebhookDeliveries(pg),
         moves=PostgresMoves(pg),

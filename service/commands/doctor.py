@@ -3,20 +3,21 @@
 import argparse
 import json
 import resource
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.assembly import store_checks
 from service.assembly.application import Application, build
-from service.assembly.backends import OUTAGES as ANY_OUTAGES
 from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
+from service.assembly.store_checks import DATABASE_URL, REDIS_URL, looked_at
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, mail, passkeys, postgres, redis, srp, webhooks
+from service.doctor import keys, mail, passkeys, postgres, srp, webhooks
 from service.doctor import settings as settings_check
-from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
+from service.doctor.finding import Finding, Level, counted, ok, problem, warning
 from service.domain.mail.ports import UnreachableError
 from service.domain.seals import Seals
 from service.domain.second_factors.relying_party import is_installed
@@ -26,11 +27,9 @@ from service.domain.webhooks.ports import NoAnswerError
 from service.http.tls import Certificate
 from service.operator_errors import ConfigurationError
 from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
-from service.stores import failures, inspection, migrations
-from service.stores.denylist import RedisDenylist
+from service.stores import migrations
 from service.stores.passkeys import PostgresPasskeys
 from service.stores.postgres import OUTAGES
-from service.stores.timed_redis import OUTAGES as REDIS_OUTAGES
 
 SAMPLE = 200  # API keys to unseal
 BEFORE_ALL = UUID(int=0)
@@ -60,12 +59,6 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
     application = build(settings, ambient)
     backends = application.backends
 
-    async def look(check: str, setting: str, at: Awaitable[list[Finding]]) -> list[Finding]:
-        try:
-            return await at
-        except Exception as error:  # noqa: BLE001 - any error becomes a finding
-            return [_trouble(check, setting, error)]
-
     try:
         return [
             *settings_check.judge(
@@ -75,35 +68,18 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
                 event_loop=event_loop.name(),
             ),
             *_certificate(settings.server),
-            *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
-            *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
-            *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
-            *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
-            *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
-            *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
-            *await look("webhooks", "TOKENHOUSE_DATABASE__URL", _webhooks(application)),
-            *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
-            *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
+            *await looked_at("postgres", DATABASE_URL, store_checks.of_postgres(settings, ambient)),
+            *await looked_at("postgres.schema", DATABASE_URL, _schema(settings)),
+            *await looked_at("keys", DATABASE_URL, _keys(settings, backends, ambient)),
+            *await looked_at("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
+            *await looked_at("passkeys", DATABASE_URL, _passkeys(settings, backends)),
+            *await looked_at("srp", DATABASE_URL, _srp(application)),
+            *await looked_at("webhooks", DATABASE_URL, _webhooks(application)),
+            *await looked_at("redis", REDIS_URL, store_checks.of_redis(settings, backends, ambient)),
+            *await looked_at("redis.denylist", REDIS_URL, store_checks.of_denylist(backends, ambient)),
         ]
     finally:
         await application.close()
-
-
-def _trouble(check: str, setting: str, error: Exception) -> Finding:
-    refusal = error if isinstance(error, ConfigurationError) else failures.as_refusal(failures.of_redis(error))
-    if refusal:
-        return problem(check, str(refusal), "no instance starts until this is fixed")
-    if isinstance(error, ANY_OUTAGES):
-        return silent(check, setting, error)
-    return problem(
-        check,
-        f"could not be looked at ({type(error).__name__})",
-        "run this again; if it stays so, report it together with the version of the store",
-    )
-
-
-async def _postgres(settings: Settings, ambient: Ambient) -> list[Finding]:
-    return postgres.judge(await inspection.of_postgres(settings.database, ambient), settings.database)
 
 
 async def _schema(settings: Settings) -> list[Finding]:
@@ -182,22 +158,6 @@ async def _why_unreachable(application: Application, endpoint: Endpoint) -> str:
     except NoAnswerError as error:
         return str(error)
     return ""
-
-
-async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:
-    url = settings.redis.url.get_secret_value()
-    primaries = await inspection.of_redis(backends.redis, backends.servers, url, ambient)
-    return [
-        finding for address, facts in primaries for finding in redis.judge(facts, address if len(primaries) > 1 else "")
-    ]
-
-
-async def _denylist(backends: Backends, ambient: Ambient) -> list[Finding]:
-    try:
-        is_complete = await RedisDenylist(backends.redis, backends.servers, ambient).is_complete()
-    except REDIS_OUTAGES as error:
-        return [warning("redis.denylist", f"not looked at ({type(error).__name__})", "see the lines about redis")]
-    return [redis.judge_marker(is_complete=is_complete)]
 
 
 def _certificate(server: ServerSettings) -> list[Finding]:

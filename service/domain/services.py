@@ -12,7 +12,9 @@ from service.domain.accounts.new_accounts import NewAccounts
 from service.domain.accounts.profiles import Profiles
 from service.domain.administration.admin_tokens import AdminTokens
 from service.domain.administration.administration import Administration
+from service.domain.administration.admins import Admins
 from service.domain.administration.oversight import Oversight
+from service.domain.administration.overview import Overview
 from service.domain.app_clients import AppClients
 from service.domain.clock_watch import ClockWatch
 from service.domain.operations.readiness import Readiness
@@ -58,6 +60,8 @@ class Services:
     administration: Administration
     admin_tokens: AdminTokens
     oversight: Oversight
+    admins: Admins
+    overview: Overview
     webhooks: Webhooks
     keys: KeyRing
     issuer: str

@@ -15,7 +15,11 @@ class NamesForm(Schema):
 
 
 async def load(by: AskedBy) -> Values:
-    return {"user": by.user, "factors": await by.services.factors.names_of(by.user)}
+    return {
+        "user": by.user,
+        "factors": await by.services.factors.names_of(by.user),
+        "is_admin": await by.services.admins.find(by.user.id) is not None,
+    }
 
 
 async def change_names(by: AskedBy, form: Form) -> web.Response:

@@ -17,3 +17,11 @@ class OtherOriginError(HttpError):
     status = HTTPStatus.FORBIDDEN
     code = "other_origin"
     message = "This came from another site, so nothing was done. Open the page here, and send it again."
+
+
+class NothingHereError(HttpError):
+    """Also for who may not see the page: that it is there is nobody else's business."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+    message = "There is nothing here. Is the address right, and are you signed in?"

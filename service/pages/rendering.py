@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
@@ -33,6 +33,7 @@ HEADERS = {
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
 }
 DEFECT = "This failed, and it is not your fault. Its operators find it by the number {request_id}."
+UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 Values = Mapping[str, object]
 
 
@@ -56,7 +57,7 @@ class Renderings:
             auto_reload=False,
         )
         self._environment.globals.update(brand=brand, static=static.path_of, **always)
-        self._environment.filters.update(moment=_moment, program=name_of, qr=qr.svg, base64url=encoded)
+        self._environment.filters.update(moment=_moment, program=name_of, span=_span, qr=qr.svg, base64url=encoded)
 
     def page(
         self,
@@ -179,3 +180,11 @@ def _headers(error: AuthError, request_id: str) -> dict[str, str]:
 def _moment(value: datetime | None) -> str:
     """As in 27 Nov 2026, 17:05 UTC."""
     return f"{value:%d %b %Y, %H:%M} UTC" if value else ""
+
+
+def _span(value: timedelta) -> str:
+    """As in 3 days, or 5 minutes."""
+    seconds = max(value.total_seconds(), 0)
+    size, unit = next((one for one in UNITS if seconds >= one[0]), UNITS[-1])
+    number = int(seconds // size)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -17,6 +17,7 @@ from service.pages import (
     sign_in,
     sign_up,
 )
+from service.pages.admin.routes import ADMIN_PAGES
 from service.pages.guards import action, open_action, shown
 from service.pages.page import Page
 
@@ -150,4 +151,5 @@ ALL = (
     ),
     Page(path="/account/export", template="", load=shown(export.load)),
     Page(path="/account/close", template="close.html", load=shown(close.load), forms={"": action(close.submit)}),
+    *ADMIN_PAGES,
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.domain.events.audit_trail import BEGINNING, Entry, Place
+from service.domain.events.audit_trail import BEGINNING, Entry, EventCount, EventCounts, Place
 from service.domain.events.security_events import Event, Name, Outcome
 from service.stores.postgres import Postgres
 
@@ -51,6 +51,16 @@ OF_USER = f"""
     ORDER BY at DESC, id
     LIMIT $4
 """  # noqa: S608 - as above
+# The limit comes before the grouping: a busy site has more in a day than a page may cost.
+COUNTS = """
+    SELECT
+        name, outcome, reason, floor(extract(epoch FROM at - $1) / 3600)::int AS hour, count(*) AS number,
+        min(at) AS earliest
+    FROM (
+        SELECT name, outcome, reason, at FROM audit_events WHERE at >= $1 ORDER BY at DESC LIMIT $2
+    ) AS newest
+    GROUP BY name, outcome, reason, hour
+"""
 FORGET = """
     WITH gone AS (
         DELETE FROM audit_events
@@ -85,6 +95,12 @@ class PostgresAuditTrail:
     ) -> Sequence[Entry]:
         rows = await self._postgres.fetch(OF_USER, user_id, account, since, limit, *behind)
         return [_entry(row) for row in rows]
+
+    async def counts(self, since: datetime, most: int) -> EventCounts:
+        rows = await self._postgres.fetch(COUNTS, since, most)
+        counts = [EventCount(*(row[name] for name in EventCount._fields)) for row in rows]
+        is_whole = sum(one.number for one in counts) < most
+        return EventCounts(counts, since if is_whole else min(row["earliest"] for row in rows))
 
     async def delete_expired(self, before: datetime) -> None:
         while True:

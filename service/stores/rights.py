@@ -24,6 +24,7 @@ TABLES: Mapping[str, Sequence[str]] = {
     "srp_verifiers": ALL,
     "invitations": ALL,  # UPDATE for FOR UPDATE
     "admin_tokens": ALL,
+    "admins": ("SELECT", "INSERT", "DELETE"),
     "webhook_cursors": ("SELECT", "INSERT", "UPDATE"),
     "webhook_deliveries": ALL,
     "schema_migrations": ("SELECT",),

@@ -4,6 +4,7 @@ A page that is not named here is opened by its path: by somebody who is signed i
 anybody otherwise. A page whose path holds a parameter needs a line: without one its test fails.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,19 @@ class Stage:
         await self.sign_in(person)
         assert self.window.path == "/account"
         return person
+
+    async def admin(self, path: str) -> None:
+        """An admin, at this path; `{userId}` is somebody with all that can be shown."""
+        person, other = self.served.member(), self.served.member()
+        auth = {"Authorization": f"Bearer {self.served.log_in(other)['idToken']}"}
+        self.served.call("/auth/api-keys", {"name": "laptop", "scopes": ["read"]}, **auth)
+        self.enrol(other)
+        app = self.enrol(person)
+        self.served.command("admins", "grant", person["email"])
+        await self.sign_in(person)
+        await self.window.fill(code=app.at(int(time.time()) + int(app.interval)))  # that of now set it up
+        await self.window.press("Continue")
+        await self.window.open(path.replace("{userId}", other["userId"]))
 
     def enrol(self, person: dict[str, Any]) -> pyotp.TOTP:
         """An authenticator app for the account, by the API."""
@@ -130,6 +144,19 @@ async def set_up(stage: Stage) -> None:
     await stage.window.open("/sign-in/set-up")
 
 
+async def person_found(stage: Stage) -> None:
+    await stage.admin("/admin/people")
+    await stage.window.fill(email="ada")
+    await stage.window.press("Find")
+
+
+async def admin_without_factor(stage: Stage) -> None:
+    person = await stage.member()
+    stage.served.command("admins", "grant", person["email"])
+    await stage.window.open("/admin")
+    await stage.window.see("Set one up")
+
+
 RECIPES: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "/sign-in/code": second_step,
     "/reset": link("/reset?sent=1"),
@@ -149,12 +176,19 @@ NOT_IN_THE_TABLE: Mapping[str, Callable[[Stage], Awaitable[None]]] = {
     "second factors that are there": second_factors,
     "an API key": api_key,
     "a passkey that is being made": being_made,
+    "an account that an admin has found": person_found,
+    "an admin without a second factor": admin_without_factor,
 }
 
 
 async def come_to(page: Page, stage: Stage) -> None:
     if recipe := RECIPES.get(page.path):
         await recipe(stage)
+        return
+    if page.path.startswith("/admin"):
+        await stage.admin(page.path)
+        assert stage.window.path.startswith("/admin")
+        assert await stage.window.page.locator("nav.admin").count() == 1
         return
     assert "{" not in page.path, f"tests/browser/recipes.py does not say how to come to {page.path}"
     if page.path.startswith("/account"):

@@ -56,3 +56,11 @@ async def test_nothing_moves_out_of_sight_on_wide_screens(window: OpenWindow) ->
     assert box
     assert box["width"] < 1000
     assert abs(box["x"] + box["width"] / 2 - 1280) < 20
+
+
+async def test_a_place_for_words_is_not_seen_before_there_are_words(window: OpenWindow) -> None:
+    shown = await window()
+    await shown.open("/sign-in")
+    for place in await shown.page.locator("[role=status]:empty").all():
+        box = await place.bounding_box()
+        assert box is None or box["height"] == 0

@@ -8,20 +8,22 @@ from typing import Any
 import pytest
 
 from service.domain.accounts.ports import Users
-from service.domain.administration.models import AdminToken, UserChange
-from service.domain.administration.ports import AdminTokenStore, UserDirectory
+from service.domain.administration.models import Admin, AdminToken, UserChange
+from service.domain.administration.ports import AdminStore, AdminTokenStore, UserDirectory
 from service.domain.models import User
 from service.domain.sessions.models import PendingRevocation
 from service.stores.admin_tokens import PostgresAdminTokens
+from service.stores.admins import PostgresAdmins
 from service.stores.user_directory import PostgresUserDirectory
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.builders import FakeAmbient
-from tests.support.fake_administration import FakeAdminTokens, FakeUserDirectory
+from tests.support.fake_administration import FakeAdmins, FakeAdminTokens, FakeUserDirectory
 from tests.support.fakes import FakeUsers
 from tests.support.postgres import open_postgres
 
 MOST = 3
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,22 @@ class Ground:
     users: Users
     directory: UserDirectory
     tokens: AdminTokenStore
+    admins: AdminStore
 
 
 @pytest.fixture(params=["fake", "postgres"])
 async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
     if request.param == "fake":
         users = FakeUsers()
-        yield Ground(users, FakeUserDirectory(users), FakeAdminTokens())
+        yield Ground(users, FakeUserDirectory(users), FakeAdminTokens(), FakeAdmins(users))
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield Ground(PostgresUsers(postgres), PostgresUserDirectory(postgres), PostgresAdminTokens(postgres))
+            yield Ground(
+                PostgresUsers(postgres),
+                PostgresUserDirectory(postgres),
+                PostgresAdminTokens(postgres),
+                PostgresAdmins(postgres),
+            )
 
 
 async def added(ground: Ground, ambient: FakeAmbient, address: str = "grace@example.com", **fields: Any) -> User:
@@ -179,3 +187,47 @@ async def test_the_last_use_never_goes_back(ground: Ground, ambient: FakeAmbient
         await ground.tokens.note_use(ci.id, at + timedelta(minutes=minutes))
     assert await ground.tokens.by_digest(b"one") == replace(ci, last_used_at=at + timedelta(minutes=5))
     assert await ground.tokens.by_digest(b"two") == other
+
+
+# --- people
+
+
+def admin(ambient: FakeAmbient, user: User, by: str = "grace@bastion") -> Admin:
+    return Admin(user_id=user.id, granted_at=ambient.now(), granted_by=by)
+
+
+async def test_admins_are_found_and_listed_the_first_one_first(ground: Ground, ambient: FakeAmbient) -> None:
+    grace, ada, other = [await added(ground, ambient, f"{name}@example.com") for name in ("grace", "ada", "other")]
+    first, second = admin(ambient, grace), Admin(user_id=ada.id, granted_at=ambient.now() + DAY, granted_by="")
+    assert await ground.admins.grant(second)
+    assert await ground.admins.grant(first)
+    assert [await ground.admins.find(one.id) for one in (grace, ada, other)] == [first, second, None]
+    assert list(await ground.admins.all()) == [first, second]
+
+
+async def test_who_is_an_admin_already_stays_so_as_it_was(ground: Ground, ambient: FakeAmbient) -> None:
+    grace = await added(ground, ambient)
+    first = admin(ambient, grace)
+    assert await ground.admins.grant(first)
+    ambient.advance(hours=1)
+    assert not await ground.admins.grant(admin(ambient, grace, by="another"))
+    assert await ground.admins.find(grace.id) == first
+
+
+async def test_an_admin_is_none_once_that_is_taken_back(ground: Ground, ambient: FakeAmbient) -> None:
+    grace, other = await added(ground, ambient), await added(ground, ambient, "other@example.com")
+    for one in (grace, other):
+        await ground.admins.grant(admin(ambient, one))
+    assert await ground.admins.revoke(grace.id)
+    assert not await ground.admins.revoke(grace.id)
+    assert list(await ground.admins.all()) == [admin(ambient, other)]
+    assert await ground.admins.grant(admin(ambient, grace))
+
+
+async def test_an_account_that_is_gone_has_no_admin_s_row(ground: Ground, ambient: FakeAmbient) -> None:
+    grace = await added(ground, ambient)
+    assert not await ground.admins.grant(Admin(user_id=ambient.new_uuid(), granted_at=ambient.now(), granted_by="x"))
+    await ground.admins.grant(admin(ambient, grace))
+    await ground.users.remove(PendingRevocation(ambient.new_uuid(), grace.id, "account_closed"))
+    assert await ground.admins.find(grace.id) is None
+    assert list(await ground.admins.all()) == []

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
 
-from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry, Place
+from service.domain.events.audit_trail import MOST, Audit, AuditTrail, Entry, EventCount, EventCounts, Place
 from service.domain.events.security_events import Event, Name, Outcome, Reason
 from service.settings import AuditSettings
 from service.stores import audit as store
@@ -146,3 +147,29 @@ async def test_the_trail_keeps_as_long_as_the_settings_say() -> None:
     ambient.advance(hours=4)
     await audit.delete_expired()
     assert list(trail.rows.values()) == [entry(3)]
+
+
+# --- counting
+
+
+async def test_events_are_counted_by_hour_name_outcome_and_reason(trail: AuditTrail) -> None:
+    wrong: dict[str, Any] = {"name": Name.LOGIN_FAILED, "outcome": Outcome.FAILURE, "reason": Reason.WRONG_PASSWORD}
+    late = Entry(UUID(int=90), NOON + HOUR - timedelta(microseconds=1), Event(Name.LOGGED_IN))
+    await trail.add([entry(0), entry(1), late, entry(2, **wrong), Entry(UUID(int=91), NOON + 2 * HOUR, Event(**wrong))])
+    await trail.add([Entry(UUID(int=92), NOON - timedelta(microseconds=1), Event(Name.LOGGED_IN))])
+    found = await trail.counts(NOON, 100)
+    assert found.since == NOON
+    assert sorted(found.counts) == [
+        EventCount("authn_login_fail", "failure", "wrong_password", 2, 2),
+        EventCount("authn_login_success", "success", "", 0, 2),
+        EventCount("authn_login_success", "success", "", 1, 1),
+    ]
+
+
+async def test_of_more_than_can_be_counted_the_newest_are(trail: AuditTrail) -> None:
+    await trail.add([entry(number) for number in range(6)])
+    found = await trail.counts(NOON, 2)
+    assert sorted(found.counts) == [EventCount("authn_login_success", "success", "", hour, 1) for hour in (4, 5)]
+    assert found.since == NOON + 4 * HOUR
+    assert (await trail.counts(NOON, 7)).since == NOON
+    assert await trail.counts(NOON + 9 * HOUR, 2) == EventCounts([], NOON + 9 * HOUR)

@@ -1,8 +1,10 @@
 """`tokenhouse dev` and the commands that are given to the instance that it runs."""
 
 import json
+import re
 import signal
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -11,7 +13,7 @@ from service.embedded import Stores
 from service.settings import DatabaseSettings, PasswordSettings, RedisSettings, load
 from tests.support import builders
 from tests.support.ports import free_port
-from tests.support.processes import running, stop, wait_for
+from tests.support.processes import answers, running, stop, wait_for
 from tests.support.waiting import PATIENCE
 
 
@@ -94,3 +96,41 @@ def test_development_waits_for_stores_and_passwords_that_are_late(
     ):
         assert patience >= 10 * usual
     assert settings.redis.command_timeout.total_seconds() == 0.125  # who sets one gets it
+
+
+def test_pages_are_on_unless_the_environment_says_otherwise(
+    embedded: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load()
+    assert not settings.pages.enabled  # anywhere else
+    assert load(pinned=dev._pinned(settings, embedded, tmp_path)).pages.enabled
+    for value in ("false", "true"):
+        monkeypatch.setenv("TOKENHOUSE_PAGES__ENABLED", value)
+        said = load(pinned=dev._pinned(load(), embedded, tmp_path)).pages
+        assert said.enabled is (value == "true")
+
+
+def test_a_browser_gets_a_link_by_the_name_that_passkeys_are_made_for(tmp_path: Path) -> None:
+    port = free_port()
+    told = {"TOKENHOUSE_DEV_DIR": str(tmp_path / "home"), "PORT": str(port)}
+    with running("dev", **told) as process:
+        wait_for(port, "/readyz", 200, process)
+        with urlopen(f"http://localhost:{port}/", timeout=PATIENCE) as front:
+            text = front.read().decode()
+        assert 'href="/dev/mails"' in text
+        said = stop(process)
+    assert f"\nIn a browser: http://localhost:{port}/\n" in said
+
+
+def test_without_pages_the_inbox_looks_the_same_and_nothing_else_is_there(tmp_path: Path) -> None:
+    port = free_port()
+    told = {"TOKENHOUSE_DEV_DIR": str(tmp_path / "home"), "PORT": str(port), "TOKENHOUSE_PAGES__ENABLED": "false"}
+    with running("dev", **told) as process:
+        wait_for(port, "/readyz", 200, process)
+        with urlopen(f"http://127.0.0.1:{port}/dev/mails", timeout=PATIENCE) as inbox:
+            (style,) = re.findall(r'href="(/static/house\.\w+\.css)"', inbox.read().decode())
+        assert answers(port, style) == 200
+        for path in ("/sign-in", "/account"):
+            assert answers(port, path) == 404
+        said = stop(process)
+    assert "In a browser" not in said

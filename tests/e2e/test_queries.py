@@ -21,6 +21,7 @@ import pytest
 from service import stores
 from service.ambient import Ambient
 from service.coalescing import MOST
+from service.domain.administration import overview
 from service.domain.recovery.models import DISTRUSTED
 from service.domain.resource_servers import revocation_feed
 from service.domain.sessions import revocation
@@ -46,10 +47,19 @@ QUERY = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 ASKING = {"execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor", "prepare"}
 ASKED_FOR = 20_000  # rows of a table that one statement may look at: some times what it may give or take
 IN_FORCE = 2 * ROWS // 31  # entries of an index: as many as the round of the feed that begins with it will give
-MORE = {"revocations.IN_FORCE": IN_FORCE}
+# An overview of a day counts what there was, up to a bound, for a person who asks.
+MORE = {"revocations.IN_FORCE": IN_FORCE, "audit.COUNTS": overview.MOST_COUNTED}
 # Of a dozen rows: gone keys are removed, migrations are files of ours, settings change seldom, endings are finished, and
-# endpoints and admin tokens are a handful.
-SMALL = {"signing_keys", "schema_migrations", "longest_lives", "pending_endings", "webhook_cursors", "admin_tokens"}
+# endpoints, admin tokens and admins are a handful.
+SMALL = {
+    "signing_keys",
+    "schema_migrations",
+    "longest_lives",
+    "pending_endings",
+    "webhook_cursors",
+    "admin_tokens",
+    "admins",
+}
 
 
 def modules() -> Iterator[ModuleType]:
@@ -119,6 +129,11 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "admin_tokens.BY_DIGEST": (KEY,),
     "admin_tokens.NOTE_USE": (ONE, NOW),
     "admin_tokens.REMOVE": ("ci",),
+    "admins.GRANT": (HEAVY, NOW, "ada@bastion"),
+    "admins.REVOKE": (HEAVY,),
+    "admins.FIND": (HEAVY,),
+    "admins.ALL": (),
+    "audit.COUNTS": (MONTHS_AGO, overview.MOST_COUNTED),
     "audit.LATEST": (MONTHS_AGO, LIMIT, NOW, ONE),
     "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT, NOW, ONE),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),

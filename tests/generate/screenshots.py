@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.browser.recipes import Stage
+from tests.browser.recipes import Stage, begin_app, turn_app_on
 from tests.support import browsers
 from tests.support.browsers import OpenWindow, Scheme
 from tests.support.dev_instances import Served, serving
@@ -38,14 +38,25 @@ async def refused_sign_up(stage: Stage) -> None:
     await stage.window.press("Create the account")
 
 
+async def qr_code(stage: Stage) -> None:
+    await begin_app(stage)
+
+
+async def recovery_codes(stage: Stage) -> None:
+    await begin_app(stage)
+    await turn_app_on(stage)
+
+
 PICTURES = (
     Picture("front", at("/")),
+    Picture("inbox", at("/dev/mails")),  # before there is more in it
     Picture("sign-in", at("/sign-in")),
     Picture("sign-up-refused", refused_sign_up, scheme="dark"),
     Picture("account", at("/account"), is_member=True),
     Picture("sessions", at("/account/sessions"), scheme="dark", is_member=True),
+    Picture("authenticator-app", qr_code, scheme="dark"),
+    Picture("recovery-codes", recovery_codes),
     Picture("telephone", at("/account"), width=320, is_member=True),
-    Picture("inbox", at("/dev/mails"), width=720),
 )
 
 

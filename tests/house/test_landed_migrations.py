@@ -22,6 +22,7 @@ LANDED = {
     "0015_administration.sql": "e2b4891e2f0c5f43",
     "0017_webhooks.sql": "ee7052b1eb129c88",
     "0018_invitations_and_claims.sql": "fbcc0603f81c5621",
+    "0019_admins.sql": "bf6a64aeb6836bdf",
 }
 
 

@@ -24,7 +24,6 @@ OF_PROGRAMS = {  # refusals of credentials that pages do not take
     errors.TokenMismatchError,
     errors.InvalidClientError,
     errors.DeliveryNotFoundError,
-    errors.UserNotFoundError,
 }
 HTTP = [  # what can become of a form before it is read; the others are about JSON
     transport.NotFoundError,

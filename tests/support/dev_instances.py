@@ -17,6 +17,7 @@ class Served(NamedTuple):
     """`tokenhouse dev` in a process of its own, as `make run` starts it."""
 
     port: int
+    directory: Path
 
     @property
     def base(self) -> str:
@@ -42,6 +43,12 @@ class Served(NamedTuple):
     def log_in(self, person: dict[str, Any]) -> dict[str, Any]:
         return self.call("/auth/login", {name: person[name] for name in ("email", "password")})
 
+    def command(self, *words: str) -> None:
+        """`tokenhouse dev …` on this instance."""
+        with running("dev", *words, TOKENHOUSE_DEV_DIR=str(self.directory)) as process:
+            said = process.communicate(timeout=PATIENCE)[0]
+            assert process.returncode == 0, said
+
     def mails(self, recipient: str) -> list[dict[str, str]]:
         """Those that were kept, the newest first."""
         with urllib.request.urlopen(
@@ -57,5 +64,5 @@ def serving(directory: Path, **more: str) -> Iterator[Served]:
     told = {"TOKENHOUSE_DEV_DIR": str(directory), "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4", "PORT": str(port)}
     with running("dev", **told, **more) as process:
         wait_for(port, "/readyz", 200, process)
-        yield Served(port)
+        yield Served(port, directory)
         stop(process)

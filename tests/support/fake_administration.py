@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.administration.models import AdminToken, UserChange
+from service.domain.administration.models import Admin, AdminToken, UserChange
 from service.domain.models import User
 from tests.support.fakes import FakeUsers
 
@@ -56,3 +56,31 @@ class FakeAdminTokens:
     async def remove(self, name: str) -> bool:
         self._digests = {digest: held for digest, held in self._digests.items() if held != name}
         return self.rows.pop(name, None) is not None
+
+
+class FakeAdmins:
+    def __init__(self, users: FakeUsers) -> None:
+        self._users = users
+        self._rows: dict[UUID, Admin] = {}
+
+    async def grant(self, admin: Admin) -> bool:
+        if admin.user_id not in self._users.rows or admin.user_id in self._there:
+            return False
+        self._rows[admin.user_id] = admin
+        return True
+
+    async def revoke(self, user_id: UUID) -> bool:
+        is_there = user_id in self._there
+        self._rows.pop(user_id, None)
+        return is_there
+
+    async def find(self, user_id: UUID) -> Admin | None:
+        return self._there.get(user_id)
+
+    async def all(self) -> Sequence[Admin]:
+        return sorted(self._there.values(), key=lambda one: (one.granted_at, one.user_id))
+
+    @property
+    def _there(self) -> dict[UUID, Admin]:
+        """Rows go with their accounts."""
+        return {user_id: admin for user_id, admin in self._rows.items() if user_id in self._users.rows}

@@ -1,6 +1,7 @@
 """The Postgres stores, kept in memory. The Redis stores need no fakes of their own: they run on fakeredis."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from service.ambient import Ambient
 from service.domain.accounts.models import Invitation
-from service.domain.events.audit_trail import BEGINNING, Entry, Place
+from service.domain.events.audit_trail import BEGINNING, Entry, EventCount, EventCounts, Place
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
@@ -281,6 +282,15 @@ class FakeAuditTrail:
     ) -> Sequence[Entry]:
         found = await self.latest(since, len(self.rows), behind)
         return [one for one in found if _is_about(one, user_id, account)][:limit]
+
+    async def counts(self, since: datetime, most: int) -> EventCounts:
+        newest = await self.latest(since, most)
+        found = Counter(
+            (str(one.event.name), str(one.event.outcome), str(one.event.reason), (one.at - since) // timedelta(hours=1))
+            for one in newest
+        )
+        counts = [EventCount(*key, count) for key, count in found.items()]
+        return EventCounts(counts, since if len(newest) < most else newest[-1].at)
 
     async def delete_expired(self, before: datetime) -> None:
         self.rows = {key: entry for key, entry in self.rows.items() if entry.at >= before}

@@ -10,6 +10,7 @@ from uuid import UUID
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.groups import MOST as MOST_GROUPS
+from service.domain.accounts.ports import NamedApiKeyStore
 from service.domain.administration.models import NewUser, UserChange, UserPage
 from service.domain.administration.new_users import NewUsers
 from service.domain.administration.ports import UserDirectory
@@ -17,7 +18,8 @@ from service.domain.events.security_events import Event, Events, Name, Reason, a
 from service.domain.mail.mails import Mails
 from service.domain.mail.models import Kind, Wish
 from service.domain.mail.notices import Notice, Notices
-from service.domain.models import Session, User, Visitor
+from service.domain.models import NamedApiKey, Session, User, Visitor
+from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions.ports import UserLookup
 from service.domain.sessions.sessions import Sessions
 from service.errors import TooManyError, UserNotFoundError
@@ -27,7 +29,9 @@ AT_A_COMMAND = Visitor("local")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """`actor` is who asks: `token:NAME` or `operator:NAME`. Raises UserNotFoundError for an id that no account has."""
+    """`actor` is who asks: `token:NAME`, `user:ID` or an operator's name. Raises UserNotFoundError for an id that no
+    account has.
+    """
 
     directory: UserDirectory
     lookup: UserLookup
@@ -35,6 +39,7 @@ class Administration:
     accounts: Accounts
     factors: Factors
     live_sessions: Sessions
+    named_keys: NamedApiKeyStore
     mails: Mails
     notices: Notices
     events: Events
@@ -108,6 +113,13 @@ class Administration:
     async def sessions(self, user_id: UUID) -> Sequence[Session]:
         """The live ones, the oldest first."""
         return await self.live_sessions.of_user((await self.user(user_id)).id)
+
+    async def held_factors(self, user: User) -> HeldFactors:
+        return await self.factors.second_factors.held_by(user)
+
+    async def api_keys(self, user: User) -> Sequence[NamedApiKey]:
+        """The named ones, of which only their beginnings are known. The oldest first, expired ones among them."""
+        return await self.named_keys.all_of(user.id)
 
     async def end_session(self, user_id: UUID, session_id: str, actor: str) -> None:
         """Raises SessionNotFoundError."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.domain.models import NO_CLAIMS, User
 
 ACTOR = "token:"  # and the name of an admin token
+ADMIN_ACTOR = "user:"  # and the id of an admin
 
 
 class AdminScope(StrEnum):
@@ -61,6 +62,24 @@ class UserChange:
     last_name: str | None = None
     added_groups: tuple[str, ...] = ()
     removed_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """A person who may use the admin pages."""
+
+    user_id: UUID
+    granted_at: datetime
+    granted_by: str  # as the audit trail names the operator
+
+
+class StoreFinding(NamedTuple):
+    """What an examination of the stores has found."""
+
+    check: str
+    level: str  # ok, warning or problem
+    state: str
+    advice: str
 
 
 class UserPage(NamedTuple):

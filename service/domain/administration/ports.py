@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.administration.models import AdminToken, UserChange
+from service.domain.administration.models import Admin, AdminToken, StoreFinding, UserChange
 from service.domain.models import User
 
 
@@ -34,3 +34,23 @@ class AdminTokenStore(Protocol):
 
     async def remove(self, name: str) -> bool:
         """Whether there was such a token."""
+
+
+class AdminStore(Protocol):
+    """An admin's row goes with the account."""
+
+    async def grant(self, admin: Admin) -> bool:
+        """Nothing (False) where the user is an admin already, or gone."""
+
+    async def revoke(self, user_id: UUID) -> bool:
+        """Whether the user was an admin."""
+
+    async def find(self, user_id: UUID) -> Admin | None: ...
+
+    async def all(self) -> Sequence[Admin]:
+        """The first one first."""
+
+
+class StoreExaminer(Protocol):
+    async def examine(self) -> Sequence[StoreFinding]:
+        """As `tokenhouse doctor` does, some seconds ago at most. Every error of a store is a finding."""

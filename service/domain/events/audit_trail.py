@@ -36,6 +36,21 @@ class Place(NamedTuple):
     id: UUID
 
 
+class EventCount(NamedTuple):
+    """Of an hour, counted from the beginning of the time that was asked for."""
+
+    name: str  # may be of a newer version of the service
+    outcome: str
+    reason: str
+    hour: int
+    number: int
+
+
+class EventCounts(NamedTuple):
+    counts: Sequence[EventCount]
+    since: datetime  # later than asked for where there was more than could be counted
+
+
 BEGINNING = Place(datetime(9999, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
@@ -50,6 +65,9 @@ class AuditTrail(Protocol):
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
     ) -> Sequence[Entry]:
         """As `latest`, the events of a user, and of login attempts at their address (`account`)."""
+
+    async def counts(self, since: datetime, most: int) -> EventCounts:
+        """How many there were in each hour, of the newest `most`."""
 
     async def delete_expired(self, before: datetime) -> None:
         """Delete entries older than `before`."""

@@ -27,6 +27,7 @@ class Name(StrEnum):
     TOKEN_REVOKED = "authn_token_revoked"  # noqa: S105 - as above
     TOKEN_REUSED = "authn_token_reuse"  # noqa: S105 - as above
     REFUSED = "authz_fail"
+    RIGHTS_CHANGED = "authz_change"
     LIMITED = "excess_rate_limit_exceeded"
     RENEWED = "session_renewed"
     ENDED = "session_expired"
@@ -108,6 +109,8 @@ class Reason(StrEnum):
     INVITATION_ENDED = "invitation_ended"
     ADMIN_TOKEN_CREATED = "admin_token_created"  # noqa: S105 - as above
     ADMIN_TOKEN_ENDED = "admin_token_ended"  # noqa: S105 - as above
+    ADMIN_GRANTED = "admin_granted"  # to a person, for the admin pages
+    ADMIN_REVOKED = "admin_revoked"
     # accounts and signing keys
     RESET = "reset"  # of a forgotten password
     EMAIL_VERIFIED = "email_verified"
@@ -175,7 +178,7 @@ class Event:
     account: str = ""  # pseudonym of the e-mail address, where the user is not authenticated
     key_id: str = ""  # of a signing key, or an admin token that is made or ended
     source: str = field(default_factory=_here)  # /24 or /48
-    operator: str = field(default_factory=_operator.get)  # who ran the command, or made the call, that caused it
+    operator: str = field(default_factory=_operator.get)  # whose command, call or page caused it
 
     @property
     def facts(self) -> dict[str, str]:

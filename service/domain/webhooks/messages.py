@@ -20,6 +20,7 @@ TYPES: Mapping[Name, str] = {
     Name.TOKEN_CREATED: "api_key.created",
     Name.TOKEN_REVOKED: "api_key.ended",
     Name.TOKEN_REUSED: "session.token_reused",
+    Name.RIGHTS_CHANGED: "rights.changed",
     Name.ENDED: "session.ended",
     Name.USER_CREATED: "user.created",
     Name.USER_UPDATED: "user.updated",

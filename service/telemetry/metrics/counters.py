@@ -47,6 +47,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.ADMIN_TOKEN_ENDED,
         Reason.INVITATION_ENDED,
     ],
+    (Name.RIGHTS_CHANGED, Outcome.SUCCESS): [Reason.ADMIN_GRANTED, Reason.ADMIN_REVOKED],
     (Name.TOKEN_REUSED, Outcome.FAILURE): [Reason.TOKEN_BEFORE, Reason.OLDER_TOKEN],
     (Name.RENEWED, Outcome.SUCCESS): [Reason.NONE],
     (Name.RENEWED, Outcome.FAILURE): [
