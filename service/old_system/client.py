@@ -1,7 +1,7 @@
 """One question to the old system, over a connection of its own.
 
 It may hang, answer without end, or lead elsewhere by a redirect, and a login waits for it: each question has one time
-limit for all of it, the look-up of the name included. Passwords travel here, so nothing of a question or an answer is logged.
+limit for all of it, the look-up of the name included. Nothing of a question or an answer is logged.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class HttpOldSystem:
         except TimeoutError:
             raise NoOldAnswerError(f"no connection within {self._limit:g} s") from None
         except FAILURES as error:
-            raise NoOldAnswerError(_why(error)) from None
+            raise NoOldAnswerError(_why(error, "no connection to it")) from None
 
     async def _ask(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         self._resolver.require_allowed_literal(self._url.host or "")
@@ -87,8 +87,8 @@ async def _body_of(response: ClientResponse) -> bytes:
     return body
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, otherwise: str = "") -> str:
     """One line for the operator, which quotes nothing of the URL or the answer."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "its certificate is not good"
-    return next((why for kind, why in REASONS.items() if isinstance(error, kind)), type(error).__name__)
+    return next((why for kind, why in REASONS.items() if isinstance(error, kind)), otherwise or type(error).__name__)

@@ -1,7 +1,7 @@
 """Lazy migration: whoever has no password here logs in with that of the system before this one, which is asked once.
 
-It is asked about addresses without an account, and about accounts that were imported without a hash; never about others,
-so that the old system sees no password of an account that has one here. What is right there becomes a hash of ours.
+It is asked about addresses without an account and accounts that were imported without a hash, never about others: the
+old system sees no password of an account that has one here. What is right there becomes a hash of ours.
 """
 
 import asyncio
