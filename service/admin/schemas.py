@@ -13,7 +13,6 @@ from service.broken_fields import FieldCode
 from service.domain import models as domain
 from service.domain.administration import models
 from service.domain.events.audit_trail import BEGINNING, Entry, Place
-from service.domain.foreign_hashes.elsewhere import is_hash
 from service.domain.operations.mass_revocation import RevokedCounts
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.models import StoredKey
@@ -109,7 +108,7 @@ class User(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             password_changed_at=user.password_changed_at,
-            has_password=is_hash(user.password_hash),
+            has_password=user.has_password,
             email_verified_at=user.email_verified_at,
             disabled_at=user.disabled_at,
             second_factor_since=user.second_factor_since,

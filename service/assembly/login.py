@@ -7,7 +7,7 @@ from service.assembly.parts import Parts
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
-from service.domain.sessions.ports import Migration
+from service.domain.sessions.ports import PasswordMigration
 from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.stores.scripts import Scripts
 from service.stores.sign_in_sessions import RedisSessionUses
@@ -63,7 +63,7 @@ def _login(basis: Basis, parts: Parts) -> Login:
     )
 
 
-def _migration(basis: Basis, parts: Parts) -> Migration | None:
+def _migration(basis: Basis, parts: Parts) -> PasswordMigration | None:
     if basis.settings.lazy_migration.url is None:
         return None
     from service.assembly import lazy_migration  # noqa: PLC0415 - where it is off, nothing of it is loaded

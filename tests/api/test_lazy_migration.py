@@ -466,7 +466,7 @@ async def test_an_outage_after_the_right_password_is_no_failed_login(make_town: 
             raise OSError
 
         add_one = town.fakes.application.backends.moves.add_one
-        town.fakes.application.backends.moves.add_one = fail  # type: ignore[method-assign] # a fake
+        town.fakes.application.backends.moves.add_one = fail  # type: ignore[method-assign, assignment] # a fake
         assert await town.log_in() in (500, 503)
         town.fakes.application.backends.moves.add_one = add_one  # type: ignore[method-assign] # as above
     assert await town.log_in() == 200

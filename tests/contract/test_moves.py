@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -88,7 +89,7 @@ async def test_one_whose_address_or_id_is_taken_is_left_out(ground: Ground) -> N
 
 async def test_of_logins_that_make_the_same_account_one_does(ground: Ground) -> None:
     first = ground.row(groups=("staff",))
-    same = {"canonical_email": first.user.canonical_email, "email": first.user.email}
+    same: dict[str, Any] = {"canonical_email": first.user.canonical_email, "email": first.user.email}
     rivals = [first, *(ground.row(**same) for _ in range(4)), ground.row(**same, id=first.user.id)]
     added = await asyncio.gather(*map(ground.moves.add_one, rivals))
     assert added.count(True) == 1

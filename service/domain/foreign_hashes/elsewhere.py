@@ -7,19 +7,13 @@ account that has got another one since, because there that address may be somebo
 import hashlib
 
 from service.domain.foreign_hashes.phc import to_base64
-
-PREFIX = "$elsewhere$"
+from service.domain.models import ELSEWHERE
 
 
 def marker_of(canonical_email: str) -> str:
-    return PREFIX + to_base64(hashlib.sha256(canonical_email.encode("utf-8", "surrogatepass")).digest())
+    return ELSEWHERE + to_base64(hashlib.sha256(canonical_email.encode("utf-8", "surrogatepass")).digest())
 
 
 def is_elsewhere(stored: str, canonical_email: str) -> bool:
     """Whether the password of this account may be known to the system that it was imported from."""
     return stored == marker_of(canonical_email)
-
-
-def is_hash(stored: str) -> bool:
-    """Whether there is a password here."""
-    return stored != "" and not stored.startswith(PREFIX)

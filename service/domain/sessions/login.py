@@ -19,7 +19,7 @@ from service.domain.second_factors.passkeys import Passkeys
 from service.domain.second_factors.second_factors import PASSWORD, SecondFactors
 from service.domain.sessions.address_proof import AddressProof
 from service.domain.sessions.models import SignedIn, Typed, opened
-from service.domain.sessions.ports import Migration, RefreshSessions, UserLookup
+from service.domain.sessions.ports import PasswordMigration, RefreshSessions, UserLookup
 from service.domain.sessions.refresh_tokens import RefreshToken
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
@@ -54,7 +54,7 @@ class Login:
     ambient: Ambient
     events: Events
     requires_factor: bool = False  # of every account
-    migration: Migration | None = None
+    migration: PasswordMigration | None = None
 
     async def with_password(
         self,

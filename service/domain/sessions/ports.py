@@ -133,7 +133,7 @@ class SessionUses(Protocol):
         """Of all callers for one session, one gets True."""
 
 
-class Migration(Protocol):
+class PasswordMigration(Protocol):
     """The passwords that the system before this one alone knows."""
 
     @property

@@ -15,7 +15,6 @@ from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Event, Events, Name, Reason
-from service.domain.foreign_hashes.elsewhere import is_hash
 from service.domain.models import User
 from service.domain.transfer.models import (
     BrokenFileError,
@@ -137,7 +136,7 @@ class _Run:
         elif self._dry:
             fresh = self._first(fresh)
         self.report.added += len(fresh)
-        self.report.without_password += sum(not is_hash(one.user.password_hash) for one in fresh)
+        self.report.without_password += sum(not one.user.has_password for one in fresh)
 
     def _once(self, batch: Sequence[Checked]) -> list[Checked]:
         """Without those whose address or id is of an earlier line of the batch."""
@@ -196,7 +195,7 @@ class _Run:
 
     def _row(self, one: Checked) -> NewRow:
         _, sealed, digest = self._imports.api_keys.make(one.user.id)
-        is_mailed = self._send_reset and not is_hash(one.user.password_hash) and one.user.disabled_at is None
+        is_mailed = self._send_reset and not one.user.has_password and one.user.disabled_at is None
         mail = self._imports.ambient.new_uuid() if is_mailed else None
         user = replace(one.user, api_key_sealed=sealed)
         return NewRow(user=user, api_key_digest=digest, attributes=one.attributes, reset_mail=mail)

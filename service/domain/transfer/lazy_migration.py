@@ -78,13 +78,13 @@ class LazyMigration:
     async def _asked(self, typed: Typed, user: User | None, attempt: Attempt) -> Judged:
         email = user.email if user else typed.email.strip()
         with attempt.failing():
-            told = await self.answers.ask(email, typed.canonical_email, typed.password, typed.visitor)
-        if isinstance(told, Reason):
-            return Judged(user, same=False, why=told)
+            answer = await self.answers.ask(email, typed.canonical_email, typed.password, typed.visitor)
+        if isinstance(answer, Reason):
+            return Judged(user, same=False, why=answer)
         if user:
             self.answers.count_right()
             return Judged(await self._keep_password(typed, user), same=True)
-        return await self._take_in(typed, told)
+        return await self._take_in(typed, answer)
 
     async def _keep_password(self, typed: Typed, user: User) -> User:
         """Nothing else of the answer counts. A password that was set meanwhile stays, and ends this login later on."""

@@ -15,7 +15,7 @@ from service.domain.operations.background import Background
 from service.domain.operations.readiness import ReadinessReport
 from service.domain.passwords.hash_queue import HashQueue
 from service.domain.sessions.models import AskOutcome, SwapState
-from service.domain.sessions.ports import Migration
+from service.domain.sessions.ports import PasswordMigration
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.keyring import KeyRing
@@ -108,7 +108,7 @@ def of_mails(worker: MailWorker | None) -> Iterator[Metric]:
     yield catalog.MAILS_OLDEST.labelled({(): state.oldest.total_seconds()} if state else {})
 
 
-def of_migration(migration: Migration | None) -> Iterator[Metric]:
+def of_migration(migration: PasswordMigration | None) -> Iterator[Metric]:
     counts = migration.counts if migration else None
     yield catalog.OLD_SYSTEM.labelled({(how.value,): counts.outcomes[how] for how in AskOutcome} if counts else {})
     yield catalog.OLD_SYSTEM_SECONDS.histogram({(): counts.seconds} if counts else {})
