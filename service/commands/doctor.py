@@ -82,7 +82,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
             *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
             *await look("webhooks", "TOKENHOUSE_DATABASE__URL", _webhooks(application)),
-            *await look("lazy_migration", "lazy_migration.url", _lazy_migration(application)),
+            *await look("old system", "lazy_migration.url", _lazy_migration(application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]

@@ -2,7 +2,7 @@
 
 from service.doctor.finding import Finding, ok, problem
 
-CHECK = "lazy_migration"
+CHECK = "old system"
 
 
 def judge(why: str) -> Finding:

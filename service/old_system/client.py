@@ -31,8 +31,8 @@ class HttpOldSystem:
     def __init__(self, url: str, limit: float) -> None:
         self._url = URL(url)
         self._limit = limit
-        is_plain = self._url.scheme == "http"
-        self._resolver = CheckedResolver(is_loopback if is_plain else any_address)
+        self._is_plain = self._url.scheme == "http"
+        self._resolver = CheckedResolver(is_loopback if self._is_plain else any_address)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -52,7 +52,7 @@ class HttpOldSystem:
             async with asyncio.timeout(self._limit):
                 host, port = self._url.host or "", self._url.port or 443
                 found = await self._resolver.resolve(host, port)
-                tls = self._tls if self._url.scheme == "https" else None
+                tls = None if self._is_plain else self._tls
                 name = host if tls else None
                 _, writer = await asyncio.open_connection(found[0]["host"], port, ssl=tls, server_hostname=name)
                 writer.transport.abort()
@@ -63,7 +63,8 @@ class HttpOldSystem:
 
     async def _ask(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         self._resolver.require_allowed_literal(self._url.host or "")
-        connector = TCPConnector(resolver=self._resolver, ssl=self._tls, use_dns_cache=False, force_close=True)
+        tls = True if self._is_plain else self._tls
+        connector = TCPConnector(resolver=self._resolver, ssl=tls, use_dns_cache=False, force_close=True)
         async with ClientSession(
             connector=connector,
             cookie_jar=DummyCookieJar(),
