@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.cognito.conftest import MakeGround
+from tests.conftest import bearer
+from tests.support.moving import lines, run_import
 from tests.support.old_systems import PASSWORD, SECRET, VARIABLE, old_system
 
 ADA = "ada@example.com"
@@ -40,3 +42,33 @@ async def test_whoever_signs_in_with_the_old_password_moves_in(
         busy = await sign_in(ground, "wrong", "bob@example.com")
         assert (busy["__type"], busy["message"]) == ("NotAuthorizedException", "Incorrect username or password.")
         assert len(old.asked) == 3
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+async def test_with_srp_on_whoever_moved_in_has_a_verifier(
+    make_ground: MakeGround, monkeypatch: pytest.MonkeyPatch, *, is_imported: bool
+) -> None:
+    monkeypatch.setenv(VARIABLE, SECRET)
+    async with old_system(ada={}) as old:
+        ground = await make_ground({"srp": True}, lazy_migration={"url": old.url, "timeout": "10s"})
+        if is_imported:
+            await run_import(ground.fakes, lines({"email": ADA}))
+        assert "AuthenticationResult" in await sign_in(ground, PASSWORD)
+        [user] = ground.fakes.users.rows.values()
+        verifiers = ground.fakes.application.srp.verifiers
+        account = await verifiers.store.by_id(user.id)
+        assert verifiers.usable(account) is not None
+        assert len(old.asked) == 1
+
+
+async def test_a_password_that_sign_up_would_not_take_can_be_changed(
+    make_ground: MakeGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, SECRET)
+    async with old_system(ada={}) as old:
+        ground = await make_ground(lazy_migration={"url": old.url, "timeout": "10s"})
+        tokens = await ground.client.log_in({"email": ADA, "password": PASSWORD})
+        body = {"currentPassword": PASSWORD, "newPassword": "NewPass1!"}
+        changed = await ground.client.post("/auth/password", body, **bearer(tokens))
+        assert changed.status in (200, 204), await changed.text()
+        assert "AuthenticationResult" in await sign_in(ground, "NewPass1!")
