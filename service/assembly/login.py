@@ -7,6 +7,7 @@ from service.assembly.parts import Parts
 from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
+from service.domain.sessions.ports import PasswordMigration
 from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.stores.scripts import Scripts
 from service.stores.sign_in_sessions import RedisSessionUses
@@ -42,6 +43,7 @@ def build(basis: Basis, parts: Parts) -> LoginParts:
 def _login(basis: Basis, parts: Parts) -> Login:
     credentials, sessions, factors = parts.known, parts.opened, parts.second
     return Login(
+        migration=_migration(basis, parts),
         users=basis.backends.users,
         refresh_sessions=sessions.refresh_sessions,
         revocation=sessions.revocation,
@@ -59,3 +61,11 @@ def _login(basis: Basis, parts: Parts) -> Login:
         events=credentials.events,
         requires_factor=basis.settings.accounts.second_factor == "required",
     )
+
+
+def _migration(basis: Basis, parts: Parts) -> PasswordMigration | None:
+    if basis.settings.lazy_migration.url is None:
+        return None
+    from service.assembly import lazy_migration  # noqa: PLC0415 - where it is off, nothing of it is loaded
+
+    return lazy_migration.build(basis, parts)

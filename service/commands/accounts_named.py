@@ -8,6 +8,7 @@ from service.assembly.application import Application
 from service.commands.frame import FAILED, complain, say
 from service.domain.accounts import account_claims
 from service.domain.credentials import emails
+from service.domain.foreign_hashes.elsewhere import is_elsewhere
 from service.domain.models import User
 from service.errors import InvalidFieldsError
 
@@ -42,7 +43,8 @@ def facts(user: User) -> dict[str, object]:
         "created_at": user.created_at.isoformat(),
         "email_verified": user.email_verified_at is not None,
         "disabled_at": _time(user.disabled_at),
-        "has_password": user.password_hash != "",
+        "has_password": user.has_password,
+        "password_elsewhere": is_elsewhere(user.password_hash, user.canonical_email),
         "password_changed_at": user.password_changed_at.isoformat(),
         "second_factor_since": _time(user.second_factor_since),
         "groups": list(user.groups),

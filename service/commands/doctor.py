@@ -14,7 +14,7 @@ from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
 from service.commands import event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, mail, passkeys, postgres, redis, srp, webhooks
+from service.doctor import keys, lazy_migration, mail, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.mail.ports import UnreachableError
@@ -82,6 +82,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
             *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
             *await look("webhooks", "TOKENHOUSE_DATABASE__URL", _webhooks(application)),
+            *await look("old system", "lazy_migration.url", _lazy_migration(application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]
@@ -182,6 +183,11 @@ async def _why_unreachable(application: Application, endpoint: Endpoint) -> str:
     except NoAnswerError as error:
         return str(error)
     return ""
+
+
+async def _lazy_migration(application: Application) -> list[Finding]:
+    migration = application.login.migration
+    return [lazy_migration.judge(await migration.why_unreachable())] if migration else []
 
 
 async def _redis(settings: Settings, backends: Backends, ambient: Ambient) -> list[Finding]:

@@ -72,6 +72,10 @@ class PostgresMoves:
                 await connection.execute(FILE_RESETS, *mails, Kind.RESET.value, timeout=PATIENCE)
         return added
 
+    async def add_one(self, row: NewRow) -> bool:
+        columns = ([value] for value in _values(row))
+        return bool(await self._postgres.fetch(INSERT, *columns))
+
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         async with self._postgres.connection() as connection:
             rows = await connection.fetch(HOLDERS, list(canonical_emails), list(ids), timeout=PATIENCE)

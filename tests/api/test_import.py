@@ -8,6 +8,7 @@ from typing import Any
 import bcrypt
 import pytest
 
+from service.domain.foreign_hashes.elsewhere import marker_of
 from service.domain.transfer.imports import BATCH
 from service.domain.transfer.models import ImportReport
 from service.domain.transfer.sources import CHUNK
@@ -183,7 +184,7 @@ async def test_somebody_of_cognito_has_no_password_and_may_be_mailed_a_reset(on_
     report, _ = await run_import(fakes, content, "cognito", send_reset=True)
     assert report == ImportReport(added=1, without_password=1)
     user = account(fakes)
-    assert (user.password_hash, user.first_name, user.email_verified_at is None) == ("", "Ada", False)
+    assert (user.password_hash, user.first_name, user.email_verified_at is None) == (marker_of(ADA), "Ada", False)
     assert fakes.users.attributes[user.id]["phone_number"] == "+4912345"
     [row] = fakes.outbox.rows.values()
     assert (row.mail.kind, row.mail.recipient) == ("reset", ADA)

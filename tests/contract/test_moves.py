@@ -1,8 +1,10 @@
 """What the store of moving accounts promises, in memory and on a real Postgres."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -83,6 +85,18 @@ async def test_one_whose_address_or_id_is_taken_is_left_out(ground: Ground) -> N
     assert await ground.users.by_email(same_id.user.canonical_email) is None
     assert await ground.outbox.claim(10, timedelta(hours=1)) == []
     assert set(await ground.moves.add([first, second])) == set()
+
+
+async def test_of_logins_that_make_the_same_account_one_does(ground: Ground) -> None:
+    first = ground.row(groups=("staff",))
+    same: dict[str, Any] = {"canonical_email": first.user.canonical_email, "email": first.user.email}
+    rivals = [first, *(ground.row(**same) for _ in range(4)), ground.row(**same, id=first.user.id)]
+    added = await asyncio.gather(*map(ground.moves.add_one, rivals))
+    assert added.count(True) == 1
+    kept = await ground.users.by_email(first.user.canonical_email)
+    assert kept is not None
+    assert kept.id == rivals[added.index(True)].user.id
+    assert not await ground.moves.add_one(ground.row(id=kept.id))  # whose address is free
 
 
 async def test_accounts_are_found_by_address_and_by_id(ground: Ground) -> None:

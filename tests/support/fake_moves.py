@@ -31,6 +31,9 @@ class FakeMoves:
                 await self.outbox.add(row.reset_mail, wish)
         return added
 
+    async def add_one(self, row: NewRow) -> bool:
+        return bool(await self.add([row]))
+
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         return [
             Holder(user.id, user.email, user.canonical_email)

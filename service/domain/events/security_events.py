@@ -61,6 +61,8 @@ class Reason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
     NO_FACTOR_YET = "no_factor_yet"  # as above, where each account must have a second factor
+    OLD_SYSTEM_BUSY = "old_system_busy"  # so it was not asked about the password
+    OLD_SYSTEM_FAILED = "old_system_failed"  # or its answer was not taken
     NO_VERIFIER = "no_verifier"  # for SRP: the next login with the password makes one
     # codes and links of mails
     WRONG_LINK = "wrong_link"
@@ -125,6 +127,7 @@ class Reason(StrEnum):
     RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
     LIMITS_CLEARED = "limits_cleared"
     IMPORTED = "imported"
+    MIGRATED = "migrated"  # at a login that the old system was asked about
     WITH_HASHES = "with_hashes"  # of passwords
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"

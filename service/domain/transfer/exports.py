@@ -8,6 +8,7 @@ from uuid import UUID
 
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.foreign_hashes.elsewhere import is_elsewhere
 from service.domain.transfer.models import KeptUser
 from service.domain.transfer.ports import Moves
 
@@ -52,8 +53,11 @@ def _line(kept: KeptUser, *, with_hashes: bool) -> str:
         "attributes": dict(kept.attributes),
         "mustProveAddress": user.must_prove_address,
     }
-    if with_hashes:
-        written["passwordHash"] = user.password_hash
+    if user.has_password:
+        if with_hashes:
+            written["passwordHash"] = user.password_hash
+    elif not is_elsewhere(user.password_hash, user.canonical_email):
+        written["passwordHash"] = ""  # none, and no other system has one
     return json.dumps(written, ensure_ascii=False)
 
 

@@ -57,6 +57,7 @@ def _ours(record: Record) -> MovedUser:
     return MovedUser(
         email=values.text(record, "email"),
         password_hash=spellings.checked(stored) if stored else "",
+        has_no_password=record.get("passwordHash") == "",
         id=values.uuid(record, "id"),
         first_name=values.text(record, "firstName"),
         last_name=values.text(record, "lastName"),

@@ -81,13 +81,14 @@ class Imports:
             raise RefusedRecordError("its language is no language tag")
         now = self.ambient.now()
         verified_at = moved.email_verified_at or (now if moved.is_verified else None)
+        canonical_email = _canonical(moved.email)
         user = User(
             id=moved.id or self.ambient.new_uuid(),
             email=moved.email,
-            canonical_email=_canonical(moved.email),
+            canonical_email=canonical_email,
             first_name=first,
             last_name=last,
-            password_hash=moved.password_hash,
+            password_hash=moved.stored_for(canonical_email),
             api_key_sealed=b"",
             created_at=max(EARLIEST, min(moved.created_at or now, now)),
             password_changed_at=now,
@@ -135,7 +136,7 @@ class _Run:
         elif self._dry:
             fresh = self._first(fresh)
         self.report.added += len(fresh)
-        self.report.without_password += sum(not one.user.password_hash for one in fresh)
+        self.report.without_password += sum(not one.user.has_password for one in fresh)
 
     def _once(self, batch: Sequence[Checked]) -> list[Checked]:
         """Without those whose address or id is of an earlier line of the batch."""
@@ -194,7 +195,7 @@ class _Run:
 
     def _row(self, one: Checked) -> NewRow:
         _, sealed, digest = self._imports.api_keys.make(one.user.id)
-        is_mailed = self._send_reset and not one.user.password_hash and one.user.disabled_at is None
+        is_mailed = self._send_reset and not one.user.has_password and one.user.disabled_at is None
         mail = self._imports.ambient.new_uuid() if is_mailed else None
         user = replace(one.user, api_key_sealed=sealed)
         return NewRow(user=user, api_key_digest=digest, attributes=one.attributes, reset_mail=mail)

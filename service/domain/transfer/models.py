@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.foreign_hashes.elsewhere import marker_of
 from service.domain.models import User
 
 Record = Mapping[str, object]  # one account, as its file spells it
@@ -27,7 +28,8 @@ class MovedUser:
     """An account as every format is understood. Nothing is checked yet but types."""
 
     email: str
-    password_hash: str = field(default="", repr=False)  # one that may be stored; empty: no password is right
+    password_hash: str = field(default="", repr=False)  # one that may be stored; empty: there is none
+    has_no_password: bool = False  # not in the system before either, as far as is known
     id: UUID | None = None
     first_name: str = ""
     last_name: str = ""
@@ -39,6 +41,10 @@ class MovedUser:
     language: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     must_prove_address: bool = False
+
+    def stored_for(self, canonical_email: str) -> str:
+        """The hash, or what stands in its place."""
+        return self.password_hash or ("" if self.has_no_password else marker_of(canonical_email))
 
 
 @dataclass(frozen=True, slots=True)
