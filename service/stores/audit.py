@@ -68,14 +68,7 @@ class PostgresAuditTrail:
         self._postgres = postgres
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        events = [[getattr(entry.event, name) for entry in entries] for name in _EVENT]
-        await self._postgres.execute(
-            INSERT,
-            [entry.id for entry in entries],
-            [entry.at for entry in entries],
-            *events,
-            [entry.request_id for entry in entries],
-        )
+        await self._postgres.execute(INSERT, *columns(entries))
 
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit, *behind)]
@@ -91,6 +84,16 @@ class PostgresAuditTrail:
             row = await self._postgres.fetchrow(FORGET, before, AT_ONCE)
             if row is None or row["count"] < AT_ONCE:
                 return
+
+
+def columns(entries: Sequence[Entry]) -> Sequence[Sequence[object]]:
+    """The arguments of INSERT."""
+    return (
+        [entry.id for entry in entries],
+        [entry.at for entry in entries],
+        *([getattr(entry.event, name) for entry in entries] for name in _EVENT),
+        [entry.request_id for entry in entries],
+    )
 
 
 def _entry(row: asyncpg.Record) -> Entry:

@@ -211,6 +211,7 @@ async def test_a_dry_run_adds_nothing_and_counts_what_would_be(fakes: OnFakes) -
 async def test_each_new_account_is_in_the_audit_trail_and_those_there_are_not(fakes: OnFakes) -> None:
     await run_import(fakes, lines(OURS))
     await run_import(fakes, lines(OURS, {"email": "eve@example.com"}))
+    await fakes.application.audit.write()
     since = fakes.ambient.now().replace(year=2020)
     events = [entry.event for entry in await fakes.application.audit.trail.latest(since, 10)]
     assert sorted(
@@ -281,6 +282,17 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a time beyond all": (b'{"email":"a@example.com","createdAt":1e300}', "createdAt is no time"),
     "neither true nor false": (b'{"email":"a@example.com","disabled":"maybe"}', "neither true nor false"),
     "a bad attribute": (b'{"email":"a@example.com","attributes":{"birthdate":"soon"}}', "birthdate"),
+    "claims that are no object": (b'{"email":"a@example.com","claims":[1]}', "claims is no object"),
+    "a claim of the contract's": (b'{"email":"a@example.com","claims":{"sub":"x"}}', "its claims break a rule"),
+    "a claim with a fraction": (b'{"email":"a@example.com","claims":{"rate":1e999}}', "its claims break a rule"),
+    "a claim that Postgres cannot keep": (
+        b'{"email":"a@example.com","claims":{"plan":"a\\u0000"}}',
+        "its claims break a rule",
+    ),
+    "claims of 2 kB": (
+        json.dumps({"email": "a@example.com", "claims": {"plan": "x" * 2_000}}).encode(),
+        "more than 1000 bytes",
+    ),
     "attributes that are no texts": (b'{"email":"a@example.com","attributes":{"nickname":1}}', "no object of texts"),
     "bcrypt of cost 31": (b'{"email":"a@example.com","passwordHash":"$2b$31$' + b"." * 53 + b'"}', "cost is 31"),
     "pbkdf2 of 10^9": (

@@ -9,16 +9,19 @@ import pytest
 
 from service.ambient import Ambient
 from service.domain.accounts.ports import Users
+from service.domain.events.audit_trail import AuditTrail, Entry
+from service.domain.events.security_events import Event, Name, Reason
 from service.domain.mail.ports import Outbox
 from service.domain.transfer.models import Holder, KeptUser, NewRow
 from service.domain.transfer.ports import Moves
+from service.stores.audit import PostgresAuditTrail
 from service.stores.moves import PostgresMoves
 from service.stores.outbox import PostgresOutbox
 from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_moves import FakeMoves
-from tests.support.fakes import FakeUsers
+from tests.support.fakes import FakeAuditTrail, FakeUsers
 from tests.support.postgres import open_postgres
 
 
@@ -27,23 +30,40 @@ class Ground:
     users: Users
     moves: Moves
     outbox: Outbox
+    trail: AuditTrail
     ambient: Ambient
 
     def row(self, *, is_mailed: bool = False, **fields: object) -> NewRow:
         user = builders.user(self.ambient, **fields)
         mail = self.ambient.new_uuid() if is_mailed else None
-        return NewRow(user=user, api_key_digest=user.id.bytes, attributes={"nickname": 'A "\\ä'}, reset_mail=mail)
+        event = Event(Name.USER_CREATED, reason=Reason.IMPORTED, user_id=user.id, operator="ada")
+        return NewRow(
+            user=user,
+            api_key_digest=user.id.bytes,
+            attributes={"nickname": 'A "\\ä'},
+            entry=Entry(self.ambient.new_uuid(), self.ambient.now().replace(microsecond=0), event),
+            reset_mail=mail,
+        )
+
+    async def told(self) -> list[Entry]:
+        return list(await self.trail.latest(self.ambient.now() - timedelta(days=1), 10))
 
 
 @pytest.fixture(params=["fake", "real"])
 async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
     ambient = Ambient()
     if request.param == "fake":
-        users, outbox = FakeUsers(), FakeOutbox(ambient)
-        yield Ground(users, FakeMoves(users, outbox), outbox, ambient)
+        users, outbox, trail = FakeUsers(), FakeOutbox(ambient), FakeAuditTrail()
+        yield Ground(users, FakeMoves(users, outbox, trail), outbox, trail, ambient)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
-            yield Ground(PostgresUsers(postgres), PostgresMoves(postgres), PostgresOutbox(postgres), ambient)
+            yield Ground(
+                PostgresUsers(postgres),
+                PostgresMoves(postgres),
+                PostgresOutbox(postgres),
+                PostgresAuditTrail(postgres),
+                ambient,
+            )
 
 
 async def test_accounts_are_added_whole(ground: Ground) -> None:
@@ -56,6 +76,7 @@ async def test_accounts_are_added_whole(ground: Ground) -> None:
             email_verified_at=now,
             must_prove_address=True,
             created_at=now,
+            claims='{"plan": "grün", "seats": 3}',
         ),
         ground.row(password_hash="", first_name="", last_name="Ünï"),
     ]
@@ -82,7 +103,14 @@ async def test_one_whose_address_or_id_is_taken_is_left_out(ground: Ground) -> N
     assert await ground.users.by_id(first.user.id) is not None
     assert await ground.users.by_email(same_id.user.canonical_email) is None
     assert await ground.outbox.claim(10, timedelta(hours=1)) == []
+    assert {entry.event.user_id for entry in await ground.told()} == {first.user.id, second.user.id}
     assert set(await ground.moves.add([first, second])) == set()
+
+
+async def test_what_the_trail_is_told_is_stored_with_the_account(ground: Ground) -> None:
+    row, silent = ground.row(), replace(ground.row(), entry=None)
+    await ground.moves.add([row, silent])
+    assert await ground.told() == [row.entry]
 
 
 async def test_accounts_are_found_by_address_and_by_id(ground: Ground) -> None:

@@ -22,6 +22,7 @@ from tests.support.waiting import PATIENCE
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PHC = "$pbkdf2-sha256$i=1000$c2FsdFNhbHQxMjM0NTY3ODkwYWJjZA$ByL1PtTJZmHi1Jtb55NZvJaHzDMjpymQkpJHTg8iOns"  # of Django's
 MANY = 20_000
+TOLD = "SELECT count(DISTINCT user_id) FROM audit_events WHERE name = 'user_created' AND reason = 'imported'"
 
 
 async def test_everybody_is_moved_out_and_in_again(
@@ -84,12 +85,30 @@ async def test_an_import_killed_half_way_is_finished_by_running_it_again(
         await asyncio.to_thread(process.wait, PATIENCE)
     assert there < MANY
     there = await database.fetchval("SELECT count(*) FROM users")
+    assert await database.fetchval(TOLD) == there
     status, said, _ = await command("users", "import", str(file), "--format", "jsonl")
     assert status == 0
     assert said.startswith(f"added: {MANY - there} (0 without a password), there already: {there}, refused: 0")
     assert await database.fetchval("SELECT count(*) FROM users") == MANY
     keys = await database.fetchval("SELECT count(DISTINCT api_key_digest) FROM users")
     assert keys == MANY
+    assert await database.fetchval(TOLD) == await database.fetchval("SELECT count(*) FROM audit_events") == MANY
+
+
+async def test_nobody_moves_in_of_whom_the_audit_trail_cannot_be_told(
+    database: Database, redis: object, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "people"
+    file.write_bytes(lines({"email": "ada@example.com"}))
+    await database.execute("ALTER TABLE audit_events ADD CONSTRAINT full_up CHECK (reason <> 'imported') NOT VALID")
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await command("users", "import", str(file), "--format", "jsonl")
+    finally:
+        await database.execute("ALTER TABLE audit_events DROP CONSTRAINT full_up")
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+    await command("users", "import", str(file), "--format", "jsonl")
+    assert await database.fetchval(TOLD) == 1
 
 
 async def test_two_imports_at_once_add_everybody_once(

@@ -145,7 +145,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
         NAMES,
         [True] * imports.BATCH,
         NAMES,
-        ["{}"] * imports.BATCH,
+        *[["{}"] * imports.BATCH] * 2,
     ),
     "moves.FILE_RESETS": (BATCH, ADDRESSES, NAMES, "reset"),
     "moves.HOLDERS": ([f"u{number}@example.com" for number in range(imports.BATCH)], BATCH),

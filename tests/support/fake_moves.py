@@ -8,13 +8,14 @@ from service.domain.mail.models import Kind, Wish
 from service.domain.transfer.models import Holder, KeptUser, NewRow
 from service.errors import EmailTakenError
 from tests.support.fake_mails import FakeOutbox
-from tests.support.fakes import FakeUsers
+from tests.support.fakes import FakeAuditTrail, FakeUsers
 
 
 @dataclass
 class FakeMoves:
     users: FakeUsers
     outbox: FakeOutbox
+    trail: FakeAuditTrail
 
     async def add(self, rows: Sequence[NewRow]) -> Collection[UUID]:
         added = set()
@@ -26,6 +27,8 @@ class FakeMoves:
             except EmailTakenError:
                 continue
             added.add(row.user.id)
+            if row.entry:
+                await self.trail.add([row.entry])
             if row.reset_mail:
                 wish = Wish(kind=Kind.RESET, recipient=row.user.canonical_email, language=row.user.language)
                 await self.outbox.add(row.reset_mail, wish)

@@ -67,6 +67,7 @@ def _ours(record: Record) -> MovedUser:
         groups=values.texts(record, "groups"),
         language=values.text(record, "language"),
         attributes=values.pairs(record, "attributes"),
+        claims=values.member(record, "claims"),
         must_prove_address=values.flag(record, "mustProveAddress"),
     )
 

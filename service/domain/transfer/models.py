@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.events.audit_trail import Entry
 from service.domain.models import User
 
 Record = Mapping[str, object]  # one account, as its file spells it
@@ -38,6 +39,7 @@ class MovedUser:
     groups: tuple[str, ...] = ()
     language: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, object] = field(default_factory=dict)
     must_prove_address: bool = False
 
 
@@ -52,6 +54,7 @@ class NewRow:
     user: User
     api_key_digest: bytes = field(repr=False)
     attributes: Mapping[str, str]
+    entry: Entry | None  # of the audit trail, to be stored with the account
     reset_mail: UUID | None  # to be filed with the account
 
 
