@@ -445,3 +445,174 @@ async def test_an_export_is_in_the_audit_trail_before_its_first_line(fakes: OnFa
         assert json.loads(line)["passwordHash"] == BCRYPT
         return
     pytest.fail("there was no line")
+
+
+# --- what of a person arrives, as the real tools write it
+
+PROFILES: dict[str, tuple[str, bytes, dict[str, str], str]] = {
+    "django": ("django", lines(DJANGO_USER), {"preferred_username": "ada"}, ""),
+    "gotrue": (
+        "gotrue",
+        lines(
+            {
+                **GOTRUE_USER,
+                "instance_id": "00000000-0000-0000-0000-000000000000",
+                "aud": "authenticated",
+                "role": "authenticated",
+                "phone": "4912345",
+                "phone_confirmed_at": None,
+                "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
+                "raw_user_meta_data": {
+                    "sub": ID,
+                    "email": ADA,
+                    "full_name": "Ada Lovelace",
+                    "avatar_url": "https://x.example/a.png",
+                    "nickname": "Countess",
+                    "locale": "de_AT",
+                    "zoneinfo": "Europe/Vienna",
+                    "email_verified": True,
+                    "phone_verified": False,
+                },
+                "is_super_admin": None,
+                "is_sso_user": False,
+                "is_anonymous": False,
+            }
+        ),
+        {
+            "phone_number": "+4912345",
+            "picture": "https://x.example/a.png",
+            "nickname": "Countess",
+            "locale": "de_AT",
+            "zoneinfo": "Europe/Vienna",
+        },
+        "de-AT",
+    ),
+    "keycloak": (
+        "keycloak",
+        keycloak(
+            {
+                **KEYCLOAK_USER,
+                "totp": True,
+                "attributes": {
+                    "locale": ["de"],
+                    "phone_number": ["0660 / 123"],
+                    "department": ["x"],
+                    "picture": ["https://x.example/a.png"],
+                },
+                "disableableCredentialTypes": [],
+                "requiredActions": [],
+                "federatedIdentities": [{"identityProvider": "google", "userId": "1", "userName": ADA}],
+                "realmRoles": ["default-roles-main"],
+                "clientRoles": {"account": ["view-profile"]},
+                "notBefore": 0,
+            }
+        ),
+        {"preferred_username": "ada", "locale": "de", "picture": "https://x.example/a.png"},
+        "de",
+    ),
+    "auth0, a job's": (
+        "auth0",
+        lines(
+            {
+                "user_id": "auth0|65bb",
+                "email": ADA,
+                "email_verified": True,
+                "name": ADA,
+                "given_name": "Ada",
+                "family_name": "Lovelace",
+                "nickname": "Countess",
+                "picture": "https://x.example/a.png",
+                "phone_number": "+4912345",
+                "username": "ada",
+                "created_at": "2024-02-01T10:00:00.000Z",
+                "updated_at": "2024-02-01T10:00:00.000Z",
+                "identities": [
+                    {"connection": "Username-Password-Authentication", "provider": "auth0", "isSocial": False}
+                ],
+                "user_metadata": {"color": "red"},
+            }
+        ),
+        {
+            "nickname": "Countess",
+            "picture": "https://x.example/a.png",
+            "phone_number": "+4912345",
+            "preferred_username": "ada",
+        },
+        "",
+    ),
+    "firebase": (
+        "firebase",
+        firebase(
+            {
+                "localId": "u1",
+                "email": ADA,
+                "emailVerified": True,
+                "displayName": "Ada Lovelace",
+                "photoUrl": "https://x.example/a.png",
+                "phoneNumber": "+4912345",
+                "lastSignedInAt": "1706781600000",
+                "createdAt": "1706781600000",
+                "customAttributes": '{"admin":true}',
+                "providerUserInfo": [
+                    {"providerId": "google.com", "rawId": "1", "email": ADA, "displayName": "Ada Lovelace"}
+                ],
+            }
+        ),
+        {"picture": "https://x.example/a.png", "phone_number": "+4912345"},
+        "",
+    ),
+    "cognito": (
+        "cognito",
+        (
+            "cognito:username,name,given_name,family_name,nickname,picture,locale,zoneinfo,birthdate,phone_number,email,"
+            "email_verified,updated_at,cognito:mfa_enabled,custom:tier\n"
+            f"ada,Ada Lovelace,Ada,Lovelace,Countess,,de-AT,Europe/Vienna,02/01/1985,+4912345,{ADA},true,,false,gold\n"
+        ).encode(),
+        {
+            "name": "Ada Lovelace",
+            "nickname": "Countess",
+            "locale": "de-AT",
+            "zoneinfo": "Europe/Vienna",
+            "phone_number": "+4912345",
+        },
+        "de-AT",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "profile", "language"), PROFILES.values(), ids=PROFILES.keys())
+async def test_what_a_system_tells_of_a_person_arrives_as_far_as_its_rules_allow(
+    fakes: OnFakes, name: str, content: bytes, profile: dict[str, str], language: str
+) -> None:
+    report, refusals = await run_import(fakes, content, name, key=KEY)
+    assert (report.added, list(refusals)) == (1, [])
+    user = account(fakes)
+    assert fakes.users.attributes[user.id] == profile
+    assert (user.first_name, user.last_name, user.language) == ("Ada", "Lovelace", language)
+
+
+async def test_an_address_that_auth0_has_among_the_identifiers_alone_is_found(fakes: OnFakes) -> None:
+    person = {
+        "_id": {"$oid": "5dea"},
+        "passwordHash": BCRYPT,
+        "connection": "Username-Password-Authentication",
+        "identifiers": [
+            {"type": "username", "value": "ada", "verified": False},
+            {"type": "email", "value": ADA, "verified": True},
+        ],
+    }
+    await run_import(fakes, lines(person), "auth0")
+    assert account(fakes).email_verified_at is not None
+    await fakes.client.log_in({"email": ADA, "password": vectors.PASSWORD})
+
+
+async def test_hashes_that_firebase_kept_back_are_refused_by_name(fakes: OnFakes) -> None:
+    _, [refusal] = await run_import(
+        fakes, firebase({**FIREBASE_USER, "passwordHash": "UkVEQUNURUQ="}), "firebase", key=KEY
+    )
+    assert "export it as an owner" in refusal.reason
+
+
+async def test_a_ban_that_is_over_shuts_nobody_out(fakes: OnFakes) -> None:
+    await run_import(fakes, lines({**GOTRUE_USER, "banned_until": "2024-02-01 10:00:00+00"}), "gotrue")
+    assert account(fakes).disabled_at is None

@@ -45,7 +45,7 @@ def check(line: int, moved: MovedUser, ambient: Ambient) -> Checked:
         api_key_sealed=b"",
         created_at=max(EARLIEST, min(moved.created_at or now, now)),
         password_changed_at=now,
-        disabled_at=now if moved.is_disabled else None,
+        disabled_at=now if moved.is_disabled or (moved.is_disabled_until or now) > now else None,
         email_verified_at=verified_at and max(EARLIEST, min(verified_at, now)),
         groups=_groups(moved.groups),
         language=moved.language,

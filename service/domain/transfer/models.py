@@ -36,6 +36,7 @@ class MovedUser:
     email_verified_at: datetime | None = None
     is_verified: bool = False  # when, is not known
     is_disabled: bool = False
+    is_disabled_until: datetime | None = None
     groups: tuple[str, ...] = ()
     language: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
