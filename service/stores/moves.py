@@ -6,6 +6,7 @@ into, and the right to make it.
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from service.domain.mail.models import Kind
@@ -52,6 +53,7 @@ HOLDERS = """
     UNION
     SELECT id, email, canonical_email FROM users WHERE id = ANY($2::uuid[])
 """
+GIVEN_UP = "SELECT canonical_email FROM email_changes WHERE canonical_email = ANY($1::text[]) AND undo_until > $2"
 PAGE = f"SELECT {', '.join(USER_FIELDS)}, attributes FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608 - as above
 
 
@@ -80,6 +82,11 @@ class PostgresMoves:
         async with self._postgres.connection() as connection:
             rows = await connection.fetch(HOLDERS, list(canonical_emails), list(ids), timeout=PATIENCE)
         return [Holder(**row) for row in rows]
+
+    async def given_up(self, canonical_emails: Sequence[str], at: datetime) -> Collection[str]:
+        async with self._postgres.connection() as connection:
+            rows = await connection.fetch(GIVEN_UP, list(canonical_emails), at, timeout=PATIENCE)
+        return [row["canonical_email"] for row in rows]
 
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         async with self._postgres.connection() as connection:

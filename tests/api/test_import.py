@@ -265,7 +265,22 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "NUL in the line": (b'{"email":"a\0@example.com"}', "no JSON"),
     "NUL in a name": (b'{"email":"a@example.com","firstName":"A\\u0000"}', "NUL"),
     "half a pair": (b'{"email":"a@example.com","firstName":"A\\ud800"}', "no UTF-8"),
-    "no UTF-8": (b'{"email":"a@example.com","firstName":"\xff"}', "no JSON"),
+    "no UTF-8": (b'{"email":"a@example.com","firstName":"\xff"}', "no UTF-8"),
+    "a member twice": (b'{"email":"a@example.com","email":"b@example.com"}', "a member is there twice"),
+    "a member twice, within": (b'{"email":"a@example.com","attributes":{"name":"a","name":"b"}}', "twice"),
+    "a time of 1e999": (b'{"email":"a@example.com","createdAt":1e999}', "createdAt is no time"),
+    "a time that is no number": (b'{"email":"a@example.com","createdAt":NaN}', "createdAt is no time"),
+    "disabled by 1e999": (b'{"email":"a@example.com","disabled":1e999}', "neither true nor false"),
+    "a hash of a number": (b'{"email":"a@example.com","passwordHash":1e999}', "passwordHash is no text"),
+    "NUL in a hash": (
+        b'{"email":"a@example.com","passwordHash":"$django-bcrypt-sha256$t=2b,r=5$'
+        + b"." * 22
+        + b"$"
+        + b"\\u0000" * 31
+        + b'"}',
+        "no PHC string",
+    ),
+    "NUL in a key of an attribute": (b'{"email":"a@example.com","attributes":{"a\\u0000":"b"}}', "NUL"),
     "no address": (b"{}", "no e-mail address"),
     "a bad address": (b'{"email":"ada"}', "none that can have an account"),
     "an address that is no text": (b'{"email":["ada@example.com"]}', "email is no text"),
@@ -339,6 +354,10 @@ async def test_a_line_that_is_cut_off_is_refused(fakes: OnFakes) -> None:
         ("firebase", b'{"users": [1, 2', 1),
         ("django", b'[{"pk": 1,', 1),
         ("cognito", b'email,name\n"ada', 2),
+        ("cognito", b"email,name,email\na@example.com,Ada,b@example.com\n", 1),
+        ("jsonl", json.dumps({"email": ADA}).encode("utf-16"), 1),
+        ("cognito", f"email,name\n{ADA},Ada\n".encode("utf-16"), 1),
+        ("firebase", json.dumps({"users": [{"email": ADA}]}).encode("utf-16-le").join([b"\xff\xfe", b""]), 1),
         ("cognito", b"email,name\n" + b'"' + b"a\n" * 100_000, 2),
         ("cognito", b"email,name\n" + b"a" * (2 << 20), 2),
     ],
@@ -616,3 +635,55 @@ async def test_hashes_that_firebase_kept_back_are_refused_by_name(fakes: OnFakes
 async def test_a_ban_that_is_over_shuts_nobody_out(fakes: OnFakes) -> None:
     await run_import(fakes, lines({**GOTRUE_USER, "banned_until": "2024-02-01 10:00:00+00"}), "gotrue")
     assert account(fakes).disabled_at is None
+
+
+@pytest.mark.parametrize("name", ["jsonl, lines", "jsonl, an array", "gotrue, a table", "firebase"])
+async def test_a_byte_order_mark_and_the_line_ends_of_windows_change_nothing(fakes: OnFakes, name: str) -> None:
+    contents = {
+        "jsonl, lines": lines(OURS, {"email": "eve@example.com"}),
+        "jsonl, an array": json.dumps([OURS, {"email": "eve@example.com"}], indent=1).encode(),
+        "gotrue, a table": GOTRUE_TABLE
+        + GOTRUE_TABLE.splitlines()[1].replace(b"ada@", b"eve@").replace(b"7b1f", b"7b1e"),
+        "firebase": firebase(FIREBASE_USER, {"email": "eve@example.com"}),
+    }
+    content = b"\xef\xbb\xbf" + contents[name].replace(b"\n", b"\r\n")
+    report, refusals = await run_import(fakes, content, name.partition(",")[0], key=KEY)
+    assert (report.added, list(refusals)) == (2, [])
+    assert account(fakes).created_at.year == 2024
+
+
+async def test_an_account_whose_document_has_a_member_twice_is_refused_alone(fakes: OnFakes) -> None:
+    content = b'{"users": [{"email": "a@example.com", "email": "b@example.com"},\n{"email": "c@example.com"}]}'
+    report, [refusal] = await run_import(fakes, content, "firebase", key=KEY)
+    assert (report.added, refusal.line, refusal.reason) == (1, 1, "a member is there twice")
+
+
+async def test_a_dry_run_says_what_the_real_one_then_says(fakes: OnFakes) -> None:
+    """Also of what meets a line that is batches away, which is in the table by then."""
+    other = "00000000-0000-4000-8000-000000000001"
+    given_up = "given-up@example.com"
+    fakes.users.is_reserved = lambda canonical_email, _: canonical_email == given_up
+    await run_import(fakes, lines({"email": "here@example.com"}))
+    people = [{"email": f"ada{number}@example.com"} for number in range(2 * BATCH)]
+    content = lines(
+        {**OURS, "email": "Ada@Example.com"},
+        *people,
+        {"email": "ada@example.com"},
+        {"email": "Ada@Example.com", "id": other},
+        {"email": "Ada@Example.com", "id": ID},
+        {"email": "Ada@Example.com"},
+        {"email": "eve@example.com", "id": ID},
+        {"email": "ADA7@example.com"},
+        {"email": "Here@example.com"},
+        {"email": "here@example.com"},
+        {"email": given_up},
+        {"email": given_up.title()},
+        {"email": "eve@example.com", "claims": {"sub": "x"}},
+    )
+    before = dict(fakes.users.rows)
+    rehearsed = await run_import(fakes, content, dry=True)
+    assert fakes.users.rows == before
+    assert await run_import(fakes, content) == rehearsed
+    report, refusals = rehearsed
+    assert (report.added, report.there_already, report.refused) == (2 * BATCH + 1, 3, 8)
+    assert [one.line - 2 * BATCH for one in refusals] == [2, 3, 6, 7, 8, 10, 11, 12]

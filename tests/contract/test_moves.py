@@ -1,6 +1,6 @@
 """What the store of moving accounts promises, in memory and on a real Postgres."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from service.ambient import Ambient
+from service.domain.accounts.models import EmailChange
 from service.domain.accounts.ports import Users
 from service.domain.events.audit_trail import AuditTrail, Entry
 from service.domain.events.security_events import Event, Name, Reason
@@ -21,8 +22,16 @@ from service.stores.users import PostgresUsers
 from tests.support import builders
 from tests.support.fake_mails import FakeOutbox
 from tests.support.fake_moves import FakeMoves
+from tests.support.fake_recovery import FakeEmailChanges
 from tests.support.fakes import FakeAuditTrail, FakeUsers
 from tests.support.postgres import open_postgres
+
+GIVE_UP = """
+    INSERT INTO email_changes (
+        id, user_id, email, canonical_email, was_verified, requested_at, changed_at, undo_until
+    )
+    VALUES ($1, $2, $3, $4, true, $5, $6, $7)
+"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class Ground:
     outbox: Outbox
     trail: AuditTrail
     ambient: Ambient
+    give_up: Callable[[EmailChange], Awaitable[object]]
 
     def row(self, *, is_mailed: bool = False, **fields: object) -> NewRow:
         user = builders.user(self.ambient, **fields)
@@ -54,7 +64,12 @@ async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
     ambient = Ambient()
     if request.param == "fake":
         users, outbox, trail = FakeUsers(), FakeOutbox(ambient), FakeAuditTrail()
-        yield Ground(users, FakeMoves(users, outbox, trail), outbox, trail, ambient)
+        changes = FakeEmailChanges(users, outbox)
+
+        async def give_up(change: EmailChange) -> None:
+            changes.rows[change.id] = change
+
+        yield Ground(users, FakeMoves(users, outbox, trail), outbox, trail, ambient, give_up)
     else:
         async with open_postgres(request.getfixturevalue("embedded")) as postgres:
             yield Ground(
@@ -63,6 +78,16 @@ async def ground(request: pytest.FixtureRequest) -> AsyncIterator[Ground]:
                 PostgresOutbox(postgres),
                 PostgresAuditTrail(postgres),
                 ambient,
+                lambda change: postgres.execute(
+                    GIVE_UP,
+                    change.id,
+                    change.user_id,
+                    change.email,
+                    change.canonical_email,
+                    change.requested_at,
+                    change.changed_at,
+                    change.undo_until,
+                ),
             )
 
 
@@ -111,6 +136,30 @@ async def test_what_the_trail_is_told_is_stored_with_the_account(ground: Ground)
     row, silent = ground.row(), replace(ground.row(), entry=None)
     await ground.moves.add([row, silent])
     assert await ground.told() == [row.entry]
+
+
+async def test_an_address_that_was_given_up_is_known_as_long_as_it_can_be_taken_back(ground: Ground) -> None:
+    now = ground.ambient.now()
+    until = now + timedelta(days=1)
+    owner = ground.row()
+    await ground.moves.add([owner])
+    change = EmailChange(
+        id=ground.ambient.new_uuid(),
+        user_id=owner.user.id,
+        email="old@example.com",
+        canonical_email="old@example.com",
+        requested_at=now,
+        changed_at=now,
+        undo_until=until,
+    )
+    await ground.give_up(change)
+    asked = ["old@example.com", "other@example.com"]
+    assert list(await ground.moves.given_up(asked, until - timedelta(seconds=1))) == ["old@example.com"]
+    assert list(await ground.moves.given_up(asked, until)) == []
+    row = ground.row(email="old@example.com", canonical_email="old@example.com", password_changed_at=now)
+    assert list(await ground.moves.add([row])) == []
+    later = replace(row, user=replace(row.user, password_changed_at=until))
+    assert list(await ground.moves.add([later])) == [row.user.id]
 
 
 async def test_accounts_are_found_by_address_and_by_id(ground: Ground) -> None:

@@ -149,6 +149,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     ),
     "moves.FILE_RESETS": (BATCH, ADDRESSES, NAMES, "reset"),
     "moves.HOLDERS": ([f"u{number}@example.com" for number in range(imports.BATCH)], BATCH),
+    "moves.GIVEN_UP": ([f"u{number}@example.com" for number in range(imports.BATCH)], NOW),
     "moves.PAGE": (UUID(int=0), exports.PAGE),
     "outbox.INSERT": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}"),
     "outbox.CLAIM": (4, HOUR),

@@ -32,6 +32,7 @@ class FileFormat:
 
     def read(self, file: BufferedReader) -> Iterator[tuple[int, MovedUser | RefusedRecordError]]:
         """Raises BrokenFileError where nothing more can be read."""
+        sources.require_utf_8(file)
         for line, record in self.records(file):
             yield line, record if isinstance(record, RefusedRecordError) else self._converted(record)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from uuid import UUID
 
 from service.ambient import Ambient
@@ -21,6 +20,7 @@ from service.domain.transfer.models import (
     RefusedRecordError,
 )
 from service.domain.transfer.ports import Moves
+from service.domain.transfer.rehearsal import Rehearsal
 
 BATCH = 1_000
 Read = Iterable[tuple[int, MovedUser | RefusedRecordError]]
@@ -53,6 +53,7 @@ class Imports:
         except BrokenFileError as broken:
             one.refuse(broken.line, f"{broken}; nothing behind it is read")
         await one.add(batch)
+        one.tell_refusals()
         return one.report
 
 
@@ -63,7 +64,8 @@ class _Run:
         self._on_refusal = on_refusal
         self._dry = dry
         self._send_reset = send_reset
-        self._seen: set[bytes] = set()
+        self._refused: list[RefusedLine] = []
+        self._moves = Rehearsal(imports.moves) if dry else imports.moves
 
     def checked(self, line: int, moved: MovedUser | RefusedRecordError) -> Checked | None:
         if isinstance(moved, RefusedRecordError):
@@ -78,19 +80,17 @@ class _Run:
     async def add(self, batch: Sequence[Checked]) -> None:
         if not batch:
             return
-        fresh = await self._unheld(self._once(batch))
-        if not self._dry and fresh:
-            rows = [self._row(one) for one in fresh]
-            added = await self._imports.moves.add(rows)
-            self._tell(added)
+        if fresh := self._once(await self._unheld(batch)):
+            added = await self._moves.add([self._row(one) for one in fresh])
+            if not self._dry:
+                self._tell(added)
             left_out = [one for one in fresh if one.user.id not in added]
             fresh = [one for one in fresh if one.user.id in added]
             for one in await self._unheld(left_out):  # signed up meanwhile; but of others there is no trace
                 self.refuse(one.line, "its address was given up lately, and its owner can still take it back")
-        elif self._dry:
-            fresh = self._first(fresh)
         self.report.added += len(fresh)
         self.report.without_password += sum(not one.user.password_hash for one in fresh)
+        self.tell_refusals()
 
     def _once(self, batch: Sequence[Checked]) -> list[Checked]:
         """Without those whose address or id is of an earlier line of the batch."""
@@ -107,27 +107,11 @@ class _Run:
                 kept.append(one)
         return kept
 
-    def _first(self, batch: Sequence[Checked]) -> list[Checked]:
-        """Without those of earlier batches, which would be there by now. Sixteen bytes of each are remembered."""
-        kept = []
-        for one in batch:
-            digests = {
-                blake2b(key, digest_size=16).digest() for key in (one.user.canonical_email.encode(), one.user.id.bytes)
-            }
-            if digests & self._seen:
-                self.report.there_already += 1
-            else:
-                self._seen |= digests
-                kept.append(one)
-        return kept
-
     async def _unheld(self, batch: Sequence[Checked]) -> list[Checked]:
         """Without those whose address or id an account has."""
         if not batch:
             return []
-        held = await self._imports.moves.holders(
-            [one.user.canonical_email for one in batch], [one.user.id for one in batch]
-        )
+        held = await self._moves.holders([one.user.canonical_email for one in batch], [one.user.id for one in batch])
         addresses, ids = {one.canonical_email: one for one in held}, {one.id for one in held}
         free = []
         for one in batch:
@@ -148,7 +132,7 @@ class _Run:
             self.report.there_already += 1
 
     def _row(self, one: Checked) -> NewRow:
-        _, sealed, digest = self._imports.api_keys.make(one.user.id)
+        _, sealed, digest = ("", b"", b"") if self._dry else self._imports.api_keys.make(one.user.id)
         is_mailed = self._send_reset and not one.user.password_hash and one.user.disabled_at is None
         mail = self._imports.ambient.new_uuid() if is_mailed else None
         user = replace(one.user, api_key_sealed=sealed)
@@ -161,7 +145,15 @@ class _Run:
 
     def refuse(self, line: int, reason: str) -> None:
         self.report.refused += 1
-        self._on_refusal(RefusedLine(line, reason))
+        self._refused.append(RefusedLine(line, reason))
+        if len(self._refused) == BATCH:
+            self.tell_refusals()
+
+    def tell_refusals(self) -> None:
+        """In the order of their lines, though those of a batch are found in several looks at it."""
+        for one in sorted(self._refused, key=lambda one: one.line):
+            self._on_refusal(one)
+        self._refused.clear()
 
 
 def _event(user_id: UUID) -> Event:

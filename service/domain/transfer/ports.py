@@ -1,6 +1,7 @@
 """What moving accounts asks of the table of users."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -16,6 +17,9 @@ class Moves(Protocol):
 
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         """Accounts that have one of these addresses, or of these ids."""
+
+    async def given_up(self, canonical_emails: Sequence[str], at: datetime) -> Collection[str]:
+        """Those of these addresses that their owners gave up, and can still take back at this time."""
 
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         """Accounts by id."""
