@@ -11,7 +11,7 @@ import pytest
 from service.domain.transfer.imports import BATCH
 from service.domain.transfer.models import ImportReport
 from service.domain.transfer.sources import CHUNK
-from tests.conftest import OnFakes
+from tests.conftest import ROOT, OnFakes
 from tests.support import foreign_vectors as vectors
 from tests.support.moving import ID, KEY, firebase, keycloak, lines, run_import
 
@@ -687,3 +687,34 @@ async def test_a_dry_run_says_what_the_real_one_then_says(fakes: OnFakes) -> Non
     report, refusals = rehearsed
     assert (report.added, report.there_already, report.refused) == (2 * BATCH + 1, 3, 8)
     assert [one.line - 2 * BATCH for one in refusals] == [2, 3, 6, 7, 8, 10, 11, 12]
+
+
+async def test_a_dump_that_django_itself_made_moves_in(fakes: OnFakes) -> None:
+    """One user of each hasher; then one without a usable password, one that is not active, one without an address."""
+    content = (ROOT / "tests" / "support" / "django_users.jsonl").read_bytes()
+    report, refusals = await run_import(fakes, content, "django")
+    assert (report.added, report.without_password, [one.line for one in refusals]) == (9, 2, [10])
+    for number in range(len(vectors.DJANGO)):
+        email = f"user{number}@example.com"
+        assert not account(fakes, email).password_hash.startswith("$bcrypt-sha256$")
+        wrong = await fakes.client.post("/auth/login", {"email": email, "password": vectors.PASSWORD + "x"})
+        assert wrong.status == 401
+        await fakes.client.log_in({"email": email, "password": vectors.PASSWORD})
+        user = account(fakes, email)
+        assert user.password_hash.startswith("$bcrypt-sha256$")
+        assert (user.email, user.first_name, user.last_name) == (f"User{number}@Example.com", "Zoë", "O'Neil")
+        assert fakes.users.attributes[user.id] == {"preferred_username": f"user{number}"}
+    assert account(fakes, "gone@example.com").disabled_at is not None
+    assert account(fakes, f"user{len(vectors.DJANGO)}@example.com").password_hash == ""
+
+
+@pytest.mark.parametrize("name", ["phc", "ours"])
+async def test_a_hash_that_is_ours_already_is_kept_as_it_is(fakes: OnFakes, name: str) -> None:
+    person = await fakes.client.sign_up()
+    mine = account(fakes, person["email"].lower()).password_hash
+    stored = mine if name == "ours" else vectors.ARGON2["argon2id"]
+    await run_import(fakes, lines({"email": ADA, "passwordHash": stored}))
+    assert account(fakes).password_hash == stored
+    if name == "ours":
+        await fakes.client.log_in({"email": ADA, "password": person["password"]})
+        assert account(fakes).password_hash == mine
