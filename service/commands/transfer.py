@@ -8,7 +8,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
@@ -76,7 +76,7 @@ async def _import(application: Application, asked: argparse.Namespace) -> int:
 
 
 async def _export(application: Application, asked: argparse.Namespace) -> int:
-    if asked.with_hashes and _others_read(sys.stdout.fileno()):
+    if asked.with_hashes and _others_read(sys.stdout):
         complain("others on this machine may read the file that the hashes go to: chmod 600, or umask 077 before")
     progress = Progress("export", IDS, application.ambient)
     exported = application.exports.run(with_hashes=asked.with_hashes, on_place=lambda user_id: progress.at(user_id.int))
@@ -93,8 +93,11 @@ async def _export(application: Application, asked: argparse.Namespace) -> int:
     return DONE
 
 
-def _others_read(descriptor: int) -> bool:
-    about = os.fstat(descriptor)
+def _others_read(stream: TextIO) -> bool:
+    try:
+        about = os.fstat(stream.fileno())
+    except OSError:  # it is no file at all
+        return False
     return stat.S_ISREG(about.st_mode) and bool(about.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 

@@ -1,7 +1,9 @@
 """Everybody moves into an installation of its own by command: an empty database, another secret."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import bcrypt
@@ -10,12 +12,16 @@ from service.ambient import Ambient
 from service.assembly.application import build
 from service.domain.foreign_hashes import spellings
 from service.embedded import Stores
+from service.stores.postgres import Postgres
+from service.stores.webhook_cursors import PostgresTrailCursors
 from tests.conftest import Client, Instances, Serve, real_settings
 from tests.support import foreign_vectors as vectors
 from tests.support.builders import claims_of
 from tests.support.databases import Command, empty_database
 from tests.support.moving import MOVES, lines
+from tests.support.waiting import PATIENCE
 
+MANY = 5_000
 OTHER_SECRET = "0therSecret-4E1fJx7Zc0WkTgV9aHdLpOi-XeKvYtBn2w"
 SALT, DIGEST = vectors.FIREBASE_SALT, vectors.FIREBASE_HASH
 FIREBASE = spellings.of_firebase(vectors.FIREBASE_SIGNER_KEY, vectors.FIREBASE_SEPARATOR, 8, 14)(SALT, DIGEST)
@@ -110,3 +116,32 @@ async def test_everybody_moves_into_an_empty_database_under_another_secret(
             assert foreign == {"nothing@example.com"}
         finally:
             await application.close()
+
+
+async def test_an_import_is_read_in_commit_order_and_each_account_once(
+    embedded: Stores, instances: Instances, command: Command, tmp_path: Path
+) -> None:
+    """By a cursor as those of webhooks, while batches are committed."""
+    await instances(1)
+    file = tmp_path / "people"
+    file.write_bytes(lines(*({"email": f"ada{number}@example.com"} for number in range(MANY))))
+    postgres = Postgres(real_settings(embedded).database)
+    await postgres.open()
+    try:
+        cursors = PostgresTrailCursors(postgres)
+        await cursors.begin(["crm"])
+        importing = asyncio.ensure_future(command("users", "import", str(file), "--format", "jsonl"))
+        told: list[UUID | None] = []
+        async with asyncio.timeout(PATIENCE):
+            while len(told) < MANY:
+                [unread] = await cursors.unread(["crm"], 200)
+                if unread.events:
+                    await cursors.advance(unread, unread.events[-1].position, [])
+                told += [one.user_id for one in unread.events if one.reason == "imported"]
+        assert (await importing)[0] == 0
+        [unread] = await cursors.unread(["crm"], 200)
+        assert unread.events == []
+        assert len(told) == MANY
+        assert {*told} == {row["id"] for row in await rows(embedded.postgres.url)}
+    finally:
+        await postgres.close()
