@@ -8,6 +8,7 @@ import asyncpg
 
 from service.domain.events.audit_trail import BEGINNING, Entry, Place
 from service.domain.events.security_events import Event, Name, Outcome
+from service.stores.account_lock import Connection
 from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows deleted per statement: takes a fraction of the statement timeout
@@ -68,7 +69,7 @@ class PostgresAuditTrail:
         self._postgres = postgres
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        await self._postgres.execute(INSERT, *columns(entries))
+        await self._postgres.execute(INSERT, *_arguments(entries))
 
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit, *behind)]
@@ -86,8 +87,12 @@ class PostgresAuditTrail:
                 return
 
 
-def columns(entries: Sequence[Entry]) -> Sequence[Sequence[object]]:
-    """The arguments of INSERT."""
+async def enter(connection: Connection, entries: Sequence[Entry], patience: float) -> None:
+    """In the transaction of what they tell of."""
+    await connection.execute(INSERT, *_arguments(entries), timeout=patience)
+
+
+def _arguments(entries: Sequence[Entry]) -> Sequence[Sequence[object]]:
     return (
         [entry.id for entry in entries],
         [entry.at for entry in entries],

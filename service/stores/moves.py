@@ -67,7 +67,7 @@ class PostgresMoves:
             found = await connection.fetch(INSERT, *map(list, columns), timeout=PATIENCE)
             added = {row["id"] for row in found}
             if entries := [row.entry for row in rows if row.entry and row.user.id in added]:
-                await connection.execute(audit.INSERT, *audit.columns(entries), timeout=PATIENCE)
+                await audit.enter(connection, entries, PATIENCE)
             wishes = [
                 (row.reset_mail, row.user.canonical_email, row.user.language)
                 for row in rows
