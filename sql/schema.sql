@@ -194,7 +194,8 @@ CREATE TABLE webhook_deliveries (
     attempts integer DEFAULT 0 NOT NULL,
     delivered_at timestamp with time zone,
     failed_at timestamp with time zone,
-    last_reply text DEFAULT ''::text NOT NULL
+    last_reply text DEFAULT ''::text NOT NULL,
+    can_wait boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE ONLY admin_tokens
@@ -321,6 +322,8 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (endpoint,
 CREATE INDEX webhook_deliveries_failed ON webhook_deliveries USING btree (endpoint, created_at, id) WHERE (failed_at IS NOT NULL);
 
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries USING btree (created_at) WHERE ((delivered_at IS NOT NULL) OR (failed_at IS NOT NULL));
+
+CREATE INDEX webhook_deliveries_first ON webhook_deliveries USING btree (endpoint, due_at) WHERE ((delivered_at IS NULL) AND (failed_at IS NULL) AND (NOT can_wait));
 
 CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (endpoint, created_at, id);
 

@@ -1,6 +1,5 @@
 """Lazy migration: logins that the system before this one is asked about."""
 
-from service.assembly import transfer
 from service.assembly.backends import Basis
 from service.assembly.parts import Parts
 from service.assembly.webhooks import key_of
@@ -20,7 +19,7 @@ def build(basis: Basis, parts: Parts) -> LazyMigration:
         old_system=old_system,
         users=backends.users,
         moves=backends.moves,
-        imports=transfer.build(basis, parts.known).imports,
+        audit=parts.known.audit,
         passwords=parts.known.passwords,
         verifiers=parts.known.verifiers,
         api_keys=parts.known.api_keys,

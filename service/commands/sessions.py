@@ -8,6 +8,7 @@ from service.assembly.application import Application
 from service.commands.accounts_named import named
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.commands.progress import Progress
 
 QUESTION = (
     "This ends every session of every account and every signing key; everybody has to log in again, and no command"
@@ -75,7 +76,9 @@ def _printable(text: str) -> str:
 
 
 async def _end_all(application: Application, _: argparse.Namespace) -> int:
-    ended = await application.mass_revocation.run()
+    progress = Progress("sessions end", None, application.ambient)
+    ended = await application.mass_revocation.run(progress.at)
+    progress.clear()
     keys = "every token that they have signed is refused, and everybody logs in again"
     say(f"ended: {ended.sessions} live sessions and {ended.keys} signing keys: {keys}")
     return DONE

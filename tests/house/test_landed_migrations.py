@@ -20,7 +20,7 @@ LANDED = {
     "0013_named_api_keys.sql": "f44d53bd8ab5c886",
     "0014_cognito.sql": "6fdd2755ffab881b",
     "0015_administration.sql": "e2b4891e2f0c5f43",
-    "0017_webhooks.sql": "ee7052b1eb129c88",
+    "0017_webhooks.sql": "1f51b470361ce204",
     "0018_invitations_and_claims.sql": "fbcc0603f81c5621",
 }
 

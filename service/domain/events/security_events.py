@@ -179,6 +179,7 @@ class Event:
     key_id: str = ""  # of a signing key, or an admin token that is made or ended
     source: str = field(default_factory=_here)  # /24 or /48
     operator: str = field(default_factory=_operator.get)  # who ran the command, or made the call, that caused it
+    is_stored: bool = field(default=False, compare=False)  # in the audit trail, in the transaction that it tells of
 
     @property
     def facts(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.accounts import account_claims
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.foreign_hashes.elsewhere import is_elsewhere
@@ -51,6 +52,7 @@ def _line(kept: KeptUser, *, with_hashes: bool) -> str:
         "groups": list(user.groups),
         "language": user.language,
         "attributes": dict(kept.attributes),
+        "claims": account_claims.read(user.claims),
         "mustProveAddress": user.must_prove_address,
     }
     if user.has_password:

@@ -13,6 +13,7 @@ import structlog
 
 from service.ambient import Ambient
 from service.domain.credentials.api_keys import ApiKeys
+from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.foreign_hashes.elsewhere import is_elsewhere
 from service.domain.limits.attempt import Attempt
@@ -22,7 +23,7 @@ from service.domain.passwords.policy import MAX_TYPED
 from service.domain.sessions.models import AskCounts, AskOutcome, Judged, Typed
 from service.domain.sessions.ports import UserLookup
 from service.domain.srp.verifiers import Verifiers
-from service.domain.transfer.imports import Imports
+from service.domain.transfer.checks import check
 from service.domain.transfer.models import MovedUser, NewRow, RefusedRecordError
 from service.domain.transfer.old_answers import OldAnswers
 from service.domain.transfer.ports import Moves, NoOldAnswerError, OldSystem
@@ -41,7 +42,7 @@ class LazyMigration:
     old_system: OldSystem
     users: UserLookup
     moves: Moves
-    imports: Imports
+    audit: Audit
     passwords: Passwords
     verifiers: Verifiers
     api_keys: ApiKeys
@@ -98,7 +99,7 @@ class LazyMigration:
 
     async def _take_in(self, typed: Typed, moved: MovedUser) -> Judged:
         try:
-            checked = self.imports.check(0, moved)
+            checked = check(0, moved, self.ambient)
         except RefusedRecordError as refused:
             why = self.answers.failed(AskOutcome.BAD_ANSWER, f"its answer is not taken: {refused}")
             return Judged(None, same=False, why=why)
@@ -108,11 +109,13 @@ class LazyMigration:
             made = await self.passwords.hash(typed.password, place, making)
         _, sealed, digest = self.api_keys.make(checked.user.id)
         user = replace(checked.user, password_hash=made, api_key_sealed=sealed)
-        row = NewRow(user=user, api_key_digest=digest, attributes=checked.attributes, reset_mail=None)
+        event = Event(Name.USER_CREATED, reason=Reason.MIGRATED, user_id=user.id, is_stored=True)
+        entry = self.audit.entry(event)
+        row = NewRow(user=user, api_key_digest=digest, attributes=checked.attributes, entry=entry, reset_mail=None)
         if not await self.moves.add_one(row):
             return await self._of_another(typed)
         await self.verifiers.keep(making, user.password_changed_at)
-        self.events.emit(Event(Name.USER_CREATED, reason=Reason.MIGRATED, user_id=user.id))
+        self.events.emit(event)
         return Judged(user, same=True)
 
     async def _of_another(self, typed: Typed) -> Judged:

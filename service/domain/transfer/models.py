@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.events.audit_trail import Entry
 from service.domain.foreign_hashes.elsewhere import marker_of
 from service.domain.models import User
 
@@ -37,9 +38,11 @@ class MovedUser:
     email_verified_at: datetime | None = None
     is_verified: bool = False  # when, is not known
     is_disabled: bool = False
+    is_disabled_until: datetime | None = None
     groups: tuple[str, ...] = ()
     language: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, object] = field(default_factory=dict)
     must_prove_address: bool = False
 
     def stored_for(self, canonical_email: str) -> str:
@@ -58,6 +61,7 @@ class NewRow:
     user: User
     api_key_digest: bytes = field(repr=False)
     attributes: Mapping[str, str]
+    entry: Entry | None  # of the audit trail, to be stored with the account
     reset_mail: UUID | None  # to be filed with the account
 
 

@@ -1,6 +1,7 @@
 """What moving accounts needs of the world: the table of users, and the system before this one."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -19,6 +20,9 @@ class Moves(Protocol):
 
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         """Accounts that have one of these addresses, or of these ids."""
+
+    async def given_up(self, canonical_emails: Sequence[str], at: datetime) -> Collection[str]:
+        """Those of these addresses that their owners gave up, and can still take back at this time."""
 
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         """Accounts by id."""
