@@ -11,7 +11,7 @@ from service.coalescing import Batch
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
-from service.errors import EmailTakenError, InvalidInvitationError
+from service.errors import EmailTakenError, IdTakenError, InvalidInvitationError
 from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
@@ -126,6 +126,8 @@ class PostgresUsers:
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None
+            if error.constraint_name == "users_pkey":  # which is looked at before the address
+                raise await self._why_taken(user.canonical_email) from None
             raise
         if row is None or (invitation_id and not row["is_free"]):
             raise EmailTakenError
@@ -194,6 +196,9 @@ class PostgresUsers:
             [one.digest for one in resealings],
         )
         return len(rows)
+
+    async def _why_taken(self, canonical_email: str) -> EmailTakenError | IdTakenError:
+        return EmailTakenError() if await self.by_email(canonical_email) else IdTakenError()
 
     async def _by_ids(self, user_ids: Sequence[UUID]) -> list[User | None]:
         rows = await self._postgres.fetch(BY_IDS, list(set(user_ids)))

@@ -1,6 +1,6 @@
 """Values passed between administration, its stores and its faces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -48,11 +48,13 @@ class NewUser:
     email: str
     first_name: str
     last_name: str
-    password: str | None = None  # None: no password is right before the user has set one, by a mail
+    id: UUID | None = None  # None: a new one
+    password: str | None = None
+    password_hash: str = field(default="", repr=False)  # instead, one that may be stored; of another system too
     email_verified: bool = False
     groups: tuple[str, ...] = ()
     claims: str = NO_CLAIMS  # JSON
-    is_invited: bool = False  # by a mail with a code to set a password
+    is_invited: bool = False  # by a mail with a code to set a password: without one, none is right before that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class UserChange:
     last_name: str | None = None
     added_groups: tuple[str, ...] = ()
     removed_groups: tuple[str, ...] = ()
+    set_claims: str = NO_CLAIMS  # JSON; the others stay
+    removed_claims: tuple[str, ...] = ()
 
 
 class UserPage(NamedTuple):

@@ -93,7 +93,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
     (Name.LIMITED, Outcome.SUCCESS): [Reason.LIMITS_CLEARED],
     (Name.LIMITED, Outcome.FAILURE): [*POLICIES, "login-global"],
     (Name.USER_CREATED, Outcome.SUCCESS): [Reason.NONE, Reason.INVITED, Reason.BY_OPERATOR, Reason.IMPORTED],
-    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.NOT_INVITED],
+    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.ID_TAKEN, Reason.NOT_INVITED],
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
         Reason.ENABLED,
