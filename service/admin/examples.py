@@ -17,6 +17,7 @@ USER = {
     "passwordChangedAt": AT,
     "hasPassword": True,
     "emailVerifiedAt": AT,
+    "secondFactorSince": AT,
     "groups": ["staff"],
     "claims": {"plan": "team"},
 }

@@ -96,10 +96,14 @@ class Administration:
             await self._send_reset(user)
 
     async def remove_factors(self, user_id: UUID, actor: str) -> bool:
-        """For a user who is locked out. Ends every session; False, and nothing, without any."""
+        """For a user who is locked out; False without any. Every session ends, also of who asks again after an outage,
+        when the factors may be gone and the sessions not yet.
+        """
         user = await self.user(user_id)
         with acting(actor):
-            return await self.factors.remove_all_of(user)
+            if not (is_removed := await self.factors.remove_all_of(user)):
+                await self.accounts.user_revocation.end(user.id, Reason.BY_OPERATOR)
+            return is_removed
 
     async def delete(self, user_id: UUID, actor: str) -> None:
         user = await self.user(user_id)

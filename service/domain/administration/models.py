@@ -1,13 +1,14 @@
 """Values passed between administration, its stores and its faces."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from service.domain.models import NO_CLAIMS, User
 
+SOON = timedelta(days=14)  # an admin token expires: time to make another and to hand it out
 ACTOR = "token:"  # and the name of an admin token
 
 
@@ -34,6 +35,11 @@ class AdminToken:
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = None  # to the minute
+
+    def days_left(self, now: datetime) -> int | None:
+        """Before it expires, where they are few enough to make another now; negative for one that has expired."""
+        left = self.expires_at - now
+        return left.days if left <= SOON else None
 
     @property
     def actor(self) -> str:
