@@ -60,8 +60,7 @@ async def _make(application: Application, asked: argparse.Namespace) -> int:
 async def _list(application: Application, _: argparse.Namespace) -> int:
     now = application.ambient.now()
     rows = [("NAME", "EXPIRES", "LAST USED", "SCOPES", "NETWORKS")]
-    for one in await application.admin_tokens.all():
-        rows.append((one.name, _until(one, now), _utc(one.last_used_at), ",".join(one.scopes), ",".join(one.networks) or "any"))
+    rows += [_row(one, now) for one in await application.admin_tokens.all()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     say("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
     return DONE
@@ -84,6 +83,11 @@ async def examine(application: Application) -> list[Finding]:
     except OUTAGES as error:
         return [warning("admin.tokens", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
     return admin.judge_tokens(tokens, application.ambient.now())
+
+
+def _row(token: AdminToken, now: datetime) -> tuple[str, str, str, str, str]:
+    networks = ",".join(token.networks) or "any"
+    return token.name, _until(token, now), _utc(token.last_used_at), ",".join(token.scopes), networks
 
 
 def _until(token: AdminToken, now: datetime) -> str:

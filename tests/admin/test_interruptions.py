@@ -41,12 +41,12 @@ class Breaking:
                 ):
                     setattr(store, method, self._broken(held))
         redis = backends.redis
-        redis.execute_command = self._broken(redis.execute_command)  # type: ignore[method-assign]
+        redis.execute_command = self._broken(redis.execute_command)  # type: ignore[method-assign, assignment]
         made = redis.pipeline
 
         def pipeline(*args: Any, **options: Any) -> Any:
             one = made(*args, **options)
-            one.execute = self._broken(one.execute)  # type: ignore[method-assign]
+            one.execute = self._broken(one.execute)  # type: ignore[method-assign, assignment]
             return one
 
         redis.pipeline = pipeline  # type: ignore[method-assign]

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
+from service.domain.administration.models import AdminToken
 from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
