@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
+from service.api.fields import breach
 from service.broken_fields import FieldCode
 from service.domain.accounts import account_claims
 from service.domain.accounts.account_claims import InvalidClaimsError
@@ -21,21 +21,21 @@ NIL = UUID(int=0)  # comes before all: what goes through every account begins be
 def _id(value: object) -> UUID:
     if isinstance(value, str) and ID.fullmatch(value) and UUID(value) != NIL:
         return UUID(value)
-    raise PydanticCustomError(FieldCode.INVALID_ID.value, "must be a UUID, and not that of zeros alone")
+    raise breach(FieldCode.INVALID_ID, "must be a UUID, and not that of zeros alone")
 
 
 def _storable(value: str) -> str:
     try:
         return spellings.checked(value)
     except UnusableHashError as error:  # which quotes no more than parameters
-        raise PydanticCustomError(FieldCode.INVALID_HASH.value, str(error)) from None
+        raise breach(FieldCode.INVALID_HASH, str(error)) from None
 
 
 def _claims(value: dict[str, Any]) -> dict[str, Any]:
     try:
         account_claims.written(value)
     except InvalidClaimsError as error:
-        raise PydanticCustomError(FieldCode.INVALID_CLAIMS.value, str(error)) from None
+        raise breach(FieldCode.INVALID_CLAIMS, str(error)) from None
     return value
 
 
@@ -44,7 +44,7 @@ def _changes(value: dict[str, Any]) -> dict[str, Any]:
     _claims(_set(value))
     for name in value:
         if "\0" in name or len(name) > MOST_CHARACTERS:
-            raise PydanticCustomError(FieldCode.INVALID_CLAIMS.value, "no claim has such a name")
+            raise breach(FieldCode.INVALID_CLAIMS, "no claim has such a name")
     return value
 
 

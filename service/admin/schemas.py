@@ -5,10 +5,9 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from service.admin.cursors import TrailCursor
-from service.api.fields import Time
+from service.api.fields import Time, breach
 from service.broken_fields import FieldCode
 from service.domain import models as domain
 from service.domain.events.audit_trail import BEGINNING, Entry, Place
@@ -26,7 +25,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 def _everybody(value: str) -> str:
     if value != EVERYBODY:
-        raise PydanticCustomError(FieldCode.UNKNOWN_VALUE.value, f"must be {EVERYBODY}")
+        raise breach(FieldCode.UNKNOWN_VALUE, f"must be {EVERYBODY}")
     return value
 
 

@@ -5,12 +5,11 @@ from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
 
 from service.admin.cursors import EmailCursor
 from service.admin.fields import AccountClaims, AccountId, ClaimChanges, StorableHash
 from service.admin.schemas import PageSize
-from service.api.fields import Email, GroupName, Name, NewPassword
+from service.api.fields import Email, GroupName, Name, NewPassword, breach
 from service.broken_fields import FieldCode
 from service.domain import models as domain
 from service.domain.accounts import account_claims
@@ -24,9 +23,7 @@ MOST_GROUPS = 100  # in one call
 def _alone(value: T, info: ValidationInfo) -> T:
     """An account is opened with one of these. A hash or an invitation beside a password would have to be ignored."""
     if value and any(info.data.get(name) for name in ("password", "password_hash")):
-        raise PydanticCustomError(
-            FieldCode.CONFLICTING.value, "send one of password, passwordHash and invite, or none of them"
-        )
+        raise breach(FieldCode.CONFLICTING, "send one of password, passwordHash and invite, or none of them")
     return value
 
 

@@ -127,7 +127,7 @@ class PostgresUsers:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None
             if error.constraint_name == "users_pkey":  # which is looked at before the address
-                raise await self._why_taken(user.canonical_email) from None
+                raise (EmailTakenError if await self.by_email(user.canonical_email) else IdTakenError) from None
             raise
         if row is None or (invitation_id and not row["is_free"]):
             raise EmailTakenError
@@ -196,9 +196,6 @@ class PostgresUsers:
             [one.digest for one in resealings],
         )
         return len(rows)
-
-    async def _why_taken(self, canonical_email: str) -> EmailTakenError | IdTakenError:
-        return EmailTakenError() if await self.by_email(canonical_email) else IdTakenError()
 
     async def _by_ids(self, user_ids: Sequence[UUID]) -> list[User | None]:
         rows = await self._postgres.fetch(BY_IDS, list(set(user_ids)))

@@ -1,6 +1,7 @@
 """What the OpenAPI document says of each call is what the call takes and answers."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from service.api.operation import Operation
 from tests.admin.conftest import Program
 from tests.admin.test_scopes import DOCUMENT
 from tests.admin.town import Town
+from tests.conftest import ROOT
 
 PROBLEM = "application/problem+json"
 
@@ -59,3 +61,9 @@ def test_an_example_of_a_body_is_what_its_schema_reads() -> None:
 async def test_a_call_reads_its_query_after_the_token(program: Program) -> None:
     answer = await program.fakes.client.get("/admin/users?limit=0")
     assert answer.status == 401
+
+
+def test_the_page_has_every_call_with_its_scope_in_the_order_of_the_routes() -> None:
+    page = (ROOT / "docs/admin.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+) (/admin\S*)` \| `([a-z:]+)` \|", page, re.MULTILINE)
+    assert rows == [(one.method, one.path, one.scopes[0]) for one in ADMIN_OPERATIONS]

@@ -41,15 +41,15 @@ class Breaking:
                 ):
                     setattr(store, method, self._broken(held))
         redis = backends.redis
-        redis.execute_command = self._broken(redis.execute_command)  # type: ignore[method-assign, assignment]
+        redis.execute_command = self._broken(redis.execute_command)  # type: ignore[method-assign, assignment] # that is the fault
         made = redis.pipeline
 
         def pipeline(*args: Any, **options: Any) -> Any:
             one = made(*args, **options)
-            one.execute = self._broken(one.execute)  # type: ignore[method-assign, assignment]
+            one.execute = self._broken(one.execute)  # type: ignore[method-assign, assignment] # that is the fault
             return one
 
-        redis.pipeline = pipeline  # type: ignore[method-assign]
+        redis.pipeline = pipeline  # type: ignore[method-assign] # as above
 
     def _broken(self, held: Coroutine) -> Coroutine:
         async def broken(*args: Any, **options: Any) -> Any:
@@ -60,7 +60,7 @@ class Breaking:
                     raise TimeoutError
             return answer
 
-        broken.is_breaking = True  # type: ignore[attr-defined]
+        broken.is_breaking = True  # type: ignore[attr-defined] # its own mark
         return broken
 
 
