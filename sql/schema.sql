@@ -279,6 +279,8 @@ CREATE INDEX audit_events_entered_by ON audit_events USING btree (entered_by, id
 
 CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) WHERE (account <> ''::text);
 
+CREATE INDEX audit_events_of_name ON audit_events USING btree (name, at);
+
 CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX email_changes_requested_at ON email_changes USING btree (requested_at);

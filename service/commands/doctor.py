@@ -12,7 +12,7 @@ from service.assembly.application import Application, build
 from service.assembly.backends import OUTAGES as ANY_OUTAGES
 from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
-from service.commands import event_loop
+from service.commands import admin_tokens, event_loop
 from service.commands.frame import DONE, FAILED, say
 from service.doctor import keys, lazy_migration, mail, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
@@ -83,6 +83,7 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
             *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
             *await look("webhooks", "TOKENHOUSE_DATABASE__URL", _webhooks(application)),
             *await look("old system", "lazy_migration.url", _lazy_migration(application)),
+            *await look("admin.tokens", "TOKENHOUSE_DATABASE__URL", admin_tokens.examine(application)),
             *await look("redis", "TOKENHOUSE_REDIS__URL", _redis(settings, backends, ambient)),
             *await look("redis.denylist", "TOKENHOUSE_REDIS__URL", _denylist(backends, ambient)),
         ]

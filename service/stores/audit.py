@@ -29,6 +29,13 @@ LATEST = f"""
     ORDER BY at DESC, id
     LIMIT $2
 """  # noqa: S608 - as above
+OF_NAME = f"""
+    SELECT {_COLUMNS}
+    FROM audit_events
+    WHERE name = $5 AND at >= $1 AND at <= $3 AND (at < $3 OR id > $4)
+    ORDER BY at DESC, id
+    LIMIT $2
+"""  # noqa: S608 - as above
 # Two queries, each in the order of its index: a single one would read every event of the user.
 OF_USER = f"""
     SELECT {_COLUMNS}
@@ -73,6 +80,10 @@ class PostgresAuditTrail:
 
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit, *behind)]
+
+    async def of_name(self, name: Name, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        rows = await self._postgres.fetch(OF_NAME, since, limit, *behind, name.value)
+        return [_entry(row) for row in rows]
 
     async def of_user(
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING

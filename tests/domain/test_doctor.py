@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
+from service.domain.administration.models import AdminToken
 from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
@@ -385,3 +387,29 @@ def test_deliveries_of_webhooks_that_wait_for_long_or_were_given_up_are_told(
 )
 def test_an_admin_api_should_answer_to_few_and_leave_a_trace(said: dict[str, Any], levels: list[Level]) -> None:
     assert [one.level for one in admin.judge(builders.settings(**said))] == levels
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "said"),
+    [
+        ([90, 15], Level.OK, "2 tokens, of which none expires within 14 days"),
+        ([], Level.OK, "0 tokens, of which none expires within 14 days"),
+        ([90, 14], Level.WARNING, "one expires in 14 days"),
+        ([1, 0], Level.WARNING, "zero expires in 1 day, one expires in 0 days"),
+        ([-1], Level.WARNING, "zero has expired"),
+    ],
+)
+def test_admin_tokens_that_expire_soon_are_named(left: list[int], level: Level, said: str) -> None:
+    tokens = [
+        AdminToken(
+            id=UUID(int=number),
+            name=["zero", "one"][number],
+            scopes=(),
+            networks=(),
+            created_at=builders.NOON,
+            expires_at=builders.NOON + timedelta(days=days),
+        )
+        for number, days in enumerate(left)
+    ]
+    (found,) = admin.judge_tokens(tokens, builders.NOON)
+    assert (found.level, found.said) == (level, said)

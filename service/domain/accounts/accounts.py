@@ -20,7 +20,7 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
 from service.domain.srp.verifiers import Verifiers
-from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
+from service.errors import EmailTakenError, IdTakenError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
 
 
@@ -49,12 +49,15 @@ class Accounts:
         why: Reason = Reason.NONE,
         invitation_id: UUID | None = None,
     ) -> None:
-        """Raises EmailTakenError, or InvalidInvitationError."""
+        """Raises EmailTakenError, IdTakenError or InvalidInvitationError."""
         try:
             await self.users.add(user, digest, attributes, invitation_id)
         except EmailTakenError:
             account = self.events.account(user.canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
+            raise
+        except IdTakenError:
+            self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.ID_TAKEN, user.id))
             raise
         self._emit(Name.USER_CREATED, user.id, why)
 

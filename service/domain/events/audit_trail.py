@@ -46,6 +46,9 @@ class AuditTrail(Protocol):
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         """The newest first, behind this place."""
 
+    async def of_name(self, name: Name, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        """As `latest`, the events of one name."""
+
     async def of_user(
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
     ) -> Sequence[Entry]:

@@ -73,6 +73,7 @@ class Reason(StrEnum):
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up, and a new address
     EMAIL_TAKEN = "email_taken"
+    ID_TAKEN = "id_taken"
     INVITED = "invited"
     NOT_INVITED = "not_invited"
     # presented tokens and keys

@@ -101,7 +101,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.IMPORTED,
         Reason.MIGRATED,
     ],
-    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.NOT_INVITED],
+    (Name.USER_CREATED, Outcome.FAILURE): [Reason.EMAIL_TAKEN, Reason.ID_TAKEN, Reason.NOT_INVITED],
     (Name.USER_UPDATED, Outcome.SUCCESS): [
         Reason.DISABLED,
         Reason.ENABLED,
