@@ -17,27 +17,8 @@ OURS = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "token_use", "auth_time
     "client_id",
     "username",
 }
-OF_STANDARDS = {
-    "nonce",
-    "acr",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "sid",
-    "cnf",
-    "act",
-    "may_act",
-    "events",
-    "typ",
-} | {
-    "authorization_details",
-    "sub_id",
-    "sub_jwk",
-    "toe",
-    "txn",
-    "vot",
-    "vtm",
+OF_STANDARDS = {"nonce", "acr", "azp", "at_hash", "c_hash", "s_hash", "sid", "cnf", "act", "may_act", "events"} | {
+    *("typ", "authorization_details", "sub_id", "sub_jwk", "toe", "txn", "vot", "vtm"),
 }
 OF_COGNITO = {"event_id", "identities", "device_key"}
 PREFIXES_OF_COGNITO = ("cognito:", "custom:", "dev:")

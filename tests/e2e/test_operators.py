@@ -18,6 +18,7 @@ from tests.support.databases import Command
 ADA = "Ada@Example.com"
 NEW = "Another-Pass2!"
 WHO = "grace@bastion"
+LIMIT = {"limit", "used", "quota", "is_full", "empty_in_seconds"}  # members of `limits show --json`
 
 
 @pytest.fixture
@@ -195,6 +196,7 @@ async def test_a_lockout_is_shown_and_cleared(client: Client, application: Appli
     status, said, _ = await command("limits", "show", person["email"], "--source", "127.0.0.1", "--json")
     shown = {one["limit"]: one for one in map(json.loads, said.splitlines())}
     assert status == 0
+    assert {frozenset(one) for one in shown.values()} == {frozenset(LIMIT)}
     assert (shown["login-in-a-row"]["used"], shown["login-in-a-row"]["is_full"]) == (3, True)
     assert (shown["login-account"]["used"], shown["login-account"]["quota"]) == (3, 10)
     assert (shown["login-source"]["used"], shown["login-pair"]["used"], shown["signup-source"]["used"]) == (3, 3, 1)
