@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tests.support import second_factors as second
 from tests.support.builders import PASSWORD
 from tests.support.databases import Command, role
 from tests.support.processes import CHILD, of
+from tests.support.waiting import PATIENCE
 
 WHO = "grace@bastion"
 NEW = "grace@example.com"
@@ -270,6 +272,7 @@ def at_a_terminal(words: Sequence[str], told: Mapping[str, str], answers: Mappin
     """The exit status, and what was shown; each answer is typed once, when its question is there."""
     child, terminal = pty.fork()
     if child == 0:
+        signal.alarm(int(PATIENCE))  # which the command inherits
         os.chdir("/")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TOKENHOUSE_")}
         environment = kept | {"PYTHONPATH": str(ROOT)} | CHILD | {**told}

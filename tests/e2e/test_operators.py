@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from service.ambient import Ambient
@@ -155,6 +156,21 @@ async def test_another_password_ends_the_sessions_and_is_asked_about(
     await client.log_in(person | {"password": NEW})
     assert (await client.post("/auth/login", {"email": person["email"], "password": PASSWORD})).status == 401
     assert await trail(application) == [("authn_password_change", "by_operator"), ("session_expired", "by_operator")]
+
+
+async def test_who_has_proved_the_address_is_told_of_another_password(
+    client: Client, command: Command, typed: Any, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    mail = {"TOKENHOUSE_MAIL__URL": "smtp://127.0.0.1:1", "TOKENHOUSE_MAIL__SENDER": "Tokenhouse <t@example.com>"}
+    await created(command, typed, "--verified")
+    person = await client.sign_up()
+    for email in (ADA, person["email"]):
+        typed(f"{NEW}\n")
+        assert (await command("users", "set-password", email, "--yes", **mail))[0] == 0
+    (told,) = await database.fetch("SELECT kind, recipient, facts FROM mails")
+    assert (told["kind"], told["recipient"]) == ("notice", ADA)
+    assert "by_operator" in str(told["facts"])
+    assert NEW not in str(told["facts"])
 
 
 async def test_an_account_is_deleted_after_a_question(
