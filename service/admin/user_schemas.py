@@ -107,7 +107,7 @@ class User(Schema):
             last_name=user.last_name,
             created_at=user.created_at,
             password_changed_at=user.password_changed_at,
-            has_password=bool(user.password_hash),
+            has_password=user.has_password,
             email_verified_at=user.email_verified_at,
             disabled_at=user.disabled_at,
             second_factor_since=user.second_factor_since,

@@ -26,6 +26,14 @@ async def named(application: Application, text: str) -> User | None:
     return user
 
 
+async def address_of(application: Application, text: str) -> str:
+    """What names an account, as the address that calls by address take; empty for an id of nobody."""
+    if "@" in text:
+        return text
+    user = await _by_id(application, text)
+    return user.canonical_email if user else ""
+
+
 async def _by_id(application: Application, text: str) -> User | None:
     try:
         return await application.backends.users.by_id(UUID(text))
@@ -58,7 +66,7 @@ def done(user: User, what: str, *, as_json: bool, **more: object) -> None:
 
 def broken(error: InvalidFieldsError) -> int:
     for one in error.broken:
-        complain(f"{one.field} {one.message}")
+        complain(f"{one.field}: {one.message}")
     return FAILED
 
 

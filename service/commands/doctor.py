@@ -14,7 +14,8 @@ from service.assembly.backends import Backends
 from service.assembly.passkeys import relying_party
 from service.commands import admin_tokens, event_loop
 from service.commands.frame import DONE, FAILED, say
-from service.doctor import keys, lazy_migration, mail, passkeys, postgres, redis, srp, webhooks
+from service.commands.seed import file_in_environment
+from service.doctor import keys, lazy_migration, mail, passkeys, postgres, redis, seed, signup, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, ok, problem, silent, warning
 from service.domain.mail.ports import UnreachableError
@@ -25,7 +26,7 @@ from service.domain.webhooks.models import Endpoint
 from service.domain.webhooks.ports import NoAnswerError
 from service.http.tls import Certificate
 from service.operator_errors import ConfigurationError
-from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server
+from service.settings import ServerSettings, Settings, keeps_mails, load, mail_server, read_seed
 from service.stores import failures, inspection, migrations
 from service.stores.denylist import RedisDenylist
 from service.stores.passkeys import PostgresPasskeys
@@ -75,9 +76,11 @@ async def examine(settings: Settings, ambient: Ambient) -> list[Finding]:
                 event_loop=event_loop.name(),
             ),
             *_certificate(settings.server),
+            *_seed(settings),
             *await look("postgres", "TOKENHOUSE_DATABASE__URL", _postgres(settings, ambient)),
             *await look("postgres.schema", "TOKENHOUSE_DATABASE__URL", _schema(settings)),
             *await look("keys", "TOKENHOUSE_DATABASE__URL", _keys(settings, backends, ambient)),
+            *await look("signup", "TOKENHOUSE_DATABASE__URL", _signup(settings, application)),
             *await look("mail", "TOKENHOUSE_MAIL__URL", _mail(settings, application)),
             *await look("passkeys", "TOKENHOUSE_DATABASE__URL", _passkeys(settings, backends)),
             *await look("srp", "TOKENHOUSE_DATABASE__URL", _srp(application)),
@@ -127,6 +130,15 @@ async def _keys(settings: Settings, backends: Backends, ambient: Ambient) -> lis
         *keys.judge(rows, settings.keys, settings.tokens.longest, ambient.now()),
         *keys.judge_seals(rows, api_keys, seals, len(settings.secret_keys_previous)),
     ]
+
+
+async def _signup(settings: Settings, application: Application) -> list[Finding]:
+    try:
+        has_accounts = bool(await application.backends.users.sealed_api_keys(BEFORE_ALL, 1))
+    except UNREAD as error:
+        return [warning("signup", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    has_mail = application.mail.courier is not None or keeps_mails(settings.mail)
+    return [signup.judge(settings.signup.mode, has_mail=has_mail, has_accounts=has_accounts)]
 
 
 async def _mail(settings: Settings, application: Application) -> list[Finding]:
@@ -215,6 +227,11 @@ def _certificate(server: ServerSettings) -> list[Finding]:
     except ConfigurationError as error:
         return [problem("tls", str(error), "no instance starts until this is fixed")]
     return [ok("tls", "the certificate and its key belong together")]
+
+
+def _seed(settings: Settings) -> list[Finding]:
+    file = file_in_environment()
+    return [seed.judge(read_seed(file), file, settings.tokens.issuer)] if file else []
 
 
 def _open_files() -> int | None:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
+from service.doctor import admin, keys, passkeys, postgres, redis, seed, signup, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
 from service.domain.administration.models import AdminToken
@@ -16,7 +17,7 @@ from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
 from service.domain.webhooks.models import EndpointState
 from service.operator_errors import ConfigurationError
-from service.settings import DatabaseSettings, KeySettings
+from service.settings import DatabaseSettings, KeySettings, Seed
 from service.stores.facts import PostgresFacts, RedisFacts
 from tests.support import builders
 from tests.support.builders import NOON
@@ -333,6 +334,47 @@ def test_passkeys_that_nobody_can_use_are_told(
     found = passkeys.judge(party, is_installed=is_installed, usable=usable, others=others)
     assert (found.check, found.level) == ("passkeys", level)
     assert said in found.said
+
+
+@pytest.mark.parametrize(
+    ("mode", "has_mail", "has_accounts", "level", "said"),
+    [
+        ("open", False, False, Level.OK, "everybody"),
+        ("invited", True, True, Level.OK, "whoever has an invitation"),
+        ("invited", False, True, Level.OK, "without mail, operators pass its link on"),
+        ("invited", True, False, Level.WARNING, "no account yet"),
+        ("closed", False, True, Level.OK, "nobody"),
+        ("closed", True, False, Level.WARNING, "no account yet"),
+    ],
+)
+def test_a_sign_up_by_which_nobody_has_come_in_yet_is_told(
+    mode: Any, *, has_mail: bool, has_accounts: bool, level: Level, said: str
+) -> None:
+    found = signup.judge(mode, has_mail=has_mail, has_accounts=has_accounts)
+    assert (found.check, found.level) == ("signup", level)
+    assert said in found.said
+    assert ("tokenhouse" in found.advice) is (level is Level.WARNING)
+
+
+SECRET_CLIENTS = ({"introspection": {"billing": "cs_0123456789abcdefghij"}}, {"cognito": {"web": "0" * 24}})
+
+
+@pytest.mark.parametrize(
+    ("held", "is_secret"),
+    [
+        ({}, False),
+        ({"users": [{"email": "ada@example.com"}], "clients": {"cognito": {"web": ""}}}, False),
+        ({"users": [{"email": "ada@example.com", "password": "SecurePass1!"}]}, True),
+        *(({"clients": clients}, True) for clients in SECRET_CLIENTS),
+    ],
+)
+def test_secrets_in_a_seed_are_told_where_others_can_log_in(held: dict[str, Any], *, is_secret: bool) -> None:
+    read, file = Seed.model_validate(held), Path("/etc/seed.yaml")
+    for issuer in ("http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"):
+        assert seed.judge(read, file, issuer).level is Level.OK
+    found = seed.judge(read, file, "https://auth.example.com")
+    assert found.level is (Level.WARNING if is_secret else Level.OK)
+    assert "Secure" not in found.said + found.advice
 
 
 @pytest.mark.parametrize(

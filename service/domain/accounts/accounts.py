@@ -7,6 +7,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.ports import Users
+from service.domain.accounts.registration import as_key_id
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
@@ -59,7 +60,7 @@ class Accounts:
         except IdTakenError:
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.ID_TAKEN, user.id))
             raise
-        self._emit(Name.USER_CREATED, user.id, why)
+        self.events.emit(Event(Name.USER_CREATED, reason=why, user_id=user.id, key_id=as_key_id(invitation_id)))
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""

@@ -108,6 +108,7 @@ class Reason(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_ENDED = "api_key_ended"
     INVITATION_CREATED = "invitation_created"
+    INVITATION_SENT = "invitation_sent"  # again, by mail
     INVITATION_ENDED = "invitation_ended"
     ADMIN_TOKEN_CREATED = "admin_token_created"  # noqa: S105 - as above
     ADMIN_TOKEN_ENDED = "admin_token_ended"  # noqa: S105 - as above
@@ -177,7 +178,7 @@ class Event:
     user_id: UUID | None = None
     session_id: str = ""
     account: str = ""  # pseudonym of the e-mail address, where the user is not authenticated
-    key_id: str = ""  # of a signing key, or an admin token that is made or ended
+    key_id: str = ""  # of a signing key, an admin token that is made or ended, or an invitation
     source: str = field(default_factory=_here)  # /24 or /48
     operator: str = field(default_factory=_operator.get)  # who ran the command, or made the call, that caused it
     is_stored: bool = field(default=False, compare=False)  # in the audit trail, in the transaction that it tells of

@@ -43,6 +43,7 @@ LABEL_SETS: Mapping[tuple[Name, Outcome], Sequence[str]] = {
         Reason.API_KEY_CREATED,
         Reason.ADMIN_TOKEN_CREATED,
         Reason.INVITATION_CREATED,
+        Reason.INVITATION_SENT,
     ],
     (Name.TOKEN_REVOKED, Outcome.SUCCESS): [
         Reason.API_KEY_ENDED,
