@@ -80,21 +80,12 @@ def _add_administration(commands: "argparse._SubParsersAction[argparse.ArgumentP
     """The administration commands, for an installation or for `dev`."""
     about = "bring the database schema up to date"
     commands.add_parser("migrate", help=about, description=about).set_defaults(run=migrate.run)
-    users.add_parsers(commands)
-    invitations.add_parsers(commands)
-    limits.add_parsers(commands)
-    seed.add_parsers(commands)
-    sessions.add_parsers(commands)
-    audit.add_parsers(commands)
-    doctor.add_parsers(commands)
-    keys.add_parsers(commands)
-    clients.add_parsers(commands)
-    admin_tokens.add_parsers(commands)
-    admins.add_parsers(commands)
-    secrets.add_parsers(commands)
-    mail.add_parsers(commands)
-    srp.add_parsers(commands)
-    webhooks.add_parsers(commands)
+    for of_subject in (
+        *(doctor, users, invitations, sessions, limits, seed),  # accounts and their owners
+        *(audit, admins, admin_tokens, clients, webhooks, mail),  # who else is told, or may ask
+        *(keys, secrets, srp),
+    ):
+        of_subject.add_parsers(commands)
 
 
 def _complete(asked: argparse.Namespace) -> int:

@@ -155,6 +155,11 @@ class EmailTakenError(AuthError):
     message = "This e-mail address has an account. Log in instead."
 
 
+class IdTakenError(AuthError):
+    code = "id_taken"
+    message = "An account has this id already."
+
+
 class SignUpClosedError(AuthError):
     code = "signup_closed"
     message = "Nobody can sign up here. Ask the operators for an account."

@@ -200,7 +200,8 @@ CREATE TABLE webhook_deliveries (
     attempts integer DEFAULT 0 NOT NULL,
     delivered_at timestamp with time zone,
     failed_at timestamp with time zone,
-    last_reply text DEFAULT ''::text NOT NULL
+    last_reply text DEFAULT ''::text NOT NULL,
+    can_wait boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE ONLY admin_tokens
@@ -287,6 +288,8 @@ CREATE INDEX audit_events_entered_by ON audit_events USING btree (entered_by, id
 
 CREATE INDEX audit_events_of_account ON audit_events USING btree (account, at) WHERE (account <> ''::text);
 
+CREATE INDEX audit_events_of_name ON audit_events USING btree (name, at);
+
 CREATE INDEX audit_events_of_user ON audit_events USING btree (user_id, at) WHERE (user_id IS NOT NULL);
 
 CREATE INDEX email_changes_requested_at ON email_changes USING btree (requested_at);
@@ -330,6 +333,8 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (endpoint,
 CREATE INDEX webhook_deliveries_failed ON webhook_deliveries USING btree (endpoint, created_at, id) WHERE (failed_at IS NOT NULL);
 
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries USING btree (created_at) WHERE ((delivered_at IS NOT NULL) OR (failed_at IS NOT NULL));
+
+CREATE INDEX webhook_deliveries_first ON webhook_deliveries USING btree (endpoint, due_at) WHERE ((delivered_at IS NULL) AND (failed_at IS NULL) AND (NOT can_wait));
 
 CREATE INDEX webhook_deliveries_listed ON webhook_deliveries USING btree (endpoint, created_at, id);
 

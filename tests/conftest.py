@@ -189,13 +189,13 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
             closing.push_async_callback(redis.aclose)
             server = RedisServer(b"the only.run")
             factors = FakeSecondFactors(users)
-            deliveries = FakeDeliveries(ambient)
+            deliveries, trail = FakeDeliveries(ambient), FakeAuditTrail()
             ground = Backends(
                 users,
                 factors,
                 FakeSigningKeys(signing_key()),
                 revocations,
-                FakeAuditTrail(),
+                trail,
                 lifetimes,
                 pending,
                 redis,
@@ -214,7 +214,7 @@ async def on_fakes(serve: Serve, ambient: FakeAmbient) -> AsyncIterator[MakeOnFa
                 admins=FakeAdmins(users),
                 webhook_cursors=FakeCursors(deliveries),
                 webhook_deliveries=deliveries,
-                moves=FakeMoves(users, outbox),
+                moves=FakeMoves(users, outbox, trail),
             )
             application = build_on(ground, builders.settings(**sections), ambient)
             closing.push_async_callback(application.passwords.close)

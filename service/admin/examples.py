@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.admin import delivery_schemas, schemas
+from service.admin import delivery_schemas, schemas, user_schemas
 from service.api.examples import AT, BODIES, EMAIL, NAMES, PATH_PARAMETERS, SESSION_ID, USER_ID, Examples
 from service.http.schema import Schema
 
@@ -17,7 +17,9 @@ USER = {
     "passwordChangedAt": AT,
     "hasPassword": True,
     "emailVerifiedAt": AT,
+    "secondFactorSince": AT,
     "groups": ["staff"],
+    "claims": {"plan": "team"},
 }
 SESSION = {
     "sessionId": SESSION_ID,
@@ -57,11 +59,23 @@ DELIVERY = {
 }
 
 ADMIN_BODIES: dict[type[Schema], dict[str, Any]] = {
-    schemas.CreateUser: {"email": "new@example.com", **NAMES, "emailVerified": False, "invite": True},
-    schemas.ChangeUser: {"firstName": "Augusta", "addGroups": ["staff"], "removeGroups": []},
+    user_schemas.CreateUser: {
+        "email": "new@example.com",
+        **NAMES,
+        "invite": True,
+        "emailVerified": False,
+        "groups": ["staff"],
+        "claims": {"plan": "team"},
+    },
+    user_schemas.ChangeUser: {
+        "firstName": "Augusta",
+        "addGroups": ["staff"],
+        "removeGroups": [],
+        "claims": {"plan": "team"},
+    },
     schemas.EndEverybodys: {"confirm": schemas.EVERYBODY},
-    schemas.User: USER,
-    schemas.Users: {"users": [USER], "next": AFTER},
+    user_schemas.User: USER,
+    user_schemas.Users: {"users": [USER], "next": AFTER},
     schemas.UserSessions: {"sessions": [SESSION]},
     schemas.EndedSessions: {"sessions": 3},
     schemas.EndedEverybodys: {"sessions": 4817, "keys": 2},

@@ -6,7 +6,6 @@ from service.admin import schemas
 from service.api.context import SERVICES
 from service.api.description import Description, Returns, Tag
 from service.domain.administration.models import AdminToken
-from service.domain.events.audit_trail import Place
 from service.errors import NotConfiguredError
 from service.http import query
 from service.http.cursors import TrailCursor
@@ -17,17 +16,16 @@ from service.http.responses import json_response
     tag=Tag.ADMINISTRATION,
     summary="The audit trail, the newest event first",
     description="Written within a second of each event. Of a user, the attempts to log in at the account's address are "
-    "among them.",
+    "among them. Of one user and one name, a page may have fewer events than `limit`, even none, and yet a `next`.",
     query=schemas.AuditQuery,
     returns=Returns(body=schemas.Audit),
     refuses=(NotConfiguredError,),
 )
 async def audit(request: web.Request, _: AdminToken) -> web.Response:
     asked = query.read(request, schemas.AuditQuery)
-    entries = await request.app[SERVICES].oversight.audit(asked.user, asked.since, asked.limit, asked.after)
-    last = entries[-1] if len(entries) == asked.limit else None
-    after = TrailCursor.write(Place(last.at, last.id)) if last else None
-    return json_response(schemas.Audit(events=[schemas.AuditEntry.of(one) for one in entries], next=after))
+    page = await request.app[SERVICES].oversight.audit(asked.user, asked.name, asked.since, asked.limit, asked.after)
+    after = TrailCursor.write(page.next) if page.next else None
+    return json_response(schemas.Audit(events=[schemas.AuditEntry.of(one) for one in page.entries], next=after))
 
 
 @Description(

@@ -1,31 +1,31 @@
 """Bodies and queries of the calls at `/admin`. A body refuses members that it does not know."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from service.broken_fields import FieldCode
 from service.domain import models as domain
-from service.domain.administration import models
 from service.domain.events.audit_trail import BEGINNING, Entry, Place
+from service.domain.events.security_events import Name
 from service.domain.operations.mass_revocation import RevokedCounts
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.models import StoredKey
-from service.http.cursors import EmailCursor, TrailCursor
-from service.http.fields import Email, GroupName, Name, NewPassword, Time
+from service.http.cursors import TrailCursor
+from service.http.fields import Time, breach
 from service.http.schema import Schema, StrictBody
 
 EVERYBODY = "everybody"
 MOST_GROUPS = 100  # in one call
+NAMES: dict[str, Any] = {"type": "string", "enum": [one.value for one in Name]}
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def _everybody(value: str) -> str:
     if value != EVERYBODY:
-        raise PydanticCustomError(FieldCode.UNKNOWN_VALUE.value, f"must be {EVERYBODY}")
+        raise breach(FieldCode.UNKNOWN_VALUE, f"must be {EVERYBODY}")
     return value
 
 
@@ -44,86 +44,8 @@ PageSize = Annotated[int, BeforeValidator(_number), Field(ge=1, le=1000)]
 Confirmation = Annotated[str, AfterValidator(_everybody), WithJsonSchema({"type": "string", "const": EVERYBODY})]
 
 
-class CreateUser(StrictBody):
-    email: Email
-    first_name: Name
-    last_name: Name
-    password: NewPassword | None = Field(None, description="Without one, none is right before the user sets one.")
-    email_verified: bool = Field(default=False, description="True: you know that the address is the user's.")
-    invite: bool = Field(default=False, description="Send a mail with which the user sets a password. Needs mail.")
-
-    def wanted(self) -> models.NewUser:
-        return models.NewUser(
-            email=self.email,
-            first_name=self.first_name,
-            last_name=self.last_name,
-            password=self.password,
-            email_verified=self.email_verified,
-            is_invited=self.invite,
-        )
-
-
-class ChangeUser(StrictBody):
-    first_name: Name | None = None
-    last_name: Name | None = None
-    add_groups: list[GroupName] = Field([], max_length=MOST_GROUPS)
-    remove_groups: list[GroupName] = Field([], max_length=MOST_GROUPS, description="One that is added too is removed.")
-
-    def wanted(self) -> models.UserChange:
-        return models.UserChange(
-            first_name=self.first_name,
-            last_name=self.last_name,
-            added_groups=tuple(self.add_groups),
-            removed_groups=tuple(self.remove_groups),
-        )
-
-
 class EndEverybodys(StrictBody):
     confirm: Confirmation
-
-
-class User(Schema):
-    """Nothing in it is a secret, or made of one."""
-
-    user_id: UUID
-    email: str
-    canonical_email: str
-    first_name: str
-    last_name: str
-    created_at: datetime
-    password_changed_at: datetime
-    has_password: bool
-    email_verified_at: datetime | None = None
-    disabled_at: datetime | None = None
-    second_factor_since: datetime | None = None
-    groups: list[str]
-
-    @classmethod
-    def of(cls, user: domain.User) -> Self:
-        return cls(
-            user_id=user.id,
-            email=user.email,
-            canonical_email=user.canonical_email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            created_at=user.created_at,
-            password_changed_at=user.password_changed_at,
-            has_password=bool(user.password_hash),
-            email_verified_at=user.email_verified_at,
-            disabled_at=user.disabled_at,
-            second_factor_since=user.second_factor_since,
-            groups=list(user.groups),
-        )
-
-
-class Users(Schema):
-    users: list[User]
-    next: str | None = Field(None, description="Send it as `after` for the next page. The last page has none.")
-
-    @classmethod
-    def of(cls, page: models.UserPage) -> Self:
-        after = None if page.is_last else EmailCursor.write(page.users[-1].canonical_email)
-        return cls(users=[User.of(one) for one in page.users], next=after)
 
 
 class UserSession(Schema):
@@ -235,14 +157,11 @@ class RotatedKeys(Schema):
 # --- query parameters
 
 
-class UsersQuery(Schema):
-    email: str = Field("", max_length=254, description="The beginning of the address, in letters of either case.")
-    after: Annotated[str, BeforeValidator(EmailCursor.read)] = Field("", description="`next` of the page before.")
-    limit: PageSize = Field(100, description="Users of a page, at most.")
-
-
 class AuditQuery(Schema):
     user: Annotated[UUID | None, BeforeValidator(as_uuid)] = Field(None, description="Events of this `userId` alone.")
+    name: Annotated[Name | None, BeforeValidator(Name), WithJsonSchema(NAMES)] = Field(
+        None, description="Events of this name alone: see docs/observability.md."
+    )
     since: Time = Field(LONG_AGO, description="Events from this time on.")
     after: Annotated[Place, BeforeValidator(TrailCursor.read), WithJsonSchema({"type": "string"})] = Field(
         BEGINNING, description="`next` of the page before.", json_schema_extra={"default": ""}

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service.admin import schemas
+from service.admin import user_schemas
 from service.api.context import SERVICES
 from service.api.description import HASHING, NOTHING, Description, Returns, Tag
 from service.domain.administration.models import AdminToken
-from service.errors import EmailTakenError, NotConfiguredError, TooManyError, UserNotFoundError
+from service.errors import EmailTakenError, IdTakenError, NotConfiguredError, TooManyError, UserNotFoundError
 from service.http import query
 from service.http.context import visitor_of
 from service.http.request_body import read
@@ -31,14 +31,14 @@ def user_id_of(request: web.Request) -> UUID:
     summary="Users, by the beginning of their address",
     description="In the order of their addresses, page by page: whoever comes or goes meanwhile moves nobody else "
     "between pages.",
-    query=schemas.UsersQuery,
-    returns=Returns(body=schemas.Users),
+    query=user_schemas.UsersQuery,
+    returns=Returns(body=user_schemas.Users),
 )
 async def all_of(request: web.Request, _: AdminToken) -> web.Response:
-    asked = query.read(request, schemas.UsersQuery)
+    asked = query.read(request, user_schemas.UsersQuery)
     prefix = asked.email.strip().lower()
     return json_response(
-        schemas.Users.of(await request.app[SERVICES].administration.users(prefix, asked.after, asked.limit))
+        user_schemas.Users.of(await request.app[SERVICES].administration.users(prefix, asked.after, asked.limit))
     )
 
 
@@ -46,41 +46,41 @@ async def all_of(request: web.Request, _: AdminToken) -> web.Response:
     tag=Tag.ADMINISTRATION,
     summary="One user",
     description="Without anything secret.",
-    returns=Returns(body=schemas.User),
+    returns=Returns(body=user_schemas.User),
     refuses=KNOWN,
 )
 async def one(request: web.Request, _: AdminToken) -> web.Response:
-    return json_response(schemas.User.of(await request.app[SERVICES].administration.user(user_id_of(request))))
+    return json_response(user_schemas.User.of(await request.app[SERVICES].administration.user(user_id_of(request))))
 
 
 @Description(
     tag=Tag.ADMINISTRATION,
     summary="Open an account",
-    description="With a password, or without one and with a mail to set it (`invite`). The user is told by mail. "
-    "Members that are not known are refused.",
-    takes=schemas.CreateUser,
-    returns=Returns(HTTPStatus.CREATED, schemas.User),
-    refuses=(EmailTakenError, NotConfiguredError, *HASHING),
+    description="With a password, the hash of one, or a mail to set it (`invite`): with one of these, or without. The "
+    "user is told by mail. Members that are not known are refused.",
+    takes=user_schemas.CreateUser,
+    returns=Returns(HTTPStatus.CREATED, user_schemas.User),
+    refuses=(EmailTakenError, IdTakenError, NotConfiguredError, *HASHING),
 )
 async def create(request: web.Request, token: AdminToken) -> web.Response:
-    body = await read(request, schemas.CreateUser)
+    body = await read(request, user_schemas.CreateUser)
     user = await request.app[SERVICES].administration.create(body.wanted(), token.actor, visitor_of(request))
-    return json_response(schemas.User.of(user), HTTPStatus.CREATED)
+    return json_response(user_schemas.User.of(user), HTTPStatus.CREATED)
 
 
 @Description(
     tag=Tag.ADMINISTRATION,
-    summary="Change names and groups",
+    summary="Change names, groups and claims",
     description="All of it or nothing. Tokens carry them from the next login or refresh on. Members that are not known "
     "are refused.",
-    takes=schemas.ChangeUser,
-    returns=Returns(body=schemas.User),
+    takes=user_schemas.ChangeUser,
+    returns=Returns(body=user_schemas.User),
     refuses=(*KNOWN, TooManyError),
 )
 async def change(request: web.Request, token: AdminToken) -> web.Response:
-    body, user_id = await read(request, schemas.ChangeUser), user_id_of(request)
+    body, user_id = await read(request, user_schemas.ChangeUser), user_id_of(request)
     user = await request.app[SERVICES].administration.change(user_id, body.wanted(), token.actor)
-    return json_response(schemas.User.of(user))
+    return json_response(user_schemas.User.of(user))
 
 
 @Description(

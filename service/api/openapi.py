@@ -118,6 +118,7 @@ def refusals_of(one: Operation) -> list[type[AuthError]]:
         refusals += FORM_REFUSALS if one.about.takes_form else BODY_REFUSALS
     if one.access is Access.ADMIN:
         refusals += ADMIN_REFUSALS
+        refusals += () if one.about.takes or one.method in READING else BODY_REFUSALS
     elif one.access not in (Access.OPEN, Access.RESOURCE_SERVER):
         refusals += GUARD_REFUSALS
     if one.method not in READING or not issubclass(one.about.query, NoQuery | AddedQuery):

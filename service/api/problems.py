@@ -55,6 +55,7 @@ REFUSALS: Mapping[type[AuthError], Row] = {
     errors.UserNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.DeliveryNotFoundError: Row(HTTPStatus.NOT_FOUND),
     errors.EmailTakenError: Row(HTTPStatus.CONFLICT),
+    errors.IdTakenError: Row(HTTPStatus.CONFLICT),
     errors.SignUpClosedError: Row(HTTPStatus.FORBIDDEN),
     errors.InvalidInvitationError: Row(
         HTTPStatus.FORBIDDEN,

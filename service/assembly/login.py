@@ -8,6 +8,7 @@ from service.domain.recovery.mail_secrets import MailSecrets
 from service.domain.sessions.email_login import EmailLogin
 from service.domain.sessions.login import Login
 from service.domain.sessions.page_sessions import PageSessions
+from service.domain.sessions.ports import PasswordMigration
 from service.domain.sessions.session_kinds import of_pages, of_programs
 from service.domain.sessions.sign_in_sessions import SignInSessions
 from service.stores.scripts import Scripts
@@ -59,6 +60,7 @@ def _page_sessions(basis: Basis, parts: Parts, login: Login) -> PageSessions:
 def _login(basis: Basis, parts: Parts) -> Login:
     credentials, sessions, factors = parts.known, parts.opened, parts.second
     return Login(
+        migration=_migration(basis, parts),
         users=basis.backends.users,
         refresh_sessions=sessions.refresh_sessions,
         revocation=sessions.revocation,
@@ -76,3 +78,11 @@ def _login(basis: Basis, parts: Parts) -> Login:
         events=credentials.events,
         requires_factor=basis.settings.accounts.second_factor == "required",
     )
+
+
+def _migration(basis: Basis, parts: Parts) -> PasswordMigration | None:
+    if basis.settings.lazy_migration.url is None:
+        return None
+    from service.assembly import lazy_migration  # noqa: PLC0415 - where it is off, nothing of it is loaded
+
+    return lazy_migration.build(basis, parts)

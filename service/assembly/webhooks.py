@@ -45,13 +45,16 @@ def build(basis: Basis, credentials: Credentials) -> WebhookParts:
     return WebhookParts(webhooks=webhooks, sender=sender, worker=make() if endpoints else None)
 
 
+def key_of(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX))
+
+
 def _endpoint(name: str, settings: EndpointSettings) -> Endpoint:
     if wrong := [one for one in settings.events if not messages.is_known(one)]:
         raise ConfigurationError(f"webhooks.endpoints: {name}: there is no event {wrong[0]} (docs/webhooks.md)")
-    secrets = [one.get_secret_value().removeprefix(WEBHOOK_SECRET_PREFIX) for one in settings.secrets]
     return Endpoint(
         name=name,
         url=settings.url.get_secret_value(),
-        keys=[base64.b64decode(secret) for secret in secrets],
+        keys=[key_of(one.get_secret_value()) for one in settings.secrets],
         events=settings.events,
     )

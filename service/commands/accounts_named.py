@@ -8,6 +8,7 @@ from service.assembly.application import Application
 from service.commands.frame import FAILED, complain, say
 from service.domain.accounts import account_claims
 from service.domain.credentials import emails
+from service.domain.foreign_hashes.elsewhere import is_elsewhere
 from service.domain.models import User
 from service.errors import InvalidFieldsError
 
@@ -23,6 +24,14 @@ async def named(application: Application, text: str) -> User | None:
     if user is None:
         complain(NOBODY)
     return user
+
+
+async def address_of(application: Application, text: str) -> str:
+    """What names an account, as the address that calls by address take; empty for an id of nobody."""
+    if "@" in text:
+        return text
+    user = await _by_id(application, text)
+    return user.canonical_email if user else ""
 
 
 async def _by_id(application: Application, text: str) -> User | None:
@@ -42,7 +51,8 @@ def facts(user: User) -> dict[str, object]:
         "created_at": user.created_at.isoformat(),
         "email_verified": user.email_verified_at is not None,
         "disabled_at": _time(user.disabled_at),
-        "has_password": user.password_hash != "",
+        "has_password": user.has_password,
+        "password_elsewhere": is_elsewhere(user.password_hash, user.canonical_email),
         "password_changed_at": user.password_changed_at.isoformat(),
         "second_factor_since": _time(user.second_factor_since),
         "groups": list(user.groups),
@@ -56,7 +66,7 @@ def done(user: User, what: str, *, as_json: bool, **more: object) -> None:
 
 def broken(error: InvalidFieldsError) -> int:
     for one in error.broken:
-        complain(f"{one.field} {one.message}")
+        complain(f"{one.field}: {one.message}")
     return FAILED
 
 

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 from service.assembly.application import Application
+from service.assembly.backends import OUTAGES
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.doctor import admin
+from service.doctor.finding import Finding, warning
 from service.domain.administration.admin_tokens import LONGEST, WantedToken
-from service.domain.administration.models import AdminScope
+from service.domain.administration.models import AdminScope, AdminToken
 from service.settings.values import parse_duration, parse_network
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -57,9 +60,7 @@ async def _make(application: Application, asked: argparse.Namespace) -> int:
 async def _list(application: Application, _: argparse.Namespace) -> int:
     now = application.ambient.now()
     rows = [("NAME", "EXPIRES", "LAST USED", "SCOPES", "NETWORKS")]
-    for one in await application.admin_tokens.all():
-        until = "expired" if one.expires_at <= now else _utc(one.expires_at)
-        rows.append((one.name, until, _utc(one.last_used_at), ",".join(one.scopes), ",".join(one.networks) or "any"))
+    rows += [_row(one, now) for one in await application.admin_tokens.all()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     say("\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows))
     return DONE
@@ -71,6 +72,29 @@ async def _end(application: Application, asked: argparse.Namespace) -> int:
         return DONE
     complain("no token has this name; `tokenhouse admin-tokens list` shows them all")
     return FAILED
+
+
+async def examine(application: Application) -> list[Finding]:
+    """For the doctor. Where the API is off, tokens open nothing."""
+    if not application.settings.admin.enabled:
+        return []
+    try:
+        tokens = await application.admin_tokens.all()
+    except OUTAGES as error:
+        return [warning("admin.tokens", f"not looked at ({type(error).__name__})", "see the lines about postgres")]
+    return admin.judge_tokens(tokens, application.ambient.now())
+
+
+def _row(token: AdminToken, now: datetime) -> tuple[str, str, str, str, str]:
+    networks = ",".join(token.networks) or "any"
+    return token.name, _until(token, now), _utc(token.last_used_at), ",".join(token.scopes), networks
+
+
+def _until(token: AdminToken, now: datetime) -> str:
+    days = token.days_left(now)
+    if days is None:
+        return _utc(token.expires_at)
+    return "expired" if days < 0 else f"{_utc(token.expires_at)} (in {days} d)"
 
 
 def _utc(time: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""`tokenhouse invitations new [EMAIL] [--mail] [--expires 7d]`, `invitations list`, `invitations end ID`."""
+"""`tokenhouse invitations new [EMAIL] [--mail] [--expires 7d]`, `invitations list`, `invitations send|end ID`."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.assembly.application import Application
+from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.invitations import LONGEST
 from service.domain.accounts.models import Invitation
@@ -15,6 +16,8 @@ from service.settings.values import parse_duration
 
 DEFAULT_LIFETIME = timedelta(days=7)
 MOST_SHOWN = 1_000
+ON_ITS_WAY = "a mail is on its way to {}"
+NO_MAIL = "TOKENHOUSE_MAIL__URL is empty, so nothing can be mailed"
 MODES = {
     "open": "signup.mode is open: everybody can sign up without an invitation too",
     "closed": "signup.mode is closed: until that changes nobody can sign up, invited or not",
@@ -33,18 +36,22 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     about = f"show the invitations that are good, the newest first, at most {MOST_SHOWN}"
     shown = within.add_parser("list", help=about, description=about)
     shown.set_defaults(run=on_application(_list, postgres_alone=True))
+    about = "mail an invitation again, with the same link, to the one whom it was mailed to"
+    again = within.add_parser("send", help=about, description=about)
+    again.set_defaults(run=on_application(_send, postgres_alone=True))
     about = "end an invitation: its link is good no more"
     end = within.add_parser("end", help=about, description=about)
-    end.add_argument("id", metavar="ID", type=_id, help="as `invitations list` shows it")
     end.set_defaults(run=on_application(_end, postgres_alone=True))
-    for one in (new, shown, end):
+    for one in (again, end):
+        one.add_argument("id", metavar="ID", type=_id, help="as `invitations list` shows it")
+    for one in (new, shown, again, end):
         one.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 async def _new(application: Application, asked: argparse.Namespace) -> int:
     if asked.mail and not asked.email:
         complain("a mail needs an address: invitations new EMAIL --mail")
-        return FAILED
+        return WRONG_CALL
     try:
         invitation = await application.invitations.invite(asked.email, asked.expires, by_mail=asked.mail)
     except emails.InvalidEmailError:
@@ -54,7 +61,7 @@ async def _new(application: Application, asked: argparse.Namespace) -> int:
         complain("this address has an account already")
         return FAILED
     except NotConfiguredError:
-        complain("TOKENHOUSE_MAIL__URL is empty, so nothing can be mailed; without --mail the link is printed")
+        complain(f"{NO_MAIL}; without --mail the link is printed")
         return FAILED
     if note := MODES.get(application.settings.signup.mode):
         complain(note)
@@ -63,7 +70,7 @@ async def _new(application: Application, asked: argparse.Namespace) -> int:
         token = "" if asked.mail else application.invitations.links.token(invitation.id)
         say(json.dumps(_facts(invitation) | ({"link": link, "invitation": token} if link else {})))
     else:
-        say(link or f"a mail is on its way to {invitation.email}")
+        say(link or ON_ITS_WAY.format(invitation.email))
     return DONE
 
 
@@ -74,6 +81,19 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
         say(json.dumps(facts) if asked.json else "  ".join(str(facts[name]) for name in ("id", "expires_at", "for")))
     if not found:
         complain("there is none")
+    return DONE
+
+
+async def _send(application: Application, asked: argparse.Namespace) -> int:
+    try:
+        invitation = await application.invitations.send_again(asked.id)
+    except NotConfiguredError:
+        complain(NO_MAIL)
+        return FAILED
+    if invitation is None:
+        complain("no invitation of this id is good that was made with --mail")
+        return FAILED
+    say(json.dumps(_facts(invitation)) if asked.json else ON_ITS_WAY.format(invitation.email))
     return DONE
 
 

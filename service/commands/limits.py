@@ -5,6 +5,7 @@ import json
 
 from service.assembly.application import Application
 from service.commands.accounts_named import named
+from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.commands.operator import operator
 from service.domain.limits.standings import LimitStanding
@@ -35,7 +36,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 async def _show(application: Application, asked: argparse.Namespace) -> int:
     if not (asked.account or asked.source):
         complain(WHOSE)
-        return FAILED
+        return WRONG_CALL
     user = await named(application, asked.account) if asked.account else None
     if asked.account and user is None:
         return FAILED
@@ -50,7 +51,7 @@ async def _show(application: Application, asked: argparse.Namespace) -> int:
 async def _clear(application: Application, asked: argparse.Namespace) -> int:
     if not (asked.account or asked.source):
         complain(WHOSE)
-        return FAILED
+        return WRONG_CALL
     user = await named(application, asked.account) if asked.account else None
     if asked.account and user is None:
         return FAILED

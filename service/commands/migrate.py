@@ -2,16 +2,19 @@
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from service.ambient import Ambient
 from service.commands import event_loop
 from service.commands.frame import DONE, complain, say
+from service.commands.progress import OFTEN, Progress
 from service.doctor.finding import require
 from service.doctor.postgres import judge_preconditions
 from service.operator_errors import ConfigurationError
 from service.settings import DatabaseSettings, load
 from service.stores import inspection
-from service.stores.migrations import migrate
+from service.stores.migrations import OnStep, migrate
 from service.stores.postgres import OUTAGES
 
 TRIES = 60
@@ -33,7 +36,8 @@ async def _migrate(database: DatabaseSettings) -> list[str]:
     for left in reversed(range(TRIES)):
         try:
             require(judge_preconditions(await inspection.of_postgres(database, Ambient())))
-            return await migrate(url)
+            async with _shown() as on_step:
+                return await migrate(url, on_step=on_step)
         except OUTAGES as error:
             name = type(error).__name__
             if not left:
@@ -42,3 +46,31 @@ async def _migrate(database: DatabaseSettings) -> list[str]:
                 complain(f"waiting for Postgres ({name})")
         await asyncio.sleep(PAUSE)
     raise AssertionError("the last try returns or raises")
+
+
+@asynccontextmanager
+async def _shown() -> AsyncIterator[OnStep]:
+    """How far it is, at each step and by the clock: one of them may take as long as a big table needs."""
+    progress: Progress | None = None
+    at = (0, "")
+
+    def on_step(done: int, total: int, name: str) -> None:
+        nonlocal progress, at
+        progress = progress or Progress("migrate", total, Ambient())
+        at = done, f"migrate: {name}"
+        progress.at(*at)
+
+    async def keep_showing() -> None:
+        while True:
+            await asyncio.sleep(OFTEN)
+            if progress:
+                progress.at(*at)
+
+    showing = asyncio.create_task(keep_showing())
+    try:
+        yield on_step
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        if progress:
+            progress.clear()

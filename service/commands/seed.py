@@ -4,10 +4,13 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from service.assembly.application import Application
+from service.commands import asking
 from service.commands.frame import DONE, on_application, say
 from service.commands.operator import operator
+from service.doctor.loopback import is_loopback
 from service.domain.accounts import account_claims
 from service.domain.accounts.account_claims import InvalidClaimsError
 from service.domain.administration.models import NewUser
@@ -17,6 +20,7 @@ from service.operator_errors import ConfigurationError
 from service.settings import ENVIRONMENT, SEED, Seed, read_seed
 
 DEFAULT = Path("seed.yaml")
+WHY = "the file has passwords: whoever reads it can log in at {}, which is more than this machine"
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,14 +28,17 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     seed = commands.add_parser("seed", help=about, description=about)
     seed.add_argument("file", metavar="FILE", nargs="?", type=Path, help="or the one that TOKENHOUSE_SEED names")
     seed.add_argument("--json", action="store_true", help="one JSON object a line")
+    asking.add_yes(seed)
     seed.set_defaults(run=on_application(_seed))
 
 
 def file_of_dev() -> Path | None:
     """What the environment names, or `seed.yaml` where there is one."""
-    if named := ENVIRONMENT.get(SEED):
-        return Path(named)
-    return DEFAULT if DEFAULT.is_file() else None
+    return file_in_environment() or (DEFAULT if DEFAULT.is_file() else None)
+
+
+def file_in_environment() -> Path | None:
+    return Path(named) if (named := ENVIRONMENT.get(SEED)) else None
 
 
 async def apply(application: Application, file: Path) -> Seeded:
@@ -64,8 +71,12 @@ def people_of(seed: Seed, file: Path) -> Sequence[NewUser]:
 
 
 async def _seed(application: Application, asked: argparse.Namespace) -> int:
-    named = ENVIRONMENT.get(SEED)
-    file = asked.file or (Path(named) if named else DEFAULT)
+    file = asked.file or file_in_environment() or DEFAULT
+    issuer = application.settings.tokens.issuer
+    is_asked = not asked.yes and not is_loopback(urlsplit(issuer).hostname or "") and read_seed(file).has_passwords
+    why = WHY.format(issuer)
+    if status := asking.agrees(f"{why[0].upper()}{why[1:]}.", is_asked=is_asked, why=why):
+        return status
     seeded = await apply(application, file)
     say(json.dumps(seeded._asdict()) if asked.json else sentence(seeded))
     return DONE

@@ -5,9 +5,10 @@ import json
 import sys
 
 from service.assembly.application import Application
-from service.commands.accounts_named import named
+from service.commands.accounts_named import address_of, named
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
+from service.commands.progress import Progress
 
 QUESTION = (
     "This ends every session of every account and every signing key; everybody has to log in again, and no command"
@@ -27,8 +28,9 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     about = "end sessions at once, on every instance; the accounts stay"
     end = sessions.add_parser("end", help=about, description=about)
     whose = end.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--user", metavar="EMAIL", help="those of one account")
+    whose.add_argument("--user", metavar="EMAIL_OR_ID", help="those of one account")
     whose.add_argument("--all", action="store_true", help="everybody's; every signing key dies with them")
+    end.add_argument("--json", action="store_true", help="one JSON object a line")
     end.add_argument("--yes", action="store_true", help="do not ask before everybody's are ended: for scripts")
     end.set_defaults(run=run)
 
@@ -56,7 +58,10 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
     user = await named(application, asked.account)
     if user is None:
         return FAILED
-    for one in await application.administration.sessions(user.id):
+    live = await application.administration.sessions(user.id)
+    if not live:
+        complain("no session is live")
+    for one in live:
         facts = {
             "session_id": one.id,
             "started_at": one.started_at.isoformat(),
@@ -74,14 +79,22 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
-async def _end_all(application: Application, _: argparse.Namespace) -> int:
-    ended = await application.mass_revocation.run()
+async def _end_all(application: Application, asked: argparse.Namespace) -> int:
+    progress = Progress("sessions end", None, application.ambient)
+    ended = await application.mass_revocation.run(progress.at)
+    progress.clear()
+    if asked.json:
+        say(json.dumps({"sessions": ended.sessions, "signing_keys": ended.keys}))
+        return DONE
     keys = "every token that they have signed is refused, and everybody logs in again"
     say(f"ended: {ended.sessions} live sessions and {ended.keys} signing keys: {keys}")
     return DONE
 
 
 async def _end_of_user(application: Application, asked: argparse.Namespace) -> int:
-    count = await application.accounts.end_sessions(asked.user)
+    count = await application.accounts.end_sessions(await address_of(application, asked.user))
+    if asked.json and count is not None:
+        say(json.dumps({"sessions": count}))
+        return DONE
     say("no account has this address" if count is None else f"ended: {count} sessions")
     return FAILED if count is None else DONE

@@ -8,7 +8,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 from service.assembly.application import Application
 from service.commands.frame import DONE, FAILED, complain, on_application, say
@@ -51,8 +51,11 @@ async def _import(application: Application, asked: argparse.Namespace) -> int:
         key = _firebase_key(Path(asked.firebase_key)) if asked.firebase_key else None
         form = formats.of(asked.format, key)
         opened = _opened(asked.file)
-    except (OSError, UnicodeDecodeError, UnusableHashError) as error:
-        complain(f"nothing is imported: {error.strerror if isinstance(error, OSError) else error}")
+    except OSError as error:
+        complain(f"nothing is imported: {error.filename}: {error.strerror}")
+        return FAILED
+    except (UnicodeDecodeError, UnusableHashError) as error:
+        complain(f"nothing is imported: {error}")
         return FAILED
     with opened as file:
         progress = Progress("import", _size(file), application.ambient)
@@ -73,6 +76,8 @@ async def _import(application: Application, asked: argparse.Namespace) -> int:
 
 
 async def _export(application: Application, asked: argparse.Namespace) -> int:
+    if asked.with_hashes and _others_read(sys.stdout):
+        complain("others on this machine may read the file that the hashes go to: chmod 600, or umask 077 before")
     progress = Progress("export", IDS, application.ambient)
     exported = application.exports.run(with_hashes=asked.with_hashes, on_place=lambda user_id: progress.at(user_id.int))
     async for line in exported:
@@ -86,6 +91,14 @@ async def _export(application: Application, asked: argparse.Namespace) -> int:
             return FAILED
     progress.clear()
     return DONE
+
+
+def _others_read(stream: TextIO) -> bool:
+    try:
+        about = os.fstat(stream.fileno())
+    except OSError:  # it is no file at all
+        return False
+    return stat.S_ISREG(about.st_mode) and bool(about.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _watched(form: FileFormat, file: BufferedReader, progress: Progress) -> Read:

@@ -68,13 +68,15 @@ def _add_create(create: argparse.ArgumentParser) -> None:
 async def _list(application: Application, asked: argparse.Namespace) -> int:
     """Page by page, so that many take no more memory than few."""
     prefix, after, left = asked.prefix.lower(), asked.after.lower(), asked.limit
-    is_last = False
+    is_last, has_any = False, False
     while left and not is_last:
         page = await application.administration.users(prefix, after, min(left, PAGE))
         for user in page.users:
             say(json.dumps(facts(user)) if asked.json else _line(user))
-            after = user.canonical_email
+            after, has_any = user.canonical_email, True
         left, is_last = left - len(page.users), page.is_last
+    if not has_any:
+        complain("no account's address begins so" if prefix else "there is no account")
     if not is_last:
         complain(f"there are more; go on with --after {after}")
     return DONE

@@ -1,16 +1,19 @@
-"""`tokenhouse users disable|enable|factors|groups|claims EMAIL`."""
+"""`tokenhouse users disable|enable|factors|groups|claims EMAIL_OR_ID`."""
 
 import argparse
 import json
 
 from service.assembly.application import Application
 from service.commands import transfer, user_accounts
-from service.commands.accounts_named import json_or_text
+from service.commands.accounts_named import address_of, json_or_text
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.account_claims import InvalidClaimsError
 from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
 
 JSON = "one JSON object a line"
+ACCOUNT = "EMAIL_OR_ID"
+USAGE = "%(prog)s [-h] [--json] EMAIL_OR_ID [CHANGE ...]"
+FLAG = "--json"
 
 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,45 +26,51 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         ("enable", "open a closed account again", _enable),
     ):
         one = actions.add_parser(action, help=about, description=about)
-        one.add_argument("email", metavar="EMAIL")
+        one.add_argument("email", metavar=ACCOUNT)
         one.add_argument("--json", action="store_true", help=JSON)
         one.set_defaults(run=on_application(act))
     about = "show an account's second factors; with --remove, help somebody who is locked out"
     factors = actions.add_parser("factors", help=about, description=about)
-    factors.add_argument("email", metavar="EMAIL")
+    factors.add_argument("email", metavar=ACCOUNT)
     factors.add_argument("--remove", action="store_true", help="remove them all and end the account's sessions")
     factors.set_defaults(run=on_application(_factors))
     transfer.add_parsers(actions)
     about = "print an account's groups, after adding those with + and removing those with -"
-    groups = actions.add_parser("groups", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
-    groups.add_argument("email", metavar="EMAIL")
+    groups = actions.add_parser("groups", help=about, description=about, usage=USAGE)
+    groups.add_argument("email", metavar=ACCOUNT)
     # The rest of the line as it is: argparse would take -staff for an option.
-    groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP, after EMAIL")
+    groups.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help="+GROUP or -GROUP")
     groups.set_defaults(run=lambda asked: _change_groups(groups, asked))
     about = "print an account's claims, after setting NAME=VALUE and removing -NAME"
-    claims = actions.add_parser("claims", help=about, description=about, usage="%(prog)s [-h] EMAIL [CHANGE ...]")
-    claims.add_argument("email", metavar="EMAIL")
-    written = "NAME=VALUE or -NAME, after EMAIL; a VALUE that is no JSON is a text"
+    claims = actions.add_parser("claims", help=about, description=about, usage=USAGE)
+    claims.add_argument("email", metavar=ACCOUNT)
+    written = "NAME=VALUE or -NAME; a VALUE that is no JSON is a text"
     claims.add_argument("changes", nargs=argparse.REMAINDER, metavar="CHANGE", help=written)
     claims.set_defaults(run=lambda asked: _change_claims(claims, asked))
     factors.add_argument("--json", action="store_true", help=JSON)
-    groups.add_argument("--json", action="store_true", help=f"{JSON}; before EMAIL")
+    groups.add_argument("--json", action="store_true", help=JSON)
+    claims.add_argument("--json", action="store_true", help=f"{JSON}, as without it")
 
 
 async def _disable(application: Application, asked: argparse.Namespace) -> int:
-    return _answer("disabled", asked, is_known=await application.accounts.disable(asked.email))
+    return _answer(
+        "disabled", asked, is_known=await application.accounts.disable(await address_of(application, asked.email))
+    )
 
 
 async def _enable(application: Application, asked: argparse.Namespace) -> int:
-    return _answer("enabled", asked, is_known=await application.accounts.enable(asked.email))
+    return _answer(
+        "enabled", asked, is_known=await application.accounts.enable(await address_of(application, asked.email))
+    )
 
 
 async def _factors(application: Application, asked: argparse.Namespace) -> int:
-    held = await application.factors.of_account(asked.email)
+    email = await address_of(application, asked.email)
+    held = await application.factors.of_account(email)
     if held is None:
         return _answer("", asked, is_known=False)
     if asked.remove:
-        removed = await application.factors.remove_all(asked.email)
+        removed = await application.factors.remove_all(email)
         done = "removed; every session is over" if removed else "the account has no second factor"
         return _answer(done, asked, is_known=True)
     if asked.json:
@@ -74,6 +83,7 @@ async def _factors(application: Application, asked: argparse.Namespace) -> int:
 
 
 def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
+    _take_flag(asked)
     for change in asked.changes:
         if change[:1] not in ("+", "-") or not SHAPE.fullmatch(change[1:]):
             parser.error(f"write +GROUP or -GROUP, with 1 to 64 of A-Z a-z 0-9 . _ : -; not {change!r}")
@@ -83,7 +93,7 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
 
     async def act(application: Application, asked: argparse.Namespace) -> int:
         try:
-            changed = await application.groups.change(asked.email, added, removed)
+            changed = await application.groups.change(await address_of(application, asked.email), added, removed)
         except TooManyGroupsError:
             complain(f"an account has at most {MOST} groups; nothing is changed")
             return FAILED
@@ -105,6 +115,7 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
 def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -> int:
     added: dict[str, object] = {}
     removed: list[str] = []
+    _take_flag(asked)
     for change in asked.changes:
         name, sign, value = change.partition("=")
         if sign and not change.startswith("-"):
@@ -117,8 +128,9 @@ def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
         parser.error(f"{min(both)} is both set and removed")
 
     async def act(application: Application, asked: argparse.Namespace) -> int:
+        email = await address_of(application, asked.email)
         try:
-            claims = await application.account_claims.change(asked.email, added, removed)
+            claims = await application.account_claims.change(email, added, removed)
         except InvalidClaimsError as error:
             complain(f"{error}; nothing is changed")
             return FAILED
@@ -131,6 +143,12 @@ def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
         return DONE
 
     return on_application(act, postgres_alone=True)(asked)
+
+
+def _take_flag(asked: argparse.Namespace) -> None:
+    """`--json` behind the account: neither a group nor a claim has such a name by intent."""
+    if FLAG in asked.changes:
+        asked.changes, asked.json = [one for one in asked.changes if one != FLAG], True
 
 
 def _answer(done: str, asked: argparse.Namespace, *, is_known: bool) -> int:

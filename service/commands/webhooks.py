@@ -31,6 +31,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     again = actions.add_parser("retry", help=about, description=about)
     again.add_argument("deliveries", metavar="DELIVERY", nargs="*", type=_delivery, help="ids of deliveries")
     again.add_argument("--failed", metavar="ENDPOINT", default="", help="all that were given up for this endpoint")
+    again.add_argument("--json", action="store_true", help="one JSON object a line")
     again.set_defaults(run=partial(_require_which, again))
     about = "send a message of the type webhook.test to an endpoint at once, and print the status of its answer"
     test = actions.add_parser("test", help=about, description=about)
@@ -62,15 +63,18 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
 
 async def _retry(application: Application, asked: argparse.Namespace) -> int:
     if asked.failed:
-        count = await application.webhooks.retry_failed(asked.failed)
-        say(f"{count} will be sent again")
-        return DONE
+        return _say_again(await application.webhooks.retry_failed(asked.failed), asked)
     unknown = [one for one in asked.deliveries if not await application.webhooks.retry(one)]
     for one in unknown:
         complain(f"there is no delivery {one}; `tokenhouse webhooks list` shows them")
-    if count := len(asked.deliveries) - len(unknown):
-        say(f"{count} will be sent again")
+    if (count := len(asked.deliveries) - len(unknown)) or asked.json:
+        _say_again(count, asked)
     return FAILED if unknown else DONE
+
+
+def _say_again(count: int, asked: argparse.Namespace) -> int:
+    say(json.dumps({"retried": count}) if asked.json else f"{count} will be sent again")
+    return DONE
 
 
 async def _test(application: Application, asked: argparse.Namespace) -> int:

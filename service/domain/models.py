@@ -8,6 +8,7 @@ from uuid import UUID
 
 NO_CLAIMS = "{}"
 PAGE = "page"  # the kind of a session that a browser has with our pages; other sessions have none
+ELSEWHERE = "$elsewhere$"  # begins what stands for a hash that only another system has (`foreign_hashes/elsewhere.py`)
 A_MOMENT = timedelta(milliseconds=1)  # sessions keep times in milliseconds
 
 
@@ -29,6 +30,11 @@ class User:
     language: str = ""  # of mails; a language tag (RFC 5646), or empty
     claims: str = NO_CLAIMS  # JSON, of operators; those that tokens.claims names go into id tokens
     must_prove_address: bool = False  # asked at sign-up: no login before the first proof, which ends it
+
+    @property
+    def has_password(self) -> bool:
+        """Without one no password is right here."""
+        return self.password_hash != "" and not self.password_hash.startswith(ELSEWHERE)
 
     @property
     def waits_for_proof(self) -> bool:

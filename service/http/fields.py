@@ -18,13 +18,13 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\
 RATE_WINDOW = timedelta(seconds=1), timedelta(days=1)
 
 
-def _broken(code: FieldCode, message: str) -> PydanticCustomError:
+def breach(code: FieldCode, message: str) -> PydanticCustomError:
     return PydanticCustomError(code.value, message)
 
 
 def _present(value: str) -> str:
     if not value.strip():
-        raise _broken(FieldCode.BLANK, "must not be blank")
+        raise breach(FieldCode.BLANK, "must not be blank")
     return value
 
 
@@ -33,32 +33,32 @@ def _email(value: str) -> str:
     try:
         emails.canonical(value)
     except emails.InvalidEmailError:
-        raise _broken(FieldCode.INVALID_EMAIL, "must be an e-mail address such as ada@example.com") from None
+        raise breach(FieldCode.INVALID_EMAIL, "must be an e-mail address such as ada@example.com") from None
     return value.strip()
 
 
 def _new_password(value: str) -> str:
     if rules := broken_rules(value):
-        raise _broken(rules[0][0], " ".join(message for _, message in rules))
+        raise breach(rules[0][0], " ".join(message for _, message in rules))
     return value
 
 
 def _name(value: str) -> str:
     name = _present(value).strip()
     if broken := names.broken_rule(name):
-        raise _broken(*broken)
+        raise breach(*broken)
     return name
 
 
 def _scope(value: str) -> str:
     if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", value):
-        raise _broken(FieldCode.INVALID_SCOPE, 'must be 1 to 64 printable ASCII characters, without blanks, " and \\')
+        raise breach(FieldCode.INVALID_SCOPE, 'must be 1 to 64 printable ASCII characters, without blanks, " and \\')
     return value
 
 
 def _group(value: str) -> str:
     if not groups.SHAPE.fullmatch(value):
-        raise _broken(FieldCode.INVALID_GROUP, "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
+        raise breach(FieldCode.INVALID_GROUP, "must be 1 to 64 of A-Z a-z 0-9 . _ : -")
     return value
 
 
@@ -67,9 +67,9 @@ def _rate(value: str) -> str:
     try:
         rate = Rate.of(value)
     except ValueError:
-        raise _broken(FieldCode.INVALID_RATE, "must be COUNT/DURATION, such as 60/1m") from None
+        raise breach(FieldCode.INVALID_RATE, "must be COUNT/DURATION, such as 60/1m") from None
     if not RATE_WINDOW[0] <= rate.window <= RATE_WINDOW[1]:
-        raise _broken(FieldCode.OUT_OF_RANGE, "must have a window from 1s to 1d")
+        raise breach(FieldCode.OUT_OF_RANGE, "must have a window from 1s to 1d")
     return re.sub(r"\s", "", value)
 
 
@@ -78,7 +78,7 @@ def _time(value: object) -> datetime:
     if isinstance(value, str) and TIME.fullmatch(value):
         with suppress(ValueError, OverflowError):
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    raise _broken(FieldCode.INVALID_TIME, "must be a time with its offset, such as 2027-01-31T12:00:00Z")
+    raise breach(FieldCode.INVALID_TIME, "must be a time with its offset, such as 2027-01-31T12:00:00Z")
 
 
 Text = Annotated[str, AfterValidator(_present)]

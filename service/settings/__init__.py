@@ -3,6 +3,7 @@
 from service.settings.claim_names import require_claim_name
 from service.settings.cognito import require_usable_cognito
 from service.settings.files import require_private
+from service.settings.lazy_migration import LazyMigrationSettings
 from service.settings.load import ENVIRONMENT, Settings, load
 from service.settings.mail_url import INBOX, MailServer, MailTls, keeps_mails, mail_server, mailbox
 from service.settings.sections import (
@@ -52,6 +53,7 @@ __all__ = [
     "EventLoop",
     "IntrospectionSettings",
     "KeySettings",
+    "LazyMigrationSettings",
     "LoggingSettings",
     "MailServer",
     "MailSettings",

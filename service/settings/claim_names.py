@@ -17,15 +17,18 @@ OURS = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "token_use", "auth_time
     "client_id",
     "username",
 }
-OF_STANDARDS = {"nonce", "acr", "azp", "at_hash", "c_hash", "s_hash", "sid", "cnf", "act", "may_act", "events", "typ"}
-PREFIX_OF_COGNITO = "cognito:"
+OF_STANDARDS = {"nonce", "acr", "azp", "at_hash", "c_hash", "s_hash", "sid", "cnf", "act", "may_act", "events"} | {
+    *("typ", "authorization_details", "sub_id", "sub_jwk", "toe", "txn", "vot", "vtm"),
+}
+OF_COGNITO = {"event_id", "identities", "device_key"}
+PREFIXES_OF_COGNITO = ("cognito:", "custom:", "dev:")
 
 
 def require_claim_name(value: str) -> str:
     """Raises ValueError."""
     if not SHAPE.fullmatch(value):
         raise ValueError("name claims with up to 100 letters, digits and _ : . / -, a letter first")
-    if value in OURS | OF_STANDARDS or value.startswith(PREFIX_OF_COGNITO):
+    if value in OURS | OF_STANDARDS | OF_COGNITO or value.startswith(PREFIXES_OF_COGNITO):
         raise ValueError("name no claim that tokens have anyway, or that a standard gives a meaning")
     return value
 

@@ -22,6 +22,7 @@ from service.operator_errors import ConfigurationError
 from service.settings.cognito import require_usable_cognito
 from service.settings.complaints import OTHERWISE, complaint_of
 from service.settings.files import PREFIX, is_text, require_private, require_text, secrets_in
+from service.settings.lazy_migration import LazyMigrationSettings, OldSystemSecrets, require_usable_lazy_migration
 from service.settings.mail_url import require_usable_mail
 from service.settings.sections import (
     AccountSettings,
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
 
     secret_key: SecretStr = SecretStr("")
     secret_keys_previous: Annotated[tuple[SecretStr, ...], BeforeValidator(split_commas), NoDecode] = ()
+    lazy_migration_secret: OldSystemSecrets = ()
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
     signup: SignUpSettings = SignUpSettings()
     cognito: CognitoSettings = CognitoSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    lazy_migration: LazyMigrationSettings = LazyMigrationSettings()
     introspection: IntrospectionSettings = IntrospectionSettings()
     admin: AdminSettings = AdminSettings()
     pages: PageSettings = PageSettings()
@@ -137,6 +140,7 @@ class Settings(BaseSettings):
         require_usable_mail(self.mail)
         require_usable_cognito(self.cognito, self.tokens, has_mail=bool(self.mail.url.get_secret_value()))
         require_usable_webhooks(self.webhooks, has_audit=self.audit.enabled)
+        require_usable_lazy_migration(self.lazy_migration, self.lazy_migration_secret)
 
     @classmethod
     def settings_customise_sources(

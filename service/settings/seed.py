@@ -35,6 +35,14 @@ class Seed(Section):
     groups: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)  # to the addresses of its members
     clients: SeedClients = SeedClients()
 
+    @property
+    def has_passwords(self) -> bool:
+        return any(user.password for user in self.users)
+
+    @property
+    def has_secrets(self) -> bool:
+        return bool(self.clients.introspection) or any(self.clients.cognito.values())
+
     def groups_of(self, user: SeedUser) -> set[str]:
         return {*user.groups, *(name for name, members in self.groups.items() if user.email in members)}
 

@@ -8,6 +8,7 @@ import asyncpg
 
 from service.domain.events.audit_trail import BEGINNING, Entry, EventCount, EventCounts, Place
 from service.domain.events.security_events import Event, Name, Outcome
+from service.stores.account_lock import Connection
 from service.stores.postgres import Postgres
 
 AT_ONCE = 2_000  # rows deleted per statement: takes a fraction of the statement timeout
@@ -25,6 +26,13 @@ LATEST = f"""
     SELECT {_COLUMNS}
     FROM audit_events
     WHERE at >= $1 AND at <= $3 AND (at < $3 OR id > $4)
+    ORDER BY at DESC, id
+    LIMIT $2
+"""  # noqa: S608 - as above
+OF_NAME = f"""
+    SELECT {_COLUMNS}
+    FROM audit_events
+    WHERE name = $5 AND at >= $1 AND at <= $3 AND (at < $3 OR id > $4)
     ORDER BY at DESC, id
     LIMIT $2
 """  # noqa: S608 - as above
@@ -78,17 +86,14 @@ class PostgresAuditTrail:
         self._postgres = postgres
 
     async def add(self, entries: Sequence[Entry]) -> None:
-        events = [[getattr(entry.event, name) for entry in entries] for name in _EVENT]
-        await self._postgres.execute(
-            INSERT,
-            [entry.id for entry in entries],
-            [entry.at for entry in entries],
-            *events,
-            [entry.request_id for entry in entries],
-        )
+        await self._postgres.execute(INSERT, *_arguments(entries))
 
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         return [_entry(row) for row in await self._postgres.fetch(LATEST, since, limit, *behind)]
+
+    async def of_name(self, name: Name, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        rows = await self._postgres.fetch(OF_NAME, since, limit, *behind, name.value)
+        return [_entry(row) for row in rows]
 
     async def of_user(
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
@@ -107,6 +112,20 @@ class PostgresAuditTrail:
             row = await self._postgres.fetchrow(FORGET, before, AT_ONCE)
             if row is None or row["count"] < AT_ONCE:
                 return
+
+
+async def enter(connection: Connection, entries: Sequence[Entry], patience: float) -> None:
+    """In the transaction of what they tell of."""
+    await connection.execute(INSERT, *_arguments(entries), timeout=patience)
+
+
+def _arguments(entries: Sequence[Entry]) -> Sequence[Sequence[object]]:
+    return (
+        [entry.id for entry in entries],
+        [entry.at for entry in entries],
+        *([getattr(entry.event, name) for entry in entries] for name in _EVENT),
+        [entry.request_id for entry in entries],
+    )
 
 
 def _entry(row: asyncpg.Record) -> Entry:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
@@ -38,10 +38,11 @@ HAS_LEDGER = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 APPLIED = "SELECT name, sha256 FROM schema_migrations"
 ENTER = "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)"
 
+OnStep = Callable[[int, int, str], None]  # how many are done, of how many, and the one that begins
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
-async def migrate(url: str, *, dry: bool = False) -> list[str]:
+async def migrate(url: str, *, dry: bool = False, on_step: OnStep = lambda *_: None) -> list[str]:
     """Bring the schema up to date. Returns the names of the migrations that were (with `dry`: would be) applied.
 
     Consecutive ones share a transaction, except for those whose first line is OUTSIDE: their statements run one by
@@ -53,8 +54,9 @@ async def migrate(url: str, *, dry: bool = False) -> list[str]:
         kept = await connection.fetch(APPLIED) if await connection.fetchval(HAS_LEDGER) else []
         pending = _pending({row["name"]: row["sha256"] for row in kept})
         if not dry:  # the service's role may lack the right to create tables
+            steps = _Steps(on_step, len(pending))
             for is_outside, group in groupby(pending, key=lambda one: one.script.startswith(OUTSIDE)):
-                await (_apply_one_by_one if is_outside else _apply_together)(connection, list(group))
+                await (_apply_one_by_one if is_outside else _apply_together)(connection, list(group), steps)
         return [one.name for one in pending]
 
 
@@ -62,6 +64,17 @@ class Migration(NamedTuple):
     name: str
     script: str
     digest: bytes
+
+
+class _Steps:
+    def __init__(self, on_step: OnStep, total: int) -> None:
+        self._on_step = on_step
+        self._total = total
+        self._begun = 0
+
+    def begin(self, one: Migration) -> None:
+        self._on_step(self._begun, self._total, one.name)
+        self._begun += 1
 
 
 @asynccontextmanager
@@ -107,17 +120,19 @@ def _pending(applied: Mapping[str, bytes]) -> list[Migration]:
     return [one for one in found if one.name not in applied]
 
 
-async def _apply_together(connection: Connection, migrations: Sequence[Migration]) -> None:
+async def _apply_together(connection: Connection, migrations: Sequence[Migration], steps: _Steps) -> None:
     async with connection.transaction():
         if not await connection.fetchval(HAS_LEDGER):
             await connection.execute(LEDGER)
         for one in migrations:
+            steps.begin(one)
             await _execute(connection, one, one.script)
             await connection.execute(ENTER, one.name, one.digest)
 
 
-async def _apply_one_by_one(connection: Connection, migrations: Sequence[Migration]) -> None:
+async def _apply_one_by_one(connection: Connection, migrations: Sequence[Migration], steps: _Steps) -> None:
     for one in migrations:
+        steps.begin(one)
         for statement in filter(str.strip, END_OF_STATEMENT.split(one.script)):
             await _execute(connection, one, statement)
         await connection.execute(ENTER, one.name, one.digest)

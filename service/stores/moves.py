@@ -6,10 +6,12 @@ into, and the right to make it.
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from service.domain.mail.models import Kind
 from service.domain.transfer.models import Holder, KeptUser, NewRow
+from service.stores import audit
 from service.stores.postgres import Postgres
 from service.stores.users import USER_FIELDS, user_of
 
@@ -18,19 +20,20 @@ PATIENCE = 60.0  # seconds for one batch: a command waits longer than a request
 INSERT = """
     INSERT INTO users (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
-        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, groups, attributes
+        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, groups, attributes, claims
     )
     SELECT
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
         password_changed_at, disabled_at, email_verified_at, language, must_prove_address,
-        string_to_array(joined_groups, ','), attributes::jsonb
+        string_to_array(joined_groups, ','), attributes::jsonb, claims::jsonb
     FROM unnest(
         $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[],
         $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::boolean[],
-        $15::text[], $16::text[]
+        $15::text[], $16::text[], $17::text[]
     ) AS incoming (
         id, email, canonical_email, first_name, last_name, password_hash, api_key_sealed, api_key_digest, created_at,
-        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, joined_groups, attributes
+        password_changed_at, disabled_at, email_verified_at, language, must_prove_address, joined_groups, attributes,
+        claims
     )
     WHERE NOT EXISTS (
         SELECT FROM email_changes AS given_up
@@ -50,6 +53,7 @@ HOLDERS = """
     UNION
     SELECT id, email, canonical_email FROM users WHERE id = ANY($2::uuid[])
 """
+GIVEN_UP = "SELECT canonical_email FROM email_changes WHERE canonical_email = ANY($1::text[]) AND undo_until > $2"
 PAGE = f"SELECT {', '.join(USER_FIELDS)}, attributes FROM users WHERE id > $1 ORDER BY id LIMIT $2"  # noqa: S608 - as above
 
 
@@ -62,6 +66,8 @@ class PostgresMoves:
         async with self._postgres.connection() as connection, connection.transaction():
             found = await connection.fetch(INSERT, *map(list, columns), timeout=PATIENCE)
             added = {row["id"] for row in found}
+            if entries := [row.entry for row in rows if row.entry and row.user.id in added]:
+                await audit.enter(connection, entries, PATIENCE)
             wishes = [
                 (row.reset_mail, row.user.canonical_email, row.user.language)
                 for row in rows
@@ -72,10 +78,19 @@ class PostgresMoves:
                 await connection.execute(FILE_RESETS, *mails, Kind.RESET.value, timeout=PATIENCE)
         return added
 
+    async def add_one(self, row: NewRow) -> bool:
+        columns = ([value] for value in _values(row))
+        return bool(await self._postgres.fetch(INSERT, *columns))
+
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         async with self._postgres.connection() as connection:
             rows = await connection.fetch(HOLDERS, list(canonical_emails), list(ids), timeout=PATIENCE)
         return [Holder(**row) for row in rows]
+
+    async def given_up(self, canonical_emails: Sequence[str], at: datetime) -> Collection[str]:
+        async with self._postgres.connection() as connection:
+            rows = await connection.fetch(GIVEN_UP, list(canonical_emails), at, timeout=PATIENCE)
+        return [row["canonical_email"] for row in rows]
 
     async def page(self, after: UUID, limit: int) -> Sequence[KeptUser]:
         async with self._postgres.connection() as connection:
@@ -102,4 +117,5 @@ def _values(row: NewRow) -> tuple[object, ...]:
         user.must_prove_address,
         ",".join(user.groups),  # no name of a group has a comma
         json.dumps(dict(row.attributes)),
+        user.claims,
     )

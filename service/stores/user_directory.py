@@ -18,10 +18,12 @@ PAGE = f"""
     ORDER BY canonical_email USING ~<~
     LIMIT $4
 """  # noqa: S608 - our own columns
+_CHANGED_CLAIMS = "(claims || $7::jsonb) - $8::text[]"
 CHANGE = f"""
     UPDATE users
-    SET first_name = coalesce($4, first_name), last_name = coalesce($5, last_name), groups = {CHANGED_GROUPS}
-    WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $6
+    SET first_name = coalesce($4, first_name), last_name = coalesce($5, last_name), groups = {CHANGED_GROUPS},
+        claims = {_CHANGED_CLAIMS}
+    WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $6 AND octet_length(({_CHANGED_CLAIMS})::text) <= $9
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
@@ -36,7 +38,9 @@ class PostgresUserDirectory:
         bounds = prefix, prefix + AFTER_ALL, after.replace("\0", "")
         return [user_of(row) for row in await self._postgres.fetch(PAGE, *bounds, limit)]
 
-    async def change(self, user_id: UUID, change: UserChange, most: int) -> User | None:
+    async def change(self, user_id: UUID, change: UserChange, most_groups: int, most_claims: int) -> User | None:
         groups = list(change.added_groups), list(change.removed_groups)
-        row = await self._postgres.fetchrow(CHANGE, user_id, *groups, change.first_name, change.last_name, most)
+        claims = change.set_claims, list(change.removed_claims)
+        names = change.first_name, change.last_name
+        row = await self._postgres.fetchrow(CHANGE, user_id, *groups, *names, most_groups, *claims, most_claims)
         return user_of(row) if row else None

@@ -11,7 +11,7 @@ from service.coalescing import Batch
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
-from service.errors import EmailTakenError, InvalidInvitationError
+from service.errors import EmailTakenError, IdTakenError, InvalidInvitationError
 from service.stores import account_lock, pending_revocations
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
@@ -126,6 +126,8 @@ class PostgresUsers:
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "users_canonical_email_key":
                 raise EmailTakenError from None
+            if error.constraint_name == "users_pkey":  # which is looked at before the address
+                raise (EmailTakenError if await self.by_email(user.canonical_email) else IdTakenError) from None
             raise
         if row is None or (invitation_id and not row["is_free"]):
             raise EmailTakenError

@@ -54,9 +54,10 @@ ADVANCE = """
         WHERE endpoint = $1 AND place = $2::text::xid8 AND event_id = $3
         RETURNING endpoint
     )
-    INSERT INTO webhook_deliveries (id, endpoint, event_id, type, body)
-    SELECT given.id, moved.endpoint, given.event_id, given.type, given.body
-    FROM moved, unnest($6::uuid[], $7::uuid[], $8::text[], $9::text[]) AS given (id, event_id, type, body)
+    INSERT INTO webhook_deliveries (id, endpoint, event_id, type, body, can_wait)
+    SELECT given.id, moved.endpoint, given.event_id, given.type, given.body, given.can_wait
+    FROM moved, unnest($6::uuid[], $7::uuid[], $8::text[], $9::text[], $10::boolean[])
+        AS given (id, event_id, type, body, can_wait)
     ON CONFLICT (endpoint, event_id) DO NOTHING
 """
 SETTLED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS place"
@@ -135,6 +136,7 @@ class PostgresTrailCursors:
             [one.event_id for one in deliveries],
             [one.type for one in deliveries],
             [one.body for one in deliveries],
+            [one.can_wait for one in deliveries],
         )
 
     async def renumber(self) -> None:

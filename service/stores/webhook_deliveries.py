@@ -13,20 +13,27 @@ AT_ONCE = 2_000  # rows changed per statement: takes a fraction of the statement
 MOST_COUNTED = 1_000
 MOST_OF_A_REPLY = 200  # characters
 LAST_ID = UUID(int=2**128 - 1)
+
+
 # ANY(ARRAY(...)), because in a join the locking subquery could be run again, and lock more rows than its limit.
-CLAIM = """
+def _claim(which: str) -> str:
+    return f"""
     UPDATE webhook_deliveries
     SET due_at = now() + $3::interval, attempts = attempts + 1
     WHERE id = ANY (ARRAY(
         SELECT id
         FROM webhook_deliveries
-        WHERE endpoint = $1 AND due_at <= now() AND delivered_at IS NULL AND failed_at IS NULL
+        WHERE endpoint = $1 AND due_at <= now() AND delivered_at IS NULL AND failed_at IS NULL AND {which}
         ORDER BY due_at
         LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))
     RETURNING id, event_id, type, body, attempts
-"""
+"""  # noqa: S608 - our own conditions
+
+
+CLAIM_FIRST = _claim("NOT can_wait")
+CLAIM = _claim("true")
 DELIVER = """
     UPDATE webhook_deliveries SET delivered_at = now(), failed_at = NULL, last_reply = $2
     WHERE id = $1 AND delivered_at IS NULL
@@ -166,7 +173,10 @@ class PostgresWebhookDeliveries:
         self._postgres = postgres
 
     async def claim(self, endpoint: str, limit: int, lease: timedelta) -> Sequence[DueDelivery]:
-        return [DueDelivery(**row) for row in await self._postgres.fetch(CLAIM, endpoint, limit, lease)]
+        rows = await self._postgres.fetch(CLAIM_FIRST, endpoint, limit, lease)
+        if len(rows) < limit:
+            rows += await self._postgres.fetch(CLAIM, endpoint, limit - len(rows), lease)
+        return [DueDelivery(**row) for row in rows]
 
     async def deliver(self, delivery_id: UUID, reply: str) -> None:
         await self._postgres.execute(DELIVER, delivery_id, reply[:MOST_OF_A_REPLY])

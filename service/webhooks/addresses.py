@@ -12,13 +12,18 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from service.networks import Address, parse
 
 NAT64 = IPv6Network("64:ff9b::/96")  # a gateway makes an IPv4 address of the last 32 bits
+# What Python's table says nothing of, or did not in an older release: site-local, documentation, local NAT64.
+NOWHERE = [IPv6Network(one) for one in ("fec0::/10", "3fff::/20", "64:ff9b:1::/48")]
 Allowed = Callable[[Address], bool]
 
 
 def is_public(address: Address) -> bool:
     """Whether it is an address of the internet, and leads to no other one that is private."""
-    if isinstance(address, IPv6Address) and (inner := _inner(address)):
-        return is_public(inner)
+    if isinstance(address, IPv6Address):
+        if inner := _inner(address):
+            return is_public(inner)
+        if any(address in network for network in NOWHERE):
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

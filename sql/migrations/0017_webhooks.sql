@@ -23,11 +23,14 @@ CREATE TABLE IF NOT EXISTS webhook_deliveries (
     delivered_at timestamptz,
     failed_at timestamptz,                          -- given up
     last_reply text NOT NULL DEFAULT '',
+    can_wait boolean NOT NULL DEFAULT false,        -- of an import, which makes very many: all others overtake it
     UNIQUE (endpoint, event_id)
 );
 
 CREATE INDEX IF NOT EXISTS webhook_deliveries_due ON webhook_deliveries (endpoint, due_at)
     WHERE delivered_at IS NULL AND failed_at IS NULL;
+CREATE INDEX IF NOT EXISTS webhook_deliveries_first ON webhook_deliveries (endpoint, due_at)
+    WHERE delivered_at IS NULL AND failed_at IS NULL AND NOT can_wait;
 CREATE INDEX IF NOT EXISTS webhook_deliveries_listed ON webhook_deliveries (endpoint, created_at, id);
 CREATE INDEX IF NOT EXISTS webhook_deliveries_failed ON webhook_deliveries (endpoint, created_at, id)
     WHERE failed_at IS NOT NULL;

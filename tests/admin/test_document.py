@@ -1,18 +1,19 @@
 """What the OpenAPI document says of each call is what the call takes and answers."""
 
 import json
+import re
 from typing import Any
-from uuid import UUID
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from service.admin.examples import ADMIN_BODIES, DELIVERY_ID
+from service.admin.examples import ADMIN_BODIES
 from service.admin.routes import ADMIN_OPERATIONS
 from service.api.operation import Operation
-from tests.admin.conftest import Program, file
+from tests.admin.conftest import Program
 from tests.admin.test_scopes import DOCUMENT
-from tests.conftest import bearer
+from tests.admin.town import Town
+from tests.conftest import ROOT
 
 PROBLEM = "application/problem+json"
 
@@ -28,16 +29,9 @@ def said_of(one: Operation) -> dict[str, Any]:
 
 @pytest.mark.parametrize("one", ADMIN_OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
 async def test_what_is_shown_works_when_it_is_tried(program: Program, one: Operation) -> None:
-    client, said = program.fakes.client, said_of(one)
-    ada = await client.sign_up(email="ada@example.com")
-    tokens = await client.log_in(ada)
-    (held,) = (await (await client.get("/auth/sessions", **bearer(tokens))).json())["sessions"]
-    await program.entries()
-    file(program, UUID(DELIVERY_ID))
-    path = one.path.replace("{userId}", ada["userId"]).replace("{sessionId}", held["sessionId"])
-    path = path.replace("{deliveryId}", DELIVERY_ID)
+    said, town = said_of(one), await Town.of(program)
     body = said["requestBody"]["content"]["application/json"]["example"] if "requestBody" in said else None
-    answer = await program.call(one.method, path, body)
+    answer = await program.call(one.method, town.path(one), body)
     assert answer.status == int(one.about.returns.status), await answer.text()
     documented = said["responses"][str(answer.status)]
     if "content" in documented:
@@ -67,3 +61,9 @@ def test_an_example_of_a_body_is_what_its_schema_reads() -> None:
 async def test_a_call_reads_its_query_after_the_token(program: Program) -> None:
     answer = await program.fakes.client.get("/admin/users?limit=0")
     assert answer.status == 401
+
+
+def test_the_page_has_every_call_with_its_scope_in_the_order_of_the_routes() -> None:
+    page = (ROOT / "docs/admin.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+) (/admin\S*)` \| `([a-z:]+)` \|", page, re.MULTILINE)
+    assert rows == [(one.method, one.path, one.scopes[0]) for one in ADMIN_OPERATIONS]

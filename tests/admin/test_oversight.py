@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain.administration import oversight
 from tests.admin.conftest import MakeProgram, Program, token_for
 from tests.conftest import problem
 from tests.support.builders import FakeAmbient
@@ -43,9 +44,58 @@ async def test_the_trail_of_a_user_has_the_attempts_at_the_address_and_nobody_el
     assert [one["event"] for one in said] == ["authn_login_fail"]
 
 
+async def test_events_of_one_name_are_read_page_by_page(program: Program, ambient: FakeAmbient) -> None:
+    ids = []
+    for _ in range(3):
+        ambient.advance(seconds=1)
+        ids.append((await program.fakes.client.sign_up())["userId"])
+        await program.said("POST", f"/admin/users/{ids[-1]}/enable", status=204)
+    await program.entries()
+    found = []
+    page = await program.said("GET", "/admin/audit?name=user_created&limit=2")
+    found += page["events"]
+    page = await program.said("GET", f"/admin/audit?name=user_created&limit=2&after={page['next']}")
+    found += page["events"]
+    assert "next" not in page
+    assert [(one["event"], one["userId"]) for one in found] == [("user_created", one) for one in reversed(ids)]
+    assert (await program.said("GET", "/admin/audit?name=user_deleted"))["events"] == []
+
+
+async def test_events_of_one_user_and_one_name_are_all_found_however_many_others_lie_between(
+    program: Program, ambient: FakeAmbient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oversight, "SIFTED", 3)
+    ada = (await program.fakes.client.sign_up())["userId"]
+    for turn in range(9):
+        ambient.advance(seconds=1)
+        await program.said("POST", f"/admin/users/{ada}/{'enable' if turn % 2 else 'reset'}", status=204)
+        if turn in (4, 5):
+            await program.said("DELETE", f"/admin/users/{ada}/sessions")
+            await program.fakes.client.post("/auth/login", {"email": "x@example.com", "password": "Wrong-Pass1!"})
+    await program.entries()
+    path, found = f"/admin/audit?user={ada}&name=user_updated&limit=2", []
+    after, pages = "", 0
+    while True:
+        page = await program.said("GET", path + after)
+        found += page["events"]
+        assert len(page["events"]) <= 2
+        pages += 1
+        if "next" not in page:
+            break
+        after = f"&after={page['next']}"
+    assert {one["event"] for one in found} == {"user_updated"}
+    assert len({one["id"] for one in found}) == len(found) == 9
+    assert pages >= 5
+    created = await program.said("GET", f"/admin/audit?user={ada}&name=user_created")
+    assert (created["events"], "next" in created) == ([], True)  # it lies further back than one call looks
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        "name=x",
+        "name=",
+        "name=USER_CREATED",
         "user=x",
         "since=yesterday",
         "since=2026-01-01",

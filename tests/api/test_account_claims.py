@@ -60,7 +60,7 @@ async def test_nothing_of_the_contract_is_covered_up_whatever_the_database_holds
     ours = ["sub", "email", "cognito:groups", "token_use", "exp", "amr", "iss"]
     monkeypatch.setattr(claim_names, "OURS", frozenset())
     monkeypatch.setattr(claim_names, "OF_STANDARDS", frozenset())
-    monkeypatch.setattr(claim_names, "PREFIX_OF_COGNITO", "no prefix")
+    monkeypatch.setattr(claim_names, "PREFIXES_OF_COGNITO", ())
     fakes = await on_fakes(tokens={"claims": ours})
     plain = await a_member(fakes, {})
     person = await a_member(fakes, dict.fromkeys(ours, "forged"))
@@ -71,7 +71,21 @@ async def test_nothing_of_the_contract_is_covered_up_whatever_the_database_holds
     assert (claims["cognito:groups"], claims["exp"], claims["iss"]) == (["staff"], before["exp"], before["iss"])
 
 
-@pytest.mark.parametrize("name", ["sub", "email", "amr", "cognito:groups", "cognito:x", "nonce", "", "1a", "a b"])
+OF_TOKENS = [
+    "sub",
+    "email",
+    "amr",
+    "jti",
+    "cognito:groups",
+    "cognito:x",
+    "custom:x",
+    "dev:custom:x",
+    "identities",
+    "nonce",
+]
+
+
+@pytest.mark.parametrize("name", [*OF_TOKENS, "", "1a", "a b"])
 async def test_a_name_that_means_something_else_is_refused_in_the_settings_and_by_the_command(name: str) -> None:
     with pytest.raises(ValueError, match="name "):
         settings(tokens={"claims": [name]})

@@ -8,10 +8,11 @@ from typing import Any
 import bcrypt
 import pytest
 
+from service.domain.foreign_hashes.elsewhere import marker_of
 from service.domain.transfer.imports import BATCH
 from service.domain.transfer.models import ImportReport
 from service.domain.transfer.sources import CHUNK
-from tests.conftest import OnFakes
+from tests.conftest import ROOT, OnFakes
 from tests.support import foreign_vectors as vectors
 from tests.support.moving import ID, KEY, firebase, keycloak, lines, run_import
 
@@ -183,7 +184,7 @@ async def test_somebody_of_cognito_has_no_password_and_may_be_mailed_a_reset(on_
     report, _ = await run_import(fakes, content, "cognito", send_reset=True)
     assert report == ImportReport(added=1, without_password=1)
     user = account(fakes)
-    assert (user.password_hash, user.first_name, user.email_verified_at is None) == ("", "Ada", False)
+    assert (user.password_hash, user.first_name, user.email_verified_at is None) == (marker_of(ADA), "Ada", False)
     assert fakes.users.attributes[user.id]["phone_number"] == "+4912345"
     [row] = fakes.outbox.rows.values()
     assert (row.mail.kind, row.mail.recipient) == ("reset", ADA)
@@ -211,6 +212,7 @@ async def test_a_dry_run_adds_nothing_and_counts_what_would_be(fakes: OnFakes) -
 async def test_each_new_account_is_in_the_audit_trail_and_those_there_are_not(fakes: OnFakes) -> None:
     await run_import(fakes, lines(OURS))
     await run_import(fakes, lines(OURS, {"email": "eve@example.com"}))
+    await fakes.application.audit.write()
     since = fakes.ambient.now().replace(year=2020)
     events = [entry.event for entry in await fakes.application.audit.trail.latest(since, 10)]
     assert sorted(
@@ -264,7 +266,22 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "NUL in the line": (b'{"email":"a\0@example.com"}', "no JSON"),
     "NUL in a name": (b'{"email":"a@example.com","firstName":"A\\u0000"}', "NUL"),
     "half a pair": (b'{"email":"a@example.com","firstName":"A\\ud800"}', "no UTF-8"),
-    "no UTF-8": (b'{"email":"a@example.com","firstName":"\xff"}', "no JSON"),
+    "no UTF-8": (b'{"email":"a@example.com","firstName":"\xff"}', "no UTF-8"),
+    "a member twice": (b'{"email":"a@example.com","email":"b@example.com"}', "a member is there twice"),
+    "a member twice, within": (b'{"email":"a@example.com","attributes":{"name":"a","name":"b"}}', "twice"),
+    "a time of 1e999": (b'{"email":"a@example.com","createdAt":1e999}', "createdAt is no time"),
+    "a time that is no number": (b'{"email":"a@example.com","createdAt":NaN}', "createdAt is no time"),
+    "disabled by 1e999": (b'{"email":"a@example.com","disabled":1e999}', "neither true nor false"),
+    "a hash of a number": (b'{"email":"a@example.com","passwordHash":1e999}', "passwordHash is no text"),
+    "NUL in a hash": (
+        b'{"email":"a@example.com","passwordHash":"$django-bcrypt-sha256$t=2b,r=5$'
+        + b"." * 22
+        + b"$"
+        + b"\\u0000" * 31
+        + b'"}',
+        "no PHC string",
+    ),
+    "NUL in a key of an attribute": (b'{"email":"a@example.com","attributes":{"a\\u0000":"b"}}', "NUL"),
     "no address": (b"{}", "no e-mail address"),
     "a bad address": (b'{"email":"ada"}', "none that can have an account"),
     "an address that is no text": (b'{"email":["ada@example.com"]}', "email is no text"),
@@ -281,6 +298,17 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "a time beyond all": (b'{"email":"a@example.com","createdAt":1e300}', "createdAt is no time"),
     "neither true nor false": (b'{"email":"a@example.com","disabled":"maybe"}', "neither true nor false"),
     "a bad attribute": (b'{"email":"a@example.com","attributes":{"birthdate":"soon"}}', "birthdate"),
+    "claims that are no object": (b'{"email":"a@example.com","claims":[1]}', "claims is no object"),
+    "a claim of the contract's": (b'{"email":"a@example.com","claims":{"sub":"x"}}', "its claims break a rule"),
+    "a claim with a fraction": (b'{"email":"a@example.com","claims":{"rate":1e999}}', "its claims break a rule"),
+    "a claim that Postgres cannot keep": (
+        b'{"email":"a@example.com","claims":{"plan":"a\\u0000"}}',
+        "its claims break a rule",
+    ),
+    "claims of 2 kB": (
+        json.dumps({"email": "a@example.com", "claims": {"plan": "x" * 2_000}}).encode(),
+        "more than 1000 bytes",
+    ),
     "attributes that are no texts": (b'{"email":"a@example.com","attributes":{"nickname":1}}', "no object of texts"),
     "bcrypt of cost 31": (b'{"email":"a@example.com","passwordHash":"$2b$31$' + b"." * 53 + b'"}', "cost is 31"),
     "pbkdf2 of 10^9": (
@@ -327,6 +355,10 @@ async def test_a_line_that_is_cut_off_is_refused(fakes: OnFakes) -> None:
         ("firebase", b'{"users": [1, 2', 1),
         ("django", b'[{"pk": 1,', 1),
         ("cognito", b'email,name\n"ada', 2),
+        ("cognito", b"email,name,email\na@example.com,Ada,b@example.com\n", 1),
+        ("jsonl", json.dumps({"email": ADA}).encode("utf-16"), 1),
+        ("cognito", f"email,name\n{ADA},Ada\n".encode("utf-16"), 1),
+        ("firebase", json.dumps({"users": [{"email": ADA}]}).encode("utf-16-le").join([b"\xff\xfe", b""]), 1),
         ("cognito", b"email,name\n" + b'"' + b"a\n" * 100_000, 2),
         ("cognito", b"email,name\n" + b"a" * (2 << 20), 2),
     ],
@@ -433,3 +465,257 @@ async def test_an_export_is_in_the_audit_trail_before_its_first_line(fakes: OnFa
         assert json.loads(line)["passwordHash"] == BCRYPT
         return
     pytest.fail("there was no line")
+
+
+# --- what of a person arrives, as the real tools write it
+
+PROFILES: dict[str, tuple[str, bytes, dict[str, str], str]] = {
+    "django": ("django", lines(DJANGO_USER), {"preferred_username": "ada"}, ""),
+    "gotrue": (
+        "gotrue",
+        lines(
+            {
+                **GOTRUE_USER,
+                "instance_id": "00000000-0000-0000-0000-000000000000",
+                "aud": "authenticated",
+                "role": "authenticated",
+                "phone": "4912345",
+                "phone_confirmed_at": None,
+                "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
+                "raw_user_meta_data": {
+                    "sub": ID,
+                    "email": ADA,
+                    "full_name": "Ada Lovelace",
+                    "avatar_url": "https://x.example/a.png",
+                    "nickname": "Countess",
+                    "locale": "de_AT",
+                    "zoneinfo": "Europe/Vienna",
+                    "email_verified": True,
+                    "phone_verified": False,
+                },
+                "is_super_admin": None,
+                "is_sso_user": False,
+                "is_anonymous": False,
+            }
+        ),
+        {
+            "phone_number": "+4912345",
+            "picture": "https://x.example/a.png",
+            "nickname": "Countess",
+            "locale": "de_AT",
+            "zoneinfo": "Europe/Vienna",
+        },
+        "de-AT",
+    ),
+    "keycloak": (
+        "keycloak",
+        keycloak(
+            {
+                **KEYCLOAK_USER,
+                "totp": True,
+                "attributes": {
+                    "locale": ["de"],
+                    "phone_number": ["0660 / 123"],
+                    "department": ["x"],
+                    "picture": ["https://x.example/a.png"],
+                },
+                "disableableCredentialTypes": [],
+                "requiredActions": [],
+                "federatedIdentities": [{"identityProvider": "google", "userId": "1", "userName": ADA}],
+                "realmRoles": ["default-roles-main"],
+                "clientRoles": {"account": ["view-profile"]},
+                "notBefore": 0,
+            }
+        ),
+        {"preferred_username": "ada", "locale": "de", "picture": "https://x.example/a.png"},
+        "de",
+    ),
+    "auth0, a job's": (
+        "auth0",
+        lines(
+            {
+                "user_id": "auth0|65bb",
+                "email": ADA,
+                "email_verified": True,
+                "name": ADA,
+                "given_name": "Ada",
+                "family_name": "Lovelace",
+                "nickname": "Countess",
+                "picture": "https://x.example/a.png",
+                "phone_number": "+4912345",
+                "username": "ada",
+                "created_at": "2024-02-01T10:00:00.000Z",
+                "updated_at": "2024-02-01T10:00:00.000Z",
+                "identities": [
+                    {"connection": "Username-Password-Authentication", "provider": "auth0", "isSocial": False}
+                ],
+                "user_metadata": {"color": "red"},
+            }
+        ),
+        {
+            "nickname": "Countess",
+            "picture": "https://x.example/a.png",
+            "phone_number": "+4912345",
+            "preferred_username": "ada",
+        },
+        "",
+    ),
+    "firebase": (
+        "firebase",
+        firebase(
+            {
+                "localId": "u1",
+                "email": ADA,
+                "emailVerified": True,
+                "displayName": "Ada Lovelace",
+                "photoUrl": "https://x.example/a.png",
+                "phoneNumber": "+4912345",
+                "lastSignedInAt": "1706781600000",
+                "createdAt": "1706781600000",
+                "customAttributes": '{"admin":true}',
+                "providerUserInfo": [
+                    {"providerId": "google.com", "rawId": "1", "email": ADA, "displayName": "Ada Lovelace"}
+                ],
+            }
+        ),
+        {"picture": "https://x.example/a.png", "phone_number": "+4912345"},
+        "",
+    ),
+    "cognito": (
+        "cognito",
+        (
+            "cognito:username,name,given_name,family_name,nickname,picture,locale,zoneinfo,birthdate,phone_number,email,"
+            "email_verified,updated_at,cognito:mfa_enabled,custom:tier\n"
+            f"ada,Ada Lovelace,Ada,Lovelace,Countess,,de-AT,Europe/Vienna,02/01/1985,+4912345,{ADA},true,,false,gold\n"
+        ).encode(),
+        {
+            "name": "Ada Lovelace",
+            "nickname": "Countess",
+            "locale": "de-AT",
+            "zoneinfo": "Europe/Vienna",
+            "phone_number": "+4912345",
+        },
+        "de-AT",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "profile", "language"), PROFILES.values(), ids=PROFILES.keys())
+async def test_what_a_system_tells_of_a_person_arrives_as_far_as_its_rules_allow(
+    fakes: OnFakes, name: str, content: bytes, profile: dict[str, str], language: str
+) -> None:
+    report, refusals = await run_import(fakes, content, name, key=KEY)
+    assert (report.added, list(refusals)) == (1, [])
+    user = account(fakes)
+    assert fakes.users.attributes[user.id] == profile
+    assert (user.first_name, user.last_name, user.language) == ("Ada", "Lovelace", language)
+
+
+async def test_an_address_that_auth0_has_among_the_identifiers_alone_is_found(fakes: OnFakes) -> None:
+    person = {
+        "_id": {"$oid": "5dea"},
+        "passwordHash": BCRYPT,
+        "connection": "Username-Password-Authentication",
+        "identifiers": [
+            {"type": "username", "value": "ada", "verified": False},
+            {"type": "email", "value": ADA, "verified": True},
+        ],
+    }
+    await run_import(fakes, lines(person), "auth0")
+    assert account(fakes).email_verified_at is not None
+    await fakes.client.log_in({"email": ADA, "password": vectors.PASSWORD})
+
+
+async def test_hashes_that_firebase_kept_back_are_refused_by_name(fakes: OnFakes) -> None:
+    _, [refusal] = await run_import(
+        fakes, firebase({**FIREBASE_USER, "passwordHash": "UkVEQUNURUQ="}), "firebase", key=KEY
+    )
+    assert "export it as an owner" in refusal.reason
+
+
+async def test_a_ban_that_is_over_shuts_nobody_out(fakes: OnFakes) -> None:
+    await run_import(fakes, lines({**GOTRUE_USER, "banned_until": "2024-02-01 10:00:00+00"}), "gotrue")
+    assert account(fakes).disabled_at is None
+
+
+@pytest.mark.parametrize("name", ["jsonl, lines", "jsonl, an array", "gotrue, a table", "firebase"])
+async def test_a_byte_order_mark_and_the_line_ends_of_windows_change_nothing(fakes: OnFakes, name: str) -> None:
+    contents = {
+        "jsonl, lines": lines(OURS, {"email": "eve@example.com"}),
+        "jsonl, an array": json.dumps([OURS, {"email": "eve@example.com"}], indent=1).encode(),
+        "gotrue, a table": GOTRUE_TABLE
+        + GOTRUE_TABLE.splitlines()[1].replace(b"ada@", b"eve@").replace(b"7b1f", b"7b1e"),
+        "firebase": firebase(FIREBASE_USER, {"email": "eve@example.com"}),
+    }
+    content = b"\xef\xbb\xbf" + contents[name].replace(b"\n", b"\r\n")
+    report, refusals = await run_import(fakes, content, name.partition(",")[0], key=KEY)
+    assert (report.added, list(refusals)) == (2, [])
+    assert account(fakes).created_at.year == 2024
+
+
+async def test_an_account_whose_document_has_a_member_twice_is_refused_alone(fakes: OnFakes) -> None:
+    content = b'{"users": [{"email": "a@example.com", "email": "b@example.com"},\n{"email": "c@example.com"}]}'
+    report, [refusal] = await run_import(fakes, content, "firebase", key=KEY)
+    assert (report.added, refusal.line, refusal.reason) == (1, 1, "a member is there twice")
+
+
+async def test_a_dry_run_says_what_the_real_one_then_says(fakes: OnFakes) -> None:
+    """Also of what meets a line that is batches away, which is in the table by then."""
+    other = "00000000-0000-4000-8000-000000000001"
+    given_up = "given-up@example.com"
+    fakes.users.is_reserved = lambda canonical_email, _: canonical_email == given_up
+    await run_import(fakes, lines({"email": "here@example.com"}))
+    people = [{"email": f"ada{number}@example.com"} for number in range(2 * BATCH)]
+    content = lines(
+        {**OURS, "email": "Ada@Example.com"},
+        *people,
+        {"email": "ada@example.com"},
+        {"email": "Ada@Example.com", "id": other},
+        {"email": "Ada@Example.com", "id": ID},
+        {"email": "Ada@Example.com"},
+        {"email": "eve@example.com", "id": ID},
+        {"email": "ADA7@example.com"},
+        {"email": "Here@example.com"},
+        {"email": "here@example.com"},
+        {"email": given_up},
+        {"email": given_up.title()},
+        {"email": "eve@example.com", "claims": {"sub": "x"}},
+    )
+    before = dict(fakes.users.rows)
+    rehearsed = await run_import(fakes, content, dry=True)
+    assert fakes.users.rows == before
+    assert await run_import(fakes, content) == rehearsed
+    report, refusals = rehearsed
+    assert (report.added, report.there_already, report.refused) == (2 * BATCH + 1, 3, 8)
+    assert [one.line - 2 * BATCH for one in refusals] == [2, 3, 6, 7, 8, 10, 11, 12]
+
+
+async def test_a_dump_that_django_itself_made_moves_in(fakes: OnFakes) -> None:
+    """One user of each hasher; then one without a usable password, one that is not active, one without an address."""
+    content = (ROOT / "tests" / "support" / "django_users.jsonl").read_bytes()
+    report, refusals = await run_import(fakes, content, "django")
+    assert (report.added, report.without_password, [one.line for one in refusals]) == (9, 2, [10])
+    for number in range(len(vectors.DJANGO)):
+        email = f"user{number}@example.com"
+        assert not account(fakes, email).password_hash.startswith("$bcrypt-sha256$")
+        wrong = await fakes.client.post("/auth/login", {"email": email, "password": vectors.PASSWORD + "x"})
+        assert wrong.status == 401
+        await fakes.client.log_in({"email": email, "password": vectors.PASSWORD})
+        user = account(fakes, email)
+        assert user.password_hash.startswith("$bcrypt-sha256$")
+        assert (user.email, user.first_name, user.last_name) == (f"User{number}@Example.com", "Zoë", "O'Neil")
+        assert fakes.users.attributes[user.id] == {"preferred_username": f"user{number}"}
+    assert account(fakes, "gone@example.com").disabled_at is not None
+    assert account(fakes, f"user{len(vectors.DJANGO)}@example.com").password_hash == ""
+
+
+@pytest.mark.parametrize("name", ["phc", "ours"])
+async def test_a_hash_that_is_ours_already_is_kept_as_it_is(fakes: OnFakes, name: str) -> None:
+    person = await fakes.client.sign_up()
+    mine = account(fakes, person["email"].lower()).password_hash
+    stored = mine if name == "ours" else vectors.ARGON2["argon2id"]
+    await run_import(fakes, lines({"email": ADA, "passwordHash": stored}))
+    assert account(fakes).password_hash == stored
+    if name == "ours":
+        await fakes.client.log_in({"email": ADA, "password": person["password"]})
+        assert account(fakes).password_hash == mine

@@ -206,6 +206,22 @@ async def test_a_mail_whose_invitation_is_over_is_not_sent(invited: OnFakes) -> 
     assert await postbox.collect() == []
 
 
+async def test_an_invitation_is_mailed_again_with_the_same_link(invited: OnFakes) -> None:
+    invitations, postbox = invited.application.invitations, Postbox(invited.application)
+    one = await invitations.invite(ADA, WEEK, by_mail=True)
+    first = await postbox.one()
+    events = heard(invited)
+    assert await invitations.send_again(one.id) == one
+    assert [(event.reason, event.key_id) for event in events] == [(Reason.INVITATION_SENT, f"invitation:{one.id}")]
+    assert (await postbox.one()).values == first.values
+    printed = await invitations.invite("grace@example.com", WEEK, by_mail=False)
+    assert await invitations.send_again(printed.id) is None  # whoever has the link may be somebody else
+    invited.ambient.advance(days=8)
+    assert await invitations.send_again(one.id) is None
+    assert await invitations.send_again(invited.ambient.new_uuid()) is None
+    assert await postbox.collect() == []
+
+
 async def test_an_operator_cannot_invite_who_is_there_nor_mail_without_mail(fakes: OnFakes) -> None:
     ada = await fakes.client.sign_up()
     with pytest.raises(EmailTakenError):
@@ -233,6 +249,9 @@ async def test_what_becomes_of_invitations_is_in_the_audit_trail(invited: OnFake
         (Name.TOKEN_REVOKED, Outcome.SUCCESS, Reason.INVITATION_ENDED),
     ]
     assert events[1].user_id == UUID(person["userId"])
+    used, later = f"invitation:{invited.application.invitations.links.named_in(token)}", events[3].key_id
+    assert [event.key_id for event in events] == [used, used, "", later, later]
+    assert used != later
 
 
 async def test_an_earlier_secret_of_the_service_still_opens_its_invitations(on_fakes: MakeOnFakes) -> None:

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from service.domain.sessions.models import EndedSession
 from service.errors import UnavailableError
 from tests.api.conftest import MakeVerifier
-from tests.conftest import OnFakes, bearer
+from tests.conftest import MakeOnFakes, OnFakes, bearer
 from tests.support.both_verifiers import AnyVerifier
 from tests.support.resource_servers import claims
 from tests.support.verifiers import SharedClock
@@ -35,6 +35,19 @@ async def test_an_id_token_is_good_without_any_call(fakes: OnFakes, verifier_of:
         assert (said.token_id, said.expires_at) == (said.all["jti"], said.all["exp"])
         assert await verifier.refuses(tokens["accessToken"])
         assert await verifier.asked() == []
+
+
+async def test_claims_that_operators_chose_are_passed_on_as_they_are(
+    on_fakes: MakeOnFakes, verifier_of: MakeVerifier
+) -> None:
+    chosen = {"team": "pl\u00e4tform\u2028", "https://example.com/tier": [2**53 - 1, {"a": True}], "constructor": "x"}
+    fakes = await on_fakes(tokens={"claims": [*chosen]})
+    person = await fakes.client.sign_up()
+    await fakes.application.account_claims.change(person["email"], chosen)
+    tokens = await fakes.client.log_in(person)
+    async with verifier_of(fakes.client) as verifier:
+        said = (await verifier.verify(tokens["idToken"])).all
+    assert {name: said[name] for name in chosen} == chosen
 
 
 async def test_a_verifier_of_access_tokens_takes_no_id_token(fakes: OnFakes, verifier_of: MakeVerifier) -> None:

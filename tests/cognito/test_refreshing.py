@@ -65,6 +65,26 @@ async def test_new_tokens_of_the_same_session_and_no_refresh_token(make_ground: 
 
 
 @ALL
+async def test_id_tokens_carry_what_operators_say_of_the_account_as_it_is_then(
+    make_ground: MakeGround, way: str
+) -> None:
+    ground = await make_ground(tokens={"claims": "team,tier"})
+    person = await ground.client.sign_up()
+    about = ground.fakes.application.account_claims
+    await about.change(person["email"], {"team": "platform", "tier": [3], "other": 1})
+    first = await ground.cognito.log_in(person["email"], PASSWORD)
+    assert {name: claims(first["IdToken"]).get(name) for name in ("team", "tier", "other")} == {
+        "team": "platform",
+        "tier": [3],
+        "other": None,
+    }
+    assert not {"team", "tier"} & {*claims(first["AccessToken"])}
+    await about.change(person["email"], {"tier": 4}, ["team"])
+    after = claims((await renew(ground.cognito, way, first["RefreshToken"]))["IdToken"])
+    assert (after["tier"], "team" in after) == (4, False)
+
+
+@ALL
 async def test_a_token_of_either_door_is_good_at_both(ground: Ground, way: str) -> None:
     person = await ground.client.sign_up()
     tokens = await ground.client.log_in(person)

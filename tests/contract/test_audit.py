@@ -62,7 +62,11 @@ async def test_pages_of_the_trail_lose_nothing_of_one_instant(trail: AuditTrail)
     at_once = [Entry(UUID(int=number), NOON, Event(Name.LOGGED_IN, user_id=ADA, source="")) for number in (1, 2, 3)]
     older = Entry(UUID(int=9), NOON - HOUR, Event(Name.LOGGED_IN, user_id=ADA, source=""))
     await trail.add([older, *reversed(at_once)])
-    for read in (trail.latest, lambda *rest: trail.of_user(ADA, "", *rest)):
+    for read in (
+        trail.latest,
+        lambda *rest: trail.of_user(ADA, "", *rest),
+        lambda *rest: trail.of_name(Name.LOGGED_IN, *rest),
+    ):
         found: list[Entry] = []
         for _ in range(3):
             found += await read(NOON - HOUR, 2, *([Place(found[-1].at, found[-1].id)] if found else []))
@@ -77,6 +81,15 @@ async def test_a_user_s_events_are_theirs_and_those_about_their_address(trail: A
     assert list(await trail.of_user(ADA, "", NOON, 10)) == [entry(6), entry(2)]
     assert list(await trail.of_user(None, "<ada>", NOON, 10)) == [before_sign_up]
     assert list(await trail.of_user(None, "", NOON, 10)) == []
+
+
+async def test_events_of_one_name_are_found_among_all(trail: AuditTrail) -> None:
+    deleted = [entry(2, name=Name.USER_DELETED), entry(4, name=Name.USER_DELETED, user_id=GRACE)]
+    await trail.add([entry(1), entry(3), entry(5), *deleted])
+    assert list(await trail.of_name(Name.USER_DELETED, NOON, 10)) == deleted[::-1]
+    assert list(await trail.of_name(Name.USER_DELETED, NOON + 3 * HOUR, 10)) == deleted[1:]
+    assert list(await trail.of_name(Name.LOGGED_IN, NOON, 2)) == [entry(5), entry(3)]
+    assert list(await trail.of_name(Name.USER_CREATED, NOON, 10)) == []
 
 
 async def test_the_latest_are_told_within_span_and_number(trail: AuditTrail) -> None:

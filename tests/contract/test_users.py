@@ -10,7 +10,7 @@ import pytest
 from service.domain.accounts.ports import Users
 from service.domain.models import User
 from service.domain.sessions.models import PendingRevocation
-from service.errors import EmailTakenError
+from service.errors import EmailTakenError, IdTakenError
 from service.stores.users import USER_FIELDS, PostgresUsers
 from tests.support import builders
 from tests.support.builders import FakeAmbient
@@ -67,6 +67,19 @@ async def test_an_address_has_one_account_and_the_first_stays(users: Users, ambi
     assert await users.by_email(first.canonical_email) == first
     assert await users.by_id(second.id) is None
     assert await users.by_api_key([b"two"], ambient.now()) is None
+
+
+async def test_an_id_is_of_one_account_and_a_taken_address_is_told_first(users: Users, ambient: FakeAmbient) -> None:
+    first = builders.user(ambient)
+    await users.add(first, b"one")
+    for again, refusal in (
+        (builders.user(ambient, id=first.id, canonical_email="other@example.com"), IdTakenError),
+        (builders.user(ambient, id=first.id, canonical_email=first.canonical_email), EmailTakenError),
+    ):
+        with pytest.raises(refusal):
+            await users.add(again, b"two")
+    assert await users.by_id(first.id) == first
+    assert await users.by_email("other@example.com") is None
 
 
 async def test_of_parallel_sign_ups_to_one_address_exactly_one_wins(users: Users, ambient: FakeAmbient) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -127,6 +127,25 @@ async def test_an_endpoint_begins_at_the_end_of_the_trail_and_keeps_its_place(gr
     assert event.position.event_id == event_id
     assert (event.name, event.outcome, event.user_id, event.session_id) == ("user_created", "success", ADA, "s1")
     assert (await ground.unread("new")).events == []
+
+
+async def test_what_can_wait_is_overtaken_by_all_that_is_due(ground: Ground) -> None:
+    """However many of those were filed before."""
+    await ground.cursors.begin(["crm"])
+    for _ in range(4):
+        await ground.happens()
+    unread = await ground.unread(limit=4)
+    waiting, other = unread.events[:3], unread.events[3]
+    new = [replace(new_delivery(one.position.event_id), can_wait=True) for one in waiting]
+    await ground.cursors.advance(unread, waiting[-1].position, new)
+    late = new_delivery(other.position.event_id)
+    await ground.cursors.advance(await ground.unread(), other.position, [late])
+    first = await ground.deliveries.claim("crm", 2, timedelta(hours=1))
+    assert first[0].id == late.id
+    assert first[1].id in {one.id for one in new}
+    await ground.deliveries.postpone(late.id, timedelta(0), "503")
+    assert [one.id for one in await ground.deliveries.claim("crm", 1, timedelta(hours=1))] == [late.id]
+    assert len(await ground.deliveries.claim("crm", 9, timedelta(hours=1))) == 2
 
 
 async def test_who_has_no_place_has_nothing_to_read(ground: Ground) -> None:

@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from service.doctor import admin, keys, passkeys, postgres, redis, srp, webhooks
+from service.doctor import admin, keys, passkeys, postgres, redis, seed, signup, srp, webhooks
 from service.doctor import settings as settings_check
 from service.doctor.finding import Finding, Level, counted, of_clock, require
+from service.domain.administration.models import AdminToken
 from service.domain.seals import Purpose, Seals
 from service.domain.second_factors.relying_party import RelyingParty
 from service.domain.signing.models import StoredKey
 from service.domain.webhooks.models import EndpointState
 from service.operator_errors import ConfigurationError
-from service.settings import DatabaseSettings, KeySettings
+from service.settings import DatabaseSettings, KeySettings, Seed
 from service.stores.facts import PostgresFacts, RedisFacts
 from tests.support import builders
 from tests.support.builders import NOON
@@ -334,6 +337,47 @@ def test_passkeys_that_nobody_can_use_are_told(
 
 
 @pytest.mark.parametrize(
+    ("mode", "has_mail", "has_accounts", "level", "said"),
+    [
+        ("open", False, False, Level.OK, "everybody"),
+        ("invited", True, True, Level.OK, "whoever has an invitation"),
+        ("invited", False, True, Level.OK, "without mail, operators pass its link on"),
+        ("invited", True, False, Level.WARNING, "no account yet"),
+        ("closed", False, True, Level.OK, "nobody"),
+        ("closed", True, False, Level.WARNING, "no account yet"),
+    ],
+)
+def test_a_sign_up_by_which_nobody_has_come_in_yet_is_told(
+    mode: Any, *, has_mail: bool, has_accounts: bool, level: Level, said: str
+) -> None:
+    found = signup.judge(mode, has_mail=has_mail, has_accounts=has_accounts)
+    assert (found.check, found.level) == ("signup", level)
+    assert said in found.said
+    assert ("tokenhouse" in found.advice) is (level is Level.WARNING)
+
+
+SECRET_CLIENTS = ({"introspection": {"billing": "cs_0123456789abcdefghij"}}, {"cognito": {"web": "0" * 24}})
+
+
+@pytest.mark.parametrize(
+    ("held", "is_secret"),
+    [
+        ({}, False),
+        ({"users": [{"email": "ada@example.com"}], "clients": {"cognito": {"web": ""}}}, False),
+        ({"users": [{"email": "ada@example.com", "password": "SecurePass1!"}]}, True),
+        *(({"clients": clients}, True) for clients in SECRET_CLIENTS),
+    ],
+)
+def test_secrets_in_a_seed_are_told_where_others_can_log_in(held: dict[str, Any], *, is_secret: bool) -> None:
+    read, file = Seed.model_validate(held), Path("/etc/seed.yaml")
+    for issuer in ("http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"):
+        assert seed.judge(read, file, issuer).level is Level.OK
+    found = seed.judge(read, file, "https://auth.example.com")
+    assert found.level is (Level.WARNING if is_secret else Level.OK)
+    assert "Secure" not in found.said + found.advice
+
+
+@pytest.mark.parametrize(
     ("is_on", "is_installed", "are_stored", "level", "said"),
     [
         (False, False, False, Level.OK, "off"),
@@ -385,3 +429,29 @@ def test_deliveries_of_webhooks_that_wait_for_long_or_were_given_up_are_told(
 )
 def test_an_admin_api_should_answer_to_few_and_leave_a_trace(said: dict[str, Any], levels: list[Level]) -> None:
     assert [one.level for one in admin.judge(builders.settings(**said))] == levels
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "said"),
+    [
+        ([90, 15], Level.OK, "2 tokens, of which none expires within 14 days"),
+        ([], Level.OK, "0 tokens, of which none expires within 14 days"),
+        ([90, 14], Level.WARNING, "one expires in 14 days"),
+        ([1, 0], Level.WARNING, "zero expires in 1 day, one expires in 0 days"),
+        ([-1], Level.WARNING, "zero has expired"),
+    ],
+)
+def test_admin_tokens_that_expire_soon_are_named(left: list[int], level: Level, said: str) -> None:
+    tokens = [
+        AdminToken(
+            id=UUID(int=number),
+            name=["zero", "one"][number],
+            scopes=(),
+            networks=(),
+            created_at=builders.NOON,
+            expires_at=builders.NOON + timedelta(days=days),
+        )
+        for number, days in enumerate(left)
+    ]
+    (found,) = admin.judge_tokens(tokens, builders.NOON)
+    assert (found.level, found.said) == (level, said)

@@ -171,6 +171,16 @@ async def test_a_host_that_is_not_found_is_told(names: Names) -> None:
         "2002:c0a8:101::1",
         "2001:db8::1",
         "::127.0.0.1",
+        "0.1.2.3",
+        "198.18.0.1",
+        "240.0.0.1",
+        "fec0::1",
+        "feff::1",
+        "3fff::1",
+        "64:ff9b:1::a00:1",
+        "64:ff9b::",
+        "::ffff:0:7f00:1",
+        "2001:0:0:0:0:0:80ff:fffe",
     ],
 )
 def test_an_address_that_leads_inside_is_not_public(address: str) -> None:

@@ -92,6 +92,16 @@ async def scene() -> Scene:
     return scene
 
 
+async def test_the_accounts_of_an_import_are_told_after_all_others(scene: Scene) -> None:
+    for number in range(3 * LANES):
+        scene.cursors.enter(event(number, reason=Reason.IMPORTED))
+    entered = scene.cursors.enter(event(99, name="user_deleted"))
+    await scene.work()
+    assert str(entered.position.event_id) in [headers["webhook-id"] for _, headers, _ in scene.sender.sent[:LANES]]
+    while len(scene.sender.sent) < 3 * LANES + 1:
+        await scene.work()
+
+
 # --- what is sent
 
 

@@ -42,6 +42,7 @@ async def test_a_token_is_made_used_listed_and_ended_by_command(both: list[Clien
     assert status == 0
     assert "users:read,audit:read" in line
     assert "never" not in line
+    assert "(in 0 d)" in line
     assert text not in said
     status, _, complaint = await command("admin-tokens", "new", "ci", "--scope", "users:read")
     assert (status, "there is a token of this name" in complaint) == (1, True)
@@ -53,6 +54,23 @@ async def test_a_token_is_made_used_listed_and_ended_by_command(both: list[Clien
     assert [reason in trail for reason in ("admin_token_created", "admin_token_ended", '"kid": "token:ci"')] == [
         True
     ] * 3
+
+
+async def test_the_doctor_names_tokens_that_expire_soon_where_the_api_is_on(
+    both: list[Client], command: Command
+) -> None:
+    await made(command, "--scope", "users:read", "--expires", "13d")
+    await made(command, "--scope", "users:read", "--expires", "15d", name="later")
+    _, said, _ = await command("admin-tokens", "list")
+    (soon, later) = [line for line in said.splitlines() if line.startswith(("ci ", "later "))]
+    assert ("(in 12 d)" in soon, "(in" in later, "never" in later) == (True, False, True)
+    _, said, _ = await command("doctor", TOKENHOUSE_ADMIN__ENABLED="true")
+    (line,) = [line for line in said.splitlines() if "admin.tokens" in line]
+    assert line.startswith("warning")
+    assert "ci expires in 12 days" in line
+    assert "later" not in line
+    _, said, _ = await command("doctor", TOKENHOUSE_ADMIN__ENABLED="false")
+    assert "admin.tokens" not in said
 
 
 async def test_a_token_of_another_network_is_refused_here(both: list[Client], command: Command) -> None:

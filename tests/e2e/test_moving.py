@@ -22,6 +22,7 @@ from tests.support.waiting import PATIENCE
 Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PHC = "$pbkdf2-sha256$i=1000$c2FsdFNhbHQxMjM0NTY3ODkwYWJjZA$ByL1PtTJZmHi1Jtb55NZvJaHzDMjpymQkpJHTg8iOns"  # of Django's
 MANY = 20_000
+TOLD = "SELECT count(DISTINCT user_id) FROM audit_events WHERE name = 'user_created' AND reason = 'imported'"
 
 
 async def test_everybody_is_moved_out_and_in_again(
@@ -84,12 +85,30 @@ async def test_an_import_killed_half_way_is_finished_by_running_it_again(
         await asyncio.to_thread(process.wait, PATIENCE)
     assert there < MANY
     there = await database.fetchval("SELECT count(*) FROM users")
+    assert await database.fetchval(TOLD) == there
     status, said, _ = await command("users", "import", str(file), "--format", "jsonl")
     assert status == 0
     assert said.startswith(f"added: {MANY - there} (0 without a password), there already: {there}, refused: 0")
     assert await database.fetchval("SELECT count(*) FROM users") == MANY
     keys = await database.fetchval("SELECT count(DISTINCT api_key_digest) FROM users")
     assert keys == MANY
+    assert await database.fetchval(TOLD) == await database.fetchval("SELECT count(*) FROM audit_events") == MANY
+
+
+async def test_nobody_moves_in_of_whom_the_audit_trail_cannot_be_told(
+    database: Database, redis: object, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "people"
+    file.write_bytes(lines({"email": "ada@example.com"}))
+    await database.execute("ALTER TABLE audit_events ADD CONSTRAINT full_up CHECK (reason <> 'imported') NOT VALID")
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await command("users", "import", str(file), "--format", "jsonl")
+    finally:
+        await database.execute("ALTER TABLE audit_events DROP CONSTRAINT full_up")
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+    await command("users", "import", str(file), "--format", "jsonl")
+    assert await database.fetchval(TOLD) == 1
 
 
 async def test_two_imports_at_once_add_everybody_once(
@@ -174,8 +193,12 @@ def test_what_grows_when_it_is_read_is_refused_within_memory(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("no such file", "--format", "jsonl"), "No such file or directory"),
-        (("/", "--format", "jsonl"), "Is a directory"),
+        (("no such file", "--format", "jsonl"), "nothing is imported: no such file: No such file or directory\n"),
+        (("/", "--format", "jsonl"), "nothing is imported: /: Is a directory\n"),
+        (
+            ("/dev/null", "--format", "firebase", "--firebase-key", "no such key"),
+            "nothing is imported: no such key: No such file or directory\n",
+        ),
         (("/dev/null", "--format", "jsonl", "--send-reset"), "--send-reset needs mail"),
         (("/dev/null", "--format", "firebase", "--firebase-key", "/dev/null"), "lacks base64_signer_key"),
     ],
@@ -186,6 +209,7 @@ async def test_an_import_that_cannot_begin_says_why(
     status, said, complaint = await command("users", "import", *arguments)
     assert (status, said) == (1, "")
     assert reason in complaint
+    assert complaint.count("\n") == 1
 
 
 async def test_a_project_s_key_of_firebase_is_read_as_its_console_shows_it(
@@ -291,3 +315,76 @@ async def test_an_address_that_its_owner_can_take_back_is_refused(
     status, said, complaint = await command("users", "import", str(file), "--format", "jsonl")
     assert (status, said.startswith("added: 1 ")) == (1, True)
     assert "line 1: its address was given up lately" in complaint
+
+
+async def everything(database: Database) -> dict[str, list[Any]]:
+    """But `longest_lives`, where each command that opens the stores notes its settings."""
+    tables = await database.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> 'longest_lives' AND relnamespace = 'public'::regnamespace"
+    )
+    found = {}
+    for table in sorted(row["relname"] for row in tables):
+        found[table] = [str(row) for row in await database.fetch(f"SELECT * FROM {table} AS one ORDER BY one::text")]  # noqa: S608 - of the catalogue
+    return found
+
+
+async def test_a_dry_run_writes_nothing_and_says_what_the_real_run_then_says(
+    instances: Instances, database: Database, command: Command, tmp_path: Path
+) -> None:
+    [client] = await instances(1)
+    ada = await client.sign_up()
+    await database.execute(
+        "INSERT INTO email_changes (id, user_id, email, canonical_email, was_verified, requested_at, changed_at, undo_until)"
+        " VALUES (gen_random_uuid(), $1, 'old@example.com', 'old@example.com', true, now(), now(), now() + interval '1 day')",
+        ada["userId"],
+    )
+    file = tmp_path / "people"
+    people = [{"email": f"p{number}@example.com"} for number in range(1_500)]
+    file.write_bytes(
+        lines(
+            {"id": ID, "email": "Eve@example.com", "passwordHash": PHC},
+            {"email": ada["email"].upper()},
+            {"email": ada["email"]},
+            {"email": "old@example.com"},
+            {"email": "bad", "id": ID},
+            *people,
+            {"email": "P3@example.com"},
+            {"id": ID, "email": "eve@example.com"},
+            {"id": ID, "email": "Eve@example.com"},
+            {"id": ID, "email": "other@example.com"},
+        )
+    )
+    words = ("users", "import", str(file), "--format", "jsonl", "--send-reset")
+    mail = {"TOKENHOUSE_MAIL__URL": "smtp://127.0.0.1:1", "TOKENHOUSE_MAIL__SENDER": "a@example.com"}
+    before = await everything(database)
+    status, said, complaint = await command(*words, "--dry-run", **mail)
+    assert await everything(database) == before
+    assert (status, said) == (1, "would be added: 1501 (1500 without a password), there already: 2, refused: 6\n")
+    real = await command(*words, **mail)
+    assert real == (status, said.replace("would be added", "added"), complaint)
+    assert await database.fetchval("SELECT count(*) FROM mails") == 1_500
+    assert await database.fetchval(TOLD) == 1_501
+
+
+@pytest.mark.parametrize(("mode", "is_told"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_whoever_may_read_an_export_with_hashes_is_mentioned(
+    embedded: Stores, database: object, tmp_path: Path, *, mode: int, is_told: bool
+) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TOKENHOUSE_")}
+    environment |= {"PYTHONPATH": str(ROOT)} | CHILD | of(embedded, 0)
+    file = tmp_path / "accounts.jsonl"
+    file.touch()
+    file.chmod(mode)
+    for options in (["--with-hashes"], []):
+        with file.open("w") as opened:
+            done = subprocess.run(
+                [sys.executable, "-m", "service", "users", "export", *options],
+                env=environment,
+                stdout=opened,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=True,
+                cwd="/",
+            )
+        assert ("others on this machine" in done.stderr) == (is_told and bool(options))
+        assert file.stat().st_mode & 0o777 == mode

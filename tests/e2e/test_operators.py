@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from service.ambient import Ambient
@@ -18,6 +19,7 @@ from tests.support.databases import Command
 ADA = "Ada@Example.com"
 NEW = "Another-Pass2!"
 WHO = "grace@bastion"
+LIMIT = {"limit", "used", "quota", "is_full", "empty_in_seconds"}  # members of `limits show --json`
 
 
 @pytest.fixture
@@ -156,6 +158,21 @@ async def test_another_password_ends_the_sessions_and_is_asked_about(
     assert await trail(application) == [("authn_password_change", "by_operator"), ("session_expired", "by_operator")]
 
 
+async def test_who_has_proved_the_address_is_told_of_another_password(
+    client: Client, command: Command, typed: Any, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    mail = {"TOKENHOUSE_MAIL__URL": "smtp://127.0.0.1:1", "TOKENHOUSE_MAIL__SENDER": "Tokenhouse <t@example.com>"}
+    await created(command, typed, "--verified")
+    person = await client.sign_up()
+    for email in (ADA, person["email"]):
+        typed(f"{NEW}\n")
+        assert (await command("users", "set-password", email, "--yes", **mail))[0] == 0
+    (told,) = await database.fetch("SELECT kind, recipient, facts FROM mails")
+    assert (told["kind"], told["recipient"]) == ("notice", ADA)
+    assert "by_operator" in str(told["facts"])
+    assert NEW not in str(told["facts"])
+
+
 async def test_an_account_is_deleted_after_a_question(
     client: Client, application: Application, command: Command, typed: Any
 ) -> None:
@@ -195,6 +212,7 @@ async def test_a_lockout_is_shown_and_cleared(client: Client, application: Appli
     status, said, _ = await command("limits", "show", person["email"], "--source", "127.0.0.1", "--json")
     shown = {one["limit"]: one for one in map(json.loads, said.splitlines())}
     assert status == 0
+    assert {frozenset(one) for one in shown.values()} == {frozenset(LIMIT)}
     assert (shown["login-in-a-row"]["used"], shown["login-in-a-row"]["is_full"]) == (3, True)
     assert (shown["login-account"]["used"], shown["login-account"]["quota"]) == (3, 10)
     assert (shown["login-source"]["used"], shown["login-pair"]["used"], shown["signup-source"]["used"]) == (3, 3, 1)
@@ -216,7 +234,7 @@ async def test_the_limits_of_a_source_are_cleared_and_no_others(client: Client, 
     assert (await client.post("/auth/login", login)).status == 429
     assert (await command("limits", "clear", "--source", "::ffff:127.0.0.1"))[:2] == (0, "cleared: 2 limits\n")
     assert (await client.post("/auth/login", login)).status == 200
-    assert (await command("limits", "clear"))[0] == 1
+    assert (await command("limits", "clear"))[0] == 2
 
 
 async def test_nobody_is_nobody(command: Command, application: Application) -> None:
@@ -239,8 +257,9 @@ async def test_an_operator_invites_lists_and_ends(client: Client, application: A
     assert "iv_" not in one
     assert (await command("invitations", "end", json.loads(one)["id"]))[:2] == (0, "ended\n")
     assert (await command("invitations", "end", json.loads(one)["id"]))[0] == 1
-    for words in ((ADA,), ("nobody",), ("--mail",), ("new@example.com", "--mail")):
+    for words in ((ADA,), ("nobody",), ("new@example.com", "--mail")):
         assert (await command("invitations", "new", *words))[0] == 1
+    assert (await command("invitations", "new", "--mail"))[0] == 2
     assert [reason for _, reason in await trail(application)] == [
         "invitation_created",
         "invitation_created",

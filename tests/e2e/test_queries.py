@@ -96,6 +96,7 @@ HEAVY, ONE, KEY = UUID(digest("heavy").hex()), UUID(digest("1").hex()), digest("
 MANY = [UUID(one) for one in some(MOST)]
 FRESH = [Ambient().new_uuid() for _ in range(MOST)]
 TEXTS, TIMES, USERS = ["x"] * MOST, [NOW] * MOST, [HEAVY] * MOST
+FLAGS = [False] * MOST
 PERSON = (
     FRESH[0],
     "new@example.com",
@@ -135,6 +136,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "admins.ALL": (),
     "audit.COUNTS": (MONTHS_AGO, overview.MOST_COUNTED),
     "audit.LATEST": (MONTHS_AGO, LIMIT, NOW, ONE),
+    "audit.OF_NAME": (MONTHS_AGO, LIMIT, NOW, ONE, "authn_login_success"),
     "audit.OF_USER": (HEAVY, "<heavy>", MONTHS_AGO, LIMIT, NOW, ONE),
     "audit.FORGET": (MONTHS_AGO, audit.AT_ONCE),
     "email_changes.REQUEST": (FRESH[0], HEAVY, "New@example.com", "new@example.com", NOW),
@@ -160,10 +162,11 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
         NAMES,
         [True] * imports.BATCH,
         NAMES,
-        ["{}"] * imports.BATCH,
+        *[["{}"] * imports.BATCH] * 2,
     ),
     "moves.FILE_RESETS": (BATCH, ADDRESSES, NAMES, "reset"),
     "moves.HOLDERS": ([f"u{number}@example.com" for number in range(imports.BATCH)], BATCH),
+    "moves.GIVEN_UP": ([f"u{number}@example.com" for number in range(imports.BATCH)], NOW),
     "moves.PAGE": (UUID(int=0), exports.PAGE),
     "outbox.INSERT": (FRESH[0], "reset", "ada@example.com", ONE, "de", "{}"),
     "outbox.CLAIM": (4, HOUR),
@@ -245,14 +248,15 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "srp_verifiers.SEALED": (UUID(int=0), 500),
     "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
     "user_directory.PAGE": ("u", "u\x7f", "u5@example.com", LIMIT),
-    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100),
+    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100, '{"tier": 3}', ["team"], 1_000),
     "webhook_cursors.BEGIN": (["crm", "new"],),
     "webhook_cursors.UNREAD": (["crm", "away"], worker.READ_AT_ONCE),
-    "webhook_cursors.ADVANCE": ("crm", "999000", UUID(int=0), "999100", ONE, FRESH, FRESH, TEXTS, TEXTS),
+    "webhook_cursors.ADVANCE": ("crm", "999000", UUID(int=0), "999100", ONE, FRESH, FRESH, TEXTS, TEXTS, FLAGS),
     "webhook_cursors.SETTLED": (),
     "webhook_cursors.RENUMBER": ("800", webhook_cursors.AT_ONCE),
     "webhook_cursors.UNNUMBER": (webhook_cursors.AT_ONCE,),
     "webhook_cursors.REBASE": ("800",),
+    "webhook_deliveries.CLAIM_FIRST": ("crm", worker.LANES, HOUR),
     "webhook_deliveries.CLAIM": ("crm", worker.LANES, HOUR),
     "webhook_deliveries.DELIVER": (ONE, "204"),
     "webhook_deliveries.POSTPONE": (ONE, HOUR, "503"),

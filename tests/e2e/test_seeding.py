@@ -20,7 +20,8 @@ from tests.conftest import ROOT, real_settings
 from tests.support.builders import PASSWORD, claims_of
 from tests.support.databases import Command
 from tests.support.ports import free_port
-from tests.support.processes import running, stop, wait_for
+from tests.support.processes import of, running, stop, wait_for
+from tests.support.waiting import PATIENCE, until
 
 SEED = f"""
 users:
@@ -89,6 +90,56 @@ async def test_a_seed_with_one_wrong_user_opens_no_account(
     assert (status, complaint.count("\n")) == (78, 1)
     assert str(seed) in complaint
     assert await database.fetchval("SELECT count(*) FROM users") == 0
+
+
+async def test_passwords_of_a_file_are_set_on_a_public_address_only_if_asked_for(
+    command: Command, seed: Path, tmp_path: Path, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    public = {"TOKENHOUSE_TOKENS__ISSUER": "https://auth.example.com", "TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4"}
+    status, said, complaint = await command("seed", str(seed), **public)
+    assert (status, said) == (2, "")
+    assert ("https://auth.example.com" in complaint, "--yes" in complaint, PASSWORD in complaint) == (True, True, False)
+    assert await database.fetchval("SELECT count(*) FROM users") == 0
+    assert (await command("seed", str(seed), "--yes"))[0] == 0
+    without = tmp_path / "without.yaml"
+    without.write_text("users: [{email: late@example.com}]", encoding="utf-8")
+    assert (await command("seed", str(without)))[:2] == (0, "accounts opened: 1; there already: 0\n")
+
+
+async def test_a_file_that_has_grown_is_applied_again_and_one_that_was_edited_changes_nobody(
+    command: Command, tmp_path: Path, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    few = {"TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS": "4"}
+    ada = f"{{email: ada@example.com, password: {PASSWORD}, groups: [a]}}"
+    await command("seed", str(written(tmp_path, f"users: [{ada}]")), **few)
+    before = await database.fetchrow("SELECT * FROM users")
+    edited = ada.replace("[a]", "[b]").replace("ada@", "ADA@").replace(PASSWORD, "Another-Pass2!")
+    grown = written(tmp_path, f"users: [{edited}, {{email: grace@example.com}}]")
+    assert (await command("seed", str(grown)))[:2] == (0, "accounts opened: 1; there already: 1\n")
+    assert await database.fetchrow("SELECT * FROM users WHERE email = 'ada@example.com'") == before
+
+
+async def test_a_seed_that_was_killed_half_way_is_finished_by_the_next_run(
+    embedded: Stores, redis: object, database: "asyncpg.Connection[asyncpg.Record]", tmp_path: Path
+) -> None:
+    people = 40
+    users = [{"email": f"a{number}@example.com", "password": PASSWORD, "groups": ["a"]} for number in range(people)]
+    file, whole = written(tmp_path, json.dumps({"users": users})), "SELECT count(*) FROM users WHERE groups = '{a}'"
+    told = of(embedded, 0, TOKENHOUSE_PASSWORDS__BCRYPT_ROUNDS="8")
+    with running("seed", str(file), **told) as process:
+        await until(lambda: _is(database, whole + " HAVING count(*) > 2"))
+        process.kill()
+        process.wait()
+    opened = await database.fetchval(whole)
+    assert 0 < opened < people
+    with running("seed", str(file), **told) as process:
+        said = (await asyncio.to_thread(process.communicate, timeout=PATIENCE))[0]
+    assert said == f"accounts opened: {people - opened}; there already: {opened}\n"
+    assert await database.fetchval(whole) == await database.fetchval("SELECT count(*) FROM users") == people
+
+
+async def _is(database: "asyncpg.Connection[asyncpg.Record]", query: str) -> bool:
+    return bool(await database.fetchval(query))
 
 
 async def test_two_that_seed_at_once_open_each_account_once(application: Application, seed: Path) -> None:

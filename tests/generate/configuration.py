@@ -37,6 +37,7 @@ where production refuses sooner, because a laptop is often busy. SIGHUP reloads 
 |---|---|---|
 | `TOKENHOUSE_SECRET_KEY` | required | at least 32 random bytes; seals API keys and signing keys |
 | `TOKENHOUSE_SECRET_KEYS_PREVIOUS` | none | earlier ones, comma-separated, that still open what they sealed |
+| `TOKENHOUSE_LAZY_MIGRATION_SECRET` | none | required with `lazy_migration.url`, whose questions it signs: `whsec_` and the base64 of 24 to 64 random bytes; several, comma-separated, while it changes |
 """
 SECTION = re.compile(r"(\w+): *(?:# *(.*))?")
 SETTING = re.compile(r"  (\w+): (.*?)(?:  +# (.*))?")

@@ -117,6 +117,7 @@ ELSEWHERE = {
     "DeliveryNotFoundError",
     "FactorExistsError",
     "FactorSetupRequiredError",
+    "IdTakenError",
     "InsufficientScopeError",
     "InvalidAccessTokenError",
     "InvalidClientError",

@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from tests.generate.errors import FILE
 
 CODE = [
+    *(ROOT / "service" / "admin").glob("*.py"),
     *(ROOT / "service" / "api").glob("*.py"),
     *(ROOT / "service" / "http").glob("*.py"),
     *(ROOT / "service" / "domain").rglob("*.py"),
@@ -22,11 +23,14 @@ def test_the_page_lists_every_code() -> None:
 
 
 def test_a_field_is_refused_with_a_code_of_the_list_alone_and_each_is_used() -> None:
-    texts = {file.name: file.read_text(encoding="utf-8") for file in CODE}
+    texts = {f"{file.parent.name}/{file.name}": file.read_text(encoding="utf-8") for file in CODE}
     everything = "".join(texts.values())
-    assert texts["fields.py"].count("PydanticCustomError(") == 1  # where a member of the list is its argument
+    assert texts["http/fields.py"].count("PydanticCustomError(") == 1  # where a member of the list is its argument
     # Parameters of a query are refused as a whole, without a code for each.
-    assert {name for name, text in texts.items() if "PydanticCustomError(" in text} == {"fields.py", "query.py"}
+    assert {name for name, text in texts.items() if "PydanticCustomError(" in text} == {
+        "http/fields.py",
+        "http/query.py",
+    }
     assert not re.search(r'BrokenField\([^,)]*,\s*"', everything)
     for code in FieldCode:
         assert f"FieldCode.{code.name}" in everything, code

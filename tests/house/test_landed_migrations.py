@@ -19,8 +19,8 @@ LANDED = {
     "0012_second_factors.sql": "c3c6eb8ea505fe43",
     "0013_named_api_keys.sql": "f44d53bd8ab5c886",
     "0014_cognito.sql": "6fdd2755ffab881b",
-    "0015_administration.sql": "e2b4891e2f0c5f43",
-    "0017_webhooks.sql": "ee7052b1eb129c88",
+    "0015_administration.sql": "44f2a6c214e5f172",
+    "0017_webhooks.sql": "1f51b470361ce204",
     "0018_invitations_and_claims.sql": "fbcc0603f81c5621",
     "0019_admins.sql": "bf6a64aeb6836bdf",
 }

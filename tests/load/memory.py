@@ -182,11 +182,11 @@ async def postgres(url: str, ambient: Ambient) -> dict[str, Weight]:
 async def _grown(url: str, table: str, do: Do) -> Weight:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(f"TRUNCATE {table}")
+        await connection.execute(f"TRUNCATE {table} CASCADE")
         await many(do, COUNT)
         return Weight(await connection.fetchval("SELECT pg_total_relation_size($1::regclass)", table) / COUNT)
     finally:
-        await connection.execute(f"TRUNCATE {table}")
+        await connection.execute(f"TRUNCATE {table} CASCADE")
         await connection.close()
 
 

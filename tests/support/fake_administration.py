@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.domain.administration.models import Admin, AdminToken, UserChange
 from service.domain.models import User
-from tests.support.fakes import FakeUsers
+from tests.support.fakes import FakeUsers, changed_claims
 
 
 class FakeUserDirectory:
@@ -19,15 +19,16 @@ class FakeUserDirectory:
         behind = [one for one in found if one.canonical_email > after]
         return sorted(behind, key=lambda one: one.canonical_email)[:limit]
 
-    async def change(self, user_id: UUID, change: UserChange, most: int) -> User | None:
+    async def change(self, user_id: UUID, change: UserChange, most_groups: int, most_claims: int) -> User | None:
         row = self._users.rows.get(user_id)
         if row is None:
             return None
         groups = tuple(sorted({*row.groups, *change.added_groups} - {*change.removed_groups}))
-        if len(groups) > most:
+        claims = changed_claims(row.claims, change.set_claims, change.removed_claims)
+        if len(groups) > most_groups or len(claims.encode()) > most_claims:
             return None
         first, last = change.first_name or row.first_name, change.last_name or row.last_name
-        self._users.rows[user_id] = replace(row, first_name=first, last_name=last, groups=groups)
+        self._users.rows[user_id] = replace(row, first_name=first, last_name=last, groups=groups, claims=claims)
         return self._users.rows[user_id]
 
 

@@ -26,6 +26,7 @@ FIRST = UUID(int=0)
 class FakeDeliveryRow:
     listed: ListedDelivery
     body: str
+    can_wait: bool
 
 
 @dataclass
@@ -51,11 +52,11 @@ class FakeDeliveries:
             failed_at=None,
             last_reply="",
         )
-        self.rows[new.id] = FakeDeliveryRow(listed, new.body)
+        self.rows[new.id] = FakeDeliveryRow(listed, new.body, new.can_wait)
 
     def due(self, endpoint: str) -> list[FakeDeliveryRow]:
         found = [row for row in self._waiting(endpoint) if row.listed.due_at <= self.ambient.now()]
-        return sorted(found, key=lambda row: row.listed.due_at)
+        return sorted(found, key=lambda row: (row.can_wait, row.listed.due_at))
 
     async def claim(self, endpoint: str, limit: int, lease: timedelta) -> Sequence[DueDelivery]:
         if self.failure:

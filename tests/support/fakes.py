@@ -11,13 +11,20 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.accounts.models import Invitation
 from service.domain.events.audit_trail import BEGINNING, Entry, EventCount, EventCounts, Place
+from service.domain.events.security_events import Name
 from service.domain.models import User
 from service.domain.operations.models import Resealing, Sealed
 from service.domain.resource_servers.models import FeedPage, FeedPosition
 from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation
 from service.domain.signing.models import StoredKey
-from service.errors import EmailTakenError, InvalidInvitationError, InvalidTokenError
+from service.errors import EmailTakenError, IdTakenError, InvalidInvitationError, InvalidTokenError
 from service.faults import Fault
+
+
+def changed_claims(stored: str, added: str, removed: Sequence[str]) -> str:
+    held = json.loads(stored) | json.loads(added)
+    left = [name for name in held if name not in removed]
+    return json.dumps({name: held[name] for name in sorted(left, key=_in_jsonb)}, ensure_ascii=False)
 
 
 class FakeUsers:
@@ -45,6 +52,8 @@ class FakeUsers:
             self.require_invitation(invitation_id, user)
         if await self.by_email(user.canonical_email):
             raise EmailTakenError
+        if user.id in self.rows:
+            raise IdTakenError
         if invitation_id:
             self.invitations.pop(invitation_id)
         self.rows[user.id] = user
@@ -137,9 +146,7 @@ class FakeUsers:
         row = self.rows.get(user_id)
         if row is None:
             return None
-        held = json.loads(row.claims) | json.loads(added)
-        left = [name for name in held if name not in removed]
-        text = json.dumps({name: held[name] for name in sorted(left, key=_in_jsonb)}, ensure_ascii=False)
+        text = changed_claims(row.claims, added, removed)
         if len(text.encode()) > most:
             return None
         self.rows[user_id] = replace(row, claims=text)
@@ -276,6 +283,10 @@ class FakeAuditTrail:
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         found = [one for one in self.rows.values() if one.at >= since and _order(one) > _order(behind)]
         return sorted(found, key=_order)[:limit]
+
+    async def of_name(self, name: Name, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        found = await self.latest(since, len(self.rows), behind)
+        return [one for one in found if one.event.name is name][:limit]
 
     async def of_user(
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING

@@ -1,6 +1,7 @@
 """Hashes that the real tools made: Django 5.2.19, argon2-cffi 25.1.0, and Firebase's published vector.
 
-Django's were made by each hasher's `encode(PASSWORD, …)`, argon2's by `PasswordHasher(…).hash(PASSWORD)`.
+`made_by_real_tools.py` beside this file makes and checks them: Django's by each hasher's `encode(PASSWORD, …)`, argon2's
+by `PasswordHasher(…).hash(PASSWORD)`.
 """
 
 PASSWORD = "Tr0ub4dor&3-ünïcode"

@@ -36,3 +36,31 @@ async def run_import(
     report = await fakes.application.imports.run(read, refusals.append, **options)
     assert report.refused == len(refusals)
     return report, refusals
+
+
+# What becomes of each column of `users`, for an account that is exported with its hash and imported elsewhere. Who adds a
+# column decides it here, in `stores/moves.py`, in the export, in the format `jsonl`, and in docs/moving.md.
+MOVES = (
+    "id",
+    "email",
+    "canonical_email",
+    "first_name",
+    "last_name",
+    "password_hash",
+    "created_at",
+    "email_verified_at",
+    "groups",
+    "language",
+    "attributes",
+    "claims",
+    "must_prove_address",
+)
+STAYS = {
+    "disabled_at": "whether moves; since when, the trail of the old installation knows",
+    "password_changed_at": "from now on: no session or token of the old installation counts here",
+    "api_key_sealed": "sealed with the secret of the old installation; everybody gets a new one",
+    "api_key_digest": "as above",
+    "earlier_api_key_digest": "as above",
+    "earlier_api_key_until": "as above",
+    "second_factor_since": "second factors are sealed too, and passkeys bound to an origin: they are set up again",
+}

@@ -12,6 +12,7 @@ from service.domain.events.security_events import Event, Events, Name, Reason
 from service.settings import require_claim_name
 
 MOST_BYTES = 1_000  # of the object; a token with more of them could outgrow what verifiers take
+TOO_LARGE = f"all claims of an account together take at most {MOST_BYTES} bytes of JSON"
 DEPTH = 4
 EXACT = 2**53 - 1  # numbers beyond are not the same in every language
 
@@ -47,7 +48,7 @@ class AccountClaims:
         """As `change`, of an account that is there."""
         changed = await self.users.change_claims(user_id, written(added), list(removed), MOST_BYTES)
         if changed is None:
-            raise InvalidClaimsError(f"all claims of an account together take at most {MOST_BYTES} bytes of JSON")
+            raise InvalidClaimsError(TOO_LARGE)
         self.events.emit(Event(Name.USER_UPDATED, reason=Reason.CLAIMS_CHANGED, user_id=user_id))
         return read(changed)
 
@@ -67,7 +68,7 @@ def written(claims: Mapping[str, object]) -> str:
         _require_plain(name, value, DEPTH)
     text = json.dumps(claims, ensure_ascii=False)
     if len(text.encode()) > MOST_BYTES:
-        raise InvalidClaimsError(f"all claims of an account together take at most {MOST_BYTES} bytes of JSON")
+        raise InvalidClaimsError(TOO_LARGE)
     return text
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.accounts.confirmation import Confirmation
 from service.domain.accounts.ports import Users
+from service.domain.accounts.registration import as_key_id
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKey, ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
@@ -20,7 +21,7 @@ from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.user_revocation import UserRevocation
 from service.domain.signing.keyring import KeyRing
 from service.domain.srp.verifiers import Verifiers
-from service.errors import EmailTakenError, InvalidTokenError, WrongPasswordError
+from service.errors import EmailTakenError, IdTakenError, InvalidTokenError, WrongPasswordError
 from service.settings import ApiKeySettings
 
 
@@ -49,14 +50,17 @@ class Accounts:
         why: Reason = Reason.NONE,
         invitation_id: UUID | None = None,
     ) -> None:
-        """Raises EmailTakenError, or InvalidInvitationError."""
+        """Raises EmailTakenError, IdTakenError or InvalidInvitationError."""
         try:
             await self.users.add(user, digest, attributes, invitation_id)
         except EmailTakenError:
             account = self.events.account(user.canonical_email)
             self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.EMAIL_TAKEN, account=account))
             raise
-        self._emit(Name.USER_CREATED, user.id, why)
+        except IdTakenError:
+            self.events.emit(Event(Name.USER_CREATED, Outcome.FAILURE, Reason.ID_TAKEN, user.id))
+            raise
+        self.events.emit(Event(Name.USER_CREATED, reason=why, user_id=user.id, key_id=as_key_id(invitation_id)))
 
     async def by_api_key(self, text: str, visitor: Visitor) -> Member:
         """Raises InvalidTokenError, or RateLimitedError for a source that sends too many unknown keys."""

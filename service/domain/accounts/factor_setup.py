@@ -9,7 +9,8 @@ from service.ambient import Ambient
 from service.domain.accounts.factors import NewTotp
 from service.domain.accounts.ports import FactorChanges
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.limits.throttle import Attempt, Throttle
+from service.domain.limits.attempt import Attempt
+from service.domain.limits.throttle import Throttle
 from service.domain.mail.notices import Notice
 from service.domain.models import User, Visitor
 from service.domain.second_factors.challenges import Challenge, Challenges

@@ -8,7 +8,7 @@ from uuid import UUID
 from service.ambient import Ambient
 from service.domain.accounts.models import Invitation
 from service.domain.accounts.ports import InvitationStore, Users
-from service.domain.accounts.registration import InvitationLinks
+from service.domain.accounts.registration import InvitationLinks, as_key_id
 from service.domain.credentials import emails
 from service.domain.events.security_events import Event, Events, Name, Reason
 from service.domain.mail.mails import Mails
@@ -49,10 +49,19 @@ class Invitations:
             expires_at=now + lifetime,
         )
         await self.store.add(invitation)
-        self.events.emit(Event(Name.TOKEN_CREATED, reason=Reason.INVITATION_CREATED))
+        self._emit(Name.TOKEN_CREATED, Reason.INVITATION_CREATED, invitation.id)
         if by_mail:
-            facts = {ID: str(invitation.id)}
-            await self.mails.wish(Wish(kind=Kind.INVITATION, recipient=invitation.email, facts=facts))
+            await self._mail(invitation)
+        return invitation
+
+    async def send_again(self, invitation_id: UUID) -> Invitation | None:
+        """The same link in another mail. None where no invitation by mail is good; raises NotConfiguredError."""
+        self.mails.require_configured()
+        invitation = await self.store.find(invitation_id, self.ambient.now())
+        if invitation is None or not invitation.is_mailed:
+            return None
+        self._emit(Name.TOKEN_CREATED, Reason.INVITATION_SENT, invitation.id)
+        await self._mail(invitation)
         return invitation
 
     async def latest(self, limit: int) -> Sequence[Invitation]:
@@ -63,7 +72,7 @@ class Invitations:
         """Whether there was such an invitation."""
         is_ended = await self.store.remove(invitation_id)
         if is_ended:
-            self.events.emit(Event(Name.TOKEN_REVOKED, reason=Reason.INVITATION_ENDED))
+            self._emit(Name.TOKEN_REVOKED, Reason.INVITATION_ENDED, invitation_id)
         return is_ended
 
     async def write(self, mail: Mail) -> Letter | None:
@@ -79,6 +88,13 @@ class Invitations:
             values={"link": self.links.link(invitation.id), "until": _day(invitation.expires_at)},
             good_until=invitation.expires_at,
         )
+
+    async def _mail(self, invitation: Invitation) -> None:
+        facts = {ID: str(invitation.id)}
+        await self.mails.wish(Wish(kind=Kind.INVITATION, recipient=invitation.email, facts=facts))
+
+    def _emit(self, name: Name, reason: Reason, invitation_id: UUID) -> None:
+        self.events.emit(Event(name, reason=reason, key_id=as_key_id(invitation_id)))
 
     async def delete_expired(self) -> None:
         await self.store.delete_expired(self.ambient.now())

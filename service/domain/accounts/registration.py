@@ -19,6 +19,11 @@ SHAPE = re.compile(r"iv_([A-Za-z0-9_-]{22})[A-Za-z0-9_-]{43}", re.ASCII)
 PAGE = "/signup"  # that an invitation leads to, below the base URL
 
 
+def as_key_id(invitation_id: UUID | None) -> str:
+    """What events name an invitation by; nobody signs up with it."""
+    return f"invitation:{invitation_id}" if invitation_id else ""
+
+
 @dataclass(frozen=True, slots=True)
 class InvitationLinks:
     """Secrets of invitations are derived from their ids: no store has them, and a mail written again has the same."""

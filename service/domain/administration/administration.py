@@ -3,10 +3,12 @@
 Nothing here reads or sets a secret of an account that is there, opens a session, or makes anybody an operator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from service.broken_fields import BrokenField, FieldCode
+from service.domain.accounts import account_claims
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
 from service.domain.accounts.groups import MOST as MOST_GROUPS
@@ -22,7 +24,7 @@ from service.domain.models import NamedApiKey, Session, User, Visitor
 from service.domain.second_factors.models import HeldFactors
 from service.domain.sessions.ports import UserLookup
 from service.domain.sessions.sessions import Sessions
-from service.errors import TooManyError, UserNotFoundError
+from service.errors import AuthError, InvalidFieldsError, TooManyError, UserNotFoundError
 
 AT_A_COMMAND = Visitor("local")
 
@@ -55,7 +57,9 @@ class Administration:
         raise UserNotFoundError
 
     async def create(self, new: NewUser, actor: str, visitor: Visitor = AT_A_COMMAND) -> User:
-        """Raises EmailTakenError, InvalidFieldsError, NotConfiguredError, OverloadedError or UnavailableError."""
+        """Raises EmailTakenError, IdTakenError, InvalidFieldsError, NotConfiguredError, OverloadedError or
+        UnavailableError.
+        """
         with acting(actor):
             user = await self.new_users.open(new, visitor)
             if new.is_invited:
@@ -63,18 +67,15 @@ class Administration:
             return user
 
     async def change(self, user_id: UUID, change: UserChange, actor: str) -> User:
-        """All of it or nothing. Raises TooManyError for more groups than an account may have."""
+        """All of it or nothing. Raises TooManyError or InvalidFieldsError for more groups, or more claims, than an
+        account may have.
+        """
         before = await self.user(user_id)
         with acting(actor):
-            after = await self.directory.change(user_id, change, MOST_GROUPS)
+            after = await self.directory.change(user_id, change, MOST_GROUPS, account_claims.MOST_BYTES)
             if after is None:
-                await self.user(user_id)  # or it is gone
-                raise TooManyError(user_id=user_id)
-            changed = []
-            if (after.first_name, after.last_name) != (before.first_name, before.last_name):
-                changed.append(Reason.NAMES_CHANGED)
-            if after.groups != before.groups:
-                changed.append(Reason.GROUPS_CHANGED)
+                raise _refusal(await self.user(user_id), change)  # or it is gone
+            changed = list(_differences(before, after))
             for why in changed:
                 self._emit(user_id, why)
             if changed:
@@ -100,10 +101,14 @@ class Administration:
             await self._send_reset(user)
 
     async def remove_factors(self, user_id: UUID, actor: str) -> bool:
-        """For a user who is locked out. Ends every session; False, and nothing, without any."""
+        """For a user who is locked out; False without any. Every session ends, also of who asks again after an outage,
+        when the factors may be gone and the sessions not yet.
+        """
         user = await self.user(user_id)
         with acting(actor):
-            return await self.factors.remove_all_of(user)
+            if not (is_removed := await self.factors.remove_all_of(user)):
+                await self.accounts.user_revocation.end(user.id, Reason.BY_OPERATOR)
+            return is_removed
 
     async def delete(self, user_id: UUID, actor: str) -> None:
         user = await self.user(user_id)
@@ -142,3 +147,19 @@ class Administration:
 
     def _emit(self, user_id: UUID, why: Reason) -> None:
         self.events.emit(Event(Name.USER_UPDATED, reason=why, user_id=user_id))
+
+
+def _differences(before: User, after: User) -> Iterator[Reason]:
+    if (after.first_name, after.last_name) != (before.first_name, before.last_name):
+        yield Reason.NAMES_CHANGED
+    if after.groups != before.groups:
+        yield Reason.GROUPS_CHANGED
+    if account_claims.read(after.claims) != account_claims.read(before.claims):
+        yield Reason.CLAIMS_CHANGED
+
+
+def _refusal(user: User, change: UserChange) -> AuthError:
+    groups = {*user.groups, *change.added_groups} - {*change.removed_groups}
+    if len(groups) > MOST_GROUPS:
+        return TooManyError(user_id=user.id)
+    return InvalidFieldsError([BrokenField("claims", FieldCode.INVALID_CLAIMS, account_claims.TOO_LARGE)])

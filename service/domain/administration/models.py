@@ -1,13 +1,14 @@
 """Values passed between administration, its stores and its faces."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from service.domain.models import NO_CLAIMS, User
 
+SOON = timedelta(days=14)  # an admin token expires: time to make another and to hand it out
 ACTOR = "token:"  # and the name of an admin token
 ADMIN_ACTOR = "user:"  # and the id of an admin
 
@@ -36,6 +37,11 @@ class AdminToken:
     expires_at: datetime
     last_used_at: datetime | None = None  # to the minute
 
+    def days_left(self, now: datetime) -> int | None:
+        """Before it expires, where they are few enough to make another now; negative for one that has expired."""
+        left = self.expires_at - now
+        return left.days if left <= SOON else None
+
     @property
     def actor(self) -> str:
         """As the audit trail names whoever uses it."""
@@ -49,11 +55,13 @@ class NewUser:
     email: str
     first_name: str
     last_name: str
-    password: str | None = None  # None: no password is right before the user has set one, by a mail
+    id: UUID | None = None  # None: a new one
+    password: str | None = None
+    password_hash: str = field(default="", repr=False)  # instead, one that may be stored; of another system too
     email_verified: bool = False
     groups: tuple[str, ...] = ()
     claims: str = NO_CLAIMS  # JSON
-    is_invited: bool = False  # by a mail with a code to set a password
+    is_invited: bool = False  # by a mail with a code to set a password: without one, none is right before that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +70,8 @@ class UserChange:
     last_name: str | None = None
     added_groups: tuple[str, ...] = ()
     removed_groups: tuple[str, ...] = ()
+    set_claims: str = NO_CLAIMS  # JSON; the others stay
+    removed_claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class NewUsers:
         if new.is_invited:
             self.mails.require_configured()
         canonical_email = emails.canonical(new.email)
-        user_id, making, password_hash = self.ambient.new_uuid(), None, ""
+        user_id, making, password_hash = new.id or self.ambient.new_uuid(), None, new.password_hash
         if new.password is not None:
             self.passwords.refuse_common("password", new.password, canonical_email)
             making = self.verifiers.make(user_id, new.password)

@@ -61,6 +61,9 @@ class AuditTrail(Protocol):
     async def latest(self, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
         """The newest first, behind this place."""
 
+    async def of_name(self, name: Name, since: datetime, limit: int, behind: Place = BEGINNING) -> Sequence[Entry]:
+        """As `latest`, the events of one name."""
+
     async def of_user(
         self, user_id: UUID | None, account: str, since: datetime, limit: int, behind: Place = BEGINNING
     ) -> Sequence[Entry]:
@@ -94,13 +97,20 @@ class Audit:
         return len(self._waiting)
 
     def on_event(self, event: Event) -> None:
-        if not is_kept(event):
+        if event.is_stored or not is_kept(event):
             return
         if len(self._waiting) >= MOST:
             self.dropped += 1
             return
+        self._waiting.append(self._entry(event))
+
+    def entry(self, event: Event) -> Entry | None:
+        """To be stored together with what it tells of; None where no trail is kept."""
+        return self._entry(event) if self._settings.enabled else None
+
+    def _entry(self, event: Event) -> Entry:
         request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
-        self._waiting.append(Entry(self._ambient.new_uuid(), self._ambient.now(), event, request_id))
+        return Entry(self._ambient.new_uuid(), self._ambient.now(), event, request_id)
 
     async def run_forever(self) -> None:
         """Write queued entries once a second, for as long as the service runs."""

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     CHANGED_MEANWHILE = "changed_meanwhile"
     EMAIL_NOT_VERIFIED = "email_not_verified"  # after the right password
     NO_FACTOR_YET = "no_factor_yet"  # as above, where each account must have a second factor
+    OLD_SYSTEM_BUSY = "old_system_busy"  # so it was not asked about the password
+    OLD_SYSTEM_FAILED = "old_system_failed"  # or its answer was not taken
     NO_VERIFIER = "no_verifier"  # for SRP: the next login with the password makes one
     # codes and links of mails
     WRONG_LINK = "wrong_link"
@@ -72,6 +74,7 @@ class Reason(StrEnum):
     WRONG_CONFIRMATION = "wrong_confirmation"  # of a user who asks for a change of the account
     # sign-up, and a new address
     EMAIL_TAKEN = "email_taken"
+    ID_TAKEN = "id_taken"
     INVITED = "invited"
     NOT_INVITED = "not_invited"
     # presented tokens and keys
@@ -106,6 +109,7 @@ class Reason(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_ENDED = "api_key_ended"
     INVITATION_CREATED = "invitation_created"
+    INVITATION_SENT = "invitation_sent"  # again, by mail
     INVITATION_ENDED = "invitation_ended"
     ADMIN_TOKEN_CREATED = "admin_token_created"  # noqa: S105 - as above
     ADMIN_TOKEN_ENDED = "admin_token_ended"  # noqa: S105 - as above
@@ -128,6 +132,7 @@ class Reason(StrEnum):
     RESET_SENT = "reset_sent"  # a mail for a new password, by an operator
     LIMITS_CLEARED = "limits_cleared"
     IMPORTED = "imported"
+    MIGRATED = "migrated"  # at a login that the old system was asked about
     WITH_HASHES = "with_hashes"  # of passwords
     VERIFIERS_REMOVED = "verifiers_removed"  # those for SRP, of all accounts
     PLANNED = "planned"
@@ -176,9 +181,10 @@ class Event:
     user_id: UUID | None = None
     session_id: str = ""
     account: str = ""  # pseudonym of the e-mail address, where the user is not authenticated
-    key_id: str = ""  # of a signing key, or an admin token that is made or ended
+    key_id: str = ""  # of a signing key, an admin token that is made or ended, or an invitation
     source: str = field(default_factory=_here)  # /24 or /48
     operator: str = field(default_factory=_operator.get)  # whose command, call or page caused it
+    is_stored: bool = field(default=False, compare=False)  # in the audit trail, in the transaction that it tells of
 
     @property
     def facts(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ BCRYPT = re.compile(r"\$(2[aby])\$(\d\d)\$([./A-Za-z0-9]{22})([./A-Za-z0-9]{31})
 OURS = re.compile(r"\$bcrypt-sha256\$v=2,t=2b,r=(\d{1,2})\$[./A-Za-z0-9]{22}\$[./A-Za-z0-9]{31}", re.ASCII)
 # Django's: the salt and digest are of bcrypt, computed over the password's SHA-256 in hexadecimal.
 HEX_SHA256_BCRYPT = re.compile(
-    r"\$django-bcrypt-sha256\$t=(2[aby]),r=(\d{1,2})\$([./A-Za-z0-9]{22})\$(.{31})", re.ASCII
+    r"\$django-bcrypt-sha256\$t=(2[aby]),r=(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})", re.ASCII
 )
 BCRYPT_ROUNDS = range(4, 16)  # at 31 it would hold a core for days
 DJANGO_PBKDF2 = re.compile(r"pbkdf2_(sha1|sha256)\$(\d{1,12})\$([^$]*)\$([A-Za-z0-9+/=]+)", re.ASCII)

@@ -20,6 +20,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from service.domain.events.security_events import Event, Events, Name, Outcome
+from service.domain.limits.attempt import Attempt
 from service.domain.limits.charges import Charge, Counters, LimitExceeded, Reservation, Suspect, Verdict
 from service.domain.limits.turns import Turns
 from service.domain.models import Caller, Visitor
@@ -48,20 +49,6 @@ Policy = Literal[
     "api-key-use",
 ]
 POLICIES: tuple[str, ...] = get_args(Policy)
-
-
-class Attempt:
-    """An admitted login attempt. It counts as failed unless one of these is called."""
-
-    def __init__(self) -> None:
-        self.verdict = Verdict.FAILED
-
-    def succeeded(self) -> None:
-        self.verdict = Verdict.SUCCEEDED
-
-    def refund(self) -> None:
-        """It is right so far, and no whole login: its source does not become a known one."""
-        self.verdict = Verdict.UNJUDGED
 
 
 class Throttle:
@@ -109,7 +96,7 @@ class Throttle:
             except InvalidCredentialsError:
                 raise
             except BaseException:
-                outcome = Verdict.UNJUDGED
+                outcome = Verdict.FAILED if attempt.fails else Verdict.UNJUDGED
                 raise
             finally:
                 verdict = outcome if attempt.verdict is Verdict.FAILED else attempt.verdict

@@ -1,5 +1,6 @@
 """Revocation of every session of every user, for use after a breach."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -33,11 +34,12 @@ class MassRevocation:
     settings: TokenSettings
     events: Events
 
-    async def run(self) -> RevokedCounts:
+    async def run(self, on_ended: Callable[[int], None] = lambda _: None) -> RevokedCounts:
         """Returns what was revoked. May be run again at any time.
 
         Refresh tokens go first, so that none can obtain a token of the successor keys. Each session is recorded in
-        Postgres, so that an old snapshot of Redis cannot restore it. Raises the stores' outages, or NotDeniedYetError.
+        Postgres, so that an old snapshot of Redis cannot restore it. `on_ended` gets how many so far. Raises the
+        stores' outages, or NotDeniedYetError.
         """
         count = 0
         async for page in self.all_sessions.pages():
@@ -45,6 +47,7 @@ class MassRevocation:
             await self.revocations.add(ended, timedelta(0), self.settings.refresh_lifetime)
             await self.refresh_sessions.remove(ended)
             count += len(ended)
+            on_ended(count)
         keys = [(key.kid, state) for key, state in await self.key_rotation.all() if state is not KeyState.GONE]
         active_last = sorted(keys, key=lambda one: one[1] is KeyState.ACTIVE)  # its successor is then a new key
         for kid, _ in active_last:

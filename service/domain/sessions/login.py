@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.ambient import Ambient
 from service.domain.credentials import emails
 from service.domain.credentials.api_keys import ApiKeys
 from service.domain.events.security_events import Event, Events, Name, Outcome, Reason
-from service.domain.limits.throttle import Attempt, Throttle
-from service.domain.models import Session, User, Visitor
+from service.domain.limits.attempt import Attempt
+from service.domain.limits.throttle import Throttle
+from service.domain.models import User, Visitor
 from service.domain.passwords.passwords import Passwords
 from service.domain.second_factors.challenges import LIFETIME, Challenge, Challenges
 from service.domain.second_factors.models import NO_PROOF, Proof
 from service.domain.second_factors.passkeys import Passkeys
 from service.domain.second_factors.second_factors import PASSWORD, SecondFactors
 from service.domain.sessions.address_proof import AddressProof
-from service.domain.sessions.models import SignedIn
-from service.domain.sessions.ports import RefreshSessions, UserLookup
+from service.domain.sessions.models import SignedIn, Typed, opened
+from service.domain.sessions.ports import PasswordMigration, RefreshSessions, UserLookup
 from service.domain.sessions.revocation import SessionRevocation
 from service.domain.sessions.session_kinds import SessionKind
 from service.domain.sessions.sign_in_sessions import Claim, nothing_to_claim
@@ -32,7 +33,6 @@ from service.errors import (
     NotConfiguredError,
     SecondFactorRequiredError,
 )
-from service.networks import prefix_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Login:
     ambient: Ambient
     events: Events
     requires_factor: bool = False  # of every account
+    migration: PasswordMigration | None = None
 
     async def with_password(
         self,
@@ -80,8 +81,12 @@ class Login:
                 )
                 making = self.verifiers.make(user.id, password) if user and lacks_verifier else None
                 match = await self.passwords.match(password, user.password_hash if user else None, place, making)
-                if user is None or not match.same or user.disabled_at:
-                    raise self.failed(canonical_email, user, same=match.same)
+                same, why = match.same, ""
+                if self.migration:  # who has no password here may have one in the system before
+                    typed = Typed(email, canonical_email, password, visitor)
+                    user, same, why = await self.migration.judge(typed, user, attempt, same=same)
+                if user is None or not same or user.disabled_at:
+                    raise self.failed(canonical_email, user, same=same, why=why)
                 if match.upgraded:
                     await self.users.upgrade_password(user.id, user.password_hash, match.upgraded)
                 await self.verifiers.keep(making, user.password_changed_at)
@@ -195,11 +200,11 @@ class Login:
             raise InvalidChallengeError(why, user_id=challenge.user_id)
         return challenge, user
 
-    def failed(self, canonical_email: str, user: User | None, *, same: bool) -> InvalidCredentialsError:
+    def failed(self, canonical_email: str, user: User | None, *, same: bool, why: str) -> InvalidCredentialsError:
         """Why a login failed, for event sinks and the log only. The cost does not depend on whether the user exists."""
         known = Reason.DISABLED if same else Reason.WRONG_PASSWORD
-        why, user_id = (known, user.id) if user else (Reason.UNKNOWN_EMAIL, None)
-        account = self.events.account(canonical_email)
+        why = why or (known if user else Reason.UNKNOWN_EMAIL)
+        user_id, account = user.id if user else None, self.events.account(canonical_email)
         self.events.emit(Event(Name.LOGIN_FAILED, Outcome.FAILURE, why, user_id, account=account))
         return InvalidCredentialsError(why, user_id=user_id)
 
@@ -214,7 +219,9 @@ class Login:
         session_id: str = "",
     ) -> SignedIn:
         """What every login ends with. `refusal`: for an account that has changed meanwhile."""
-        session = self._session(session_id or self.ambient.new_id(), user, visitor, methods, client_id)
+        now = self.ambient.now()
+        session = opened(session_id or self.ambient.new_id(), user, visitor, now, now + self.opens.lifetime)
+        session = replace(session, methods=methods, client_id=client_id, kind=self.opens.name)
         refresh_token = self.opens.token.make(session.id, self.ambient)
         over_the_cap = await self.refresh_sessions.open(session, refresh_token.digest)
         # Read again: disabling, deleting, a new password or factor ends the sessions that exist by then, and this one
@@ -231,20 +238,4 @@ class Login:
             tokens=await self.tokens.issue(user, session),
             refresh_token=refresh_token.text,
             api_key=self.api_keys.open(user.id, user.api_key_sealed),
-        )
-
-    def _session(self, new_id: str, user: User, visitor: Visitor, methods: tuple[str, ...], client_id: str) -> Session:
-        now = self.ambient.now()
-        return Session(
-            id=new_id,
-            user_id=user.id,
-            started_at=now,
-            last_used_at=now,
-            ends_at=now + self.opens.lifetime,
-            source=prefix_of(visitor.source),
-            user_agent=visitor.user_agent,
-            password_changed_at=user.password_changed_at,
-            methods=methods,
-            client_id=client_id,
-            kind=self.opens.name,
         )

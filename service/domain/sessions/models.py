@@ -1,13 +1,16 @@
 """Values passed between login, refresh, revocation and the stores."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.models import Session, User
+from service.domain.models import Session, User, Visitor
 from service.domain.signing.models import TokenPair
+from service.histogram import Histogram
+from service.networks import prefix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,20 @@ class SignedIn:
     tokens: TokenPair
     refresh_token: str
     api_key: str
+
+
+def opened(session_id: str, user: User, visitor: Visitor, now: datetime, ends_at: datetime) -> Session:
+    """A session that begins."""
+    return Session(
+        id=session_id,
+        user_id=user.id,
+        started_at=now,
+        last_used_at=now,
+        ends_at=ends_at,
+        source=prefix_of(visitor.source),
+        user_agent=visitor.user_agent,
+        password_changed_at=user.password_changed_at,
+    )
 
 
 class EndedSession(NamedTuple):
@@ -80,3 +97,43 @@ class Swapped:
     session: Session | None = None
     current: bytes = b""  # digest of the current token
     swaps: int = 0  # number of rotations of this session so far
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody who logs in typed."""
+
+    email: str
+    canonical_email: str
+    password: str = field(repr=False)
+    visitor: Visitor
+
+
+class Judged(NamedTuple):
+    """Whose password it is, and whether it is right; `why` it is not, where there is more to say."""
+
+    user: User | None
+    same: bool
+    why: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        return self.user is not None and self.same and self.user.disabled_at is None
+
+
+class AskOutcome(StrEnum):
+    """Of a question to the system before this one."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    BUSY = "busy"  # not asked: too many questions at once
+    NO_ANSWER = "no_answer"
+    BAD_ANSWER = "bad_answer"  # one that is not understood, or not taken
+
+
+@dataclass(slots=True)
+class AskCounts:
+    """For metrics."""
+
+    outcomes: Counter[AskOutcome] = field(default_factory=Counter)
+    seconds: Histogram = field(default_factory=Histogram)

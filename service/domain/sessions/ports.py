@@ -6,8 +6,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from service.domain.limits.attempt import Attempt
 from service.domain.models import Session, User
-from service.domain.sessions.models import EndedSession, PendingRevocation, Revocation, Swap, Swapped
+from service.domain.sessions.models import (
+    AskCounts,
+    EndedSession,
+    Judged,
+    PendingRevocation,
+    Revocation,
+    Swap,
+    Swapped,
+    Typed,
+)
 
 
 class UserLookup(Protocol):
@@ -121,6 +131,22 @@ class SessionUses(Protocol):
 
     async def claim(self, session_id: str, life: timedelta) -> bool:
         """Of all callers for one session, one gets True."""
+
+
+class PasswordMigration(Protocol):
+    """The passwords that the system before this one alone knows."""
+
+    @property
+    def counts(self) -> AskCounts: ...
+
+    async def judge(self, typed: Typed, user: User | None, attempt: Attempt, *, same: bool) -> Judged:
+        """What was found here, if that is a login; otherwise what the old system knows, where it may be asked.
+
+        A user whose password was right there has it here from now on. What is no login is returned at one time,
+        whatever was done. Raises OverloadedError, UnavailableError or a store's outage.
+        """
+
+    async def why_unreachable(self) -> str: ...
 
 
 class ForgottenError(Exception):

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.accounts import account_claims
 from service.domain.events.audit_trail import Audit
 from service.domain.events.security_events import Event, Events, Name, Reason
+from service.domain.foreign_hashes.elsewhere import is_elsewhere
 from service.domain.transfer.models import KeptUser
 from service.domain.transfer.ports import Moves
 
@@ -50,10 +52,14 @@ def _line(kept: KeptUser, *, with_hashes: bool) -> str:
         "groups": list(user.groups),
         "language": user.language,
         "attributes": dict(kept.attributes),
+        "claims": account_claims.read(user.claims),
         "mustProveAddress": user.must_prove_address,
     }
-    if with_hashes:
-        written["passwordHash"] = user.password_hash
+    if user.has_password:
+        if with_hashes:
+            written["passwordHash"] = user.password_hash
+    elif not is_elsewhere(user.password_hash, user.canonical_email):
+        written["passwordHash"] = ""  # none, and no other system has one
     return json.dumps(written, ensure_ascii=False)
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 
-from service.domain.accounts.attributes import KEPT
 from service.domain.foreign_hashes import spellings
 from service.domain.foreign_hashes.phc import UnusableHashError
-from service.domain.transfer import sources, values
+from service.domain.transfer import profiles, sources, values
 from service.domain.transfer.models import MovedUser, Record, RefusedRecordError
 from service.domain.transfer.sources import Found
 
-TAKEN = sorted(KEPT - {"updated_at"})  # of Cognito's attributes; that one is not text everywhere
+REDACTED = "UkVEQUNURUQ="  # what Firebase gives in place of a hash to those who may not read it
 Convert = Callable[[Record], MovedUser]
 
 
@@ -33,6 +32,7 @@ class FileFormat:
 
     def read(self, file: BufferedReader) -> Iterator[tuple[int, MovedUser | RefusedRecordError]]:
         """Raises BrokenFileError where nothing more can be read."""
+        sources.require_utf_8(file)
         for line, record in self.records(file):
             yield line, record if isinstance(record, RefusedRecordError) else self._converted(record)
 
@@ -57,6 +57,7 @@ def _ours(record: Record) -> MovedUser:
     return MovedUser(
         email=values.text(record, "email"),
         password_hash=spellings.checked(stored) if stored else "",
+        has_no_password=record.get("passwordHash") == "",
         id=values.uuid(record, "id"),
         first_name=values.text(record, "firstName"),
         last_name=values.text(record, "lastName"),
@@ -67,6 +68,7 @@ def _ours(record: Record) -> MovedUser:
         groups=values.texts(record, "groups"),
         language=values.text(record, "language"),
         attributes=values.pairs(record, "attributes"),
+        claims=values.member(record, "claims"),
         must_prove_address=values.flag(record, "mustProveAddress"),
     )
 
@@ -74,14 +76,17 @@ def _ours(record: Record) -> MovedUser:
 def _django(record: Record) -> MovedUser:
     """`dumpdata auth.User`, or a row of the table."""
     fields = values.member(record, "fields") if "fields" in record else record
+    username = values.text(fields, "username")
+    email = values.text(fields, "email") or username
     return MovedUser(
-        email=values.text(fields, "email") or values.text(fields, "username"),
+        email=email,
         password_hash=spellings.of_django(values.text(fields, "password")),
         id=values.uuid(record, "pk") or values.uuid(record, "id"),
         first_name=values.text(fields, "first_name"),
         last_name=values.text(fields, "last_name"),
         created_at=values.time(fields, "date_joined"),
         is_disabled=not values.flag(fields, "is_active", otherwise=True),
+        attributes=profiles.taken({"preferred_username": "" if "@" in username else username}),
     )
 
 
@@ -89,6 +94,8 @@ def _gotrue(record: Record) -> MovedUser:
     """Rows of `auth.users`."""
     about = values.member(record, "raw_user_meta_data")
     first, last = values.names_of(values.text(about, "full_name", "name"))
+    phone, picture = profiles.international(record.get("phone")), about.get("picture") or about.get("avatar_url")
+    profile = profiles.taken({**about, "phone_number": phone, "picture": picture})
     return MovedUser(
         email=values.text(record, "email"),
         password_hash=spellings.of_gotrue(values.text(record, "encrypted_password")),
@@ -97,7 +104,10 @@ def _gotrue(record: Record) -> MovedUser:
         last_name=values.text(about, "last_name", "family_name") or last,
         created_at=values.time(record, "created_at"),
         email_verified_at=values.time(record, "email_confirmed_at"),
-        is_disabled=bool(values.time(record, "banned_until") or values.time(record, "deleted_at")),
+        is_disabled=values.time(record, "deleted_at") is not None,
+        is_disabled_until=values.time(record, "banned_until"),
+        language=profiles.language_of(profile),
+        attributes=profile,
     )
 
 
@@ -108,8 +118,11 @@ def _keycloak(record: Record) -> MovedUser:
         if values.text(credential, "type") == "password":
             secret, about = values.text(credential, "secretData"), values.text(credential, "credentialData")
             stored = spellings.of_keycloak(secret, about)
+    username = values.text(record, "username")
+    given = values.member(record, "attributes")
+    profile = profiles.taken({"preferred_username": "" if "@" in username else username, **given})
     return MovedUser(
-        email=values.text(record, "email") or values.text(record, "username"),
+        email=values.text(record, "email") or username,
         password_hash=stored,
         id=values.uuid(record, "id"),
         first_name=values.text(record, "firstName"),
@@ -118,22 +131,33 @@ def _keycloak(record: Record) -> MovedUser:
         is_verified=values.flag(record, "emailVerified"),
         is_disabled=not values.flag(record, "enabled", otherwise=True),
         groups=tuple(one.strip("/").replace("/", ".") for one in values.texts(record, "groups")),
+        language=profiles.language_of(profile),
+        attributes=profile,
     )
 
 
 def _auth0(record: Record) -> MovedUser:
     """A line of an export job, or of the export with hashes that Auth0's support gives out."""
     stored = values.text(record, "passwordHash")
-    first, last = values.names_of(values.text(record, "name", "Name"))
+    full = values.text(record, "name", "Name")
+    full = "" if "@" in full else full  # those without a name are called by their address
+    first, last = values.names_of(full)
+    email, is_verified = values.text(record, "email", "Email"), values.flag(record, "email_verified")
+    for one in values.members(record, "identifiers"):  # some accounts have it here alone
+        if not email and values.text(one, "type") == "email":
+            email, is_verified = values.text(one, "value"), values.flag(one, "verified")
+    profile = profiles.taken({"preferred_username": record.get("username"), **record, "name": full})
     return MovedUser(
-        email=values.text(record, "email", "Email"),
+        email=email,
         password_hash=spellings.checked(stored) if stored else "",
         id=values.uuid(record, "user_id"),
         first_name=values.text(record, "given_name", "Given Name") or first,
         last_name=values.text(record, "family_name", "Family Name") or last,
         created_at=values.time(record, "created_at", "Created At"),
-        is_verified=values.flag(record, "email_verified") or values.flag(record, "Email Verified"),
+        is_verified=is_verified or values.flag(record, "Email Verified"),
         is_disabled=values.flag(record, "blocked"),
+        language=profiles.language_of(profile),
+        attributes=profile,
     )
 
 
@@ -142,6 +166,7 @@ def _cognito(record: Record) -> MovedUser:
     given: dict[str, object] = dict(record)
     for one in values.members(record, "Attributes"):
         given[values.text(one, "Name")] = one.get("Value")
+    profile = profiles.taken(given)
     return MovedUser(
         email=values.text(given, "email"),
         id=values.uuid(given, "sub") or values.uuid(given, "Username"),
@@ -150,9 +175,8 @@ def _cognito(record: Record) -> MovedUser:
         created_at=values.time(given, "UserCreateDate"),
         is_verified=values.flag(given, "email_verified"),
         is_disabled=not values.flag(given, "Enabled", otherwise=True),
-        attributes={
-            name: found for name in sorted(KEPT) if name != "updated_at" and (found := values.text(given, name))
-        },
+        language=profiles.language_of(profile),
+        attributes=profile,
     )
 
 
@@ -162,6 +186,8 @@ def _firebase(key: FirebaseKey | None) -> Convert:
 
     def convert(record: Record) -> MovedUser:
         digest = values.text(record, "passwordHash")
+        if digest == REDACTED:
+            raise RefusedRecordError("its password hash is not in the file: export it as an owner of the project")
         first, last = values.names_of(values.text(record, "displayName"))
         return MovedUser(
             email=values.text(record, "email"),
@@ -172,6 +198,7 @@ def _firebase(key: FirebaseKey | None) -> Convert:
             created_at=values.time(record, "createdAt"),
             is_verified=values.flag(record, "emailVerified"),
             is_disabled=values.flag(record, "disabled"),
+            attributes=profiles.taken({"phone_number": record.get("phoneNumber"), "picture": record.get("photoUrl")}),
         )
 
     return convert

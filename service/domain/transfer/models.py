@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from service.domain.events.audit_trail import Entry
+from service.domain.foreign_hashes.elsewhere import marker_of
 from service.domain.models import User
 
 Record = Mapping[str, object]  # one account, as its file spells it
@@ -27,7 +29,8 @@ class MovedUser:
     """An account as every format is understood. Nothing is checked yet but types."""
 
     email: str
-    password_hash: str = field(default="", repr=False)  # one that may be stored; empty: no password is right
+    password_hash: str = field(default="", repr=False)  # one that may be stored; empty: there is none
+    has_no_password: bool = False  # not in the system before either, as far as is known
     id: UUID | None = None
     first_name: str = ""
     last_name: str = ""
@@ -35,10 +38,16 @@ class MovedUser:
     email_verified_at: datetime | None = None
     is_verified: bool = False  # when, is not known
     is_disabled: bool = False
+    is_disabled_until: datetime | None = None
     groups: tuple[str, ...] = ()
     language: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, object] = field(default_factory=dict)
     must_prove_address: bool = False
+
+    def stored_for(self, canonical_email: str) -> str:
+        """The hash, or what stands in its place."""
+        return self.password_hash or ("" if self.has_no_password else marker_of(canonical_email))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class NewRow:
     user: User
     api_key_digest: bytes = field(repr=False)
     attributes: Mapping[str, str]
+    entry: Entry | None  # of the audit trail, to be stored with the account
     reset_mail: UUID | None  # to be filed with the account
 
 

@@ -16,13 +16,20 @@ BLANKS = " \t\r\n"
 Found = tuple[int, Record | RefusedRecordError]
 
 
+def require_utf_8(file: BufferedReader) -> None:
+    """Raises BrokenFileError for the form that some shells of Windows write into files."""
+    if file.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise BrokenFileError(1, "it is UTF-16: write it in UTF-8")
+
+
 def from_lines(file: BufferedReader) -> Iterator[Found]:
     """A JSON object a line."""
+    decoder = _Decoder()
     for number, line in _lines(file):
         if isinstance(line, RefusedRecordError):
             yield number, line
         elif line.strip():
-            yield number, _object(line)
+            yield number, decoder.record(line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape"))
 
 
 def from_table(file: BufferedReader) -> Iterator[Found]:
@@ -48,11 +55,17 @@ def from_table(file: BufferedReader) -> Iterator[Found]:
         except csv.Error as error:
             raise BrokenFileError(first, f"no CSV: {error}") from error
         if row and not header:
-            header = row
+            header = _header(first, row)
         elif len(row) == len(header):
             yield first, dict(zip(header, row, strict=True))
         elif row:
             yield first, RefusedRecordError("it has not as many fields as the header")
+
+
+def _header(line: int, row: list[str]) -> list[str]:
+    if len(set(row)) < len(row):
+        raise BrokenFileError(line, "a column is there twice")
+    return row
 
 
 def from_document(file: BufferedReader, member: str = "") -> Iterator[Found]:
@@ -74,7 +87,7 @@ def from_document(file: BufferedReader, member: str = "") -> Iterator[Found]:
     while True:
         text.peek()
         line, found = text.line, text.value(MOST_OF_A_RECORD)
-        yield line, found if isinstance(found, dict) else RefusedRecordError("it is no JSON object")
+        yield line, text.decoder.judged(found)
         if (after := text.next()) == "]":
             return
         if after != ",":
@@ -93,12 +106,35 @@ def _lines(file: BufferedReader) -> Iterator[tuple[int, bytes | RefusedRecordErr
             yield number, line
 
 
-def _object(line: bytes) -> Record | RefusedRecordError:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return RefusedRecordError("it is no JSON, or cut off")
-    return found if isinstance(found, Mapping) else RefusedRecordError("it is no JSON object")
+class _Decoder:
+    """Of JSON in which no object has two members of one name: which of them counts is anybody's guess."""
+
+    def __init__(self) -> None:
+        self._has_twins = False
+        self._json = json.JSONDecoder(object_pairs_hook=self._made)
+
+    def record(self, text: str) -> Record | RefusedRecordError:
+        try:
+            self._has_twins = False
+            return self.judged(self._json.decode(text))
+        except (ValueError, RecursionError):
+            return RefusedRecordError("it is no JSON, or cut off")
+
+    def first(self, text: str, place: int) -> tuple[Any, int]:
+        """A value and its end. Raises ValueError or RecursionError."""
+        self._has_twins = False
+        return self._json.raw_decode(text, place)
+
+    def judged(self, found: object) -> Record | RefusedRecordError:
+        """What was decoded last."""
+        if not isinstance(found, Mapping):
+            return RefusedRecordError("it is no JSON object")
+        return RefusedRecordError("a member is there twice") if self._has_twins else found
+
+    def _made(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        self._has_twins = self._has_twins or len(made) < len(pairs)
+        return made
 
 
 class _Text:
@@ -107,7 +143,7 @@ class _Text:
     def __init__(self, file: BufferedReader) -> None:
         self.line = 1
         self._file = file
-        self._decoder = json.JSONDecoder()
+        self.decoder = _Decoder()
         self._bytes = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
         self._held = ""
         self._place = 0
@@ -134,7 +170,7 @@ class _Text:
         self.peek()
         while True:
             try:
-                found, end = self._decoder.raw_decode(self._held, self._place)
+                found, end = self.decoder.first(self._held, self._place)
             except (ValueError, RecursionError) as error:
                 if len(self._held) - self._place > most or isinstance(error, RecursionError) or not self._more():
                     raise BrokenFileError(self.line, "it is no JSON, too long, or cut off") from error

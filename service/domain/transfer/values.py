@@ -7,6 +7,7 @@ from uuid import UUID
 
 from service.domain.transfer.models import Record, RefusedRecordError
 
+NIL = UUID(int=0)  # of nobody: pages over all accounts begin behind it
 MILLISECONDS = 10**11  # a number of seconds this large would be thousands of years off
 
 
@@ -59,9 +60,10 @@ def uuid(record: Record, name: str) -> UUID | None:
     """None for an id of another kind: such an account gets a new one."""
     found = record.get(name)
     try:
-        return UUID(found) if isinstance(found, str) else None
+        read = UUID(found) if isinstance(found, str) else NIL
     except ValueError:
         return None
+    return None if read == NIL else read
 
 
 def texts(record: Record, name: str) -> tuple[str, ...]:

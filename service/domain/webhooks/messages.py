@@ -35,6 +35,11 @@ TYPES: Mapping[Name, str] = {
 }
 OF_NAMES = {name.value: event_type for name, event_type in TYPES.items()}
 OF_REASONS: Mapping[tuple[str, str], str] = {
+    (Name.TOKEN_CREATED, Reason.INVITATION_CREATED): "invitation.created",
+    (Name.TOKEN_CREATED, Reason.INVITATION_SENT): "invitation.sent",
+    (Name.TOKEN_REVOKED, Reason.INVITATION_ENDED): "invitation.ended",
+    (Name.TOKEN_CREATED, Reason.ADMIN_TOKEN_CREATED): "admin_token.created",
+    (Name.TOKEN_REVOKED, Reason.ADMIN_TOKEN_ENDED): "admin_token.ended",
     (Name.USER_UPDATED, Reason.DISABLED): "user.disabled",
     (Name.USER_UPDATED, Reason.ENABLED): "user.enabled",
     (Name.LIMITED, Reason.LIMITS_CLEARED): "limits.cleared",

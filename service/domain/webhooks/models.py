@@ -61,6 +61,7 @@ class NewDelivery:
     event_id: UUID
     type: str
     body: str
+    can_wait: bool = False  # one of very many: all others overtake it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,10 @@ class DeliveryStore(Protocol):
     """What concerns a delivery that is done or gone does nothing."""
 
     async def claim(self, endpoint: str, limit: int, lease: timedelta) -> Sequence[DueDelivery]:
-        """Those that are due, the longest due first. Nobody else gets them until the lease is over."""
+        """Those that are due, the longest due first, but none that can wait before another.
+
+        Nobody else gets them until the lease is over.
+        """
 
     async def deliver(self, delivery_id: UUID, reply: str) -> None:
         """The endpoint has taken it."""

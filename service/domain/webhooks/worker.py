@@ -11,6 +11,7 @@ from contextlib import suppress
 import structlog
 
 from service.ambient import Ambient
+from service.domain.events.security_events import Reason
 from service.domain.webhooks import messages
 from service.domain.webhooks.attempts import LEASE, Attempts
 from service.domain.webhooks.models import Endpoint, EndpointState, NewDelivery, Unread
@@ -107,6 +108,7 @@ class WebhookWorker:
                 event_id=event.position.event_id,
                 type=messages.type_of(event),
                 body=messages.body_of(event),
+                can_wait=event.reason == Reason.IMPORTED,
             )
             for event in unread.events
             if endpoint.takes(messages.type_of(event))

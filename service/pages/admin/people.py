@@ -111,7 +111,8 @@ async def _trail(by: AskedByAdmin, user_id: UUID) -> tuple[Sequence[Entry] | Non
     except ValueError:
         raise NothingHereError from None
     with suppress(NotConfiguredError):
-        found = await by.services.oversight.audit(user_id, LONG_AGO, ENTRIES + 1, behind)
+        # One more than is shown tells whether there is another page.
+        found = (await by.services.oversight.audit(user_id, None, LONG_AGO, ENTRIES + 1, behind)).entries
         shown = found[:ENTRIES]
         is_last = len(found) <= ENTRIES
         return shown, "" if is_last else TrailCursor.write(Place(shown[-1].at, shown[-1].id))

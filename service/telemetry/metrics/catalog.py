@@ -147,6 +147,12 @@ MAILS = _counter("mails", "Attempts at mails, by how they ended.", "kind", "outc
 MAILS_WAITING = _gauge("mails_waiting", "Mails that are to be sent, counted to 10000; absent without mail.")
 MAILS_OLDEST = _gauge("mails_oldest_seconds", "Since the oldest of them was asked for; absent without mail.")
 
+# --- lazy migration
+OLD_SYSTEM = _counter(
+    "old_system_questions", "Logins that the old system was to be asked about, by how that ended.", "outcome"
+)
+OLD_SYSTEM_SECONDS = _histogram("old_system_duration_seconds", "The time of one question to the old system.")
+
 # --- webhooks
 WEBHOOKS = _counter("webhook_attempts", "Attempts at webhooks, by how they ended.", "endpoint", "outcome")
 WEBHOOKS_WAITING = _gauge(

@@ -62,6 +62,7 @@ class MetricsCollector(Collector):
         yield from readings.of_limits(application.throttle)
         yield from readings.of_denylist(application.denylist)
         yield from readings.of_mails(application.mail_worker)
+        yield from readings.of_migration(application.login.migration)
         yield from readings.of_webhooks(application.webhook_worker, application.webhooks.endpoints)
         yield from readings.of_stores(application.backends, application.redis_health, state)
         yield from readings.of_keys(application.keys, application.key_rotation.settings, application.ambient.now())

@@ -14,7 +14,8 @@ from service.domain.mail.worker import MailWorker
 from service.domain.operations.background import Background
 from service.domain.operations.readiness import ReadinessReport
 from service.domain.passwords.hash_queue import HashQueue
-from service.domain.sessions.models import SwapState
+from service.domain.sessions.models import AskOutcome, SwapState
+from service.domain.sessions.ports import PasswordMigration
 from service.domain.sessions.refresh_rotation import RefreshRotation
 from service.domain.signing.key_states import KeyState
 from service.domain.signing.keyring import KeyRing
@@ -105,6 +106,12 @@ def of_mails(worker: MailWorker | None) -> Iterator[Metric]:
     state = worker.state if worker else None
     yield catalog.MAILS_WAITING.labelled({(): state.waiting} if state else {})
     yield catalog.MAILS_OLDEST.labelled({(): state.oldest.total_seconds()} if state else {})
+
+
+def of_migration(migration: PasswordMigration | None) -> Iterator[Metric]:
+    counts = migration.counts if migration else None
+    yield catalog.OLD_SYSTEM.labelled({(how.value,): counts.outcomes[how] for how in AskOutcome} if counts else {})
+    yield catalog.OLD_SYSTEM_SECONDS.histogram({(): counts.seconds} if counts else {})
 
 
 def of_webhooks(worker: WebhookWorker | None, endpoints: Iterable[str]) -> Iterator[Metric]:

@@ -1,0 +1,1 @@
+"""How the system before this one is asked about a password: by HTTP."""
