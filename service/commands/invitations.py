@@ -91,7 +91,9 @@ async def _send(application: Application, asked: argparse.Namespace) -> int:
         complain(NO_MAIL)
         return FAILED
     if invitation is None:
-        complain("no invitation of this id is good that was made with --mail")
+        complain(
+            "no mailed invitation that is good has this id; `tokenhouse invitations list` shows those that are good"
+        )
         return FAILED
     say(json.dumps(_facts(invitation)) if asked.json else ON_ITS_WAY.format(invitation.email))
     return DONE
@@ -101,8 +103,10 @@ async def _end(application: Application, asked: argparse.Namespace) -> int:
     is_ended = await application.invitations.end(asked.id)
     if asked.json:
         say(json.dumps({"id": str(asked.id), "ended": is_ended}))
+    elif is_ended:
+        say("ended")
     else:
-        say("ended" if is_ended else "there is no such invitation: it was used, ended, or has expired long ago")
+        complain("there is no such invitation: it was used, ended, or has expired long ago")
     return DONE if is_ended else FAILED
 
 

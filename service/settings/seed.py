@@ -52,7 +52,9 @@ def read_seed(file: Path) -> Seed:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}; {VARIABLE} names the seed") from None
+        raise ConfigurationError(
+            f"{file}: {error.strerror}; name a seed: `tokenhouse seed FILE`, or {VARIABLE}"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError):  # of invalid UTF-8, invalid dates, deep nesting
         raise ConfigurationError(f"{file} is not valid YAML in UTF-8") from None
     try:
