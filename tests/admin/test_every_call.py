@@ -130,6 +130,7 @@ async def test_members_that_a_write_does_not_know_are_refused_whole_and_change_n
         said = problem(await answer.text())
         assert (answer.status, said["code"]) == (422, "invalid_fields"), name
         assert {broken["code"] for broken in said["errors"]} == {"unknown_member"}, name
+        assert any(broken["message"] == "this call takes no body" for broken in said["errors"]) is not bool(known), name
     assert await town.dump() == before
     assert (await program.entries())[count:] == []
     assert await program.notices() == []

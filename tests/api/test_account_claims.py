@@ -93,6 +93,13 @@ async def test_a_name_that_means_something_else_is_refused_in_the_settings_and_b
         written({name: 1})
 
 
+def test_a_refused_claim_is_named_where_its_name_can_do_no_harm() -> None:
+    with pytest.raises(InvalidClaimsError, match=r"^sub: name no claim "):
+        written({"team": 1, "sub": 1})
+    with pytest.raises(InvalidClaimsError, match=r"^name claims "):
+        written({"\x1b[2J": 1})
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -69,7 +69,7 @@ def _canonical(email: str) -> str:
     try:
         return emails.canonical(email)
     except emails.InvalidEmailError as error:
-        raise RefusedRecordError("its e-mail address is none that can have an account") from error
+        raise RefusedRecordError("it has no e-mail address that can have an account") from error
 
 
 def _name(which: str, text: str) -> str:
