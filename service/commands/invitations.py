@@ -77,8 +77,7 @@ async def _new(application: Application, asked: argparse.Namespace) -> int:
 async def _list(application: Application, asked: argparse.Namespace) -> int:
     found = await application.invitations.latest(MOST_SHOWN)
     for one in found:
-        facts = _facts(one)
-        say(json.dumps(facts) if asked.json else "  ".join(str(facts[name]) for name in ("id", "expires_at", "for")))
+        say(json.dumps(_facts(one)) if asked.json else _line(one))
     if not found:
         complain("there is none")
     return DONE
@@ -118,6 +117,11 @@ def _facts(one: Invitation) -> dict[str, str | bool]:
         "created_at": one.created_at.isoformat(),
         "expires_at": one.expires_at.isoformat(),
     }
+
+
+def _line(one: Invitation) -> str:
+    mailed = ("mailed",) if one.is_mailed else ()
+    return "  ".join((str(one.id), one.expires_at.isoformat(), one.email or "anybody", *mailed))
 
 
 def _lifetime(text: str) -> timedelta:

@@ -239,8 +239,13 @@ async def test_an_invitation_that_is_not_mailed_is_told_with_its_secret(command:
     assert (status, {*json.loads(said)}) == (0, SECRET_INVITATION)
 
 
-async def test_an_invitation_that_is_over_is_told_on_standard_error(command: Command, ground: Ground) -> None:
+async def test_invitations_are_listed_and_one_that_is_over_is_told_on_standard_error(
+    command: Command, ground: Ground
+) -> None:
     words = ground(("invitations", "end"))
+    await command("invitations", "new")
+    listed = (await command("invitations", "list"))[1].splitlines()
+    assert [line.split("  ")[2:] for line in listed] == [["anybody"], ["late@example.com", "mailed"]]
     assert await command(*words) == (0, "ended\n", "")
     status, said, complaint = await command(*words)
     assert (status, said) == (1, "")
