@@ -92,8 +92,16 @@ SET_NAMES = f"""
 CHANGED_GROUPS = """ARRAY(
     SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
 )"""
+
+
+def groups_fit(most: str, most_bytes: str) -> str:
+    """A condition on CHANGED_GROUPS, with the names of its parameters."""
+    changed, before = (f"octet_length(array_to_json({groups})::text)" for groups in (CHANGED_GROUPS, "groups"))
+    return f"cardinality({CHANGED_GROUPS}) <= {most} AND {changed} <= greatest({most_bytes}, {before})"
+
+
 CHANGE_GROUPS = f"""
-    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $4 RETURNING groups
+    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND {groups_fit("$4", "$5")} RETURNING groups
 """  # noqa: S608 - as above
 
 _CHANGED_CLAIMS = "(claims || $2::jsonb) - $3::text[]"
@@ -175,9 +183,9 @@ class PostgresUsers:
         return user_of(row) if row else None
 
     async def change_groups(
-        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int, most_bytes: int
     ) -> Sequence[str] | None:
-        row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
+        row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most, most_bytes)
         return tuple(row["groups"]) if row else None
 
     async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
