@@ -82,6 +82,9 @@ OF_TOKENS = [
     "dev:custom:x",
     "identities",
     "nonce",
+    "Email",
+    "SUB",
+    "Cognito:groups",
 ]
 
 

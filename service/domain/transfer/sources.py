@@ -33,21 +33,24 @@ def from_lines(file: BufferedReader) -> Iterator[Found]:
 
 
 def from_table(file: BufferedReader) -> Iterator[Found]:
-    """CSV with a header. Raises BrokenFileError."""
-    reached = 0
+    """CSV with a header. A row may have many lines, and takes no more than one of them. Raises BrokenFileError."""
+    reached, length = 0, 0
 
     def texts() -> Iterator[str]:
-        nonlocal reached
+        nonlocal reached, length
         for number, line in _lines(file):
             reached = number
             if isinstance(line, RefusedRecordError):
                 raise BrokenFileError(number, str(line))
+            length += len(line)
+            if length > MOST_OF_A_RECORD:
+                raise BrokenFileError(number, "the row that ends here, or goes on, is longer than 1 MiB")
             yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
 
     rows = csv.reader(texts(), strict=True)
     header: list[str] = []
     while True:
-        first = reached + 1
+        first, length = reached + 1, 0
         try:
             row = next(rows)
         except StopIteration:
