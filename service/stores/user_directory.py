@@ -5,8 +5,9 @@ from uuid import UUID
 
 from service.domain.administration.models import Most, UserChange
 from service.domain.models import User
+from service.stores.changed_groups import CHANGED_GROUPS, groups_fit
 from service.stores.postgres import Postgres
-from service.stores.users import CHANGED_GROUPS, USER_FIELDS, groups_fit, user_of
+from service.stores.users import USER_FIELDS, user_of
 
 _COLUMNS = ", ".join(USER_FIELDS)
 AFTER_ALL = "\x7f"  # comes behind every character of a canonical address

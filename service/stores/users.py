@@ -13,6 +13,7 @@ from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError, IdTakenError, InvalidInvitationError
 from service.stores import account_lock, pending_revocations
+from service.stores.changed_groups import CHANGED_GROUPS, groups_fit
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 
@@ -89,17 +90,6 @@ SET_NAMES = f"""
     WHERE id = $1 AND disabled_at IS NULL
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
-CHANGED_GROUPS = """ARRAY(
-    SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
-)"""
-
-
-def groups_fit(most: str, most_bytes: str) -> str:
-    """A condition on CHANGED_GROUPS, with the names of its parameters."""
-    changed, before = (f"octet_length(array_to_json({groups})::text)" for groups in (CHANGED_GROUPS, "groups"))
-    return f"cardinality({CHANGED_GROUPS}) <= {most} AND {changed} <= greatest({most_bytes}, {before})"
-
-
 CHANGE_GROUPS = f"""
     UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND {groups_fit("$4", "$5")} RETURNING groups
 """  # noqa: S608 - as above

@@ -59,8 +59,8 @@ class Users(UserLookup, ApiKeySeals, Protocol):
     async def change_groups(
         self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int, most_bytes: int
     ) -> Sequence[str] | None:
-        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`, or they would
-        take more bytes of JSON than `most_bytes` and than before.
+        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`, or with
+        more bytes of JSON than `most_bytes` and than before.
         """
 
     async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
