@@ -14,7 +14,9 @@ class UserDirectory(Protocol):
         """Users whose canonical address begins with `prefix` and comes behind `after`, in the order of its bytes."""
 
     async def change(self, user_id: UUID, change: UserChange, most: Most) -> User | None:
-        """All of it or nothing, in disabled accounts too. None when the account is gone, or would have more than `most`."""
+        """All of it or nothing, in disabled accounts too. None when the account is gone, or would have too
+        much.
+        """
 
 
 class AdminTokenStore(Protocol):
