@@ -42,8 +42,8 @@ class AddedQuery(Schema):
 def read(request: web.Request, schema: type[S]) -> S:
     """The query as the schema of the call.
 
-    Raises MalformedQueryError for bad syntax, a duplicate parameter, a NUL or an invalid value; and, unless the call only
-    reads, for an unknown parameter: a misspelt option must not do less than the caller asked for.
+    Raises MalformedQueryError for bad syntax, a duplicate parameter, a NUL or an invalid value; and, unless the call
+    only reads, for an unknown parameter: a misspelt option must not do less than the caller asked for.
     """
     text = request.rel_url.raw_query_string
     if issubclass(schema, AddedQuery):
