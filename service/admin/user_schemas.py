@@ -12,7 +12,7 @@ from service.admin.schemas import PageSize
 from service.api.fields import Email, GroupName, Name, NewPassword, breach
 from service.broken_fields import FieldCode
 from service.domain import models as domain
-from service.domain.accounts import account_claims
+from service.domain.accounts import account_claims, groups
 from service.domain.administration import models
 from service.http.schema import Schema, StrictBody
 
@@ -24,6 +24,12 @@ def _alone(value: T, info: ValidationInfo) -> T:
     """An account is opened with one of these. A hash or an invitation beside a password would have to be ignored."""
     if value and any(info.data.get(name) for name in ("password", "password_hash")):
         raise breach(FieldCode.CONFLICTING, "send one of password, passwordHash and invite, or none of them")
+    return value
+
+
+def _fit(value: list[str]) -> list[str]:
+    if not groups.fit(set(value)):
+        raise breach(FieldCode.OUT_OF_RANGE, groups.TOO_MANY)
     return value
 
 
@@ -40,7 +46,7 @@ class CreateUser(StrictBody):
         default=False, description="Instead: send a mail with which the user sets a password. Needs mail."
     )
     email_verified: bool = Field(default=False, description="True: you know that the address is the user's.")
-    groups: list[GroupName] = Field([], max_length=MOST_GROUPS)
+    groups: Annotated[list[GroupName], AfterValidator(_fit)] = Field([], max_length=MOST_GROUPS)
     claims: AccountClaims = Field(
         {}, description="`tokens.claims` names those that id tokens carry.", json_schema_extra={"default": {}}
     )

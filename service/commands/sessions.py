@@ -70,13 +70,8 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
             "client": one.client_id,
             "user_agent": one.user_agent,
         }
-        say(json.dumps(facts) if asked.json else "  ".join(_printable(fact) for fact in facts.values() if fact))
+        say(json.dumps(facts) if asked.json else "  ".join(filter(None, facts.values())))
     return DONE
-
-
-def _printable(text: str) -> str:
-    """What a client said of itself must not command the terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 async def _end_all(application: Application, asked: argparse.Namespace) -> int:

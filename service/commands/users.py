@@ -8,7 +8,7 @@ from service.commands import transfer, user_accounts
 from service.commands.accounts_named import NOBODY, address_of, json_or_text
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.account_claims import InvalidClaimsError
-from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
+from service.domain.accounts.groups import SHAPE, TOO_MANY, TooManyGroupsError
 
 JSON = "one JSON object a line"
 ACCOUNT = "EMAIL_OR_ID"
@@ -95,7 +95,7 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
         try:
             changed = await application.groups.change(await address_of(application, asked.email), added, removed)
         except TooManyGroupsError:
-            complain(f"an account has at most {MOST} groups; nothing is changed")
+            complain(f"{TOO_MANY}; nothing is changed")
             return FAILED
         if changed is None:
             complain(NOBODY)

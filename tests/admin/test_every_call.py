@@ -208,3 +208,11 @@ async def test_no_call_makes_a_token_or_a_session(program: Program, one: Operati
     assert (await program.call(one.method, town.path(one), town.body(one))).status < 300
     assert await town.admin_tokens() == tokens
     assert await town.sessions() <= sessions
+
+
+@pytest.mark.parametrize("one", [one for one in ADMIN_OPERATIONS if one.method in READING], ids=lambda one: one.path)
+async def test_a_parameter_with_a_nul_is_refused_before_a_store_sees_it(program: Program, one: Operation) -> None:
+    path = (await Town.of(program)).path(one)
+    for field in one.about.query.model_fields.values():
+        answer = await program.call("GET", f"{path}?{field.alias}=a%00")
+        assert (answer.status, problem(await answer.text())["code"]) == (400, "malformed_request"), field.alias

@@ -361,6 +361,7 @@ async def test_a_line_that_is_cut_off_is_refused(fakes: OnFakes) -> None:
         ("firebase", json.dumps({"users": [{"email": ADA}]}).encode("utf-16-le").join([b"\xff\xfe", b""]), 1),
         ("cognito", b"email,name\n" + b'"' + b"a\n" * 100_000, 2),
         ("cognito", b"email,name\n" + b"a" * (2 << 20), 2),
+        ("cognito", b'email,name\n"' + b'\n","' * 600_000, (1 << 18) + 2),  # one row of many fields, without end
     ],
 )
 async def test_a_document_that_breaks_off_is_refused_from_there_on(

@@ -73,6 +73,14 @@ class UserChange:
     removed_claims: tuple[str, ...] = ()
 
 
+class Most(NamedTuple):
+    """Of one account. Bytes are of JSON; an account that had more bytes of groups may have fewer."""
+
+    groups: int
+    bytes_of_groups: int
+    bytes_of_claims: int
+
+
 class UserPage(NamedTuple):
     users: list[User]
     is_last: bool
