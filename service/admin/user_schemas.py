@@ -10,7 +10,7 @@ from service.admin.fields import AccountClaims, AccountId, ClaimChanges, Storabl
 from service.admin.schemas import PageSize
 from service.broken_fields import FieldCode
 from service.domain import models as domain
-from service.domain.accounts import account_claims
+from service.domain.accounts import account_claims, groups
 from service.domain.administration import models
 from service.http.cursors import EmailCursor
 from service.http.fields import Email, GroupName, Name, NewPassword, breach
@@ -27,6 +27,12 @@ def _alone(value: T, info: ValidationInfo) -> T:
     return value
 
 
+def _fit(value: list[str]) -> list[str]:
+    if not groups.fit(set(value)):
+        raise breach(FieldCode.OUT_OF_RANGE, groups.TOO_MANY)
+    return value
+
+
 class CreateUser(StrictBody):
     email: Email
     first_name: Name
@@ -40,7 +46,7 @@ class CreateUser(StrictBody):
         default=False, description="Instead: send a mail with which the user sets a password. Needs mail."
     )
     email_verified: bool = Field(default=False, description="True: you know that the address is the user's.")
-    groups: list[GroupName] = Field([], max_length=MOST_GROUPS)
+    groups: Annotated[list[GroupName], AfterValidator(_fit)] = Field([], max_length=MOST_GROUPS)
     claims: AccountClaims = Field(
         {}, description="`tokens.claims` names those that id tokens carry.", json_schema_extra={"default": {}}
     )

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain
-from service.operator_errors import ConfigurationError
+
+
+class NoPasswordError(Exception):
+    """The message says why none was taken."""
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
@@ -40,19 +43,19 @@ def agrees(question: str, *, is_asked: bool, why: str = "this cannot be undone")
 def password() -> str:
     """Typed twice at a terminal; otherwise the first line of standard input. An argument would be seen by others.
 
-    Raises ConfigurationError.
+    Raises NoPasswordError.
     """
     if not sys.stdin.isatty():
         if typed := sys.stdin.readline().rstrip("\r\n"):
             return typed
-        raise ConfigurationError("the password is read from standard input, which is empty")
+        raise NoPasswordError("the password is read from standard input, which is empty")
     with _interruptible():
         try:
             typed, again = getpass.getpass("Password: "), getpass.getpass("The same again: ")
         except EOFError:
-            raise ConfigurationError("no password was typed") from None
+            raise NoPasswordError("no password was typed") from None
     if again != typed:
-        raise ConfigurationError("the two are not the same")
+        raise NoPasswordError("the two are not the same")
     return typed
 
 

@@ -1,6 +1,7 @@
 """Shared by the commands on an installation: settings, application, outages, exit status, output."""
 
 import argparse
+import json
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -70,9 +71,16 @@ def no_answer(error: Exception) -> str:
 
 def say(text: str, end: str = "\n") -> None:
     """The command's result, on standard output."""
-    print(text, end=end, flush=True)  # noqa: T201 - the one place where commands print
+    print(printable(text), end=end, flush=True)  # noqa: T201 - the one place where commands print
 
 
 def complain(text: str) -> None:
     """A message to the user, on standard error."""
-    print(f"tokenhouse: {text}", file=sys.stderr)  # noqa: T201 - as above
+    print(f"tokenhouse: {printable(text)}", file=sys.stderr)  # noqa: T201 - as above
+
+
+def printable(text: str) -> str:
+    """What others said of themselves, or in a file, must not command the terminal. JSON stays the JSON it is."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else json.dumps(one)[1:-1] for one in text)

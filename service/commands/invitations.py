@@ -77,8 +77,7 @@ async def _new(application: Application, asked: argparse.Namespace) -> int:
 async def _list(application: Application, asked: argparse.Namespace) -> int:
     found = await application.invitations.latest(MOST_SHOWN)
     for one in found:
-        facts = _facts(one)
-        say(json.dumps(facts) if asked.json else "  ".join(str(facts[name]) for name in ("id", "expires_at", "for")))
+        say(json.dumps(_facts(one)) if asked.json else _line(one))
     if not found:
         complain("there is none")
     return DONE
@@ -91,7 +90,9 @@ async def _send(application: Application, asked: argparse.Namespace) -> int:
         complain(NO_MAIL)
         return FAILED
     if invitation is None:
-        complain("no invitation of this id is good that was made with --mail")
+        complain(
+            "no mailed invitation that is good has this id; `tokenhouse invitations list` shows those that are good"
+        )
         return FAILED
     say(json.dumps(_facts(invitation)) if asked.json else ON_ITS_WAY.format(invitation.email))
     return DONE
@@ -101,8 +102,10 @@ async def _end(application: Application, asked: argparse.Namespace) -> int:
     is_ended = await application.invitations.end(asked.id)
     if asked.json:
         say(json.dumps({"id": str(asked.id), "ended": is_ended}))
+    elif is_ended:
+        say("ended")
     else:
-        say("ended" if is_ended else "there is no such invitation: it was used, ended, or has expired long ago")
+        complain("there is no such invitation: it was used, ended, or has expired long ago")
     return DONE if is_ended else FAILED
 
 
@@ -114,6 +117,11 @@ def _facts(one: Invitation) -> dict[str, str | bool]:
         "created_at": one.created_at.isoformat(),
         "expires_at": one.expires_at.isoformat(),
     }
+
+
+def _line(one: Invitation) -> str:
+    mailed = ("mailed",) if one.is_mailed else ()
+    return "  ".join((str(one.id), one.expires_at.isoformat(), one.email or "anybody", *mailed))
 
 
 def _lifetime(text: str) -> timedelta:

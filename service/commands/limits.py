@@ -18,8 +18,8 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     about = "show or clear the rate limits of an account or a source"
     actions = commands.add_parser("limits", help=about).add_subparsers(required=True, metavar="ACTION")
     for action, about, act in (
-        ("show", "show how full they are, the empty ones aside", _show),
-        ("clear", "empty them", _clear),
+        ("show", "show how full the limits of an account or a source are; empty ones are left out", _show),
+        ("clear", "empty the limits of an account or a source", _clear),
     ):
         one = actions.add_parser(action, help=about, description=about)
         one.add_argument("account", metavar="EMAIL_OR_ID", nargs="?", default="")
@@ -44,7 +44,7 @@ async def _show(application: Application, asked: argparse.Namespace) -> int:
     for one in found:
         say(json.dumps(_facts(one)) if asked.json else _line(one))
     if not found:
-        complain("none of them holds anything")
+        complain("every limit is empty")
     return DONE
 
 

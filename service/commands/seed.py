@@ -26,7 +26,9 @@ WHY = "the file has passwords: whoever reads it can log in at {}, which is more 
 def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "open the accounts of a file that are not there yet; those that are stay as they are"
     seed = commands.add_parser("seed", help=about, description=about)
-    seed.add_argument("file", metavar="FILE", nargs="?", type=Path, help="or the one that TOKENHOUSE_SEED names")
+    seed.add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, help="or the one that TOKENHOUSE_SEED names, or seed.yaml"
+    )
     seed.add_argument("--json", action="store_true", help="one JSON object a line")
     asking.add_yes(seed)
     seed.set_defaults(run=on_application(_seed))

@@ -5,7 +5,7 @@ import json
 import sys
 
 from service.assembly.application import Application
-from service.commands.accounts_named import address_of, named
+from service.commands.accounts_named import NOBODY, address_of, named
 from service.commands.command_line import WRONG_CALL
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.commands.progress import Progress
@@ -70,13 +70,8 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
             "client": one.client_id,
             "user_agent": one.user_agent,
         }
-        say(json.dumps(facts) if asked.json else "  ".join(_printable(fact) for fact in facts.values() if fact))
+        say(json.dumps(facts) if asked.json else "  ".join(filter(None, facts.values())))
     return DONE
-
-
-def _printable(text: str) -> str:
-    """What a client said of itself must not command the terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 async def _end_all(application: Application, asked: argparse.Namespace) -> int:
@@ -93,8 +88,8 @@ async def _end_all(application: Application, asked: argparse.Namespace) -> int:
 
 async def _end_of_user(application: Application, asked: argparse.Namespace) -> int:
     count = await application.accounts.end_sessions(await address_of(application, asked.user))
-    if asked.json and count is not None:
-        say(json.dumps({"sessions": count}))
-        return DONE
-    say("no account has this address" if count is None else f"ended: {count} sessions")
-    return FAILED if count is None else DONE
+    if count is None:
+        complain(NOBODY)
+        return FAILED
+    say(json.dumps({"sessions": count}) if asked.json else f"ended: {count} sessions")
+    return DONE

@@ -28,7 +28,7 @@ def add_parsers(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     about = "add the accounts of a file of another system; those that are there already stay as they are"
     taking = actions.add_parser("import", help=about, description=about)
     taking.add_argument("file", metavar="FILE", help="or - for standard input")
-    taking.add_argument("--format", required=True, choices=formats.NAMES, help="of the file")
+    taking.add_argument("--format", required=True, choices=formats.NAMES, help="the system that wrote the file")
     taking.add_argument("--dry-run", action="store_true", help="check the file, add nothing")
     taking.add_argument("--send-reset", action="store_true", help="mail new accounts without a password a reset")
     about = "a file with the project's password hash parameters, as its console shows them"

@@ -57,12 +57,24 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
 
 def _add_create(create: argparse.ArgumentParser) -> None:
     create.add_argument("email", metavar="EMAIL")
-    create.add_argument("--first-name", metavar="NAME", default="")
-    create.add_argument("--last-name", metavar="NAME", default="")
+    create.add_argument("--first-name", metavar="NAME", default="", help="of the user")
+    create.add_argument("--last-name", metavar="NAME", default="", help="of the user")
     create.add_argument("--invite", action="store_true", help="set no password: a mail lets the user choose one")
     create.add_argument("--verified", action="store_true", help="the address is known to be the user's")
-    create.add_argument("--group", metavar="GROUP", action="append", default=[], help="may be given several times")
-    create.add_argument("--claim", metavar="NAME=VALUE", action="append", default=[], help="as of `users claims`")
+    create.add_argument(
+        "--group",
+        metavar="GROUP",
+        action="append",
+        default=[],
+        help="a group of the account; may be given several times",
+    )
+    create.add_argument(
+        "--claim",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a claim, as of `users claims`; may be given several times",
+    )
 
 
 async def _list(application: Application, asked: argparse.Namespace) -> int:
@@ -114,7 +126,7 @@ async def _create(application: Application, asked: argparse.Namespace) -> int:
         user = await application.administration.create(new, operator())
     except InvalidFieldsError as error:
         return broken(error)
-    except InvalidClaimsError as error:
+    except (InvalidClaimsError, asking.NoPasswordError) as error:
         complain(str(error))
     except EmailTakenError:
         complain("this address has an account already")
@@ -137,6 +149,9 @@ async def _set_password(application: Application, asked: argparse.Namespace) -> 
         await application.set_passwords.set(user, asking.password(), operator())
     except InvalidFieldsError as error:
         return broken(error)
+    except asking.NoPasswordError as error:
+        complain(str(error))
+        return FAILED
     except UserNotFoundError:
         complain(CHANGED)
         return FAILED

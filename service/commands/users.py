@@ -5,10 +5,10 @@ import json
 
 from service.assembly.application import Application
 from service.commands import transfer, user_accounts
-from service.commands.accounts_named import address_of, json_or_text
+from service.commands.accounts_named import NOBODY, address_of, json_or_text
 from service.commands.frame import DONE, FAILED, complain, on_application, say
 from service.domain.accounts.account_claims import InvalidClaimsError
-from service.domain.accounts.groups import MOST, SHAPE, TooManyGroupsError
+from service.domain.accounts.groups import SHAPE, TOO_MANY, TooManyGroupsError
 
 JSON = "one JSON object a line"
 ACCOUNT = "EMAIL_OR_ID"
@@ -95,10 +95,10 @@ def _change_groups(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
         try:
             changed = await application.groups.change(await address_of(application, asked.email), added, removed)
         except TooManyGroupsError:
-            complain(f"an account has at most {MOST} groups; nothing is changed")
+            complain(f"{TOO_MANY}; nothing is changed")
             return FAILED
         if changed is None:
-            say("no account has this address")
+            complain(NOBODY)
             return FAILED
         if added and not changed.address_is_proved:
             complain("the address is not proved: whoever signed up may not own it")
@@ -135,10 +135,10 @@ def _change_claims(parser: argparse.ArgumentParser, asked: argparse.Namespace) -
             complain(f"{error}; nothing is changed")
             return FAILED
         if claims is None:
-            say("no account has this address")
+            complain(NOBODY)
             return FAILED
         if others := [name for name in added if name not in application.settings.tokens.claims]:
-            complain(f"no id token carries {', '.join(others)}, as tokens.claims does not name it")
+            complain(f"no id token carries {', '.join(others)}: tokens.claims names what id tokens carry")
         say(json.dumps(claims, ensure_ascii=False))
         return DONE
 
@@ -154,6 +154,8 @@ def _take_flag(asked: argparse.Namespace) -> None:
 def _answer(done: str, asked: argparse.Namespace, *, is_known: bool) -> int:
     if asked.json:
         say(json.dumps({"email": asked.email, "is_known": is_known, **({"done": done} if is_known else {})}))
+    elif is_known:
+        say(done)
     else:
-        say(done if is_known else "no account has this address")
+        complain(NOBODY)
     return DONE if is_known else FAILED

@@ -63,6 +63,8 @@ async def _list(application: Application, asked: argparse.Namespace) -> int:
 
 async def _retry(application: Application, asked: argparse.Namespace) -> int:
     if asked.failed:
+        if asked.failed not in application.webhooks.endpoints:
+            raise ConfigurationError(f"webhooks.endpoints names no {asked.failed}")
         return _say_again(await application.webhooks.retry_failed(asked.failed), asked)
     unknown = [one for one in asked.deliveries if not await application.webhooks.retry(one)]
     for one in unknown:

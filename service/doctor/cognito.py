@@ -76,4 +76,4 @@ def _sign_up(settings: Settings) -> Finding:
             "no mail: ForgotPassword and every other call that mails a code is refused",
             "set TOKENHOUSE_MAIL__URL",
         )
-    return ok(check, "active at once, as at /auth/signup")
+    return ok(check, "accounts are active at once, as at /auth/signup")

@@ -81,7 +81,11 @@ def parse(schema: type[S], values: dict[str, Any]) -> S:
 
 def _broken(schema: type[Schema], field: str, kind: str, message: str) -> BrokenField:
     if kind == UNKNOWN:  # its name is the caller's own text, which is repeated where it can do no harm
-        known = ", ".join(str(one.alias) for one in schema.model_fields.values()) or "none"
+        known = ", ".join(str(one.alias) for one in schema.model_fields.values())
         named = field if HARMLESS.fullmatch(field) else ""
-        return BrokenField(named, FieldCode.UNKNOWN_MEMBER, f"the members of this body are {known}")
+        return BrokenField(
+            named,
+            FieldCode.UNKNOWN_MEMBER,
+            f"the members of this body are {known}" if known else "this call takes no body",
+        )
     return BrokenField(field, *(_CODES.get(kind) or (FieldCode[kind.upper()], message)))

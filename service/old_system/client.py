@@ -9,12 +9,13 @@ import ssl
 from collections.abc import Mapping
 from functools import cached_property
 
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 from yarl import URL
 
 from service.domain.transfer.ports import NoOldAnswerError
 from service.networks import Address
 from service.webhooks.addresses import CheckedResolver, any_address
+from service.webhooks.connections import BoundedConnector
 from service.webhooks.sender import FAILURES, REASONS
 
 MOST_BYTES = 20_000  # of an answer
@@ -64,9 +65,8 @@ class HttpOldSystem:
     async def _ask(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         self._resolver.require_allowed_literal(self._url.host or "")
         tls = True if self._is_plain else self._tls
-        connector = TCPConnector(resolver=self._resolver, ssl=tls, use_dns_cache=False, force_close=True)
         async with ClientSession(
-            connector=connector,
+            connector=BoundedConnector(self._resolver, tls),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None),
             auto_decompress=False,

@@ -28,7 +28,8 @@ def require_claim_name(value: str) -> str:
     """Raises ValueError."""
     if not SHAPE.fullmatch(value):
         raise ValueError("name claims with up to 100 letters, digits and _ : . / -, a letter first")
-    if value in OURS | OF_STANDARDS | OF_COGNITO or value.startswith(PREFIXES_OF_COGNITO):
+    name = value.lower()  # some verifiers read Email as email
+    if name in OURS | OF_STANDARDS | OF_COGNITO or name.startswith(PREFIXES_OF_COGNITO):
         raise ValueError("name no claim that tokens have anyway, or that a standard gives a meaning")
     return value
 

@@ -10,6 +10,10 @@ CLIENTS = (
     "write clients as `tokenhouse clients new` prints them, name:digest,name:digest: names of a-z, 0-9, `.`, `_` and"
     " `-`, digests of 64 hexadecimal digits"
 )
+ENDPOINTS_FORM = (
+    "give each endpoint a url and secrets, and events where it takes some alone: docs/webhooks.md shows how"
+)
+ENDPOINTS = "webhooks.endpoints"
 WHOLE_NUMBER = "write a whole number"
 FORMS = {  # by the prefix of pydantic's error type
     "int_": WHOLE_NUMBER,
@@ -21,6 +25,7 @@ FORMS = {  # by the prefix of pydantic's error type
     "tuple_": "write a list; in the environment, with commas",
     "model_": "write named settings, as in the shipped config.yaml",
 }
+FORMS_OF_SETTINGS = {"introspection.clients": CLIENTS, ENDPOINTS: ENDPOINTS_FORM}
 OTHERWISE = "does not have the form that config.yaml shows"
 
 
@@ -28,7 +33,7 @@ def complaint_of(error: ValidationError, settings: type[BaseModel]) -> str:
     """One line about the first error."""
     first = error.errors(include_url=False, include_input=False)[0]
     name = _name(first["loc"], settings)
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "extra_forbidden" and name != ENDPOINTS:
         return f"{name} names no setting; config.yaml lists them all"
     return f"{name}: {_rule(name, first['type'], first['msg'], first.get('ctx', {}))}"
 
@@ -43,8 +48,8 @@ def _name(place: tuple[int | str, ...], settings: type[BaseModel]) -> str:
 def _rule(name: str, kind: str, message: str, context: dict[str, Any]) -> str:
     if kind == "value_error":  # raised by one of our validators
         return message.removeprefix("Value error, ")
-    if name == "introspection.clients":
-        return CLIENTS
+    if name in FORMS_OF_SETTINGS:
+        return FORMS_OF_SETTINGS[name]
     match kind:
         case "greater_than_equal":
             return f"must be at least {context['ge']}"

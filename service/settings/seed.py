@@ -12,7 +12,17 @@ from service.operator_errors import ConfigurationError
 from service.settings.values import AppClientSecrets, ClientName, Section
 
 VARIABLE = "TOKENHOUSE_SEED"
-SeedSecret = Annotated[SecretStr, Field(min_length=20)]
+LEAST_SECRET = 20  # characters
+RULES = {  # by the prefix of pydantic's error type
+    "extra_forbidden": "a seed has no such member; README.md shows them",
+    "missing": "is missing",
+    "bool_": "write true or false",
+    "string_": "write a text",
+    "tuple_": "write a list",
+    "too_short": f"write at least {LEAST_SECRET} characters",
+}
+OTHERWISE = "does not have the form that README.md shows"
+SeedSecret = Annotated[SecretStr, Field(min_length=LEAST_SECRET)]
 
 
 class SeedUser(Section):
@@ -52,7 +62,9 @@ def read_seed(file: Path) -> Seed:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}; {VARIABLE} names the seed") from None
+        raise ConfigurationError(
+            f"{file}: {error.strerror}; name a seed: `tokenhouse seed FILE`, or {VARIABLE}"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError):  # of invalid UTF-8, invalid dates, deep nesting
         raise ConfigurationError(f"{file} is not valid YAML in UTF-8") from None
     try:
@@ -60,11 +72,17 @@ def read_seed(file: Path) -> Seed:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "it"
-        raise ConfigurationError(f"{file}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigurationError(f"{file}: {place}: {_rule(first['type'], first['msg'])}") from None
     known = {user.email for user in seed.users}
     if strangers := {one for members in seed.groups.values() for one in members} - known:
-        raise ConfigurationError(f"{file}: groups: {len(strangers)} of the members are no users of this file")
+        raise ConfigurationError(f"{file}: groups: members not among the users, as spelt there: {len(strangers)}")
     return seed
+
+
+def _rule(kind: str, message: str) -> str:
+    if kind == "value_error":  # raised by one of our validators
+        return message.removeprefix("Value error, ")
+    return next((rule for beginning, rule in RULES.items() if kind.startswith(beginning)), OTHERWISE)
 
 
 def with_clients(values: Mapping[str, Any], clients: SeedClients) -> dict[str, Any]:

@@ -114,8 +114,8 @@ class PostgresAuditTrail:
                 return
 
 
-async def enter(connection: Connection, entries: Sequence[Entry], patience: float) -> None:
-    """In the transaction of what they tell of."""
+async def enter(connection: Connection, entries: Sequence[Entry], patience: float | None = None) -> None:
+    """In the transaction of what they tell of; without `patience`, in the time of any query of a request."""
     await connection.execute(INSERT, *_arguments(entries), timeout=patience)
 
 

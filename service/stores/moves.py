@@ -79,8 +79,12 @@ class PostgresMoves:
         return added
 
     async def add_one(self, row: NewRow) -> bool:
-        columns = ([value] for value in _values(row))
-        return bool(await self._postgres.fetch(INSERT, *columns))
+        columns = [[value] for value in _values(row)]
+        async with self._postgres.connection() as connection, connection.transaction():
+            is_added = bool(await connection.fetch(INSERT, *columns))
+            if is_added and row.entry:
+                await audit.enter(connection, [row.entry])
+        return is_added
 
     async def holders(self, canonical_emails: Sequence[str], ids: Sequence[UUID]) -> Sequence[Holder]:
         async with self._postgres.connection() as connection:

@@ -13,6 +13,7 @@ from service.domain.operations.models import Resealing, Sealed
 from service.domain.sessions.models import PendingRevocation
 from service.errors import EmailTakenError, IdTakenError, InvalidInvitationError
 from service.stores import account_lock, pending_revocations
+from service.stores.changed_groups import CHANGED_GROUPS, groups_fit
 from service.stores.pending_revocations import entered
 from service.stores.postgres import Postgres
 
@@ -89,11 +90,8 @@ SET_NAMES = f"""
     WHERE id = $1 AND disabled_at IS NULL
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
-CHANGED_GROUPS = """ARRAY(
-    SELECT one COLLATE "C" FROM unnest(groups || $2::text[]) AS one WHERE one <> ALL ($3::text[]) GROUP BY 1 ORDER BY 1
-)"""
 CHANGE_GROUPS = f"""
-    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND cardinality({CHANGED_GROUPS}) <= $4 RETURNING groups
+    UPDATE users SET groups = {CHANGED_GROUPS} WHERE id = $1 AND {groups_fit("$4", "$5")} RETURNING groups
 """  # noqa: S608 - as above
 
 _CHANGED_CLAIMS = "(claims || $2::jsonb) - $3::text[]"
@@ -175,9 +173,9 @@ class PostgresUsers:
         return user_of(row) if row else None
 
     async def change_groups(
-        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int, most_bytes: int
     ) -> Sequence[str] | None:
-        row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most)
+        row = await self._postgres.fetchrow(CHANGE_GROUPS, user_id, list(added), list(removed), most, most_bytes)
         return tuple(row["groups"]) if row else None
 
     async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:

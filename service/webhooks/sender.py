@@ -22,7 +22,6 @@ from aiohttp import (
     ClientTimeout,
     DummyCookieJar,
     ServerDisconnectedError,
-    TCPConnector,
 )
 from yarl import URL
 
@@ -36,6 +35,7 @@ from service.webhooks.addresses import (
     is_private,
     is_public,
 )
+from service.webhooks.connections import BoundedConnector
 
 LIMIT = 5.0  # seconds for an attempt, the look-up of the name included
 FAILURES = (ClientError, OSError, ValueError)
@@ -86,9 +86,8 @@ class HttpWebhookSender:
         resolver = self._resolver(endpoint)
         url = URL(endpoint.url)
         resolver.require_allowed_literal(url.host or "")
-        connector = TCPConnector(resolver=resolver, ssl=self._tls, use_dns_cache=False, force_close=True)
         async with ClientSession(
-            connector=connector,
+            connector=BoundedConnector(resolver, self._tls),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=None),
             auto_decompress=False,

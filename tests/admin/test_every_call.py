@@ -130,6 +130,7 @@ async def test_members_that_a_write_does_not_know_are_refused_whole_and_change_n
         said = problem(await answer.text())
         assert (answer.status, said["code"]) == (422, "invalid_fields"), name
         assert {broken["code"] for broken in said["errors"]} == {"unknown_member"}, name
+        assert any(broken["message"] == "this call takes no body" for broken in said["errors"]) is not bool(known), name
     assert await town.dump() == before
     assert (await program.entries())[count:] == []
     assert await program.notices() == []
@@ -207,3 +208,11 @@ async def test_no_call_makes_a_token_or_a_session(program: Program, one: Operati
     assert (await program.call(one.method, town.path(one), town.body(one))).status < 300
     assert await town.admin_tokens() == tokens
     assert await town.sessions() <= sessions
+
+
+@pytest.mark.parametrize("one", [one for one in ADMIN_OPERATIONS if one.method in READING], ids=lambda one: one.path)
+async def test_a_parameter_with_a_nul_is_refused_before_a_store_sees_it(program: Program, one: Operation) -> None:
+    path = (await Town.of(program)).path(one)
+    for field in one.about.query.model_fields.values():
+        answer = await program.call("GET", f"{path}?{field.alias}=a%00")
+        assert (answer.status, problem(await answer.text())["code"]) == (400, "malformed_request"), field.alias

@@ -13,6 +13,8 @@ from service.api.openapi import document
 from service.api.routes import OPERATIONS
 from service.domain.administration.models import AdminScope
 from service.domain.events.security_events import Event, Reason
+from service.domain.models import Visitor
+from service.errors import InvalidAdminTokenError
 from tests.admin.conftest import ENABLED, MakeProgram, Program, token_for
 from tests.conftest import MakeOnFakes, bearer, problem
 from tests.support.builders import FakeAmbient
@@ -199,6 +201,15 @@ async def test_a_token_of_few_networks_is_good_there_alone_and_nowhere_else(
     text = await token_for(behind_a_proxy.fakes.application, name="few", networks=networks)
     few = replace(behind_a_proxy, text=text)
     assert (await few.call("GET", "/admin/users", **{"X-Forwarded-For": source})).status == status
+
+
+@pytest.mark.parametrize(("sources", "networks"), [("192.0.2.0/24", []), ("", ["192.0.2.0/24"])])
+async def test_a_unix_socket_is_in_no_network(make_program: MakeProgram, sources: str, networks: list[str]) -> None:
+    program = await make_program(admin=ENABLED | {"sources": sources})
+    application = program.fakes.application
+    text = await token_for(application, name="few", networks=networks)
+    with pytest.raises(InvalidAdminTokenError):
+        await application.admin_tokens.accept(text, AdminScope.USERS_READ, Visitor("local"))
 
 
 # --- limits

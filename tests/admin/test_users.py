@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from service.admin.routes import ADMIN_OPERATIONS
-from service.domain.accounts.groups import MOST
+from service.domain.accounts.groups import MOST, fit
 from service.domain.events.security_events import Event, Name
 from service.domain.models import User
 from service.domain.passwords.engine import Job, Match
@@ -245,6 +245,19 @@ async def test_an_account_has_so_many_groups_at_most(program: Program) -> None:
     assert row(program, person["userId"]) == before
     for wrong in (["a b"], ["x" * 65], [""], [1], "staff", [f"h{number}" for number in range(MOST + 1)]):
         assert (await program.call("PATCH", path, {"addGroups": wrong})).status == 422
+
+
+async def test_groups_never_outgrow_what_verifiers_take(program: Program) -> None:
+    many = [f"{number:02}{'g' * 62}" for number in range(40)]
+    most = [many[:number] for number in range(len(many)) if fit(many[:number])][-1]
+    wanted = {"email": "ada@example.com", "firstName": "A", "lastName": "L", "password": PASSWORD}
+    refused = await program.call("POST", "/admin/users", {**wanted, "groups": many})
+    assert (refused.status, problem(await refused.text())["errors"][0]["field"]) == (422, "groups")
+    made = await program.said("POST", "/admin/users", {**wanted, "groups": most}, status=201)
+    path = f"/admin/users/{made['userId']}"
+    more = await program.call("PATCH", path, {"addGroups": [many[-1]]})
+    assert (more.status, problem(await more.text())["code"]) == (409, "too_many")
+    await program.said("PATCH", path, {"addGroups": [many[-1]], "removeGroups": [many[0]]})
 
 
 # --- states

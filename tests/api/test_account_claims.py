@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from service.domain.accounts import names
+from service.domain.accounts import groups, names
 from service.domain.accounts.account_claims import MOST_BYTES, InvalidClaimsError, written
 from service.domain.signing.tokens import MAX_LENGTH
 from service.operator_errors import ConfigurationError
@@ -82,6 +82,9 @@ OF_TOKENS = [
     "dev:custom:x",
     "identities",
     "nonce",
+    "Email",
+    "SUB",
+    "Cognito:groups",
 ]
 
 
@@ -91,6 +94,13 @@ async def test_a_name_that_means_something_else_is_refused_in_the_settings_and_b
         settings(tokens={"claims": [name]})
     with pytest.raises(InvalidClaimsError):
         written({name: 1})
+
+
+def test_a_refused_claim_is_named_where_its_name_can_do_no_harm() -> None:
+    with pytest.raises(InvalidClaimsError, match=r"^sub: name no claim "):
+        written({"team": 1, "sub": 1})
+    with pytest.raises(InvalidClaimsError, match=r"^name claims "):
+        written({"\x1b[2J": 1})
 
 
 @pytest.mark.parametrize(
@@ -140,8 +150,11 @@ async def test_the_longest_token_is_one_that_the_service_takes(on_fakes: MakeOnF
     local, domain = "l" * 64, ".".join(["d" * 60] * 3) + ".example"
     person = await fakes.client.sign_up(email=f"{local}@{domain[:189]}", firstName=name, lastName=name)
     await fakes.application.account_claims.change(person["email"], {"team": "x" * (MOST_BYTES - len('{"team": ""}'))})
+    letters = groups.MOST_BYTES - len('["",""]')
+    many = [f"{number:02}{'g' * 60}" for number in range(letters // 65)]
+    assert await fakes.application.groups.change(person["email"], many, [])
     tokens = await fakes.client.log_in(person)
-    assert len(tokens["idToken"]) <= MAX_LENGTH
+    assert max(len(tokens["idToken"]), len(tokens["accessToken"])) <= MAX_LENGTH
     assert (await fakes.client.me(tokens)).status == 200
 
 

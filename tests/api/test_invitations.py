@@ -124,8 +124,10 @@ async def for_somebody_else(fakes: OnFakes) -> str:
 async def test_one_that_is_over_or_for_another_address_is_refused(
     invited: OnFakes, make: Callable[[OnFakes], Awaitable[str]]
 ) -> None:
-    token = await make(invited)
+    token, hashes = await make(invited), invited.application.passwords.queue.hashes
+    before = hashes.count
     assert await refused(invited, invitation=token) == (403, "invalid_invitation")
+    assert hashes.count == before, "it costs no hash"
 
 
 async def test_an_address_is_the_same_however_it_is_spelt(invited: OnFakes) -> None:

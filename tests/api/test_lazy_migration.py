@@ -106,6 +106,14 @@ async def town(make_town: MakeTown) -> Town:
 # --- an address that is not here
 
 
+@pytest.mark.parametrize("spelt", ["ada@bücher.example", "ADA@BÜCHER.example", "ada@xn--bcher-kva.example"])
+async def test_the_old_system_may_spell_the_address_in_any_way(town: Town, spelt: str) -> None:
+    typed = "ada@xn--bcher-kva.example"
+    town.old.people[typed] = {"email": spelt}
+    assert await town.log_in(typed) == 200
+    assert town.row(typed) is not None
+
+
 async def test_an_unknown_user_moves_in_with_the_old_password(town: Town) -> None:
     answer = await town.client.post("/auth/login", {"email": "Ada@Example.com ", "password": PASSWORD})
     tokens = await answer.json()

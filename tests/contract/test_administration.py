@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.domain.accounts.ports import Users
-from service.domain.administration.models import Admin, AdminToken, UserChange
+from service.domain.administration.models import Admin, AdminToken, Most, UserChange
 from service.domain.administration.ports import AdminStore, AdminTokenStore, UserDirectory
 from service.domain.models import User
 from service.domain.sessions.models import PendingRevocation
@@ -23,7 +23,7 @@ from tests.support.fake_administration import FakeAdmins, FakeAdminTokens, FakeU
 from tests.support.fakes import FakeUsers
 from tests.support.postgres import open_postgres
 
-MOST = 3, 40  # groups, and bytes of claims
+MOST = Most(3, 15, 40)
 DAY = timedelta(days=1)
 
 
@@ -116,11 +116,11 @@ async def test_a_change_is_of_what_is_named_alone_and_in_disabled_accounts_too(
     grace, other = await added(ground, ambient), await added(ground, ambient, "other@example.com")
     at = ambient.now()
     await ground.users.disable(at, PendingRevocation(ambient.new_uuid(), grace.id, "account_disabled"))
-    assert await ground.directory.change(grace.id, UserChange(), *MOST) == replace(grace, disabled_at=at)
-    changed = await ground.directory.change(grace.id, UserChange(first_name="G", added_groups=("b", "a")), *MOST)
+    assert await ground.directory.change(grace.id, UserChange(), MOST) == replace(grace, disabled_at=at)
+    changed = await ground.directory.change(grace.id, UserChange(first_name="G", added_groups=("b", "a")), MOST)
     assert changed == replace(grace, disabled_at=at, first_name="G", groups=("a", "b"))
     changed = await ground.directory.change(
-        grace.id, UserChange(last_name="H", added_groups=("c", "a"), removed_groups=("b", "x")), *MOST
+        grace.id, UserChange(last_name="H", added_groups=("c", "a"), removed_groups=("b", "x")), MOST
     )
     expected = replace(grace, disabled_at=at, first_name="G", last_name="H", groups=("a", "c"))
     assert (changed, await ground.users.by_id(grace.id)) == (expected, expected)
@@ -130,20 +130,20 @@ async def test_a_change_is_of_what_is_named_alone_and_in_disabled_accounts_too(
 async def test_too_many_groups_change_nothing_else_either(ground: Ground, ambient: FakeAmbient) -> None:
     grace = await added(ground, ambient)
     change = UserChange(first_name="G", added_groups=("a", "b", "c", "d"))
-    assert await ground.directory.change(grace.id, change, *MOST) is None
+    assert await ground.directory.change(grace.id, change, MOST) is None
     assert await ground.users.by_id(grace.id) == grace
-    assert await ground.directory.change(ambient.new_uuid(), UserChange(first_name="G"), *MOST) is None
+    assert await ground.directory.change(ambient.new_uuid(), UserChange(first_name="G"), MOST) is None
 
 
 async def test_claims_change_with_the_rest_or_not_at_all(ground: Ground, ambient: FakeAmbient) -> None:
     grace = await added(ground, ambient, claims='{"plan": "team", "tier": 3}')
     change = UserChange(first_name="G", set_claims='{"plan": "solo", "beta": true}', removed_claims=("tier", "x"))
-    changed = await ground.directory.change(grace.id, change, *MOST)
+    changed = await ground.directory.change(grace.id, change, MOST)
     assert changed is not None
     assert (changed.first_name, json.loads(changed.claims)) == ("G", {"plan": "solo", "beta": True})
-    assert await ground.directory.change(grace.id, UserChange(), *MOST) == changed
+    assert await ground.directory.change(grace.id, UserChange(), MOST) == changed
     large = UserChange(first_name="H", set_claims=json.dumps({"more": "x" * 40}))
-    assert await ground.directory.change(grace.id, large, *MOST) is None
+    assert await ground.directory.change(grace.id, large, MOST) is None
     assert await ground.users.by_id(grace.id) == changed
 
 

@@ -152,6 +152,14 @@ async def test_what_the_trail_is_told_is_stored_with_the_account(ground: Ground)
     assert await ground.told() == [row.entry]
 
 
+async def test_what_the_trail_is_told_of_a_login_that_makes_an_account_is_stored_with_it(ground: Ground) -> None:
+    row, silent, rival = ground.row(), replace(ground.row(), entry=None), ground.row()
+    assert await ground.moves.add_one(row)
+    assert await ground.moves.add_one(silent)
+    assert not await ground.moves.add_one(replace(rival, user=replace(rival.user, id=row.user.id)))
+    assert await ground.told() == [row.entry]
+
+
 async def test_an_address_that_was_given_up_is_known_as_long_as_it_can_be_taken_back(ground: Ground) -> None:
     now = ground.ambient.now()
     until = now + timedelta(days=1)

@@ -160,27 +160,39 @@ async def test_groups_are_added_and_removed_and_sorted(users: Users, ambient: Fa
     grace, ada = builders.user(ambient), builders.user(ambient)
     await users.add(grace, b"one")
     await users.add(ada, b"two")
-    assert await users.change_groups(grace.id, ["b", "a", "_", "B", "b"], ["c"], 5) == ("B", "_", "a", "b")
-    assert await users.change_groups(grace.id, ["d"], ["a", "_"], 5) == ("B", "b", "d")
+    assert await users.change_groups(grace.id, ["b", "a", "_", "B", "b"], ["c"], 5, 1_000) == ("B", "_", "a", "b")
+    assert await users.change_groups(grace.id, ["d"], ["a", "_"], 5, 1_000) == ("B", "b", "d")
     changed = await users.by_id(grace.id)
     assert changed
     assert changed.groups == ("B", "b", "d")
     assert await users.by_id(ada.id) == ada
-    assert await users.change_groups(ambient.new_uuid(), ["a"], [], 5) is None
+    assert await users.change_groups(ambient.new_uuid(), ["a"], [], 5, 1_000) is None
 
 
 async def test_there_are_never_more_groups_than_allowed(users: Users, ambient: FakeAmbient) -> None:
     grace = builders.user(ambient)
     await users.add(grace, b"one")
-    assert await users.change_groups(grace.id, ["a", "b"], [], 2) == ("a", "b")
-    assert await users.change_groups(grace.id, ["c"], [], 2) is None
-    assert await users.change_groups(grace.id, ["c"], ["a"], 2) == ("b", "c")
+    assert await users.change_groups(grace.id, ["a", "b"], [], 2, 1_000) == ("a", "b")
+    assert await users.change_groups(grace.id, ["c"], [], 2, 1_000) is None
+    assert await users.change_groups(grace.id, ["c"], ["a"], 2, 1_000) == ("b", "c")
+
+
+async def test_groups_take_so_many_bytes_of_json_and_more_only_where_they_did_before(
+    users: Users, ambient: FakeAmbient
+) -> None:
+    grace = builders.user(ambient)
+    await users.add(grace, b"one")
+    assert await users.change_groups(grace.id, ["aa", "bb"], [], 9, len('["aa","bb"]')) == ("aa", "bb")
+    assert await users.change_groups(grace.id, ["c"], [], 9, len('["aa","bb","c"]') - 1) is None
+    assert await users.change_groups(grace.id, ["cc"], ["bb"], 9, 1) == ("aa", "cc")
+    assert await users.change_groups(grace.id, ["d"], [], 9, 1) is None
+    assert await users.change_groups(grace.id, [], ["cc"], 9, 1) == ("aa",)
 
 
 async def test_parallel_changes_of_groups_all_happen(users: Users, ambient: FakeAmbient) -> None:
     grace = builders.user(ambient)
     await users.add(grace, b"one")
-    await asyncio.gather(*(users.change_groups(grace.id, [str(one)], [], 10) for one in range(10)))
+    await asyncio.gather(*(users.change_groups(grace.id, [str(one)], [], 10, 1_000) for one in range(10)))
     changed = await users.by_id(grace.id)
     assert changed
     assert changed.groups == tuple(str(one) for one in range(10))

@@ -77,6 +77,26 @@ async def test_one_that_trickles_its_answer_is_left_in_time() -> None:
     server.close()
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000,
+    ],
+)
+async def test_heads_without_end_are_not_read_further(flood: bytes) -> None:
+    """Not until a time is over: while they were parsed, nothing else would be done."""
+
+    def send(writer: asyncio.StreamWriter) -> bool:
+        writer.write(flood)
+        return True
+
+    async with raw_server(send) as port:
+        why, was_reached = await failure(f"http://127.0.0.1:{port}/hidden", LONG)
+    assert (why in ("it hung up", "what it answers is no HTTP"), was_reached) == (True, False)
+
+
 async def test_an_answer_without_end_is_not_read_further() -> None:
     count = 0
 

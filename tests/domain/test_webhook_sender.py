@@ -96,6 +96,25 @@ async def test_a_head_without_end_is_left_in_time() -> None:
         assert await failure(f"http://127.0.0.1:{port}/", limit=BRIEF) == "no answer within 0.5 s"
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000,
+        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 10_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000,
+    ],
+)
+async def test_heads_without_end_are_not_read_further(flood: bytes) -> None:
+    """Not until a time is over: while they were parsed, nothing else would be done."""
+
+    def send(writer: asyncio.StreamWriter) -> bool:
+        writer.write(flood)
+        return True
+
+    async with raw_server(send) as port:
+        assert await failure(f"http://127.0.0.1:{port}/", limit=60.0) in ("it hung up", "what it answers is no HTTP")
+
+
 async def test_the_body_of_an_answer_is_not_waited_for() -> None:
     count = 0
 

@@ -176,8 +176,8 @@ async def test_sessions_of_one_account_are_ended_by_command(instances: Instances
     assert await is_alive(client, hers) == (False, False)
     assert await is_alive(client, his) == (True, True)
     assert await is_alive(client, await client.log_in(ada)) == (True, True)
-    status, said, _ = await command("sessions", "end", "--user", "nobody@example.com")
-    assert (status, said) == (1, "no account has this address\n")
+    status, said, complaint = await command("sessions", "end", "--user", "nobody@example.com", "--json")
+    assert (status, said, complaint) == (1, "", "tokenhouse: no account has this address or id\n")
 
 
 async def test_the_page_s_sql_puts_api_keys_out_of_use(

@@ -189,7 +189,7 @@ SHAPES: Mapping[Words, set[str]] = {
     ("webhooks", "retry"): {"retried"},
 }
 ACCOUNT = {"id", "email", "first_name", "last_name", "created_at", "email_verified", "disabled_at", "has_password"} | {
-    *("password_changed_at", "second_factor_since", "groups", "claims"),
+    *("password_elsewhere", "password_changed_at", "second_factor_since", "groups", "claims"),
 }
 LISTED: Mapping[str, set[str]] = {
     "users list": ACCOUNT,
@@ -239,6 +239,22 @@ async def test_an_invitation_that_is_not_mailed_is_told_with_its_secret(command:
     assert (status, {*json.loads(said)}) == (0, SECRET_INVITATION)
 
 
+async def test_invitations_are_listed_and_one_that_is_over_is_told_on_standard_error(
+    command: Command, ground: Ground
+) -> None:
+    words = ground(("invitations", "end"))
+    await command("invitations", "new")
+    listed = (await command("invitations", "list"))[1].splitlines()
+    assert [line.split("  ")[2:] for line in listed] == [["anybody"], ["late@example.com", "mailed"]]
+    assert await command(*words) == (0, "ended\n", "")
+    status, said, complaint = await command(*words)
+    assert (status, said) == (1, "")
+    assert "there is no such invitation" in complaint
+    status, said, complaint = await command(*ground(("invitations", "send")))
+    assert (status, said) == (1, "")
+    assert "`tokenhouse invitations list` shows those that are good" in complaint
+
+
 # --- who is meant, and outages
 
 
@@ -248,7 +264,7 @@ async def test_an_account_is_named_by_its_id_too(words: str, ground: Ground, com
     assert (await command("users", words, user_id))[0] == 0
     for nobody in ("4b1b8ea2-b30a-4e2e-9d55-0123456789ab", "nobody", "nobody@example.com"):
         status, said, complaint = await command("users", words, nobody)
-        assert (status, said + complaint) == (1, "no account has this address\n")
+        assert (status, said, complaint) == (1, "", "tokenhouse: no account has this address or id\n")
 
 
 @pytest.mark.parametrize(
@@ -303,8 +319,8 @@ ASKED: Any = [
     ({"yes to go on": "\x03"}, 130, ""),
     ({"yes to go on": "\x04"}, 1, "nothing was done"),
     ({"yes to go on": "yes\n", "Password: ": "\x03"}, 130, ""),
-    ({"yes to go on": "yes\n", "Password: ": "\x04"}, 78, "no password was typed"),
-    ({"yes to go on": "yes\n", "Password: ": f"{OTHER}\n", "The same again: ": "Other-Pass3!\n"}, 78, "not the same"),
+    ({"yes to go on": "yes\n", "Password: ": "\x04"}, 1, "no password was typed"),
+    ({"yes to go on": "yes\n", "Password: ": f"{OTHER}\n", "The same again: ": "Other-Pass3!\n"}, 1, "not the same"),
 ]
 
 

@@ -248,7 +248,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "srp_verifiers.SEALED": (UUID(int=0), 500),
     "srp_verifiers.RESEAL": (MANY, [one.bytes for one in MANY], [b"x"] * MOST),
     "user_directory.PAGE": ("u", "u\x7f", "u5@example.com", LIMIT),
-    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100, '{"tier": 3}', ["team"], 1_000),
+    "user_directory.CHANGE": (ONE, ["a"], ["b"], "Augusta", None, 100, '{"tier": 3}', ["team"], 1_000, 2_500),
     "webhook_cursors.BEGIN": (["crm", "new"],),
     "webhook_cursors.UNREAD": (["crm", "away"], worker.READ_AT_ONCE),
     "webhook_cursors.ADVANCE": ("crm", "999000", UUID(int=0), "999100", ONE, FRESH, FRESH, TEXTS, TEXTS, FLAGS),
@@ -282,8 +282,8 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.DISABLE": (*ENDING, NOW),
     "users.ENABLE": (ONE,),
     "users.SET_NAMES": (ONE, "Augusta", None),
-    "users.CHANGE_CLAIMS": (ONE, '{"tier": 3}', ["team"], 1_000),
-    "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100),
+    "users.CHANGE_CLAIMS": (ONE, '{"tier": 3}', ["team"], 1_000, 2_500),
+    "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100, 2_500),
 }
 
 

@@ -250,6 +250,8 @@ async def test_deliveries_are_listed_and_retried_by_command(
     assert (status, output.startswith("tokenhouse: there is no delivery ")) == (1, True)
     assert await asyncio.to_thread(ran, "webhooks", "retry", "--failed", "crm", **told) == (0, "1 will be sent again\n")
     assert await asyncio.to_thread(ran, "webhooks", "list", "--failed", **told) == (0, "tokenhouse: no delivery\n")
+    misspelt = await asyncio.to_thread(ran, "webhooks", "retry", "--failed", "cmr", **told)
+    assert misspelt == (78, "tokenhouse: webhooks.endpoints names no cmr\n")
     named = await database.fetch("SELECT operator FROM audit_events WHERE name = 'sys_webhooks_retried'")
     assert len(named) == 2
     assert all(row["operator"] for row in named)

@@ -27,7 +27,12 @@ DOCUMENTS = [
     ROOT / "config.yaml",
     ROOT / "pyproject.toml",
 ]
-OF_OTHERS = {"pyjwt[crypto]", "jose", "uv"}  # what documents and commands install from a registry on purpose
+OF_OTHERS = {
+    "pyjwt[crypto]",
+    "jose",
+    "uv",
+    "standardwebhooks",
+}  # what documents and commands install from a registry on purpose
 INSTALLS = re.compile(r"\b(?:pip|npm|uv pip) install ([^\n`;<&|)]+)")
 WITH_A_VALUE = {"-r", "-c", "--requirement", "--constraint", "--python"}
 

@@ -49,15 +49,15 @@ def test_groups_are_named_with_the_user_or_with_their_members(seed: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("users: [{email: a@example.com, passwort: s3cret}]", "users.0.passwort"),
-        ("users: [{}]", "users.0.email"),
-        ("users: s3cret", "users"),
-        ("[s3cret]", "it"),
+        ("users: [{email: a@example.com, passwort: s3cret}]", "users.0.passwort: a seed has no such member"),
+        ("users: [{}]", "users.0.email: is missing"),
+        ("users: s3cret", "users: write a list"),
+        ("[s3cret]", "it: does not have the form that README.md shows"),
         ("users: [", "not valid YAML"),
-        ("clients: {introspection: {billing: s3cret}}", "clients.introspection.billing"),
+        ("clients: {introspection: {billing: s3cret}}", "clients.introspection.billing: write at least 20 characters"),
         ("clients: {introspection: {Billing: s3cret0123456789012345}}", "clients.introspection.Billing"),
         ("clients: {cognito: {web: s3cret}}", "clients.cognito.web"),
-        ("groups: {a: [s3cret@example.com]}", "groups"),
+        ("groups: {a: [s3cret@example.com]}", "groups: members not among the users, as spelt there: 1"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(seed: Path, text: str, said: str) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from service.domain.administration.models import Admin, AdminToken, UserChange
+from service.domain.accounts.groups import size_of
+from service.domain.administration.models import Admin, AdminToken, Most, UserChange
 from service.domain.models import User
 from tests.support.fakes import FakeUsers, changed_claims
 
@@ -19,13 +20,14 @@ class FakeUserDirectory:
         behind = [one for one in found if one.canonical_email > after]
         return sorted(behind, key=lambda one: one.canonical_email)[:limit]
 
-    async def change(self, user_id: UUID, change: UserChange, most_groups: int, most_claims: int) -> User | None:
+    async def change(self, user_id: UUID, change: UserChange, most: Most) -> User | None:
         row = self._users.rows.get(user_id)
         if row is None:
             return None
         groups = tuple(sorted({*row.groups, *change.added_groups} - {*change.removed_groups}))
         claims = changed_claims(row.claims, change.set_claims, change.removed_claims)
-        if len(groups) > most_groups or len(claims.encode()) > most_claims:
+        is_large = size_of(groups) > max(most.bytes_of_groups, size_of(row.groups))
+        if len(groups) > most.groups or is_large or len(claims.encode()) > most.bytes_of_claims:
             return None
         first, last = change.first_name or row.first_name, change.last_name or row.last_name
         self._users.rows[user_id] = replace(row, first_name=first, last_name=last, groups=groups, claims=claims)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.ambient import Ambient
+from service.domain.accounts.groups import size_of
 from service.domain.accounts.models import Invitation
 from service.domain.events.audit_trail import BEGINNING, Entry, EventCount, EventCounts, Place
 from service.domain.events.security_events import Name
@@ -133,11 +134,11 @@ class FakeUsers:
         return self.rows[user_id]
 
     async def change_groups(
-        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int, most_bytes: int
     ) -> Sequence[str] | None:
         row = self.rows.get(user_id)
         groups = tuple(sorted({*(row.groups if row else ()), *added} - {*removed}))
-        if row is None or len(groups) > most:
+        if row is None or len(groups) > most or size_of(groups) > max(most_bytes, size_of(row.groups)):
             return None
         self.rows[user_id] = replace(row, groups=groups)
         return groups

@@ -4,7 +4,7 @@ import { compactVerify, decodeProtectedHeader, importJWK } from "jose";
 const ALGORITHMS = { RSA: "RS256", EC: "ES256", OKP: "EdDSA" }; // the algorithm of each key type
 const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const IDENTIFIER = /^[A-Za-z0-9_-]{22,43}$/;
-const MAX_TOKEN = 4096;
+const MAX_TOKEN = 8000;
 const MAX_LIFETIME = 24 * 3600; // seconds; a token with a longer lifetime is refused
 export const AUDIENCE = { id: "aud", access: "client_id" }; // the claim that holds the client id
 

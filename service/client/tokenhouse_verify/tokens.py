@@ -18,7 +18,7 @@ KINDS: dict[str, tuple[Any, frozenset[str]]] = {  # the algorithms of each key t
 }
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{22,43}", re.ASCII)
-MAX_TOKEN = 4096
+MAX_TOKEN = 8000
 AUDIENCE = {"id": "aud", "access": "client_id"}  # the claim that holds the client id
 MAX_LIFETIME = 24 * 3600  # seconds; a token with a longer lifetime is refused
 

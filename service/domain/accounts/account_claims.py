@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
 
+from service.domain.accounts.attributes import HARMLESS
 from service.domain.accounts.ports import Users
 from service.domain.credentials import emails
 from service.domain.events.security_events import Event, Events, Name, Reason
@@ -64,7 +65,7 @@ def written(claims: Mapping[str, object]) -> str:
         try:
             require_claim_name(name)
         except ValueError as error:
-            raise InvalidClaimsError(str(error)) from None
+            raise InvalidClaimsError(f"{name}: {error}" if HARMLESS.fullmatch(name) else str(error)) from None
         _require_plain(name, value, DEPTH)
     text = json.dumps(claims, ensure_ascii=False)
     if len(text.encode()) > MOST_BYTES:

@@ -1,7 +1,8 @@
 """Groups of an account: given by operators, carried by its tokens as the claim `cognito:groups`."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from service.domain.accounts.ports import Users
@@ -9,11 +10,13 @@ from service.domain.credentials import emails
 from service.domain.events.security_events import Event, Events, Name, Reason
 
 MOST = 100  # of one account
+MOST_BYTES = 2_500  # of all of them, as JSON: a token with more could outgrow what verifiers and proxies take
+TOO_MANY = f"an account has at most {MOST} groups, and all of them take at most {MOST_BYTES} bytes of JSON"
 SHAPE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 class TooManyGroupsError(Exception):
-    """The account would have more than MOST."""
+    """See TOO_MANY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,17 @@ class Groups:
         is_proved = user.email_verified_at is not None
         if not (added or removed):
             return AccountGroups(user.groups, is_proved)
-        groups = await self.users.change_groups(user.id, added, removed, MOST)
+        groups = await self.users.change_groups(user.id, added, removed, MOST, MOST_BYTES)
         if groups is None:
             raise TooManyGroupsError
         self.events.emit(Event(Name.USER_UPDATED, reason=Reason.GROUPS_CHANGED, user_id=user.id))
         return AccountGroups(groups, is_proved)
+
+
+def fit(groups: Collection[str], before: Collection[str] = ()) -> bool:
+    """Whether an account may have these. One that had more bytes of them may have fewer."""
+    return len(groups) <= MOST and size_of(groups) <= max(MOST_BYTES, size_of(before))
+
+
+def size_of(groups: Collection[str]) -> int:
+    return len(json.dumps([*groups], separators=(",", ":")))

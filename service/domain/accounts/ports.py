@@ -57,9 +57,11 @@ class Users(UserLookup, ApiKeySeals, Protocol):
         """Change the names that are given; the changed user, None if the account is gone or disabled."""
 
     async def change_groups(
-        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int
+        self, user_id: UUID, added: Sequence[str], removed: Sequence[str], most: int, most_bytes: int
     ) -> Sequence[str] | None:
-        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`."""
+        """Add and remove groups, atomically; the sorted groups, or None if there would be more than `most`, or with
+        more bytes of JSON than `most_bytes` and than before.
+        """
 
     async def change_claims(self, user_id: UUID, added: str, removed: Sequence[str], most: int) -> str | None:
         """Add the members of a JSON object and remove some, atomically; all of them, None if they take more bytes."""

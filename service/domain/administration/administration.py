@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from service.broken_fields import BrokenField, FieldCode
-from service.domain.accounts import account_claims
+from service.domain.accounts import account_claims, groups
 from service.domain.accounts.accounts import Accounts
 from service.domain.accounts.factors import Factors
-from service.domain.accounts.groups import MOST as MOST_GROUPS
 from service.domain.accounts.ports import NamedApiKeyStore
-from service.domain.administration.models import NewUser, UserChange, UserPage
+from service.domain.administration.models import Most, NewUser, UserChange, UserPage
 from service.domain.administration.new_users import NewUsers
 from service.domain.administration.ports import UserDirectory
 from service.domain.events.security_events import Event, Events, Name, Reason, acting
@@ -27,6 +26,7 @@ from service.domain.sessions.sessions import Sessions
 from service.errors import AuthError, InvalidFieldsError, TooManyError, UserNotFoundError
 
 AT_A_COMMAND = Visitor("local")
+MOST = Most(groups.MOST, groups.MOST_BYTES, account_claims.MOST_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Administration:
         """
         before = await self.user(user_id)
         with acting(actor):
-            after = await self.directory.change(user_id, change, MOST_GROUPS, account_claims.MOST_BYTES)
+            after = await self.directory.change(user_id, change, MOST)
             if after is None:
                 raise _refusal(await self.user(user_id), change)  # or it is gone
             changed = list(_differences(before, after))
@@ -159,7 +159,6 @@ def _differences(before: User, after: User) -> Iterator[Reason]:
 
 
 def _refusal(user: User, change: UserChange) -> AuthError:
-    groups = {*user.groups, *change.added_groups} - {*change.removed_groups}
-    if len(groups) > MOST_GROUPS:
+    if not groups.fit({*user.groups, *change.added_groups} - {*change.removed_groups}, user.groups):
         return TooManyError(user_id=user.id)
     return InvalidFieldsError([BrokenField("claims", FieldCode.INVALID_CLAIMS, account_claims.TOO_LARGE)])

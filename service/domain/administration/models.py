@@ -92,6 +92,14 @@ class StoreFinding(NamedTuple):
     advice: str
 
 
+class Most(NamedTuple):
+    """Of one account. Bytes are of JSON; an account that had more bytes of groups may have fewer."""
+
+    groups: int
+    bytes_of_groups: int
+    bytes_of_claims: int
+
+
 class UserPage(NamedTuple):
     users: list[User]
     is_last: bool

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from service.domain.administration.models import Admin, AdminToken, StoreFinding, UserChange
+from service.domain.administration.models import Admin, AdminToken, Most, StoreFinding, UserChange
 from service.domain.models import User
 
 
@@ -13,9 +13,9 @@ class UserDirectory(Protocol):
     async def page(self, prefix: str, after: str, limit: int) -> Sequence[User]:
         """Users whose canonical address begins with `prefix` and comes behind `after`, in the order of its bytes."""
 
-    async def change(self, user_id: UUID, change: UserChange, most_groups: int, most_claims: int) -> User | None:
-        """All of it or nothing, in disabled accounts too. None when the account is gone, or would have more groups, or
-        more bytes of claims.
+    async def change(self, user_id: UUID, change: UserChange, most: Most) -> User | None:
+        """All of it or nothing, in disabled accounts too. None when the account is gone, or would have too
+        much.
         """
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from service.broken_fields import BrokenField, FieldCode
 from service.domain.accounts import names
-from service.domain.accounts.groups import MOST, SHAPE
+from service.domain.accounts.groups import SHAPE, TOO_MANY, fit
 from service.domain.administration.models import NewUser
 from service.domain.credentials import emails
 from service.domain.passwords.policy import broken_rules
@@ -42,5 +42,7 @@ def _broken_password(password: str) -> Iterator[BrokenField]:
 
 
 def _broken_groups(groups: Sequence[str]) -> Iterator[BrokenField]:
-    if len(groups) > MOST or not all(map(SHAPE.fullmatch, groups)):
-        yield BrokenField("groups", FieldCode.OUT_OF_RANGE, f"must be at most {MOST} names of A-Z a-z 0-9 . _ : -")
+    if not all(map(SHAPE.fullmatch, groups)):
+        yield BrokenField("groups", FieldCode.OUT_OF_RANGE, "must be names of A-Z a-z 0-9 . _ : -")
+    elif not fit(set(groups)):
+        yield BrokenField("groups", FieldCode.OUT_OF_RANGE, TOO_MANY)

@@ -35,7 +35,7 @@ class PhcHash:
         """Raises UnusableHashError."""
         found = SHAPE.fullmatch(text) if len(text) <= MOST_CHARACTERS else None
         if found is None:
-            raise UnusableHashError("it is no PHC string")
+            raise UnusableHashError("it is no PHC string, and not bcrypt's own form")
         pairs = [(name, value) for name, _, value in (pair.partition("=") for pair in found["parameters"].split(","))]
         parameters = dict(pairs)
         if len(parameters) < len(pairs):

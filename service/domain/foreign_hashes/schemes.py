@@ -41,8 +41,8 @@ def parse(stored: str) -> PhcHash:
     scheme = SCHEMES.get(found.name)
     if scheme is None:
         raise UnusableHashError(f"the scheme {found.name} is not known")
-    _within("salt", len(found.salt), SALT)
-    _within("digest", len(found.digest), DIGEST)
+    _within("the length of its salt", len(found.salt), SALT)
+    _within("the length of its digest", len(found.digest), DIGEST)
     scheme.check(found)
     return found
 
@@ -119,7 +119,7 @@ def _check_argon2(found: PhcHash) -> None:
     _within("p", lanes, range(1, MOST_LANES + 1))
     _within("m", memory, range(8 * lanes, (MOST_MEMORY >> 10) + 1))
     _within("m x t", memory * passes, range(1, MOST_KIB_PASSES + 1))
-    _within("salt", len(found.salt), range(8, SALT.stop))
+    _within("the length of its salt", len(found.salt), range(8, SALT.stop))
 
 
 def _argon2(found: PhcHash, password: bytes) -> bytes:

@@ -29,7 +29,7 @@ from service.settings import TokenSettings
 
 SCOPE = "aws.cognito.signin.user.admin"
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)  # RFC 7515 section 7.1
-MAX_LENGTH = 4096
+MAX_LENGTH = 8_000  # what proxies and servers take in a line of a header
 KID = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)  # an RFC 7638 thumbprint with SHA-256
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 PAIRS_AT_ONCE = 32  # signed together, so that their clients' next requests share round trips (docs/decisions/0017)

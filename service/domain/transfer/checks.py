@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from service.ambient import Ambient
 from service.domain.accounts import account_claims, attributes, names
-from service.domain.accounts.groups import MOST as MOST_GROUPS
 from service.domain.accounts.groups import SHAPE as GROUP
+from service.domain.accounts.groups import TOO_MANY, fit
 from service.domain.credentials import emails
 from service.domain.models import User
 from service.domain.transfer.models import MovedUser, RefusedRecordError
@@ -69,7 +69,7 @@ def _canonical(email: str) -> str:
     try:
         return emails.canonical(email)
     except emails.InvalidEmailError as error:
-        raise RefusedRecordError("its e-mail address is none that can have an account") from error
+        raise RefusedRecordError("it has no e-mail address that can have an account") from error
 
 
 def _name(which: str, text: str) -> str:
@@ -79,8 +79,8 @@ def _name(which: str, text: str) -> str:
 
 
 def _groups(given: Sequence[str]) -> tuple[str, ...]:
-    if len(set(given)) > MOST_GROUPS:
-        raise RefusedRecordError(f"it has more than {MOST_GROUPS} groups")
+    if not fit(set(given)):
+        raise RefusedRecordError(f"it has too many groups: {TOO_MANY}")
     if not all(map(GROUP.fullmatch, given)):
         raise RefusedRecordError("a group is not 1 to 64 of A-Z a-z 0-9 . _ : -")
     return tuple(sorted(set(given)))

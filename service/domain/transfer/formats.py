@@ -81,6 +81,7 @@ def _django(record: Record) -> MovedUser:
     return MovedUser(
         email=email,
         password_hash=spellings.of_django(values.text(fields, "password")),
+        has_no_password=values.text(fields, "password").startswith("!"),  # set_unusable_password: nobody knows any
         id=values.uuid(record, "pk") or values.uuid(record, "id"),
         first_name=values.text(fields, "first_name"),
         last_name=values.text(fields, "last_name"),

@@ -5,7 +5,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from io import BufferedReader
-from typing import Any
+from typing import Any, Self
 
 from service.domain.transfer.models import BrokenFileError, Record, RefusedRecordError
 
@@ -34,20 +34,11 @@ def from_lines(file: BufferedReader) -> Iterator[Found]:
 
 def from_table(file: BufferedReader) -> Iterator[Found]:
     """CSV with a header. Raises BrokenFileError."""
-    reached = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal reached
-        for number, line in _lines(file):
-            reached = number
-            if isinstance(line, RefusedRecordError):
-                raise BrokenFileError(number, str(line))
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
-
-    rows = csv.reader(texts(), strict=True)
+    lines = _RowLines(file)
+    rows = csv.reader(lines, strict=True)
     header: list[str] = []
     while True:
-        first = reached + 1
+        first = lines.begin_row()
         try:
             row = next(rows)
         except StopIteration:
@@ -60,6 +51,32 @@ def from_table(file: BufferedReader) -> Iterator[Found]:
             yield first, dict(zip(header, row, strict=True))
         elif row:
             yield first, RefusedRecordError("it has not as many fields as the header")
+
+
+class _RowLines:
+    """The lines of a table. A row may have several, which together are no longer than one may be."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._lines = _lines(file)
+        self._reached = 0
+        self._length = 0  # of the row so far
+
+    def begin_row(self) -> int:
+        """The line that it begins in."""
+        self._length = 0
+        return self._reached + 1
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        self._reached, line = next(self._lines)
+        if isinstance(line, RefusedRecordError):
+            raise BrokenFileError(self._reached, str(line))
+        self._length += len(line)
+        if self._length > MOST_OF_A_RECORD:
+            raise BrokenFileError(self._reached, "a row is longer than 1 MiB")
+        return line.decode("utf-8-sig" if self._reached == 1 else "utf-8", "surrogateescape")
 
 
 def _header(line: int, row: list[str]) -> list[str]:
