@@ -53,7 +53,6 @@ def _page_sessions(basis: Basis, parts: Parts, login: Login) -> PageSessions:
         refresh_sessions=parts.opened.refresh_sessions,
         revocation=parts.opened.revocation,
         ambient=basis.ambient,
-        idle_lifetime=pages.idle_lifetime,
     )
 
 

@@ -42,7 +42,7 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
     """Raises ConfigurationError when a proof of the address is required that no mail can ask for."""
     settings, ambient, backends = basis
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
-    refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens)
+    refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens, settings.pages)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
     throttle = _throttle(basis, credentials, scripts)
     mail_limits = _mail_limits(basis, credentials, scripts, throttle)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from service.domain.models import Session
+from service.domain.models import PAGE, Session
 from service.domain.sessions.models import EndedSession, Swap, Swapped, SwapState
-from service.settings import TokenSettings
+from service.settings import PageSettings, TokenSettings
 from service.stores import redis_keys, user_agents
 from service.stores.scripts import Scripts
 
@@ -19,6 +19,7 @@ AGENT_PARTS = 3  # one suffices, unless an agent does not compress at all
 MILLISECOND = timedelta(milliseconds=1)
 SLACK = timedelta(minutes=1)  # a refresh in progress may sign its tokens this much later
 NO_CAP = 1 << 30
+DEFAULT_PAGES = PageSettings()
 AT_ONCE = 1000  # sessions removed in one pipeline
 
 
@@ -28,9 +29,13 @@ class RedisSessions:
     So the record's times and the current settings decide whether a session is over, never the record's absence.
     """
 
-    def __init__(self, redis: Redis, scripts: Scripts, settings: TokenSettings) -> None:
+    def __init__(
+        self, redis: Redis, scripts: Scripts, settings: TokenSettings, pages: PageSettings = DEFAULT_PAGES
+    ) -> None:
+        """`pages` limits the sessions of browsers further."""
         self._redis = redis
         self._settings = settings
+        self._pages = pages
         self._spans = [_span(settings.refresh_lifetime), _span(settings.idle_lifetime), _span(settings.longest + SLACK)]
         self._open = scripts.script("session_open")
         self._index = scripts.script("session", "session_index")
@@ -120,6 +125,9 @@ class RedisSessions:
 
     def _is_over(self, fields: Mapping[bytes, bytes], now: datetime) -> bool:
         lifetime, idle, _ = self._spans
+        if fields.get(b"k") == PAGE.encode():
+            lifetime = min(lifetime, _span(self._pages.session_lifetime))
+            idle = min(idle, _span(self._pages.idle_lifetime))
         started, used, ends = (int(fields[name]) for name in (b"s", b"l", b"e"))
         return _ms(now) >= min(ends, started + lifetime, used + idle)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.stores.sessions import RedisSessions
 from tests.conftest import Instances, bearer
 from tests.pages.conftest import MakeTown
 from tests.support.pages import Browser, Town, everything
@@ -161,13 +162,21 @@ async def test_shorter_settings_hold_for_sessions_that_are_open_already(
     await town.member()
     town.fakes.ambient.advance(hours=1)
     assert (await town.browser.get("/account")).status == 200
-    sessions = town.fakes.application.page_sessions
-    if name == "idle_lifetime":
-        object.__setattr__(sessions, "idle_lifetime", timedelta(hours=1))
-    else:
-        shorter = sessions.login.opens._replace(lifetime=timedelta(hours=1))
-        object.__setattr__(sessions.login, "opens", shorter)
+    store = town.fakes.application.refresh_sessions
+    assert isinstance(store, RedisSessions)
+    monkeypatch.setattr(store, "_pages", store._pages.model_copy(update={name: timedelta(hours=1)}))
     assert (await town.browser.get("/account")).goes_to.startswith("/sign-in")
+
+
+async def test_what_was_left_idle_is_in_no_list(make_town: MakeTown) -> None:
+    town = await make_town({"session_lifetime": "12h", "idle_lifetime": "1h"})
+    person = await town.member()
+    town.fakes.ambient.advance(hours=1)
+    await town.browser.sign_in(person)
+    assert (await town.browser.get("/account/sessions")).text.count("this browser") == 1
+    tokens = await town.fakes.client.log_in(person)
+    listed = await town.fakes.client.http.get("/auth/sessions", headers=bearer(tokens))
+    assert len((await listed.json())["sessions"]) == 2
 
 
 async def test_sessions_of_programs_outlive_those_of_browsers(make_town: MakeTown) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.ambient import Ambient
@@ -34,14 +33,14 @@ class PageSessions:
     refresh_sessions: RefreshSessions
     revocation: SessionRevocation
     ambient: Ambient
-    idle_lifetime: timedelta
 
     async def find(self, cookie: str) -> SignedInPage | None:
         """The session of a cookie, which is not used by that. Raises UnavailableError or a store's outage."""
         token = _parsed(cookie)
-        now = self.ambient.now()
-        session = await self.refresh_sessions.find(token.session_id, token.digest, now) if token else None
-        if session is None or session.kind != PAGE or now >= self._over_at(session):
+        if token is None:
+            return None
+        session = await self.refresh_sessions.find(token.session_id, token.digest, self.ambient.now())
+        if session is None or session.kind != PAGE:
             return None
         user, is_revoked = await asyncio.gather(
             self.users.by_id(session.user_id),
@@ -69,11 +68,6 @@ class PageSessions:
 
     async def end(self, page: SignedInPage) -> None:
         await self.revocation.end(page.user.id, [page.session.id], why=Reason.LOGOUT)
-
-    def _over_at(self, session: Session) -> datetime:
-        """By the settings of today, if they are shorter than those that it was opened with."""
-        longest = session.started_at + self.login.opens.lifetime
-        return min(session.ends_at, longest, session.last_used_at + self.idle_lifetime)
 
 
 def _parsed(cookie: str) -> PageToken | None:
