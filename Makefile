@@ -59,7 +59,7 @@ run: $(RUN_STAMP) ## Serve on an embedded Postgres and Redis, at 127.0.0.1:8080
 	@$(BIN)/tokenhouse dev
 
 test: $(STAMP) ## Run the tests, or those in TESTS; they start what they need
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(TESTS)
 
 test-faults: $(STAMP) ## Run the whole fault suite (docs/faults.md); `make test` runs the quicker part of it
 	$(BIN)/python -m pytest -m "" --numprocesses 2 --dist loadfile $(FAULTS)

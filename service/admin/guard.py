@@ -31,6 +31,7 @@ def admin(described: Described[AdminHandler], scope: AdminScope) -> Guarded:
     async def guarded(request: web.Request) -> web.StreamResponse:
         text, _ = credentials_of(request)  # no API key of a user opens anything here
         token = await request.app[SERVICES].admin_tokens.accept(text, scope, visitor_of(request))
+        query.require_text(request)
         query.check(request, about.query)
         if about.takes is None and request.method not in query.READING:
             await read_optional(request, NoMembers)

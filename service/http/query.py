@@ -42,7 +42,7 @@ class AddedQuery(Schema):
 def read(request: web.Request, schema: type[S]) -> S:
     """The query as the schema of the call.
 
-    Raises MalformedQueryError for bad syntax, a duplicate parameter, a NUL or an invalid value; and, unless the call
+    Raises MalformedQueryError for bad syntax, a duplicate parameter or an invalid value; and, unless the call
     only reads, for an unknown parameter: a misspelt option must not do less than the caller asked for.
     """
     text = request.rel_url.raw_query_string
@@ -52,8 +52,6 @@ def read(request: web.Request, schema: type[S]) -> S:
         given = parameters(text) if text else {}
         known = {field.alias for field in schema.model_fields.values()}
         if request.method not in READING and not given.keys() <= known:
-            raise MalformedQueryError
-        if any("\0" in value for value in given.values()):  # which no store takes
             raise MalformedQueryError
         return schema.model_validate(given, by_name=False, by_alias=True)
     except ValueError:  # pydantic's ValidationError is one
@@ -69,6 +67,12 @@ def check(request: web.Request, schema: type[Schema]) -> None:
         return  # it refuses nothing; the handler reads it
     if schema is not NoQuery or request.method not in READING:
         read(request, schema)
+
+
+def require_text(request: web.Request) -> None:
+    """Raises MalformedQueryError for a NUL, which no store takes, in a call that looks its parameters up."""
+    if "\0" in request.rel_url.query_string:
+        raise MalformedQueryError
 
 
 def _known(text: str, schema: type[AddedQuery]) -> dict[str, str]:

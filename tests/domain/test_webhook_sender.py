@@ -93,7 +93,8 @@ async def test_a_head_without_end_is_left_in_time() -> None:
         return True
 
     async with raw_server(dribble) as port:
-        assert await failure(f"http://127.0.0.1:{port}/", limit=BRIEF) == "no answer within 0.5 s"
+        left = await failure(f"http://127.0.0.1:{port}/", limit=BRIEF)
+    assert left in ("no answer within 0.5 s", "it hung up")  # by the time, or by how much has come in it
 
 
 @pytest.mark.parametrize(

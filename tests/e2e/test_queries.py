@@ -282,7 +282,7 @@ ARGUMENTS: Mapping[str, Sequence[object]] = {
     "users.DISABLE": (*ENDING, NOW),
     "users.ENABLE": (ONE,),
     "users.SET_NAMES": (ONE, "Augusta", None),
-    "users.CHANGE_CLAIMS": (ONE, '{"tier": 3}', ["team"], 1_000, 2_500),
+    "users.CHANGE_CLAIMS": (ONE, '{"tier": 3}', ["team"], 1_000),
     "users.CHANGE_GROUPS": (ONE, ["a"], ["b"], 100, 2_500),
 }
 
