@@ -54,6 +54,7 @@ from tests.support.fakes import (
     FakeUsers,
 )
 from tests.support.named_api_keys import FakeNamedApiKeys
+from tests.support.once import compiled_once, opened_once
 from tests.support.waiting import unhurried
 
 LONG = 16
@@ -109,7 +110,7 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens['idToken']}"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # asyncio writes out the result of each task that ran to its end
 class OnFakes:
     """The service on fakes, and the fakes to look behind the wall."""
 
@@ -121,6 +122,12 @@ class OnFakes:
     redis: Redis
     outbox: FakeOutbox
     email_changes: FakeEmailChanges
+
+
+@pytest.fixture(scope="session", autouse=True)
+def computed_once() -> Iterator[None]:
+    with compiled_once(), opened_once():
+        yield
 
 
 @pytest.fixture(autouse=True)

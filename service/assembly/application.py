@@ -49,7 +49,7 @@ from service.stores.health import PostgresHealth, RedisHealth
 from service.webhooks.sender import HttpWebhookSender
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)  # it would write out the settings
 class Application(Services):
     """`outages` are the store exceptions that count as outages."""
 

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
@@ -33,8 +34,11 @@ class SmtpCourier:
         self._server = server
         self._letters = letters
         self._timeout = timeout
-        self._tls = ssl.create_default_context()  # SSL_CERT_FILE names other authorities
         self._idle: list[SmtpConnection] = []
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()  # SSL_CERT_FILE names other authorities
 
     async def deliver(self, mail: Mail, letter: Letter) -> str:
         rendered = self._letters.render(mail, letter)
