@@ -41,6 +41,7 @@ READING: set[Words] = {
     ("doctor",),
     ("keys", "list"),
     ("admin-tokens", "list"),
+    ("admins", "list"),
     ("webhooks", "list"),
     ("completion",),
 }
@@ -69,6 +70,8 @@ WRITING: Mapping[Words, str] = {
     ("keys", "retire"): "{key}",
     ("admin-tokens", "new"): "support --scope users:read",
     ("admin-tokens", "end"): "program",
+    ("admins", "grant"): "{email}",
+    ("admins", "revoke"): "{admin}",
     ("secrets", "rotate"): "",
     ("srp", "remove"): "",
     ("webhooks", "retry"): "{delivery}",
@@ -119,6 +122,8 @@ async def ground(
     await second.enrol(client, person, tokens, datetime.now(UTC), 0)
     invitation = json.loads((await command("invitations", "new", "late@example.com", "--mail", "--json"))[1])
     await command("admin-tokens", "new", "program", "--scope", "users:read")
+    admin = await client.sign_up()
+    await command("admins", "grant", admin["email"])
     await database.execute("INSERT INTO webhook_cursors (endpoint, place, system) VALUES ('crm', '1', '')")
     filed = """
         INSERT INTO webhook_deliveries (id, endpoint, event_id, type, body, created_at, attempts, failed_at, last_reply)
@@ -130,6 +135,7 @@ async def ground(
     held = {
         "email": person["email"],
         "id": person["userId"],
+        "admin": admin["email"],
         "invitation": invitation["id"],
         "delivery": str(await database.fetchval(filed)),
         "key": active,

@@ -1,6 +1,6 @@
 """The service on fakes with its pages, and a browser that looks at them."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,15 +9,8 @@ from service.settings import TokenSettings, origin_of
 from tests.conftest import MakeOnFakes
 from tests.support.pages import Browser, Town
 from tests.support.postbox import MAIL
-from tests.support.templates import compiled_once
 
 MakeTown = Callable[..., Awaitable[Town]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_templates() -> Iterator[None]:
-    with compiled_once():
-        yield
 
 
 @pytest.fixture

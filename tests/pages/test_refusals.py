@@ -15,7 +15,7 @@ from service.pages.errors import OtherOriginError
 from service.pages.forms import Form
 from service.pages.refusals import REFUSALS, refused, status_of
 
-OF_PROGRAMS = {  # refusals of credentials that pages do not take
+OF_PROGRAMS = {  # refusals of credentials and calls that are for programs alone
     errors.KeyNotAcceptedError,
     errors.InvalidAdminTokenError,
     errors.InsufficientScopeError,
@@ -24,6 +24,7 @@ OF_PROGRAMS = {  # refusals of credentials that pages do not take
     errors.TokenMismatchError,
     errors.InvalidClientError,
     errors.DeliveryNotFoundError,
+    errors.IdTakenError,
 }
 HTTP = [  # what can become of a form before it is read; the others are about JSON
     transport.NotFoundError,
