@@ -81,6 +81,8 @@ def _doing(page: Page, action: Action) -> Handler:
         context.services.clock.require_right()
         form = await forms.read(request)
         asked = Asked(request, context, await _signed_in(request, context))
+        if action.is_free:
+            return await action.submit(asked, form)
         loaded = await page.load(asked)
         if isinstance(loaded, web.Response):
             return loaded

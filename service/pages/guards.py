@@ -23,7 +23,7 @@ def shown(load: LoadFor) -> Load:
     return guarded
 
 
-def action(submit: SubmitFor, *, hashes: bool = False) -> Action:
+def action(submit: SubmitFor, *, hashes: bool = False, is_free: bool = False) -> Action:
     """Of whoever is signed in."""
 
     async def guarded(asked: Asked, form: Form) -> web.Response:
@@ -31,7 +31,7 @@ def action(submit: SubmitFor, *, hashes: bool = False) -> Action:
             return _sign_in_first(asked)
         return await submit(AskedBy(asked, asked.page), form)
 
-    return Action(guarded, hashes)
+    return Action(guarded, hashes, is_free)
 
 
 def open_action(submit: Submit, *, hashes: bool = False) -> Action:

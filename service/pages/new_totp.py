@@ -14,19 +14,20 @@ URI = re.compile(r"otpauth://totp/[!-~]{1,400}\?secret=([A-Z2-7]{16,64})(?:&[!-~
 class ShownTotp:
     secret: str
     uri: str
+    is_drawn: bool = True  # as a QR code, which takes up to 60 ms
 
     @classmethod
     def of(cls, new: NewTotp) -> Self:
         return cls(new.secret, new.uri)
 
     @classmethod
-    def again(cls, form: Form) -> Self | None:
+    def again(cls, form: Form, *, is_drawn: bool = True) -> Self | None:
         """That which the page before showed, as its form sent it back: after a wrong code it is needed again.
 
         It is shown, and nothing else is done with it: the secret that counts is kept on this side.
         """
         found = URI.fullmatch(form["uri"])
-        return cls(found[1], form["uri"]) if found else None
+        return cls(found[1], form["uri"], is_drawn) if found else None
 
     @property
     def grouped(self) -> str:

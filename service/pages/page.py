@@ -17,10 +17,13 @@ SubmitFor = Callable[[AskedBy, Form], Awaitable[web.Response]]
 
 
 class Action(NamedTuple):
-    """What a form does. `hashes`: it takes a place in the password queue."""
+    """What a form does. `hashes`: it takes a place in the password queue. `is_free`: its page is not looked up before,
+    so the limit of that does not keep anybody from it; a refusal stands by itself.
+    """
 
     submit: Submit
     hashes: bool = False
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ ALL = (
         path="/account",
         template="account.html",
         load=shown(account.load),
-        forms={"/names": action(account.change_names), "/sign-out": action(sign_in.sign_out)},
+        forms={"/names": action(account.change_names), "/sign-out": action(sign_in.sign_out, is_free=True)},
     ),
     Page(
         path="/account/sessions",

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from service.errors import InvalidChallengeError
+from service.errors import InvalidChallengeError, InvalidCodeError
 from service.pages import sign_in
 from service.pages.context import Asked
 from service.pages.factors import CodeOfAppForm
@@ -25,14 +25,18 @@ async def begin(asked: Asked, form: Form) -> web.Response:
 
 
 async def finish(asked: Asked, form: Form) -> web.Response:
+    """The QR code is drawn again for a wrong code alone: a challenge takes few of them, and strangers none."""
     setup, following = asked.services.page_factor_setup, own_path(form["next"])
     challenge = asked.context.cookies.challenge(asked.request)
-    values = {"totp": ShownTotp.again(form), "confirm": CONFIRM, "following": following}
+    values = {"totp": ShownTotp.again(form, is_drawn=False), "confirm": CONFIRM, "following": following}
     asked.show_refusals_on("new_totp.html", values, form)
     filled = form.as_schema(CodeOfAppForm)
     try:
         signed_in, codes = await setup.finish(challenge, filled.code, asked.visitor)
     except InvalidChallengeError:
         return sign_in.start_again(asked)
+    except InvalidCodeError:
+        asked.show_refusals_on("new_totp.html", {**values, "totp": ShownTotp.again(form)}, form)
+        raise
     shown_once = {"codes": codes, "following": following}
     return asked.answer("recovery_codes.html", shown_once, *await sign_in.opened(asked, signed_in))

@@ -209,3 +209,13 @@ async def test_an_ending_on_one_instance_holds_on_the_other_at_once(instances: I
         await browser.post("/account/sessions/end-others")
         assert (await api.refresh(tokens)).status == 401
         assert (await api.me(tokens)).status == 401
+
+
+async def test_no_limit_keeps_anybody_from_signing_out(make_town: MakeTown) -> None:
+    """Whoever has a copy of the cookie, or makes the browser ask for pages, could use the limit up all the time."""
+    town = await make_town(throttle={"exempt": [], "session_list": "1/1m"})
+    await town.member()
+    copy = town.browser.copy()
+    assert [(await copy.get("/account")).status for _ in range(2)] == [200, 429]
+    assert (await town.browser.post("/account/sign-out")).goes_to == "/sign-in"
+    assert (await copy.get("/account")).goes_to.startswith("/sign-in")

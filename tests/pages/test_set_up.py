@@ -99,6 +99,24 @@ async def test_without_a_challenge_there_is_nothing_to_set_up(town: Town, browse
         assert (await browser.post(path, {"code": "000000"})).goes_to == "/sign-in?over=1"
 
 
+@pytest.mark.parametrize(("fields", "status"), [({}, 422), ({"code": "000000"}, 303)])
+async def test_strangers_have_no_qr_code_drawn(town: Town, fields: dict[str, str], status: int) -> None:
+    """It takes long enough that some tens of them a second would keep the instance busy."""
+    browser = town.another()
+    browser.cookies = {"tokenhouse-challenge": "junk"}
+    answer = await browser.post(CONFIRM, {"uri": "otpauth://totp/x?secret=ABCDEFGHIJKLMNOP", **fields})
+    assert (answer.status, "<svg" in answer.text) == (status, False)
+
+
+async def test_a_missing_code_does_not_lose_the_secret(town: Town, browser: Browser) -> None:
+    _, page = await arrive(town, browser)
+    begun = await browser.submit(page, PATH)
+    refused = await browser.submit(begun, CONFIRM)
+    assert (refused.status, list(refused.broken)) == (422, ["code"])
+    assert "<svg" not in refused.text
+    assert refused.form(CONFIRM).fields == begun.form(CONFIRM).fields
+
+
 async def test_a_challenge_of_a_factor_that_is_there_sets_up_none(make_town: MakeTown) -> None:
     """Otherwise who knows the password alone would replace the factor."""
     town = await make_town(accounts={"second_factor": "required"})
