@@ -102,9 +102,9 @@ async def test_the_page_shows_each_mail_and_its_html_in_a_sandbox(dev: Dev) -> N
 
 async def test_links_to_this_instance_keep_the_name_that_the_browser_has(dev: Dev) -> None:
     await dev.send(1)
-    own = await (await dev.client.get("/dev/mails", headers={"Host": "localhost:8080"})).text()
+    own = await (await dev.client.get("/dev/mails", Host="localhost:8080")).text()
     assert 'href="/reset?token=a&amp;b"' in own
-    of_another_port = await (await dev.client.get("/dev/mails", headers={"Host": "localhost:1"})).text()
+    of_another_port = await (await dev.client.get("/dev/mails", Host="localhost:1")).text()
     assert 'href="http://127.0.0.1:8080/reset?token=a&amp;b"' in of_another_port
 
 
