@@ -44,7 +44,7 @@ class InboxPages:
         self._renderings = renderings
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        mails = [one.facts | _openable(one.secrets) for one in await self._mails(request)]
+        mails = [one.facts | _openable(one.secrets, request) for one in await self._mails(request)]
         return self._renderings.page("mails.html", {"mails": mails}, headers=OF_THE_PAGE)
 
     async def listing(self, request: web.Request) -> web.StreamResponse:
@@ -69,10 +69,16 @@ class InboxPages:
         return [shown(one) for one in await self._inbox.kept(MOST, request.query.get("to", ""))]
 
 
-def _openable(secrets: Mapping[str, str]) -> dict[str, str]:
-    """A link leads to a web page, or is left out."""
+def _openable(secrets: Mapping[str, str], request: web.Request) -> dict[str, str]:
+    """A link leads to a web page, or is left out. One to this instance keeps the name that the browser knows it by:
+    whoever is signed in at localhost is not at 127.0.0.1."""
     link = secrets.get("link", "")
-    return {"code": secrets.get("code", ""), "link": link if link.startswith(("http://", "https://")) else ""}
+    parts = urlsplit(link)
+    if parts.scheme not in {"http", "https"}:
+        link = ""
+    elif _is_here(parts.hostname) and parts.port == request.url.port:
+        link = parts._replace(scheme="", netloc="").geturl()
+    return {"code": secrets.get("code", ""), "link": link}
 
 
 def _for_this_machine(handle: Handle) -> Handle:

@@ -31,7 +31,7 @@ REFUSALS: Mapping[type[AuthError], Worded] = {
     errors.InvalidCredentialsError: Worded(HTTPStatus.UNAUTHORIZED, "The e-mail address or the password is wrong."),
     errors.WrongPasswordError: Worded(HTTPStatus.UNAUTHORIZED, "The password is wrong.", "password"),
     errors.EmailNotVerifiedError: Worded(
-        HTTPStatus.FORBIDDEN, "Prove your e-mail address first: a mail with a link is on its way to you."
+        HTTPStatus.FORBIDDEN, "Confirm your e-mail address first: a mail with a link is on its way to you."
     ),
     errors.InvalidTokenError: Worded(HTTPStatus.UNAUTHORIZED, "You are signed out. Sign in again."),
     errors.InvalidChallengeError: Worded(HTTPStatus.UNAUTHORIZED, "That took too long. Sign in again."),

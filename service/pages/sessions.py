@@ -21,7 +21,7 @@ async def end(by: AskedBy, form: Form) -> web.Response:
     await by.services.sessions.throttle.call("session-end", by.visitor, by.caller)
     await by.services.sessions.end_one(by.caller, session_id)
     if session_id == by.caller.session_id:
-        return redirect("/sign-in", by.asked.context.cookies.drop(SESSION))
+        return redirect("/sign-in?out=1", by.asked.context.cookies.drop(SESSION))
     return redirect(HERE)
 
 

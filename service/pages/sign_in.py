@@ -27,6 +27,7 @@ from service.pages.rendering import Values, WordErrors, json_answer, redirect
 
 NOTICES = {  # by what the query says of how somebody came here
     "reset": "Your password is set. Sign in with it.",
+    "out": "You are signed out.",
     "over": "That took too long, or too many codes were wrong. Sign in again.",
     "closed": "Your account is closed, and what was stored about you is gone.",
 }
@@ -92,7 +93,7 @@ async def submit_passkey(asked: Asked, form: Form) -> web.Response:
 
 async def sign_out(by: AskedBy, _: Form) -> web.Response:
     await by.services.page_sessions.end(by.page)
-    return redirect("/sign-in", by.asked.context.cookies.drop(SESSION))
+    return redirect("/sign-in?out=1", by.asked.context.cookies.drop(SESSION))
 
 
 async def welcome(asked: Asked, signed_in: SignedIn, following: str) -> web.Response:

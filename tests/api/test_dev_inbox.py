@@ -87,7 +87,7 @@ async def test_programs_read_the_mails_with_their_codes_and_links(dev: Dev) -> N
 
 
 async def test_the_page_shows_each_mail_and_its_html_in_a_sandbox(dev: Dev) -> None:
-    assert "There is none." in await (await dev.client.get("/dev/mails")).text()
+    assert "There is none yet." in await (await dev.client.get("/dev/mails")).text()
     await dev.send(1)
     answer = await dev.client.get("/dev/mails")
     text = await answer.text()
@@ -98,6 +98,14 @@ async def test_the_page_shows_each_mail_and_its_html_in_a_sandbox(dev: Dev) -> N
     policy = answer.headers["Content-Security-Policy"]
     assert policy == f"{POLICY}; frame-src 'self'"
     assert "unsafe" not in policy
+
+
+async def test_links_to_this_instance_keep_the_name_that_the_browser_has(dev: Dev) -> None:
+    await dev.send(1)
+    own = await (await dev.client.get("/dev/mails", Host="localhost:8080")).text()
+    assert 'href="/reset?token=a&amp;b"' in own
+    of_another_port = await (await dev.client.get("/dev/mails", Host="localhost:1")).text()
+    assert 'href="http://127.0.0.1:8080/reset?token=a&amp;b"' in of_another_port
 
 
 async def test_a_mail_s_own_html_can_do_nothing(dev: Dev) -> None:

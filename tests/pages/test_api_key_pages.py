@@ -66,7 +66,7 @@ async def test_a_named_key_is_made_shown_once_listed_and_ended(town: Town) -> No
     page = await town.browser.get(MAKE)
     made = await town.browser.submit(page, MAKE, name="CI <b>", scopes="read  write read", expiresIn="30")
     key = key_of(made)
-    assert (made.status, made.heading) == (200, "CI <b>")
+    assert (made.status, made.heading) == (200, "The key “CI <b>”")
     assert await is_accepted(town, key)
     listed = await town.browser.get(KEYS)
     assert key not in listed.text

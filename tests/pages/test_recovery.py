@@ -103,8 +103,8 @@ async def test_a_link_proves_the_address_of_who_is_signed_in(town: Town, browser
         page = await browser.get(f"/verify?token={token}")
         assert "password" not in page.page.inputs
     done = await browser.follow(await browser.submit(page, "/verify"))
-    assert "proved" in done.status_words
-    assert "(proved)" in (await browser.get("/account")).main
+    assert "confirmed" in done.status_words
+    assert "(confirmed)" in (await browser.get("/account")).main
 
 
 async def test_a_link_and_the_password_prove_it_without_a_session(

@@ -107,7 +107,7 @@ async def test_all_others_end(town: Town, browser: Browser) -> None:
 async def test_ending_this_session_signs_out(town: Town, browser: Browser) -> None:
     await town.member()
     fields = (await browser.get("/account/sessions")).form("/account/sessions/end").fields
-    assert (await browser.post("/account/sessions/end", fields)).goes_to == "/sign-in"
+    assert (await browser.post("/account/sessions/end", fields)).goes_to == "/sign-in?out=1"
     assert browser.cookies == {}
 
 

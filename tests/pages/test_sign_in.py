@@ -140,7 +140,7 @@ async def test_signing_out_ends_the_session_and_drops_the_cookie(town: Town, bro
     await town.member()
     held = browser.copy()
     out = await browser.submit(await browser.get("/account"), "/account/sign-out")
-    assert out.goes_to == "/sign-in"
+    assert out.goes_to == "/sign-in?out=1"
     assert browser.cookies == {}
     assert (await held.get("/account")).goes_to.startswith("/sign-in")
     assert (await held.post("/account/names", {"firstName": "E", "lastName": "F"})).goes_to == "/sign-in"
