@@ -251,7 +251,7 @@ async def test_an_operator_invites_lists_and_ends(client: Client, application: A
     assert (status, made["for"], "signup.mode is open" in complaint) == (0, ADA, True)
     await client.sign_up(email=ADA, invitation=made["invitation"])
     link = (await command("invitations", "new", TOKENHOUSE_SIGNUP__MODE="invited"))[1].strip()
-    assert link.startswith("http://127.0.0.1:8080/signup?invitation=iv_")
+    assert link.startswith("http://127.0.0.1:8080/sign-up?invitation=iv_")
     (one,) = (await command("invitations", "list", "--json"))[1].splitlines()
     assert json.loads(one)["for"] == "anybody"
     assert "iv_" not in one

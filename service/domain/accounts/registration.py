@@ -16,7 +16,7 @@ from service.domain.seals import Purpose, Seals
 from service.errors import InvalidInvitationError, SignUpClosedError
 
 SHAPE = re.compile(r"iv_([A-Za-z0-9_-]{22})[A-Za-z0-9_-]{43}", re.ASCII)
-PAGE = "/signup"  # that an invitation leads to, below the base URL
+PAGE = "/sign-up"  # that an invitation leads to, below the base URL
 
 
 def as_key_id(invitation_id: UUID | None) -> str:

@@ -17,7 +17,8 @@ from service.settings import AuditSettings
 MOST = 10_000  # entries queued for Postgres; some 5 MB
 BATCH = 500
 EVERY = 1.0  # seconds between two batches
-PATIENCE = timedelta(seconds=2)  # timeout of the last batches at shutdown
+PATIENCE = timedelta(seconds=5)  # timeout of the last batches at shutdown
+AGAIN = 0.2  # seconds between two tries of them
 log = structlog.get_logger(__name__)
 
 
@@ -134,10 +135,13 @@ class Audit:
                 log.warning("audit trail written again", dropped=self.dropped)
 
     async def close(self) -> None:
-        """A last write, with a timeout."""
+        """Last writes, with a timeout for all of them: a busy store may refuse the first one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 await self.write()
+                while self._waiting:
+                    await asyncio.sleep(AGAIN)
+                    await self.write()
         if self._waiting:
             log.error("audit trail incomplete", lost=len(self._waiting))
 
