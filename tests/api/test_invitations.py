@@ -187,7 +187,7 @@ async def test_who_uses_the_link_of_a_mail_has_proved_the_address(on_fakes: Make
     letter = await postbox.one()
     assert (letter.recipient, letter.template) == (ADA, "invitation")
     link = urlsplit(letter.values["link"])
-    assert (link.path, link.query[:14]) == ("/signup", "invitation=iv_")
+    assert (link.path, link.query[:14]) == ("/sign-up", "invitation=iv_")
     person = await fakes.client.sign_up(email=ADA, invitation=link.query.removeprefix("invitation="))
     user = fakes.users.rows[UUID(person["userId"])]
     assert (user.email_verified_at, user.must_prove_address) == (fakes.ambient.now(), False)

@@ -217,5 +217,5 @@ async def test_no_limit_keeps_anybody_from_signing_out(make_town: MakeTown) -> N
     await town.member()
     copy = town.browser.copy()
     assert [(await copy.get("/account")).status for _ in range(2)] == [200, 429]
-    assert (await town.browser.post("/account/sign-out")).goes_to == "/sign-in"
+    assert (await town.browser.post("/account/sign-out")).goes_to == "/sign-in?out=1"
     assert (await copy.get("/account")).goes_to.startswith("/sign-in")
