@@ -148,9 +148,13 @@ def test_both_verifiers_are_of_the_same_version() -> None:
     assert (described["name"], described["version"]) == (package["name"], package["version"])
 
 
-def test_the_wheel_of_the_service_has_the_texts_of_its_mails(tmp_path: Path) -> None:
+def test_the_wheel_of_the_service_has_the_texts_of_its_mails_and_pages(tmp_path: Path) -> None:
     with build_wheel(ROOT, tmp_path) as wheel:
         names = wheel.namelist()
-    ours = [*(ROOT / "service/mail/templates").iterdir(), ROOT / "service/mail/locale/mails.pot"]
-    assert len(ours) > 20
+    rooms = ("mail/templates", "pages/templates", "pages/static")
+    ours = [
+        ROOT / "service/mail/locale/mails.pot",
+        *(file for one in rooms for file in (ROOT / "service" / one).iterdir()),
+    ]
+    assert len(ours) > 60
     assert {file.relative_to(ROOT).as_posix() for file in ours} <= set(names)
