@@ -44,8 +44,10 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens, settings.pages)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
-    throttle = _throttle(basis, credentials, scripts)
-    mail_limits = _mail_limits(basis, credentials, scripts, throttle)
+    counters = RedisCounters(backends.redis, scripts)
+    throttle = _throttle(basis, credentials, counters)
+    of_accounts = throttle, counters, settings.throttle, credentials.seals.pseudonym
+    mail_limits = MailLimits(*of_accounts)
     revocation = _revocation(basis, credentials, denylist, refresh_sessions)
     tell_owner = mail.notices.tell_owner
     rotation = RefreshRotation(
@@ -67,7 +69,7 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
         denylist=denylist,
         throttle=throttle,
         mail_limits=mail_limits,
-        password_limits=_password_limits(basis, credentials, scripts, throttle),
+        password_limits=PasswordLimits(*of_accounts),
         notices=mail.notices,
         address_proof=_address_proof(basis, credentials, mail, mail_limits),
         revocation=revocation,
@@ -91,16 +93,6 @@ def _revocation(
     )
 
 
-def _mail_limits(basis: Basis, credentials: Credentials, scripts: Scripts, throttle: Throttle) -> MailLimits:
-    counters = RedisCounters(basis.backends.redis, scripts)
-    return MailLimits(throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)
-
-
-def _password_limits(basis: Basis, credentials: Credentials, scripts: Scripts, throttle: Throttle) -> PasswordLimits:
-    counters = RedisCounters(basis.backends.redis, scripts)
-    return PasswordLimits(throttle, counters, basis.settings.throttle, credentials.seals.pseudonym)
-
-
 def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail_limits: MailLimits) -> AddressProof:
     is_required = basis.settings.mail.verification == "required"
     if is_required and not mail.mails.is_configured:
@@ -118,9 +110,9 @@ def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail
     )
 
 
-def _throttle(basis: Basis, credentials: Credentials, scripts: Scripts) -> Throttle:
+def _throttle(basis: Basis, credentials: Credentials, counters: RedisCounters) -> Throttle:
     return Throttle(
-        RedisCounters(basis.backends.redis, scripts),
+        counters,
         basis.settings.throttle,
         credentials.seals.pseudonym,
         basis.settings.passwords.max_wait,

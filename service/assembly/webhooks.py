@@ -2,7 +2,6 @@
 
 import base64
 from dataclasses import dataclass
-from functools import partial
 
 from service.assembly.backends import OUTAGES, Basis
 from service.assembly.credentials import Credentials
@@ -33,8 +32,9 @@ def build(basis: Basis, credentials: Credentials) -> WebhookParts:
     store = backends.webhook_deliveries
     attempts = Attempts(store, sender, ambient, OUTAGES)
     webhooks = Webhooks(store=store, endpoints=endpoints, attempts=attempts, ambient=ambient, events=credentials.events)
-    make = partial(
-        WebhookWorker,
+    if not endpoints:
+        return WebhookParts(webhooks=webhooks, sender=sender, worker=None)
+    worker = WebhookWorker(
         cursors=backends.webhook_cursors,
         store=store,
         endpoints=endpoints,
@@ -42,7 +42,7 @@ def build(basis: Basis, credentials: Credentials) -> WebhookParts:
         ambient=ambient,
         outages=OUTAGES,
     )
-    return WebhookParts(webhooks=webhooks, sender=sender, worker=make() if endpoints else None)
+    return WebhookParts(webhooks=webhooks, sender=sender, worker=worker)
 
 
 def key_of(secret: str) -> bytes:

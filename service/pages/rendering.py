@@ -78,6 +78,10 @@ class Renderings:
             headers={**HEADERS, **(headers or {})},
         )
 
+    def defect(self, request_id: str) -> web.Response:
+        words = DEFECT.format(request_id=request_id)
+        return self.page("error.html", {"words": words}, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
 
 @dataclass(frozen=True, slots=True)
 class PageErrors:
@@ -99,11 +103,7 @@ class PageErrors:
         )
 
     def defect(self, request_id: str) -> web.Response:
-        return self.renderings.page(
-            "error.html",
-            {"words": DEFECT.format(request_id=request_id)},
-            status=HTTPStatus.INTERNAL_SERVER_ERROR,
-        )
+        return self.renderings.defect(request_id)
 
     def name_of(self, _: AuthError | None) -> str:
         return ""
@@ -138,7 +138,7 @@ class PlainErrors:
         )
 
     def defect(self, request_id: str) -> web.Response:
-        return PageErrors(self.renderings, "error.html", {}).defect(request_id)
+        return self.renderings.defect(request_id)
 
     def name_of(self, _: AuthError | None) -> str:
         return ""
