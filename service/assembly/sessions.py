@@ -44,9 +44,8 @@ def build(basis: Basis, credentials: Credentials, signing: Signing, mail: MailPa
     events, scripts = credentials.events, Scripts(backends.redis, backends.servers.home_of)
     refresh_sessions = RedisSessions(backends.redis, scripts, settings.tokens, settings.pages)
     denylist = RedisDenylist(backends.redis, backends.servers, ambient)
-    counters = RedisCounters(backends.redis, scripts)
-    throttle = _throttle(basis, credentials, counters)
-    of_accounts = throttle, counters, settings.throttle, credentials.seals.pseudonym
+    throttle = _throttle(basis, credentials, scripts)
+    of_accounts = throttle, settings.throttle, credentials.seals.pseudonym
     mail_limits = MailLimits(*of_accounts)
     revocation = _revocation(basis, credentials, denylist, refresh_sessions)
     tell_owner = mail.notices.tell_owner
@@ -110,9 +109,9 @@ def _address_proof(basis: Basis, credentials: Credentials, mail: MailParts, mail
     )
 
 
-def _throttle(basis: Basis, credentials: Credentials, counters: RedisCounters) -> Throttle:
+def _throttle(basis: Basis, credentials: Credentials, scripts: Scripts) -> Throttle:
     return Throttle(
-        counters,
+        RedisCounters(basis.backends.redis, scripts),
         basis.settings.throttle,
         credentials.seals.pseudonym,
         basis.settings.passwords.max_wait,

@@ -1,10 +1,10 @@
 """The limits on mails that are asked for, and on codes out of mails."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from service.domain.limits.charges import Charge, Counters
+from service.domain.limits.charges import Charge
 from service.domain.limits.throttle import Throttle
 from service.domain.models import Caller, Visitor
 from service.errors import InvalidCodeError, RateLimitedError
@@ -14,7 +14,6 @@ from service.settings import ThrottleSettings
 @dataclass(frozen=True, slots=True)
 class MailLimits:
     throttle: Throttle
-    counters: Counters
     settings: ThrottleSettings
     digest: Callable[[str], str]
 
@@ -54,29 +53,14 @@ class MailLimits:
         source = Charge("source", visitor.source, self.settings.code_source)
         await self.throttle.take("code", source, visitor=visitor)
 
-    @asynccontextmanager
-    async def code(self, visitor: Visitor, account: str = "") -> AsyncIterator[None]:
-        """Check a code or a link inside. It is charged before, so that guesses in parallel are bounded.
+    def code(self, visitor: Visitor, account: str = "") -> AbstractAsyncContextManager[None]:
+        """Check a code or a link inside: InvalidCodeError keeps the charge, see `Throttle.guess`.
 
-        InvalidCodeError keeps the charge; without it, or with another error, it is refunded. `account`: the canonical
-        address that a code is tried for, whether it has an account or not. Links name none, as they cannot be guessed,
-        nor do codes that are good with something else alone, which only who asked for them has.
+        `account`: the canonical address that a code is tried for, whether it has an account or not. Links name none, as
+        they cannot be guessed, nor do codes that are good with something else alone, which only who asked for them has.
         Raises RateLimitedError.
         """
         charges = [Charge("source", visitor.source, self.settings.code_source)]
         if account:
             charges.append(Charge("account", self.digest(account), self.settings.code_account))
-        await self.throttle.take("code", *charges, visitor=visitor)
-        try:
-            yield
-        except InvalidCodeError:
-            raise
-        except BaseException:
-            await self._refund(charges, visitor)
-            raise
-        await self._refund(charges, visitor)
-
-    async def _refund(self, charges: list[Charge], visitor: Visitor) -> None:
-        if not self.throttle.is_free(visitor):
-            for charge in charges:
-                await self.counters.refund("code", charge)
+        return self.throttle.guess("code", InvalidCodeError, *charges, visitor=visitor)

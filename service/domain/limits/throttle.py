@@ -179,6 +179,25 @@ class Throttle:
         rate = (rates | by_user)[decision]
         await self.take(decision, Charge(row, self._digest(who), rate), visitor=visitor)
 
+    @asynccontextmanager
+    async def guess(
+        self, decision: Policy, wrong: type[Exception], *charges: Charge, visitor: Visitor
+    ) -> AsyncIterator[None]:
+        """Check a secret inside. It is charged before, so that guesses in parallel are bounded: `wrong` keeps the
+        charges; without it, or with another error, they are refunded. For the limits of other files.
+        """
+        await self.take(decision, *charges, visitor=visitor)
+        is_wrong = False
+        try:
+            yield
+        except wrong:
+            is_wrong = True
+            raise
+        finally:
+            if not (is_wrong or self.is_free(visitor)):
+                for charge in charges:
+                    await self._counters.refund(decision, charge)
+
     async def take(self, decision: Policy, source: Charge, *others: Charge, visitor: Visitor) -> None:
         """Charge every row, or none when one is full. For the limits of other files too."""
         if not self.is_free(visitor):
